@@ -1,0 +1,1 @@
+"""Weight-sharing neural architecture search with landmark regularisation."""

@@ -1,0 +1,5 @@
+"""``python -m lmreg``, as torchrun starts it."""
+
+from lmreg.cli import main
+
+main(prog_name="lmreg")

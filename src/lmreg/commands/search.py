@@ -1,0 +1,59 @@
+"""``lmreg search``: train a super-net, with or without the regulariser, and search it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+from rich.table import Table
+
+from lmreg.algo.base import Algorithm
+from lmreg.commands.options import top_level
+from lmreg.config.build import typed
+from lmreg.config.schema import option
+from lmreg.landmarks.set import Truth
+from lmreg.progress import console
+from lmreg.rank.score import ScoringConfig
+from lmreg.reg.base import Regulariser
+from lmreg.run import Result, SearchRun, run_name
+from lmreg.strategy.base import Strategy
+from lmreg.study import Options, Study
+
+
+@dataclass
+class SearchOptions(Options):
+    log_every: int = option(50, min=1, help="steps between two rows of metrics.csv")
+    checkpoint_seconds: float = option(30.0, min=0, help="a killed run loses at most this much work")
+
+
+def run(cfg: DictConfig) -> None:
+    """The command; ``cfg`` is composed from ``conf/search.yaml``."""
+    options = top_level(cfg, SearchOptions)
+    study = Study(cfg, options)
+    # Everything is checked before anything is read.
+    algo: Algorithm = study.part("algo", Algorithm)
+    strategy: Strategy = study.part("strategy", Strategy)
+    scoring = typed(cfg.scoring, ScoringConfig, "scoring").checked(study.task)
+    reg_class, reg_config = study.resolve("reg", Regulariser)
+    truth = None
+    if reg_class.needs_landmarks:
+        truth = Truth.load(study.folder / "landmarks", study.space)
+    reg: Regulariser = reg_class(reg_config, truth.landmarks if truth else None)
+
+    name = run_name(cfg, list(HydraConfig.get().overrides.task))
+    search = SearchRun(study, name, algo, reg, strategy, scoring, truth)
+    result = search.finished() or search.execute(options.log_every, options.checkpoint_seconds)
+    _show(result, study)
+
+
+def _show(result: Result, study: Study) -> None:
+    table = Table(title=f"{result.run}: best of {len(result.candidates)} candidates", title_justify="left")
+    table.add_column("architecture", overflow="fold")
+    columns = [*(s.column for s in study.task.scores.values()), "params", "macs"]
+    for column in columns:
+        table.add_column(column, justify="right")
+    for row in result.candidates.head(3).to_dict("records"):
+        table.add_row(row["arch"], *(f"{row[c]:,}" if c in ("params", "macs") else f"{row[c]:.4g}" for c in columns))
+    console().print(table)
+    print(f"Written: {result.folder}")

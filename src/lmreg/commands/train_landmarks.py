@@ -1,0 +1,59 @@
+"""``lmreg train-landmarks``: landmarks and an evaluation pool with stand-alone scores."""
+
+from __future__ import annotations
+
+import os
+import signal
+from dataclasses import dataclass
+from types import FrameType
+from typing import Any, NoReturn
+
+from omegaconf import DictConfig
+from rich.table import Table
+
+from lmreg.commands.options import top_level
+from lmreg.config.schema import option
+from lmreg.errors import Interrupted
+from lmreg.files import locked
+from lmreg.landmarks.base import LandmarkSource
+from lmreg.landmarks.set import Truth
+from lmreg.progress import console
+from lmreg.study import Options, Study
+
+
+@dataclass
+class LandmarkOptions(Options):
+    workers: int | None = option(None, min=1, help="parallel trainings; null: one per core, or one on a GPU")
+
+
+def run(cfg: DictConfig) -> None:
+    """The command; ``cfg`` is composed from ``conf/train_landmarks.yaml``."""
+    options = top_level(cfg, LandmarkOptions)
+    study = Study(cfg, options)
+    source: LandmarkSource = study.part("landmarks", LandmarkSource)
+    workers = options.workers or (1 if study.device.type == "cuda" else len(os.sched_getaffinity(0)))
+    folder = study.folder / "landmarks"
+    signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGINT, _stop)
+    with locked(folder):
+        scored = source.gather(study, folder, workers)
+        manifest = Truth.save(
+            folder, study.space, scored.tables, scored.columns, scored.higher_is_better, scored.about
+        )
+    _show(Truth.load(folder, study.space), manifest, study)
+    print(f"Written: {folder}/landmarks.csv, pool.csv, manifest.json")
+
+
+def _stop(number: int, frame: FrameType | None) -> NoReturn:
+    raise Interrupted("stopped; finished trainings are kept, run the same command again to go on", number)
+
+
+def _show(truth: Truth, manifest: dict[str, Any], study: Study) -> None:
+    table = Table(title=f"{study.options.study}: stand-alone scores", title_justify="left")
+    for heading in ("set", "architectures", "score", "worst", "median", "best"):
+        table.add_column(heading, justify="left" if heading in ("set", "score") else "right")
+    for role, members in (("landmarks", truth.landmarks), ("pool", truth.pool)):
+        scores = members.scores
+        figures = (scores[-1], sorted(scores)[len(scores) // 2], scores[0])
+        table.add_row(role, str(len(scores)), manifest[role]["column"], *(f"{f:.4g}" for f in figures))
+    console().print(table)

@@ -1,0 +1,142 @@
+"""Runs a command as a Hydra application and turns every user error into one line."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from typing import NoReturn
+
+from hydra import compose, initialize_config_dir
+from hydra import main as hydra_main
+from hydra._internal.utils import get_args_parser
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException, MissingConfigException, OverrideParseException
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import InterpolationResolutionError, OmegaConfBaseException
+
+from lmreg.config.build import nearest
+from lmreg.config.paths import conf_dir
+from lmreg.errors import Interrupted, LmregError
+
+Task = Callable[[DictConfig], None]
+_USER_ERRORS = (LmregError, HydraException, OmegaConfBaseException, OSError)
+
+
+def run_app(command: str, args: list[str], task: Task) -> None:
+    """Run ``task`` with the config composed from ``conf/<command>.yaml`` and the overrides.
+
+    Exits with code 2 and one line on any error of the user's, with 128 + the signal's number when
+    the run was interrupted (its state saved). ``HYDRA_FULL_ERROR=1`` shows the full traceback.
+    """
+    config_name = command.replace("-", "_")
+    full_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # makes Hydra raise, so that errors are told here
+    sys.argv = [f"lmreg {command}", *args]
+    failed: list[str] = []
+    main_process = os.getpid()
+
+    def guarded(config: DictConfig) -> None:
+        try:
+            task(config)
+        except _USER_ERRORS as error:
+            if full_traceback or os.getpid() != main_process:
+                raise
+            message = _one_line(error, config_name, args)
+            if HydraConfig.get().mode != RunMode.MULTIRUN:
+                fail(message)
+            # One job's failure doesn't stop the others of a sweep.
+            failed.append(" ".join(HydraConfig.get().overrides.task))
+            tell(f"{failed[-1]}: {message}")
+
+    try:
+        _check_flags(args)
+        hydra_main(version_base="1.3", config_path=str(conf_dir()), config_name=config_name)(guarded)()
+    except Interrupted as stop:
+        print(stop, file=sys.stderr)
+        sys.exit(128 + stop.signal_number)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except _USER_ERRORS as error:
+        if full_traceback:
+            raise
+        fail(_one_line(error, config_name, args))
+    if failed:
+        fail(f"{len(failed)} of the sweep's jobs failed: {'; '.join(failed)}")
+
+
+def tell(message: str) -> None:
+    """Print an error to standard error, in one line."""
+    print(f"Error: {' '.join(message.split())}", file=sys.stderr)
+
+
+def fail(message: str) -> NoReturn:
+    """Print one line to standard error and exit with code 2."""
+    tell(message)
+    sys.exit(2)
+
+
+def _check_flags(args: list[str]) -> None:
+    parser = get_args_parser()
+
+    def refuse(message: str) -> NoReturn:
+        raise LmregError(f"{message}; 'lmreg COMMAND --help' shows what there is")
+
+    parser.error = refuse  # type: ignore[method-assign]
+    _, unknown = parser.parse_known_intermixed_args(args)
+    if unknown:
+        flags = [s for action in parser._actions for s in action.option_strings]
+        raise LmregError(f"unknown flag {unknown[0]!r}{nearest(unknown[0], flags)}")
+
+
+def _one_line(error: Exception, config_name: str, args: list[str]) -> str:
+    if isinstance(error, MissingConfigException) and error.options is not None:
+        group, _, choice = str(error.missing_cfg_file).rpartition("/")
+        return f"unknown choice '{group}={choice}'{nearest(choice, error.options)}"
+    if isinstance(error, OverrideParseException):
+        return f"can't read {error.override!r}: expected key=value (quote values with special characters)"
+    if isinstance(error, InterpolationResolutionError):
+        return str(error).splitlines()[0]
+    if isinstance(error, HydraException):
+        return _composition_error(error, config_name, args)
+    if isinstance(error, OSError):
+        return f"{error.strerror or error}: {error.filename}" if error.filename else str(error)
+    return str(error)
+
+
+def _composition_error(error: HydraException, config_name: str, args: list[str]) -> str:
+    text = str(error).splitlines()[0]
+    if "Could not override" in text:
+        key = text.split("'")[1].split("@")[0]
+        names = list(_known_keys(config_name, args))
+        value = next((a for a in args if a.lstrip("+~").split("=")[0] == key), key)
+        return f"unknown key '{value}'{nearest(key, names) if names else ''}"
+    cause = f": {str(error.__cause__).splitlines()[0]}" if error.__cause__ else ""
+    return text.rstrip(".:") + cause
+
+
+def _known_keys(config_name: str, args: list[str]) -> Iterator[str]:
+    """Config groups and the dotted keys of the config under the same choices where they compose."""
+    groups = [p.name for p in conf_dir().iterdir() if p.is_dir() and p.name != "hydra"]
+    yield from groups
+    chosen = [a for a in args if a.split("=")[0] in groups and "," not in a]
+    GlobalHydra.instance().clear()
+    for overrides in (chosen, []):
+        try:
+            with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+                config = compose(config_name, overrides)
+            yield from _dotted(config)
+            return
+        except HydraException:
+            continue
+
+
+def _dotted(node: DictConfig, prefix: str = "") -> Iterator[str]:
+    for key in node:
+        value = OmegaConf.to_container(node).get(key)  # type: ignore[union-attr, call-overload]
+        if isinstance(value, dict):
+            yield from _dotted(node[key], f"{prefix}{key}.")
+        elif key != "_target_":
+            yield f"{prefix}{key}"

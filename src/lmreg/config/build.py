@@ -1,0 +1,91 @@
+"""From a config node to a checked object: ``_target_`` names a class, the class its own Config."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import importlib
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from lmreg.config.schema import range_error
+from lmreg.errors import LmregError
+
+T = TypeVar("T")
+
+
+def nearest(word: str, names: Iterable[str]) -> str:
+    """``"; did you mean 'x'?"`` for the closest of ``names``, or a list of what there is.
+
+    Dotted words are compared with the names of the same group first.
+    """
+    names = sorted(names)
+    group, dot, leaf = word.rpartition(".")
+    siblings = [name for name in names if dot and name.rpartition(".")[0] == group]
+    leaves = {name.rpartition(".")[2]: name for name in siblings or names}
+    close = difflib.get_close_matches(leaf, leaves, n=1, cutoff=0.6)
+    if close:
+        return f"; did you mean {leaves[close[0]]!r}?"
+    shown = siblings or [name for name in names if "." not in name]
+    return f"; there are: {', '.join(shown)}"
+
+
+def typed(node: Mapping[str, Any] | DictConfig, schema: type[T], where: str) -> T:
+    """``node`` as an instance of dataclass ``schema``, every key, type and range checked.
+
+    Args:
+        node: the values; missing ones take the schema's defaults, ``_target_`` is ignored.
+        schema: a dataclass, its fields made by `option` where they have a range.
+        where: the node's place in the config, for messages; empty at the top level.
+
+    Raises:
+        LmregError: an unknown key, a value of the wrong type or out of range; one line.
+    """
+    values = {key: value for key, value in dict(node).items() if key != "_target_"}
+    prefix = f"{where}." if where else ""
+    fields = {f.name: f for f in dataclasses.fields(schema)}  # type: ignore[arg-type]
+    config = OmegaConf.structured(schema)
+    for key, value in values.items():
+        if key not in fields:
+            raise LmregError(f"unknown key '{prefix}{key}'{nearest(str(key), fields)}")
+        try:
+            config[key] = value
+        except OmegaConfBaseException as error:
+            reason = str(error).splitlines()[0]
+            raise LmregError(f"{prefix}{key}={value}: {reason}") from None
+    result: T = OmegaConf.to_object(config)  # type: ignore[assignment]
+    for name, field in fields.items():
+        if problem := range_error(field, getattr(result, name)):
+            raise LmregError(f"{prefix}{name}={getattr(result, name)}: {problem}")
+    return result
+
+
+def resolve(node: DictConfig, base: type, where: str, allow: Iterable[str] = ()) -> tuple[type, Any]:
+    """The class that ``node._target_`` names and the node as that class's Config.
+
+    Only classes below ``lmreg`` and the packages in ``allow`` are taken, and only subclasses of
+    ``base``: a config can't name any other callable.
+    """
+    target = str(node.get("_target_") or "")
+    module_name, _, class_name = target.rpartition(".")
+    if module_name.split(".")[0] not in {"lmreg", *allow}:
+        raise LmregError(
+            f"{where}._target_={target}: only classes of lmreg are built; to allow a package of "
+            f"your own pass 'allow_packages=[{module_name.split('.')[0] or 'name'}]'"
+        )
+    try:
+        cls = getattr(importlib.import_module(module_name), class_name, None)
+    except ImportError as error:
+        raise LmregError(f"{where}._target_={target}: {error}") from None
+    if not (isinstance(cls, type) and issubclass(cls, base)):
+        raise LmregError(f"{where}._target_={target}: there is no {base.__name__} of that name")
+    return cls, typed(node, cls.Config, where)  # type: ignore[attr-defined]
+
+
+def build(node: DictConfig, base: type[T], where: str, *args: Any, allow: Iterable[str] = ()) -> T:
+    """The object of ``node``: its class called with its Config and ``args``."""
+    cls, config = resolve(node, base, where, allow)
+    return cls(config, *args)

@@ -1,0 +1,39 @@
+"""The embedded data set: a real subset of Fashion-MNIST, so that everything runs offline.
+
+Source: Xiao, Rasul, Vollgraf, "Fashion-MNIST: a Novel Image Dataset for Benchmarking Machine Learning
+Algorithms", 2017 (MIT licence). ``scripts/build_fashion_mini.py`` makes the file.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from lmreg.data.base import DataConfig, DataSource, Part, RawData
+
+FILE = Path(__file__).with_suffix(".npz")
+CLASSES = ("T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot")
+
+
+@dataclass
+class Config(DataConfig):
+    name: str = "fashion_mini"
+
+
+class FashionMini(DataSource):
+    """Small grey images of ten kinds of clothing."""
+
+    Config = Config
+
+    def __init__(self, config: Config | None = None):
+        self.config = config or Config()
+
+    def read(self) -> RawData:
+        with np.load(FILE, allow_pickle=False) as arrays:
+            parts = {
+                name: Part(arrays[f"{name}_images"][..., None], arrays[f"{name}_labels"].astype(np.int64))
+                for name in ("train", "test")
+            }
+        return RawData(parts["train"], parts["test"], CLASSES)

@@ -1,0 +1,44 @@
+"""Deterministic, class-stratified splits of a training set."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lmreg.errors import LmregError
+
+# One fixed seed: the splits are part of the protocol, not of an experiment's randomness.
+_SEED = 20210619
+
+
+def stratified_order(labels: np.ndarray, seed: int = _SEED) -> np.ndarray:
+    """A shuffled order of all items in which every stretch has nearly the classes' proportions.
+
+    Item k of a class with n members is placed at (k + u) / n, u uniform: an even spread.
+    """
+    rng = np.random.default_rng(seed)
+    position = np.empty(len(labels))
+    for label in np.unique(labels):
+        members = rng.permutation(np.flatnonzero(labels == label))
+        position[members] = (np.arange(len(members)) + rng.random(len(members))) / len(members)
+    return np.argsort(position, kind="stable")
+
+
+def split(labels: np.ndarray, fractions: dict[str, float]) -> dict[str, np.ndarray]:
+    """Disjoint index arrays, one per name; sizes and class proportions follow ``fractions``.
+
+    Args:
+        labels: int64 [n].
+        fractions: the share of each split; together at most 1.
+
+    Raises:
+        LmregError: the fractions exceed 1, or a split would be empty.
+    """
+    if sum(fractions.values()) > 1 + 1e-9:
+        raise LmregError(f"the split fractions {fractions} add up to more than 1")
+    order = stratified_order(labels)
+    ends = np.round(np.cumsum(list(fractions.values())) * len(labels)).astype(int)
+    parts = np.split(order, ends)[: len(fractions)]
+    for name, part in zip(fractions, parts, strict=True):
+        if len(part) == 0:
+            raise LmregError(f"split '{name}' would be empty: {len(labels)} images, fractions {fractions}")
+    return dict(zip(fractions, parts, strict=True))

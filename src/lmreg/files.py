@@ -1,0 +1,110 @@
+"""Small files, read with clear errors and written whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import tempfile
+from collections.abc import Callable, Collection, Iterator
+from pathlib import Path
+from typing import IO, Any
+
+import pandas as pd
+
+from lmreg.errors import LmregError
+
+
+def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
+    """Let ``write`` fill a temporary file beside ``path``, then rename it over ``path``.
+
+    Raises:
+        LmregError: no permission, disk full, or another fault of the file system.
+    """
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+            temporary = Path(file.name)
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        # A temporary file is private; give it the mode any new file would have.
+        umask = os.umask(0)
+        os.umask(umask)
+        temporary.chmod(0o666 & ~umask)
+        temporary.replace(path)
+    except OSError as error:
+        raise LmregError(f"can't write {path}: {error.strerror or error}") from error
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write ``value`` as indented JSON."""
+    text = json.dumps(value, indent=2, allow_nan=False) + "\n"
+    write_atomically(path, lambda file: file.write(text.encode()))
+
+
+def read_json(path: Path) -> Any:
+    """The value in a JSON file.
+
+    Raises:
+        LmregError: the file is missing or isn't JSON.
+    """
+    try:
+        return json.loads(path.read_text())
+    except OSError as error:
+        raise LmregError(f"can't read {path}: {error.strerror}") from error
+    except ValueError as error:
+        raise LmregError(f"{path} is not valid JSON ({error}); delete it to have it made again") from error
+
+
+def write_table(path: Path, table: pd.DataFrame) -> None:
+    """Write a table as CSV, floats in full precision."""
+    text = table.to_csv(index=False)
+    write_atomically(path, lambda file: file.write(text.encode()))
+
+
+def read_table(path: Path, columns: Collection[str]) -> pd.DataFrame:
+    """A CSV file that must have ``columns`` and at least one row; ``arch`` is read as text.
+
+    Raises:
+        LmregError: missing, unreadable or empty file, or a missing column.
+    """
+    try:
+        table = pd.read_csv(path, dtype={"arch": str}, float_precision="round_trip")
+    except OSError as error:
+        raise LmregError(f"can't read {path}: {error.strerror}") from error
+    except (ValueError, pd.errors.ParserError) as error:
+        raise LmregError(f"{path} is not a CSV table: {str(error).splitlines()[0]}") from error
+    for column in columns:
+        if column not in table.columns:
+            raise LmregError(f"{path} has no column '{column}'; it has: {', '.join(map(str, table.columns))}")
+    if table.empty:
+        raise LmregError(f"{path} has no rows")
+    return table
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold ``folder`` (made if need be) for this process; the system lets go of it when we end.
+
+    Raises:
+        LmregError: another process holds it, or the folder can't be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / ".lock").open("a")
+    except OSError as error:
+        raise LmregError(f"can't write to {folder}: {error.strerror}") from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise LmregError(f"another process is working in {folder}; wait for it or stop it") from None
+        except OSError:
+            pass  # a file system without locks: go on unguarded
+        yield

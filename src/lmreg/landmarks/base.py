@@ -1,0 +1,65 @@
+"""Where landmarks and the evaluation pool get their stand-alone scores from."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from lmreg.config.schema import option
+from lmreg.space.base import Arch, Space
+from lmreg.space.draw import draw_distinct
+from lmreg.study import Study
+from lmreg.train.streams import derive
+
+
+@dataclass
+class SourceConfig:
+    """What every source's config has."""
+
+    name: str = "source"
+    count: int = option(20, min=2, help="M, the number of landmarks")
+    pool: int = option(40, min=2, help="P, the number of held-out architectures that `evaluate` ranks")
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Architectures with stand-alone scores, ready to be saved as a `Truth`.
+
+    ``tables`` and ``columns`` (the score's column name) are by role: landmarks and pool.
+    """
+
+    tables: dict[str, pd.DataFrame]
+    columns: dict[str, str]
+    higher_is_better: bool
+    about: dict[str, Any]
+
+
+class LandmarkSource(ABC):
+    """Draws landmarks and a pool, then finds their scores."""
+
+    @abstractmethod
+    def gather(self, study: Study, folder: Path, workers: int) -> Scored:
+        """Scores of landmarks and pool; ``folder`` keeps what must survive an interruption."""
+
+
+Draw = Callable[[np.random.Generator], Arch]
+
+
+def draw_roles(
+    space: Space, seed: int, count: int, pool: int, landmark: Draw, held_out: Draw
+) -> dict[str, list[Arch]]:
+    """Landmarks and pool, no two isomorphic within or across them, each from its own stream.
+
+    Two streams, so that asking for more of one keeps what was drawn before (but for a pool
+    architecture that becomes a landmark).
+    """
+    rngs = {role: np.random.default_rng(derive(seed, role)) for role in ("landmarks", "pool")}
+    landmarks = draw_distinct(space, lambda: landmark(rngs["landmarks"]), count)
+    others = draw_distinct(space, lambda: held_out(rngs["pool"]), pool, taken=landmarks)
+    return {"landmarks": landmarks, "pool": others}

@@ -1,0 +1,135 @@
+"""The artifact between stages: landmarks and the evaluation pool with their stand-alone scores."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from lmreg.errors import LmregError
+from lmreg.files import read_json, read_table, write_json, write_table
+from lmreg.space.base import Arch, Space
+
+FORMAT = 1
+LANDMARKS, POOL, MANIFEST = "landmarks.csv", "pool.csv", "manifest.json"
+
+
+@dataclass(frozen=True)
+class LandmarkSet:
+    """Architectures with their stand-alone scores, best first.
+
+    ``better_sign`` is +1 where a higher score is better, else −1; ``errors`` are the standard
+    errors of the scores over training seeds (NaN where unknown).
+    """
+
+    archs: tuple[Arch, ...]
+    scores: np.ndarray
+    errors: np.ndarray
+    column: str
+    better_sign: int
+
+    @classmethod
+    def from_table(cls, table: pd.DataFrame, space: Space, column: str, better_sign: int) -> LandmarkSet:
+        """From columns ``arch``, ``column`` and, where known, ``<column>_se``."""
+        order = (-better_sign * table[column]).argsort(kind="stable")
+        table = table.iloc[order]
+        errors = table.get(f"{column}_se", pd.Series(np.nan, index=table.index))
+        archs = tuple(space.parse(text) for text in table["arch"])
+        return cls(archs, table[column].to_numpy(float), errors.to_numpy(float), column, better_sign)
+
+    def pairs(self) -> np.ndarray:
+        """Indices (better, worse), int [pairs, 2], of all pairs whose order is known: no ties.
+
+        Raises:
+            LmregError: there is no such pair.
+        """
+        better, worse = np.triu_indices(len(self.archs), k=1)
+        known = self.scores[better] != self.scores[worse]
+        if not known.any():
+            raise LmregError(
+                f"{len(self.archs)} landmarks give no pair with different {self.column}; train more landmarks"
+            )
+        return np.stack([better[known], worse[known]], 1)
+
+    @property
+    def hash(self) -> str:
+        """Changes when a landmark or a score does."""
+        rows = [(a.id, float(s)) for a, s in zip(self.archs, self.scores, strict=True)]
+        return hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What ``train-landmarks`` leaves in ``<study>/landmarks``: two sets and how they came about."""
+
+    landmarks: LandmarkSet
+    pool: LandmarkSet
+    manifest: dict[str, Any]
+
+    @classmethod
+    def load(cls, folder: Path, space: Space) -> Truth:
+        """Read the folder.
+
+        Raises:
+            LmregError: files are missing, torn, of another space or of a newer format.
+        """
+        if not (folder / MANIFEST).exists():
+            raise LmregError(f"no landmarks in {folder}; 'lmreg train-landmarks' makes them")
+        manifest = read_json(folder / MANIFEST)
+        if manifest.get("format") != FORMAT:
+            raise LmregError(
+                f"{folder / MANIFEST} has format {manifest.get('format')}, this lmreg reads {FORMAT}"
+            )
+        if manifest["space"] != space.name:
+            raise LmregError(f"{folder} has landmarks of space {manifest['space']}, not of {space.name}")
+        sets = []
+        for file, role in ((LANDMARKS, "landmarks"), (POOL, "pool")):
+            score = manifest[role]
+            columns = {"arch", score["column"]}
+            table = read_table(folder / file, columns)
+            sign = 1 if score["higher_is_better"] else -1
+            sets.append(LandmarkSet.from_table(table, space, score["column"], sign))
+            if sets[-1].hash != score["hash"]:
+                raise LmregError(
+                    f"{folder / file} is not what {MANIFEST} describes (edited or torn?); "
+                    "'lmreg train-landmarks' writes both again"
+                )
+        return cls(sets[0], sets[1], manifest)
+
+    @staticmethod
+    def save(
+        folder: Path,
+        space: Space,
+        tables: dict[str, pd.DataFrame],
+        columns: dict[str, str],
+        higher_is_better: bool,
+        about: dict[str, Any],
+    ) -> dict[str, Any]:
+        """Write ``landmarks.csv``, ``pool.csv`` and last the manifest, best architecture first.
+
+        Args:
+            tables: by role, landmarks and pool: ``arch``, the score column and any more columns.
+            columns: by role, the name of the score column.
+            about: what else the manifest tells: source, protocol, seeds, hash of the data.
+        """
+        sign = 1 if higher_is_better else -1
+        manifest: dict[str, Any] = {"format": FORMAT, "space": space.name, **about}
+        for role, file in (("landmarks", LANDMARKS), ("pool", POOL)):
+            table = tables[role].sort_values(columns[role], ascending=not higher_is_better, kind="stable")
+            write_table(folder / file, table)
+            manifest[role] = {
+                "column": columns[role],
+                "higher_is_better": higher_is_better,
+                "count": len(table),
+                # Hashed from the file: what is read back is what was hashed.
+                "hash": LandmarkSet.from_table(
+                    read_table(folder / file, set()), space, columns[role], sign
+                ).hash,
+            }
+        write_json(folder / MANIFEST, manifest)
+        return manifest

@@ -1,0 +1,81 @@
+"""What every super-net offers: paths as arguments and stand-alone networks from the same parts."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from lmreg.space.base import Arch
+
+
+@dataclass(frozen=True)
+class InputShape:
+    """Shape of one input image."""
+
+    channels: int
+    height: int
+    width: int
+
+
+class SuperNet(nn.Module, ABC):
+    """A network that holds every architecture of a space.
+
+    ``net(x, arch)`` evaluates one path; nothing about it is remembered between calls.
+    """
+
+    @abstractmethod
+    def forward(self, x: Tensor, arch: Arch) -> Tensor:
+        """Outputs [B, outputs] of path ``arch`` for images ``x`` [B, channels, height, width]."""
+
+    @abstractmethod
+    def standalone(self, arch: Arch) -> Standalone:
+        """A freshly initialised network that has the parts of ``arch`` only, under their names."""
+
+    def extract(self, arch: Arch) -> Standalone:
+        """The stand-alone network of ``arch`` with the super-net's weights copied into it."""
+        alone = self.standalone(arch)
+        mine = self.state_dict()
+        alone.net.load_state_dict({key: mine[key] for key in alone.net.state_dict()})
+        return alone
+
+
+class Standalone(nn.Module):
+    """One architecture as a plain network: a super-net reduced to the parts of one path."""
+
+    def __init__(self, net: SuperNet, arch: Arch):
+        super().__init__()
+        self.net, self.arch = net, arch
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.net(x, self.arch)
+
+
+def count_params(net: nn.Module) -> int:
+    """Number of trainable values."""
+    return sum(p.numel() for p in net.parameters())
+
+
+def count_macs(net: nn.Module, shape: InputShape) -> int:
+    """Multiply-accumulates of convolutions and linear layers (bias included) for one image."""
+    total = 0
+
+    def add(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        nonlocal total
+        if isinstance(module, nn.Conv2d):
+            kernel = module.weight[0].numel()
+            total += output[0].numel() * (kernel + (module.bias is not None))
+        elif isinstance(module, nn.Linear):
+            total += module.weight.numel() + (0 if module.bias is None else module.bias.numel())
+
+    hooks = [m.register_forward_hook(add) for m in net.modules()]
+    try:
+        with torch.no_grad():
+            device = next(net.parameters()).device
+            net(torch.zeros(1, shape.channels, shape.height, shape.width, device=device))
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return total

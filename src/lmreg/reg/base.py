@@ -1,0 +1,33 @@
+"""What a regulariser adds to the training loss."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from typing import Any
+
+from torch import Tensor
+
+from lmreg.data.images import Batch
+from lmreg.train.context import Context
+
+
+class Regulariser(ABC):
+    """Called once per training step after the algorithm's losses, see `lmreg.train.step`."""
+
+    needs_landmarks = False
+
+    @abstractmethod
+    def terms(self, ctx: Context, batch: Batch) -> Iterator[Tensor]:
+        """Yield scaled terms, each back-propagated before the next is asked for."""
+
+    def figures(self) -> dict[str, float]:
+        """Figures for ``metrics.csv`` since the last call."""
+        return {}
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything needed to go on exactly; only tensors, numbers, strings and containers."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:  # noqa: B027
+        """Restore what `state_dict` gave."""

@@ -1,0 +1,51 @@
+"""Scatter plots of truth against super-net score."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import matplotlib
+import pandas as pd
+
+from lmreg.files import write_atomically
+
+matplotlib.use("Agg")
+from matplotlib import pyplot as plt  # noqa: E402 - the backend comes first
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One score of a super-net: its column, whether lower is better, and a line to tell about it."""
+
+    column: str
+    falls: bool
+    note: str
+
+
+def scatter(path: Path, title: str, table: pd.DataFrame, truth: str, panels: list[Panel]) -> None:
+    """Draw column ``truth`` (x) of ``table`` against each panel's (y); up is always better."""
+    width = 4.6 * len(panels)
+    figure, grid = plt.subplots(1, len(panels), figsize=(width, 4.4), layout="constrained", squeeze=False)
+    try:
+        for axes, panel in zip(grid[0], panels, strict=True):
+            axes.scatter(table[truth], table[panel.column], s=18, alpha=0.6, color="#1f5fa8", linewidths=0)
+            axes.set_xlabel(f"stand-alone: {label(truth.removeprefix('truth_'))}")
+            axes.set_ylabel(f"super-net: {label(panel.column)}" + (", axis inverted" if panel.falls else ""))
+            if panel.falls:
+                axes.invert_yaxis()
+            axes.set_title(panel.note, fontsize=10)
+            axes.grid(alpha=0.25)
+            axes.spines[["top", "right"]].set_visible(False)
+        figure.suptitle(title, fontsize=11)
+        write_atomically(path, lambda file: figure.savefig(file, format="png", dpi=130))
+    finally:
+        plt.close(figure)
+
+
+def label(column: str) -> str:
+    """A column name with its unit as people write it: ``accuracy_percent`` is accuracy (%)."""
+    for ending, unit in (("_percent", "%"), ("_nats", "nats")):
+        if column.endswith(ending):
+            return f"{column.removesuffix(ending).replace('_', ' ')} ({unit})"
+    return column.replace("_", " ")

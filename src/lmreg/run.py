@@ -1,0 +1,240 @@
+"""One search: its folder, its training with exact resume, its result."""
+
+from __future__ import annotations
+
+import platform
+import re
+import time
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+from omegaconf import DictConfig, OmegaConf
+
+from lmreg.algo.base import Algorithm
+from lmreg.data.images import BatchStream
+from lmreg.errors import Interrupted, LmregError
+from lmreg.files import locked, read_json, read_table, write_atomically, write_json, write_table
+from lmreg.landmarks.set import Truth
+from lmreg.network.base import count_macs, count_params
+from lmreg.progress import Progress
+from lmreg.rank.score import ScoringConfig, score
+from lmreg.reg.base import Regulariser
+from lmreg.strategy.base import Strategy
+from lmreg.study import Study, config_hash, differences, result_config
+from lmreg.train import checkpoint
+from lmreg.train.context import Context
+from lmreg.train.signals import StopRequest
+from lmreg.train.streams import Streams
+from lmreg.train.training import Training
+
+# Told by the study's name or by the run's, or without influence on the result.
+_NOT_IN_NAME = {
+    *("algo", "reg", "seed", "study", "root", "space", "data", "task", "network"),
+    *("device", "threads", "checkpoint_seconds", "allow_packages", "data.path"),
+}
+
+
+def run_name(cfg: DictConfig, overrides: list[str]) -> str:
+    """``<algo>-<reg>-<other overrides>-s<seed>``, safe as a folder's name."""
+    others = []
+    for override in sorted(overrides):
+        key, _, value = override.lstrip("+~").partition("=")
+        if key not in _NOT_IN_NAME:
+            others.append(re.sub(r"[^\w.=+-]+", "_", f"{key}={value}"))
+    return "-".join([cfg.algo.name, cfg.reg.name, *others, f"s{cfg.seed}"])
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a finished search left."""
+
+    folder: Path
+    summary: dict[str, Any]
+    candidates: pd.DataFrame
+
+    @property
+    def run(self) -> str:
+        return self.folder.name
+
+    @classmethod
+    def load(cls, folder: Path) -> Result:
+        candidates = read_table(folder / "candidates.csv", {"arch"})
+        return cls(folder, read_json(folder / "result.json"), candidates)
+
+
+class SearchRun:
+    """A search in its folder; whatever was interrupted goes on where it stopped."""
+
+    def __init__(
+        self,
+        study: Study,
+        name: str,
+        algo: Algorithm,
+        reg: Regulariser,
+        strategy: Strategy,
+        scoring: ScoringConfig,
+        truth: Truth | None,
+    ):
+        self._study, self._name = study, name
+        self._algo, self._reg, self._strategy, self._scoring = algo, reg, strategy, scoring
+        self._truth = truth
+        self.folder = study.folder / "search" / name
+        self._config = result_config(study.cfg)
+        if truth is not None:
+            self._config["landmarks_hash"] = truth.landmarks.hash
+        self._hash = config_hash(self._config)
+
+    def finished(self) -> Result | None:
+        """The result, if this very search has been done before.
+
+        Raises:
+            LmregError: the folder holds a search with another configuration.
+        """
+        described = self.folder / "config.yaml"
+        if not described.exists():
+            return None
+        try:
+            before = OmegaConf.to_container(OmegaConf.load(described))
+        except Exception as error:  # the parser's errors have no common base
+            raise LmregError(f"{described} can't be read ({type(error).__name__}); delete that folder") from error
+        assert isinstance(before, dict)
+        kept = result_config(OmegaConf.create(before))
+        if changed := differences(kept, self._config):
+            raise LmregError(
+                f"{self.folder} holds a search with another configuration ({'; '.join(changed)}); "
+                "delete that folder, or pass study=<new name>"
+            )
+        if not (self.folder / "result.json").exists():
+            return None
+        print(f"{self._name}: finished already")
+        return Result.load(self.folder)
+
+    def execute(self, log_every: int, checkpoint_seconds: float) -> Result:
+        """Train, search, and write the result last."""
+        with locked(self.folder):
+            config = OmegaConf.to_container(self._study.cfg, resolve=True)
+            assert isinstance(config, dict)
+            if self._truth is not None:
+                config["landmarks_hash"] = self._truth.landmarks.hash
+            text = OmegaConf.to_yaml(OmegaConf.create(config))
+            write_atomically(self.folder / "config.yaml", lambda file: file.write(text.encode()))
+            start = time.monotonic()
+            training = self._training()
+            self._train(training, log_every, checkpoint_seconds)
+            trained = time.monotonic()
+            candidates = self._search(training)
+            write_table(self.folder / "candidates.csv", candidates)
+            self._finish(training, candidates, trained - start, time.monotonic() - trained)
+        return Result.load(self.folder)
+
+    def _training(self) -> Training:
+        study, seed = self._study, self._study.options.seed
+        data = study.data
+        if self._truth is not None and self._truth.manifest.get("data_hash", data.hash) != data.hash:
+            raise LmregError(
+                f"the landmarks in {study.folder}/landmarks were trained on other data or other splits; "
+                "run 'lmreg train-landmarks' with the same data options, or pass study=<new name>"
+            )
+        streams = Streams(seed, study.device)
+        batch_size = study.trainer.batch_size
+        train = BatchStream(data.split("train"), batch_size, streams.data)
+        rank = BatchStream(data.split("rank"), batch_size, streams.rank)
+        total = study.trainer.total_steps(train.batches_per_epoch)
+        ctx = Context(study.space, study.supernet(seed), study.task, streams, rank, total)
+        training = Training(ctx, self._algo, self._reg, train, study.trainer)
+        saved = self.folder / "checkpoint.pt"
+        if saved.exists():
+            training.load_state_dict(checkpoint.load(saved, self._checkpoint_hash, study.device))
+            print(f"{self._name}: resuming at step {ctx.step} of {total}")
+        return training
+
+    @property
+    def _checkpoint_hash(self) -> str:
+        return f"{self._hash}-{self._study.data.hash}"
+
+    def _train(self, training: Training, log_every: int, checkpoint_seconds: float) -> None:
+        ctx = training.ctx
+        if ctx.step == ctx.total_steps:
+            return
+        path = self.folder / "checkpoint.pt"
+        saved = time.monotonic()
+        with Progress(self._name, ctx.total_steps, ctx.step) as progress, StopRequest() as stop:
+            for logged in training.steps(log_every):
+                progress.advance(_figures(training.rows[-1]) if logged else None)
+                due = time.monotonic() - saved >= checkpoint_seconds
+                last = ctx.step == ctx.total_steps
+                if due or last or stop.signal_number is not None:
+                    checkpoint.save(path, training.state_dict(), self._checkpoint_hash)
+                    write_table(self.folder / "metrics.csv", pd.DataFrame(training.rows))
+                    saved = time.monotonic()
+                if stop.signal_number is not None:
+                    raise Interrupted(
+                        f"{self._name}: stopped at step {ctx.step} of {ctx.total_steps}; "
+                        "run the same command again to go on",
+                        stop.signal_number,
+                    )
+
+    def _search(self, training: Training) -> pd.DataFrame:
+        """Candidates with their scores, best first."""
+        study, ctx = self._study, training.ctx
+        batches = study.data.split("score").scoring_batches(self._scoring.batch_size, self._scoring.images)
+        with Progress(f"{self._name}: scoring", self._strategy.budget()) as progress:
+            archs, scores = self._strategy.search(
+                ctx,
+                self._algo,
+                lambda some: score(ctx.net, study.task, some, batches, lambda: progress.advance("")),
+            )
+        alone = [study.skeleton.standalone(arch) for arch in archs]
+        about = {
+            "arch": [study.space.format(arch) for arch in archs],
+            "params": [count_params(net) for net in alone],
+            "macs": [count_macs(net, study.data.shape) for net in alone],
+        }
+        table = pd.concat([pd.DataFrame(about), scores], axis=1)
+        by = study.task.score(self._scoring.by)
+        return table.sort_values(by.column, ascending=not by.higher_is_better, kind="stable")
+
+    def _finish(
+        self, training: Training, candidates: pd.DataFrame, train_seconds: float, search_seconds: float
+    ) -> None:
+        study = self._study
+        checkpoint.save(self.folder / "supernet.pt", training.ctx.net.state_dict(), self._checkpoint_hash)
+        best = candidates.iloc[0]
+        landmarks = self._truth.landmarks.archs if self._truth else ()
+        summary = {
+            "run": self._name,
+            "algo": study.cfg.algo.name,
+            "reg": study.cfg.reg.name,
+            "seed": study.options.seed,
+            "steps": training.ctx.total_steps,
+            "best": {"arch": best["arch"]}
+            | {s.column: float(best[s.column]) for s in study.task.scores.values()},
+            "candidates": len(candidates),
+            "chosen_by": study.task.score(self._scoring.by).column,
+            "landmarks": [study.space.format(arch) for arch in landmarks],
+            "config_hash": self._hash,
+            "data_hash": study.data.hash,
+            "split_sizes": study.data.sizes,
+            "train_seconds_this_session": round(train_seconds, 1),
+            "search_seconds": round(search_seconds, 1),
+            "device": _device_name(study.device),
+            "threads": torch.get_num_threads(),
+            "versions": {"lmreg": version("lmreg"), "torch": torch.__version__, "python": platform.python_version()},
+        }
+        write_json(self.folder / "result.json", summary)
+
+
+def _figures(row: dict[str, float]) -> str:
+    """A row of metrics.csv for people."""
+    parts = [f"loss {row['train_loss_nats']:.3f}"]
+    if row.get("reg_weight", 0) > 0:
+        parts.append(f"violated {100 * row['violated_share']:.0f} %, λ {row['reg_weight']:.2f}")
+    return ", ".join(parts)
+
+
+def _device_name(device: torch.device) -> str:
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine() + " CPU"

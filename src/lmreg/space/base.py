@@ -1,0 +1,94 @@
+"""Architectures as values, and the contract every search space fulfils. No torch here."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from lmreg.errors import LmregError
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Arch:
+    """One architecture: the option taken at each decision of a search space."""
+
+    space: str
+    choices: tuple[int, ...]
+
+    @property
+    def id(self) -> str:
+        """A short name that is safe in file names, such as ``nasbench201-3.0.1.2.4.3``."""
+        return f"{self.space}-{'.'.join(map(str, self.choices))}"
+
+
+class Space(ABC):
+    """A finite set of architectures, each a choice of one option per decision.
+
+    Every random draw takes its generator as an argument, so the caller owns reproducibility.
+    """
+
+    name: str
+    options: tuple[tuple[str, ...], ...]
+    """The names of the options of every decision."""
+
+    @property
+    def size(self) -> int:
+        """Number of architectures, isomorphic ones counted separately."""
+        return int(np.prod([len(o) for o in self.options], dtype=object))
+
+    def arch(self, choices: tuple[int, ...]) -> Arch:
+        """The architecture with these choices.
+
+        Raises:
+            LmregError: a choice is missing or outside its decision's options.
+        """
+        in_range = all(0 <= c < len(o) for c, o in zip(choices, self.options, strict=False))
+        if len(choices) != len(self.options) or not in_range:
+            raise LmregError(f"{choices} is not an architecture of {self.name}")
+        return Arch(self.name, tuple(int(c) for c in choices))
+
+    def sample(self, rng: np.random.Generator) -> Arch:
+        """An architecture drawn uniformly."""
+        return self.arch(tuple(int(rng.integers(len(o))) for o in self.options))
+
+    def mutate(self, arch: Arch, rng: np.random.Generator) -> Arch:
+        """``arch`` with one decision changed to another option: never ``arch`` itself."""
+        open_decisions = [d for d, o in enumerate(self.options) if len(o) > 1]
+        decision = open_decisions[rng.integers(len(open_decisions))]
+        shift = int(rng.integers(1, len(self.options[decision])))
+        choices = list(arch.choices)
+        choices[decision] = (choices[decision] + shift) % len(self.options[decision])
+        return self.arch(tuple(choices))
+
+    def enumerate(self) -> Iterator[Arch]:
+        """Every architecture once, the last decision varying fastest."""
+        for index in np.ndindex(*(len(o) for o in self.options)):
+            yield Arch(self.name, tuple(index))
+
+    def encode(self, arch: Arch) -> np.ndarray:
+        """One-hot encoding of the choices, float32 of shape [sum of options per decision]."""
+        rows = [np.eye(len(o), dtype=np.float32)[c] for c, o in zip(arch.choices, self.options, strict=True)]
+        return np.concatenate(rows)
+
+    def distance(self, a: Arch, b: Arch) -> int:
+        """Hamming distance: the number of decisions in which two architectures differ."""
+        return sum(x != y for x, y in zip(a.choices, b.choices, strict=True))
+
+    @abstractmethod
+    def canonical(self, arch: Arch) -> str:
+        """A key that isomorphic architectures share and no others."""
+
+    @abstractmethod
+    def format(self, arch: Arch) -> str:
+        """The text form, the one that benchmark tables use as key."""
+
+    @abstractmethod
+    def parse(self, text: str) -> Arch:
+        """The architecture of a text form.
+
+        Raises:
+            LmregError: the text is not an architecture of this space.
+        """

@@ -1,0 +1,76 @@
+"""NAS-Bench-201: cells of 4 nodes whose 6 edges each carry one of 5 operations.
+
+Source: Dong & Yang, "NAS-Bench-201: Extending the Scope of Reproducible Neural Architecture
+Search", ICLR 2020.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lmreg.errors import LmregError
+from lmreg.space.base import Arch, Space
+
+OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
+NODES = 4
+EDGES = tuple((source, node) for node in range(1, NODES) for source in range(node))
+"""(from, to) of each decision, in the order of the benchmark's strings."""
+
+
+@dataclass
+class Config:
+    name: str = "nasbench201"
+
+
+class NASBench201(Space):
+    """The benchmark's 15,625 cells; 6,466 of them differ up to isomorphism."""
+
+    Config = Config
+
+    def __init__(self, config: Config | None = None):
+        self.name = (config or Config()).name
+        self.options = (OPERATIONS,) * len(EDGES)
+
+    def canonical(self, arch: Arch) -> str:
+        """The benchmark's own isomorphism key.
+
+        A node is the sorted sum of its inputs, where a skip connection stands for its source and
+        an edge that carries `none`, or starts at a node that is just zero, stands for zero ("#").
+        A zero inside a longer sum stays there, as in the benchmark: that makes 6,466 classes.
+        """
+        nodes = ["0"]
+        for node in range(1, NODES):
+            terms = []
+            for (source, target), choice in zip(EDGES, arch.choices, strict=True):
+                if target != node:
+                    continue
+                operation = OPERATIONS[choice]
+                if operation == "none" or nodes[source] == "#":
+                    terms.append("#")
+                elif operation == "skip_connect":
+                    terms.append(nodes[source])
+                else:
+                    terms.append(f"({nodes[source]})@{operation}")
+            nodes.append("+".join(sorted(terms)))
+        return nodes[-1]
+
+    def format(self, arch: Arch) -> str:
+        groups = []
+        for node in range(1, NODES):
+            edges = zip(EDGES, arch.choices, strict=True)
+            terms = [f"{OPERATIONS[c]}~{source}" for (source, target), c in edges if target == node]
+            groups.append(f"|{'|'.join(terms)}|")
+        return "+".join(groups)
+
+    def parse(self, text: str) -> Arch:
+        terms = [term for group in text.strip().split("+") for term in group.strip("|").split("|")]
+        sources = [f"~{source}" for source, _ in EDGES]
+        names = [term.removesuffix(s) for term, s in zip(terms, sources, strict=False)]
+        if len(terms) == len(EDGES) and all(name in OPERATIONS for name in names):
+            arch = self.arch(tuple(OPERATIONS.index(name) for name in names))
+            if self.format(arch) == text.strip():
+                return arch
+        raise LmregError(
+            f"{text!r} is not a NAS-Bench-201 cell; expected "
+            "'|op~0|+|op~0|op~1|+|op~0|op~1|op~2|' with op one of " + ", ".join(OPERATIONS)
+        )

@@ -1,0 +1,144 @@
+"""The parts that every stage of a study shares, built from its config."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from omegaconf import DictConfig, OmegaConf
+
+from lmreg.config.build import resolve, typed
+from lmreg.config.schema import option
+from lmreg.data.base import DataSource
+from lmreg.data.images import ImageData
+from lmreg.errors import LmregError
+from lmreg.network.base import SuperNet
+from lmreg.space.base import Arch, Space
+from lmreg.task.base import Task
+from lmreg.train.optimise import TrainerConfig
+from lmreg.train.streams import initialised
+
+
+@dataclass
+class Options:
+    """Top-level options of every command."""
+
+    study: str = "study"
+    root: str = "outputs"
+    seed: int = option(0, min=0)
+    device: str = option("auto", help="auto, cpu, cuda or cuda:N")
+    threads: int | None = option(None, min=1, help="CPU threads of one process; null for torch's own choice")
+    allow_packages: list[str] = option([], help="packages besides lmreg whose classes a config may name")
+
+
+# Nothing here changes a result: where things lie, on which hardware, how often state is saved.
+_NOT_HASHED = {"study", "root", "device", "threads", "workers", "checkpoint_seconds", "allow_packages"}
+
+
+def result_config(cfg: DictConfig) -> dict[str, Any]:
+    """The part of a config that determines results, plain and resolved."""
+    plain = OmegaConf.to_container(cfg, resolve=True)
+    assert isinstance(plain, dict)
+    kept = {str(k): v for k, v in plain.items() if k not in _NOT_HASHED}
+    if isinstance(kept.get("data"), dict):
+        kept["data"] = {k: v for k, v in kept["data"].items() if k != "path"}  # its content is hashed
+    return kept
+
+
+def config_hash(config: dict[str, Any]) -> str:
+    """16 hexadecimal digits that change when the config does."""
+    return hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def differences(old: dict[str, Any], new: dict[str, Any], prefix: str = "") -> list[str]:
+    """``key: old -> new`` for every value that differs."""
+    lines = []
+    for key in sorted(old.keys() | new.keys()):
+        a, b = old.get(key), new.get(key)
+        if isinstance(a, dict) and isinstance(b, dict):
+            lines += differences(a, b, f"{prefix}{key}.")
+        elif a != b:
+            lines.append(f"{prefix}{key}: {a} -> {b}")
+    return lines
+
+
+class Study:
+    """Space, task, data and networks of one study; checks their whole config before any work."""
+
+    def __init__(self, cfg: DictConfig, options: Options):
+        self.cfg, self.options = cfg, options
+        self.folder = Path(options.root) / options.study
+        self.device = pick_device(options.device)
+        if options.threads is not None:
+            torch.set_num_threads(options.threads)
+        self.space: Space = self.part("space", Space)
+        self.task: Task = self.part("task", Task)
+        self._source: DataSource = self.part("data", DataSource)
+        self._network = self.resolve("network", SuperNet)
+        self.trainer = typed(cfg.trainer, TrainerConfig, "trainer") if "trainer" in cfg else TrainerConfig()
+
+    def resolve(self, name: str, base: type) -> tuple[type, Any]:
+        """The checked class and Config of the group ``name``."""
+        return resolve(self.cfg[name], base, name, self.options.allow_packages)
+
+    def part(self, name: str, base: type, *args: Any) -> Any:
+        """The object of the group ``name``, a ``base``."""
+        cls, config = self.resolve(name, base)
+        return cls(config, *args)
+
+    @functools.cached_property
+    def data(self) -> ImageData:
+        """The data set, read when first asked for, once for all runs of a sweep."""
+        key = json.dumps([repr(type(self._source)), vars(self._source.config), str(self.device)])
+        if key not in _loaded:
+            _loaded.clear()
+            _loaded[key] = ImageData(self._source, self.device)
+        return _loaded[key]
+
+    def supernet(self, seed: int) -> SuperNet:
+        """A super-net with initial weights from ``seed``, on the device, channels last."""
+        cls, config = self._network
+        with initialised(seed):
+            net = cls(config, self.space, self.data.shape, self.task.outputs(len(self.data.classes)))
+        return self._placed(net)
+
+    def standalone(self, arch: Arch, seed: int) -> SuperNet:
+        """The network of ``arch`` alone, with initial weights from ``seed``."""
+        skeleton = self.skeleton
+        with initialised(seed):
+            return self._placed(skeleton.standalone(arch).net)
+
+    @functools.cached_property
+    def skeleton(self) -> SuperNet:
+        """A super-net on the CPU, of use for its structure only."""
+        cls, config = self._network
+        return cls(config, self.space, self.data.shape, self.task.outputs(len(self.data.classes)))
+
+    def _placed(self, net: SuperNet) -> SuperNet:
+        # Channels last: 1.6 times faster on CPUs, faster with tensor cores too.
+        return net.to(device=self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+_loaded: dict[str, ImageData] = {}
+
+
+def pick_device(name: str) -> torch.device:
+    """The torch device of that name; ``auto`` is the first GPU where there is one.
+
+    Raises:
+        LmregError: no such device.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0] if name.startswith("cuda") else "use auto, cpu, cuda or cuda:N"
+        raise LmregError(f"device={name}: not to be had here; {reason}") from None
+    return device

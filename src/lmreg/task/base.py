@@ -1,0 +1,47 @@
+"""What a task decides: the training loss and the scores of a network's outputs."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Score:
+    """A figure of merit: its column name (with the unit) and whether more of it is better."""
+
+    column: str
+    higher_is_better: bool
+
+    @property
+    def sign(self) -> int:
+        """+1 or −1: what makes a value of it grow with quality."""
+        return 1 if self.higher_is_better else -1
+
+
+class Task(ABC):
+    """Loss and scores over outputs and targets of one kind of prediction."""
+
+    scores: dict[str, Score]
+    """By short name; the first is the task's own loss."""
+
+    truth: str
+    """The score by which stand-alone trained architectures are ordered unless config says otherwise."""
+
+    @abstractmethod
+    def outputs(self, classes: int) -> int:
+        """Number of output channels the network needs."""
+
+    @abstractmethod
+    def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """The mean training loss of a batch, a scalar."""
+
+    @abstractmethod
+    def measure(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """The sum over a batch of every score, float64 [len(scores)], in their order."""
+
+    def score(self, name: str) -> Score:
+        """The score of that name."""
+        return self.scores[name]

@@ -1,0 +1,41 @@
+"""Image classification: cross-entropy and top-1 accuracy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from lmreg.task.base import Score, Task
+
+
+@dataclass
+class Config:
+    name: str = "classification"
+
+
+class Classification(Task):
+    """One label per image."""
+
+    Config = Config
+    scores = {  # noqa: RUF012
+        "loss": Score("loss_nats", higher_is_better=False),
+        "accuracy": Score("accuracy_percent", higher_is_better=True),
+    }
+    truth = "accuracy"
+
+    def __init__(self, config: Config | None = None):
+        self.config = config or Config()
+
+    def outputs(self, classes: int) -> int:
+        return classes
+
+    def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        return F.cross_entropy(outputs, targets)
+
+    def measure(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        loss = F.cross_entropy(outputs.double(), targets, reduction="sum")
+        correct = (outputs.argmax(1) == targets).sum().double()
+        return torch.stack([loss, 100 * correct])

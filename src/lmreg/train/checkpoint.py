@@ -1,0 +1,39 @@
+"""Checkpoints: written whole or not at all, and never able to run code."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from lmreg.errors import LmregError
+from lmreg.files import write_atomically
+
+FORMAT = 1
+
+
+def save(path: Path, state: dict[str, Any], config_hash: str) -> None:
+    """Write ``state`` (tensors, numbers, strings and containers of them)."""
+    content = {"format": FORMAT, "config_hash": config_hash, "state": state}
+    write_atomically(path, lambda file: torch.save(content, file))
+
+
+def load(path: Path, config_hash: str, device: torch.device) -> dict[str, Any]:
+    """The state in ``path``.
+
+    Raises:
+        LmregError: unreadable file, another format, or the checkpoint of another config.
+    """
+    try:
+        content = torch.load(path, map_location=device, weights_only=True)
+        written, found = content["format"], content["config_hash"]
+    except Exception as error:  # zip, pickle and key errors of any kind: not a checkpoint of ours
+        raise LmregError(
+            f"{path} is not a readable checkpoint ({type(error).__name__}); delete it to start that run again"
+        ) from error
+    if written != FORMAT:
+        raise LmregError(f"{path} has format {written}, this lmreg reads {FORMAT}")
+    if found != config_hash:
+        raise LmregError(f"{path} belongs to another configuration; delete it to start that run again")
+    return content["state"]

@@ -1,0 +1,56 @@
+"""Optimizer settings shared by super-nets and stand-alone networks, and the learning rate."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from lmreg.config.schema import option
+
+
+@dataclass
+class TrainerConfig:
+    name: str = "trainer"
+    epochs: float = option(1.0, min=0.01, help="passes over the training split; ignored where steps is given")
+    steps: int | None = option(None, min=1, help="optimizer steps")
+    batch_size: int = option(64, min=2)
+    lr: float = option(0.1, min=0, help="learning rate at its highest")
+    lr_min: float = option(0.0, min=0, help="learning rate at the end of its cosine")
+    lr_warmup: float = option(0.0, min=0, max=1, help="share of the training in which it rises linearly")
+    momentum: float = option(0.9, min=0, max=1)
+    nesterov: bool = False
+    weight_decay: float = option(5e-4, min=0)
+    clip: float | None = option(5.0, min=0, help="largest gradient norm over all weights; null for none")
+
+    def total_steps(self, batches_per_epoch: int) -> int:
+        """Optimizer steps of the whole training, at least 1."""
+        return self.steps or max(1, round(self.epochs * batches_per_epoch))
+
+
+def learning_rate(config: TrainerConfig, progress: float) -> float:
+    """Linear warm-up to ``lr``, then half a cosine down to ``lr_min``; ``progress`` in [0, 1]."""
+    if progress < config.lr_warmup:
+        return config.lr * progress / config.lr_warmup
+    after = (progress - config.lr_warmup) / (1 - config.lr_warmup) if config.lr_warmup < 1 else 1.0
+    return config.lr_min + (config.lr - config.lr_min) * 0.5 * (1 + math.cos(math.pi * after))
+
+
+def make_optimizer(config: TrainerConfig, net: nn.Module) -> torch.optim.SGD:
+    """SGD over all weights, every gradient present from the start.
+
+    Gradients are zeroed, never dropped: momentum and weight decay then act on every weight in every
+    step, whether or not its path was sampled, and a zero gradient is the same as none at all.
+    """
+    for parameter in net.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    return torch.optim.SGD(
+        net.parameters(),
+        lr=config.lr,
+        momentum=config.momentum,
+        nesterov=config.nesterov,
+        weight_decay=config.weight_decay,
+        fused=True,
+    )

@@ -1,0 +1,48 @@
+"""Training one architecture alone: the ground truth of landmarks and of the evaluation pool."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from torch import Tensor
+
+from lmreg.algo.base import Algorithm
+from lmreg.data.images import Batch, BatchStream, ImageData
+from lmreg.network.base import SuperNet
+from lmreg.reg.none import NoRegulariser
+from lmreg.space.base import Arch, Space
+from lmreg.task.base import Task
+from lmreg.train.context import Context
+from lmreg.train.optimise import TrainerConfig
+from lmreg.train.streams import Streams
+from lmreg.train.training import Training
+
+
+class OneArchitecture(Algorithm):
+    """Always the same path: a super-net algorithm for a network that has no other."""
+
+    def __init__(self, arch: Arch):
+        self._arch = arch
+
+    def weight_losses(self, ctx: Context, batch: Batch) -> Iterator[Tensor]:
+        yield ctx.loss(self._arch, batch)
+
+    def propose(self, ctx: Context, count: int) -> list[Arch]:
+        return [self._arch]
+
+
+def train_standalone(
+    net: SuperNet,
+    arch: Arch,
+    space: Space,
+    task: Task,
+    data: ImageData,
+    streams: Streams,
+    config: TrainerConfig,
+) -> None:
+    """Train ``net``, which has the parts of ``arch``, on the train split."""
+    train = BatchStream(data.split("train"), config.batch_size, streams.data)
+    ctx = Context(space, net, task, streams, None, config.total_steps(train.batches_per_epoch))
+    training = Training(ctx, OneArchitecture(arch), NoRegulariser(), train, config)
+    for _ in training.steps(log_every=ctx.total_steps):
+        pass

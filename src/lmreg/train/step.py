@@ -1,0 +1,42 @@
+"""The one training step of every algorithm, regulariser and stand-alone network."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from lmreg.algo.base import Algorithm
+from lmreg.data.images import BatchStream
+from lmreg.reg.base import Regulariser
+from lmreg.train.context import Context
+from lmreg.train.optimise import TrainerConfig, learning_rate
+
+
+def train_step(
+    ctx: Context,
+    algo: Algorithm,
+    reg: Regulariser,
+    train: BatchStream,
+    optimizer: torch.optim.Optimizer,
+    config: TrainerConfig,
+) -> Tensor:
+    """Advance the weights by one step; returns the search loss (a scalar without its graph).
+
+    Every loss is back-propagated as soon as it is yielded, so at most two paths' graphs are alive.
+    """
+    for group in optimizer.param_groups:
+        group["lr"] = learning_rate(config, ctx.progress)
+    batch = next(train)
+    algo.arch_step(ctx, batch, ctx.rank_batches)
+    optimizer.zero_grad(set_to_none=False)
+    search_loss = torch.zeros((), device=batch.images.device)
+    for loss in algo.weight_losses(ctx, batch):
+        loss.backward()
+        search_loss += loss.detach()
+    for term in reg.terms(ctx, batch):
+        term.backward()
+    if config.clip is not None:
+        torch.nn.utils.clip_grad_norm_(ctx.net.parameters(), config.clip)
+    optimizer.step()
+    ctx.step += 1
+    return search_loss

@@ -1,0 +1,101 @@
+"""A training from its first step to its last: state, figures, exact resume."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+
+from lmreg.algo.base import Algorithm
+from lmreg.data.images import BatchStream
+from lmreg.errors import LmregError
+from lmreg.reg.base import Regulariser
+from lmreg.train.context import Context
+from lmreg.train.optimise import TrainerConfig, learning_rate, make_optimizer
+from lmreg.train.step import train_step
+
+
+class Training:
+    """Everything that a training carries from one step to the next.
+
+    ``rows`` are the figures logged so far; they belong to the state, so that after a resume the
+    metrics are those of a run that was never interrupted.
+    """
+
+    def __init__(
+        self, ctx: Context, algo: Algorithm, reg: Regulariser, train: BatchStream, config: TrainerConfig
+    ):
+        self.ctx, self.algo, self.reg = ctx, algo, reg
+        self._train, self._config = train, config
+        self._optimizer = make_optimizer(config, ctx.net)
+        self._loss_sum = torch.zeros((), device=next(ctx.net.parameters()).device)
+        self._loss_steps = 0
+        self.rows: list[dict[str, float]] = []
+
+    def steps(self, log_every: int) -> Iterator[bool]:
+        """Take the remaining steps; yields after each whether it has logged a row.
+
+        Raises:
+            LmregError: the loss is no longer finite.
+        """
+        ctx = self.ctx
+        while ctx.step < ctx.total_steps:
+            self._loss_sum += train_step(
+                ctx, self.algo, self.reg, self._train, self._optimizer, self._config
+            )
+            self._loss_steps += 1
+            log = ctx.step % log_every == 0 or ctx.step == ctx.total_steps
+            if log:
+                self._log()
+            yield log
+
+    def _log(self) -> None:
+        ctx = self.ctx
+        loss = self._loss_sum.item() / self._loss_steps
+        if not math.isfinite(loss):
+            raise LmregError(
+                f"the training diverged before step {ctx.step}: the loss is {loss}; lower trainer.lr "
+                f"(now {self._config.lr}) or trainer.clip (now {self._config.clip})"
+            )
+        self._loss_sum.zero_()
+        self._loss_steps = 0
+        row = {
+            "step": ctx.step,
+            "epoch": ctx.step / self._train.batches_per_epoch,
+            "lr": learning_rate(self._config, ctx.progress),
+            "train_loss_nats": loss,
+        }
+        self.rows.append(row | self.reg.figures())
+
+    def state_dict(self) -> dict[str, Any]:
+        ctx = self.ctx
+        return {
+            "step": ctx.step,
+            "net": ctx.net.state_dict(),
+            "optimizer": self._optimizer.state_dict(),
+            "algo": self.algo.state_dict(),
+            "reg": self.reg.state_dict(),
+            "streams": ctx.streams.state_dict(),
+            "train_batches": self._train.state_dict(),
+            "rank_batches": None if ctx.rank_batches is None else ctx.rank_batches.state_dict(),
+            "loss_sum": self._loss_sum,
+            "loss_steps": self._loss_steps,
+            "rows": self.rows,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        ctx = self.ctx
+        ctx.step = state["step"]
+        ctx.net.load_state_dict(state["net"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        self.algo.load_state_dict(state["algo"])
+        self.reg.load_state_dict(state["reg"])
+        ctx.streams.load_state_dict(state["streams"])
+        self._train.load_state_dict(state["train_batches"])
+        if ctx.rank_batches is not None:
+            ctx.rank_batches.load_state_dict(state["rank_batches"])
+        self._loss_sum.copy_(state["loss_sum"])
+        self._loss_steps = state["loss_steps"]
+        self.rows = state["rows"]
