@@ -43,7 +43,10 @@ def main() -> None:
         arrays[f"{name}_images"] = np.stack([np.asarray(image) for image in small])
         arrays[f"{name}_labels"] = labels[chosen]
     np.savez_compressed(options.out, **arrays)
-    print(f"{options.out}: {options.out.stat().st_size / 1e6:.2f} MB, " + str({k: v.shape for k, v in arrays.items()}))
+    print(
+        f"{options.out}: {options.out.stat().st_size / 1e6:.2f} MB, "
+        + str({k: v.shape for k, v in arrays.items()})
+    )
 
 
 if __name__ == "__main__":

@@ -15,21 +15,21 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 
 from lmreg.algo.base import Algorithm
+from lmreg.context import Context
 from lmreg.data.images import BatchStream
 from lmreg.errors import Interrupted, LmregError
 from lmreg.files import locked, read_json, read_table, write_atomically, write_json, write_table
-from lmreg.landmarks.set import Truth
 from lmreg.network.base import count_macs, count_params
 from lmreg.progress import Progress
 from lmreg.rank.score import ScoringConfig, score
 from lmreg.reg.base import Regulariser
 from lmreg.strategy.base import Strategy
+from lmreg.streams import Streams
 from lmreg.study import Study, config_hash, differences, result_config
 from lmreg.train import checkpoint
-from lmreg.train.context import Context
 from lmreg.train.signals import StopRequest
-from lmreg.train.streams import Streams
 from lmreg.train.training import Training
+from lmreg.truth import Truth
 
 # Told by the study's name or by the run's, or without influence on the result.
 _NOT_IN_NAME = {
@@ -100,7 +100,9 @@ class SearchRun:
         try:
             before = OmegaConf.to_container(OmegaConf.load(described))
         except Exception as error:  # the parser's errors have no common base
-            raise LmregError(f"{described} can't be read ({type(error).__name__}); delete that folder") from error
+            raise LmregError(
+                f"{described} can't be read ({type(error).__name__}); delete that folder"
+            ) from error
         assert isinstance(before, dict)
         kept = result_config(OmegaConf.create(before))
         if changed := differences(kept, self._config):
@@ -223,7 +225,11 @@ class SearchRun:
             "search_seconds": round(search_seconds, 1),
             "device": _device_name(study.device),
             "threads": torch.get_num_threads(),
-            "versions": {"lmreg": version("lmreg"), "torch": torch.__version__, "python": platform.python_version()},
+            "versions": {
+                "lmreg": version("lmreg"),
+                "torch": torch.__version__,
+                "python": platform.python_version(),
+            },
         }
         write_json(self.folder / "result.json", summary)
 

@@ -7,7 +7,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from omegaconf import DictConfig, OmegaConf
@@ -19,9 +19,11 @@ from lmreg.data.images import ImageData
 from lmreg.errors import LmregError
 from lmreg.network.base import SuperNet
 from lmreg.space.base import Arch, Space
+from lmreg.streams import initialised
 from lmreg.task.base import Task
 from lmreg.train.optimise import TrainerConfig
-from lmreg.train.streams import initialised
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -33,7 +35,7 @@ class Options:
     seed: int = option(0, min=0)
     device: str = option("auto", help="auto, cpu, cuda or cuda:N")
     threads: int | None = option(None, min=1, help="CPU threads of one process; null for torch's own choice")
-    allow_packages: list[str] = option([], help="packages besides lmreg whose classes a config may name")
+    allow_packages: list[str] = option([], help="packages besides lmreg whose classes a config may name")  # noqa: RUF009
 
 
 # Nothing here changes a result: where things lie, on which hardware, how often state is saved.
@@ -82,14 +84,14 @@ class Study:
         self._network = self.resolve("network", SuperNet)
         self.trainer = typed(cfg.trainer, TrainerConfig, "trainer") if "trainer" in cfg else TrainerConfig()
 
-    def resolve(self, name: str, base: type) -> tuple[type, Any]:
+    def resolve(self, name: str, base: type[T]) -> tuple[type[T], Any]:
         """The checked class and Config of the group ``name``."""
         return resolve(self.cfg[name], base, name, self.options.allow_packages)
 
-    def part(self, name: str, base: type, *args: Any) -> Any:
+    def part(self, name: str, base: type[T]) -> T:
         """The object of the group ``name``, a ``base``."""
         cls, config = self.resolve(name, base)
-        return cls(config, *args)
+        return cls(config)  # type: ignore[call-arg]
 
     @functools.cached_property
     def data(self) -> ImageData:

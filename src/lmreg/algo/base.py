@@ -8,9 +8,9 @@ from typing import Any
 
 from torch import Tensor
 
+from lmreg.context import Context
 from lmreg.data.images import Batch, BatchStream
 from lmreg.space.base import Arch
-from lmreg.train.context import Context
 
 
 class Algorithm(ABC):

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from lmreg.algo.base import Algorithm
+from lmreg.context import Context
 from lmreg.data.images import Batch
 from lmreg.space.base import Arch
 from lmreg.space.draw import draw_distinct
-from lmreg.train.context import Context
 
 
 @dataclass
@@ -24,8 +24,6 @@ class Config:
 
 class SPOS(Algorithm):
     """Single path, one-shot, uniform sampling."""
-
-    Config = Config
 
     def __init__(self, config: Config | None = None):
         self.config = config or Config()

@@ -14,7 +14,6 @@ from rich.table import Table
 from lmreg.commands.options import top_level
 from lmreg.config.schema import option
 from lmreg.files import write_table
-from lmreg.landmarks.set import LandmarkSet, Truth
 from lmreg.progress import console
 from lmreg.rank.compare import paired
 from lmreg.rank.correlation import STATISTICS, Estimate, estimate, resamples
@@ -22,6 +21,7 @@ from lmreg.rank.pool import FinishedRun, finished_runs, held_out, oriented, rank
 from lmreg.report.scatter import Panel, label, scatter
 from lmreg.study import Options, Study
 from lmreg.task.base import Task
+from lmreg.truth import LandmarkSet, Truth
 
 
 @dataclass
@@ -66,14 +66,19 @@ def run(cfg: DictConfig) -> None:
 
 
 def _correlate(
-    finished: FinishedRun, table: pd.DataFrame, pool: LandmarkSet, task: Task, draws: np.ndarray, confidence: float
+    finished: FinishedRun,
+    table: pd.DataFrame,
+    pool: LandmarkSet,
+    task: Task,
+    draws: np.ndarray,
+    confidence: float,
 ) -> list[Ranked]:
     ranked = []
     for name, score in task.scores.items():
         truth, values = oriented(table, pool, score.column, score.sign)
         estimates = {
-            key: estimate(lambda i, f=f, t=truth, v=values: f(t[i], v[i]), len(truth), draws, confidence)  # type: ignore[misc]
-            for key, f in STATISTICS.items()
+            key: estimate(statistic(truth, values, draws), len(truth), confidence)
+            for key, statistic in STATISTICS.items()
         }
         ranked.append(Ranked(finished, name, estimates))
     return ranked
@@ -93,7 +98,9 @@ def _panel(ranked: Ranked, task: Task) -> Panel:
     return Panel(score.column, score.sign < 0, f"Kendall τ {tau}, n = {tau.n}")
 
 
-def _show(ranked: list[Ranked], comparison: pd.DataFrame, pool: LandmarkSet, options: EvaluateOptions) -> None:
+def _show(
+    ranked: list[Ranked], comparison: pd.DataFrame, pool: LandmarkSet, options: EvaluateOptions
+) -> None:
     percent = f"{100 * options.confidence:.4g} %"
     table = Table(
         title=f"{options.study}: ranking of {len(pool.archs)} held-out architectures by super-net score "
@@ -112,7 +119,7 @@ def _show(ranked: list[Ranked], comparison: pd.DataFrame, pool: LandmarkSet, opt
         return
     table = Table(
         title="Gain in τ by the regulariser, same seed, data and paths",
-        caption=f"[low, high]: {percent}, for one seed over architectures, for the mean over seeds (Student's t)",
+        caption=f"[low, high]: {percent}, over architectures; of the mean, over seeds (Student's t)",
         title_justify="left",
         caption_justify="left",
     )

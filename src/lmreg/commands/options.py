@@ -19,5 +19,5 @@ def top_level(cfg: DictConfig, schema: type[T]) -> T:
     groups = {p.name for p in conf_dir().iterdir() if p.is_dir()}
     for key, value in cfg.items():
         if isinstance(value, DictConfig) and key not in groups:
-            raise LmregError(f"unknown config group '{key}'{nearest(str(key), groups)}")
+            raise LmregError(f"unknown config group '{key!s}'{nearest(str(key), groups)}")
     return typed({k: v for k, v in cfg.items() if k not in groups}, schema, "")  # type: ignore[misc]

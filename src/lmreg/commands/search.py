@@ -12,13 +12,13 @@ from lmreg.algo.base import Algorithm
 from lmreg.commands.options import top_level
 from lmreg.config.build import typed
 from lmreg.config.schema import option
-from lmreg.landmarks.set import Truth
 from lmreg.progress import console
 from lmreg.rank.score import ScoringConfig
 from lmreg.reg.base import Regulariser
 from lmreg.run import Result, SearchRun, run_name
 from lmreg.strategy.base import Strategy
 from lmreg.study import Options, Study
+from lmreg.truth import Truth
 
 
 @dataclass
@@ -54,6 +54,8 @@ def _show(result: Result, study: Study) -> None:
     for column in columns:
         table.add_column(column, justify="right")
     for row in result.candidates.head(3).to_dict("records"):
-        table.add_row(row["arch"], *(f"{row[c]:,}" if c in ("params", "macs") else f"{row[c]:.4g}" for c in columns))
+        table.add_row(
+            row["arch"], *(f"{row[c]:,}" if c in ("params", "macs") else f"{row[c]:.4g}" for c in columns)
+        )
     console().print(table)
     print(f"Written: {result.folder}")

@@ -16,9 +16,9 @@ from lmreg.config.schema import option
 from lmreg.errors import Interrupted
 from lmreg.files import locked
 from lmreg.landmarks.base import LandmarkSource
-from lmreg.landmarks.set import Truth
 from lmreg.progress import console
 from lmreg.study import Options, Study
+from lmreg.truth import Truth
 
 
 @dataclass

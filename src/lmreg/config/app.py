@@ -14,7 +14,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from omegaconf.errors import InterpolationResolutionError, OmegaConfBaseException
 
 from lmreg.config.build import nearest
@@ -134,9 +134,8 @@ def _known_keys(config_name: str, args: list[str]) -> Iterator[str]:
 
 
 def _dotted(node: DictConfig, prefix: str = "") -> Iterator[str]:
-    for key in node:
-        value = OmegaConf.to_container(node).get(key)  # type: ignore[union-attr, call-overload]
-        if isinstance(value, dict):
-            yield from _dotted(node[key], f"{prefix}{key}.")
+    for key, value in node.items_ex(resolve=False):
+        if isinstance(value, DictConfig):
+            yield from _dotted(value, f"{prefix}{key!s}.")
         elif key != "_target_":
-            yield f"{prefix}{key}"
+            yield f"{prefix}{key!s}"

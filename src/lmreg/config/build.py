@@ -1,10 +1,14 @@
-"""From a config node to a checked object: ``_target_`` names a class, the class its own Config."""
+"""From a config node to a checked object.
+
+``_target_`` names a class; the dataclass that annotates its constructor's ``config`` is its schema.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import difflib
 import importlib
+import typing
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
@@ -44,13 +48,13 @@ def typed(node: Mapping[str, Any] | DictConfig, schema: type[T], where: str) -> 
     Raises:
         LmregError: an unknown key, a value of the wrong type or out of range; one line.
     """
-    values = {key: value for key, value in dict(node).items() if key != "_target_"}
+    values = {str(key): value for key, value in dict(node).items() if key != "_target_"}
     prefix = f"{where}." if where else ""
     fields = {f.name: f for f in dataclasses.fields(schema)}  # type: ignore[arg-type]
     config = OmegaConf.structured(schema)
     for key, value in values.items():
         if key not in fields:
-            raise LmregError(f"unknown key '{prefix}{key}'{nearest(str(key), fields)}")
+            raise LmregError(f"unknown key '{prefix}{key}'{nearest(key, fields)}")
         try:
             config[key] = value
         except OmegaConfBaseException as error:
@@ -63,7 +67,7 @@ def typed(node: Mapping[str, Any] | DictConfig, schema: type[T], where: str) -> 
     return result
 
 
-def resolve(node: DictConfig, base: type, where: str, allow: Iterable[str] = ()) -> tuple[type, Any]:
+def resolve(node: DictConfig, base: type[T], where: str, allow: Iterable[str] = ()) -> tuple[type[T], Any]:
     """The class that ``node._target_`` names and the node as that class's Config.
 
     Only classes below ``lmreg`` and the packages in ``allow`` are taken, and only subclasses of
@@ -82,10 +86,10 @@ def resolve(node: DictConfig, base: type, where: str, allow: Iterable[str] = ())
         raise LmregError(f"{where}._target_={target}: {error}") from None
     if not (isinstance(cls, type) and issubclass(cls, base)):
         raise LmregError(f"{where}._target_={target}: there is no {base.__name__} of that name")
-    return cls, typed(node, cls.Config, where)  # type: ignore[attr-defined]
+    return cls, typed(node, _schema(cls), where)
 
 
-def build(node: DictConfig, base: type[T], where: str, *args: Any, allow: Iterable[str] = ()) -> T:
-    """The object of ``node``: its class called with its Config and ``args``."""
-    cls, config = resolve(node, base, where, allow)
-    return cls(config, *args)
+def _schema(cls: type) -> type:
+    hint = typing.get_type_hints(cls.__init__)["config"]  # type: ignore[misc]
+    options = [part for part in typing.get_args(hint) or (hint,) if part is not type(None)]
+    return options[0]

@@ -27,6 +27,15 @@ class RawData:
     classes: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class InputShape:
+    """Shape of one input image."""
+
+    channels: int
+    height: int
+    width: int
+
+
 @dataclass
 class DataConfig:
     """What every data set's config has."""

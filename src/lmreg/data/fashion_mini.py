@@ -14,7 +14,18 @@ import numpy as np
 from lmreg.data.base import DataConfig, DataSource, Part, RawData
 
 FILE = Path(__file__).with_suffix(".npz")
-CLASSES = ("T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot")
+CLASSES = (
+    "T-shirt",
+    "trouser",
+    "pullover",
+    "dress",
+    "coat",
+    "sandal",
+    "shirt",
+    "sneaker",
+    "bag",
+    "ankle boot",
+)
 
 
 @dataclass
@@ -24,8 +35,6 @@ class Config(DataConfig):
 
 class FashionMini(DataSource):
     """Small grey images of ten kinds of clothing."""
-
-    Config = Config
 
     def __init__(self, config: Config | None = None):
         self.config = config or Config()

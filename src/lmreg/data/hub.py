@@ -20,13 +20,13 @@ class Config(DataConfig):
     path: str | None = option(None, help="folder with train*.parquet and test*.parquet")
     image_column: str = "img"
     label_column: str = "label"
-    resolution: int | None = option(None, min=4, help="resize the images to this square size; null keeps theirs")
+    resolution: int | None = option(
+        None, min=4, help="resize the images to this square size; null keeps theirs"
+    )
 
 
 class HubImages(DataSource):
     """Reads images and labels by column name with the `datasets` library."""
-
-    Config = Config
 
     def __init__(self, config: Config):
         self.config: Config = config
@@ -80,7 +80,10 @@ class HubImages(DataSource):
         table = table.cast_column(config.image_column, datasets.Image())
         pictures = table[config.image_column]
         grey = all(picture.mode == "L" for picture in pictures[:100])
-        images = np.stack([self._pixels(picture, "L" if grey else "RGB") for picture in pictures])
+        pixels = [self._pixels(picture, "L" if grey else "RGB") for picture in pictures]
+        if len(sizes := {p.shape[:2] for p in pixels}) > 1:
+            raise LmregError(f"{self._place}: {split} images have {len(sizes)} sizes; set data.resolution")
+        images = np.stack(pixels)
         if grey:
             images = images[..., None]
         return Part(images, labels), tuple(getattr(feature, "names", None) or ()) or None

@@ -11,10 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lmreg.data.base import DataSource, Part
+from lmreg.data.base import DataSource, InputShape, Part
 from lmreg.data.splits import split, stratified_order
 from lmreg.errors import LmregError
-from lmreg.network.base import InputShape
 
 
 @dataclass(frozen=True)
@@ -152,9 +151,9 @@ class ImageData:
         digest = hashlib.sha256()
         for part in (self._raw.train, self._raw.test):
             digest.update(repr(part.images.shape).encode())
-            digest.update(np.ascontiguousarray(part.images))
-            digest.update(np.ascontiguousarray(part.labels))
+            digest.update(np.ascontiguousarray(part.images).data)
+            digest.update(np.ascontiguousarray(part.labels).data)
         for name, index in self._indices.items():
             digest.update(name.encode())
-            digest.update(np.ascontiguousarray(index))
+            digest.update(np.ascontiguousarray(index).data)
         return digest.hexdigest()[:16]

@@ -14,8 +14,8 @@ import pandas as pd
 from lmreg.config.schema import option
 from lmreg.space.base import Arch, Space
 from lmreg.space.draw import draw_distinct
+from lmreg.streams import derive
 from lmreg.study import Study
-from lmreg.train.streams import derive
 
 
 @dataclass

@@ -33,8 +33,6 @@ class Config(SourceConfig):
 class TableSource(LandmarkSource):
     """Looks scores up; rows without the needed score are passed over."""
 
-    Config = Config
-
     def __init__(self, config: Config):
         self.config = config
 

@@ -27,9 +27,9 @@ from lmreg.network.base import count_macs, count_params
 from lmreg.progress import Progress
 from lmreg.rank.score import score
 from lmreg.space.base import Arch
+from lmreg.streams import Streams, derive
 from lmreg.study import Options, Study, config_hash, differences, result_config
 from lmreg.train.standalone import train_standalone
-from lmreg.train.streams import Streams, derive
 
 _SPLIT = {"landmarks": "rank", "pool": "test"}
 """What scores a role: the regulariser's own split orders the landmarks, so neither the score split
@@ -59,8 +59,6 @@ class Job:
 class TrainSource(LandmarkSource):
     """Trains every architecture with every seed on the train split; a rerun trains what is missing."""
 
-    Config = Config
-
     def __init__(self, config: Config):
         self.config = config
 
@@ -69,9 +67,7 @@ class TrainSource(LandmarkSource):
         name = config.score or study.task.truth
         if name not in study.task.scores:
             raise LmregError(f"landmarks.score={name}: must be one of {', '.join(study.task.scores)}")
-        roles = draw_roles(
-            space, study.options.seed, config.count, config.pool, space.sample, space.sample
-        )
+        roles = draw_roles(space, study.options.seed, config.count, config.pool, space.sample, space.sample)
         protocol = _protocol(study)
         _check_protocol(folder / "records" / "protocol.json", protocol, folder)
         jobs = [Job(a, seed, role) for seed in range(config.seeds) for role in roles for a in roles[role]]
@@ -178,7 +174,7 @@ def _train_all(
             yield job, train_one(study, job, folder, protocol)
         return
     threads = max(1, len(os.sched_getaffinity(0)) // workers)
-    plain = OmegaConf.to_container(study.cfg, resolve=True)
+    plain: Any = OmegaConf.to_container(study.cfg, resolve=True)
     pool = ProcessPoolExecutor(
         workers,
         mp_context=multiprocessing.get_context("spawn"),

@@ -3,21 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
+from lmreg.data.base import InputShape
 from lmreg.space.base import Arch
-
-
-@dataclass(frozen=True)
-class InputShape:
-    """Shape of one input image."""
-
-    channels: int
-    height: int
-    width: int
 
 
 class SuperNet(nn.Module, ABC):
@@ -74,7 +65,8 @@ def count_macs(net: nn.Module, shape: InputShape) -> int:
     try:
         with torch.no_grad():
             device = next(net.parameters()).device
-            net(torch.zeros(1, shape.channels, shape.height, shape.width, device=device))
+            # Two images: batch statistics of a single value don't exist.
+            net(torch.zeros(2, shape.channels, shape.height, shape.width, device=device))
     finally:
         for hook in hooks:
             hook.remove()

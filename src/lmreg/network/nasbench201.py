@@ -13,7 +13,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lmreg.config.schema import option
-from lmreg.network.base import InputShape, Standalone, SuperNet
+from lmreg.data.base import InputShape
+from lmreg.network.base import Standalone, SuperNet
 from lmreg.space.base import Arch
 from lmreg.space.nasbench201 import EDGES, NODES, OPERATIONS, NASBench201
 
@@ -64,7 +65,7 @@ class Cell(nn.Module):
                 continue
             if nodes[source] is None:
                 nodes[source] = torch.zeros_like(x)
-            value = edge[name](nodes[source])
+            value = edge.get_submodule(name)(nodes[source])
             so_far = nodes[target]
             nodes[target] = value if so_far is None else so_far + value
         output = nodes[-1]
@@ -87,8 +88,6 @@ class ResidualBlock(nn.Module):
 
 class Network(SuperNet):
     """The super-net, or with one option offered per edge the network of one architecture."""
-
-    Config = Config
 
     def __init__(
         self,

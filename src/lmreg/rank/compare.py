@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lmreg.landmarks.set import LandmarkSet
 from lmreg.rank.correlation import estimate, kendall_tau_b, mean_over_seeds
 from lmreg.rank.pool import FinishedRun, oriented
 from lmreg.study import config_hash
 from lmreg.task.base import Task
+from lmreg.truth import LandmarkSet
 
 BASELINE = "none"
 
@@ -45,21 +45,15 @@ def paired(
         for name, score in task.scores.items():
             truth, before = oriented(tables[baseline.name], pool, score.column, score.sign)
             _, after = oriented(tables[other.name], pool, score.column, score.sign)
-
-            def gain(
-                index: np.ndarray, truth: np.ndarray = truth, before: np.ndarray = before, after: np.ndarray = after
-            ) -> float:
-                t = truth[index]
-                return kendall_tau_b(t, after[index]) - kendall_tau_b(t, before[index])
-
-            figure = estimate(gain, len(truth), draws, confidence)
+            without, with_it = (kendall_tau_b(truth, values, draws) for values in (before, after))
+            figure = estimate(with_it - without, len(truth), confidence)
             rows.append(
                 {
                     "comparison": _without_seed(other),
                     "score": name,
                     "seed": str(other.result["seed"]),
-                    "tau_without": kendall_tau_b(truth, before),
-                    "tau_with": kendall_tau_b(truth, after),
+                    "tau_without": without[0],
+                    "tau_with": with_it[0],
                     "gain": figure.value,
                     "gain_low": figure.low,
                     "gain_high": figure.high,

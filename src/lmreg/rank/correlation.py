@@ -11,19 +11,41 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-Statistic = Callable[[np.ndarray, np.ndarray], float]
+Statistic = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
+"""Of truth [n] and score [n] for each of B multisets of architectures, given by counts [B, n]: [B]."""
 
 
-def kendall_tau_b(truth: np.ndarray, score: np.ndarray) -> float:
-    """Kendall's tau-b (ties corrected) of two arrays [n]; NaN where one of them is constant."""
-    return float(stats.kendalltau(truth, score).statistic)
+def kendall_tau_b(truth: np.ndarray, score: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Kendall's tau-b (ties corrected); NaN where truth or score is constant.
+
+    Source: Kendall, "The treatment of ties in ranking problems", Biometrika 1945.
+    """
+    truth_order = np.sign(truth[:, None] - truth[None, :])
+    score_order = np.sign(score[:, None] - score[None, :])
+
+    def total(matrix: np.ndarray) -> np.ndarray:
+        """Sum over all pairs of drawn architectures."""
+        return np.einsum("bi,bi->b", counts @ matrix, counts)
+
+    ordered = total(np.abs(truth_order)) * total(np.abs(score_order))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return total(truth_order * score_order) / np.sqrt(ordered)
 
 
-def spearman(truth: np.ndarray, score: np.ndarray) -> float:
-    """Spearman's rank correlation of two arrays [n]; NaN where one of them is constant."""
-    if np.ptp(truth) == 0 or np.ptp(score) == 0:
-        return float("nan")
-    return float(stats.spearmanr(truth, score).statistic)
+def spearman(truth: np.ndarray, score: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Spearman's rank correlation (ties share their mean rank); NaN where truth or score is constant."""
+
+    def centred_ranks(values: np.ndarray) -> np.ndarray:
+        order = np.sign(values[:, None] - values[None, :])
+        return counts @ order.T / 2  # a mean rank less the mean of all ranks
+
+    x, y = centred_ranks(truth), centred_ranks(score)
+
+    def total(products: np.ndarray) -> np.ndarray:
+        return (counts * products).sum(1)
+
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return total(x * y) / np.sqrt(total(x * x) * total(y * y))
 
 
 STATISTICS: dict[str, Statistic] = {"kendall_tau": kendall_tau_b, "spearman": spearman}
@@ -43,26 +65,18 @@ class Estimate:
 
 
 def resamples(n: int, count: int, seed: int) -> np.ndarray:
-    """Indices [count, n] of bootstrap resamples of n architectures; shared, comparisons are paired."""
-    return np.random.default_rng(seed).integers(n, size=(count, n))
+    """How often each of n architectures is drawn, float64 [1 + count, n]: first each once, then
+    ``count`` bootstrap resamples. Shared by all figures, so that differences are paired."""
+    drawn = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=count)
+    return np.vstack([np.ones(n), drawn])
 
 
-def estimate(
-    figure: Callable[[np.ndarray], float], n: int, draws: np.ndarray, confidence: float
-) -> Estimate:
-    """``figure`` of all architectures, with a percentile interval over bootstrap ``draws``.
-
-    Args:
-        figure: takes indices of architectures, gives the statistic of those.
-        draws: from `resamples`.
-        confidence: of the interval, for example 0.95.
-    """
-    value = figure(np.arange(n))
-    repeated = np.array([figure(draw) for draw in draws])
-    repeated = repeated[np.isfinite(repeated)]
+def estimate(values: np.ndarray, n: int, confidence: float) -> Estimate:
+    """From a statistic's values for `resamples`: the first, and a percentile interval from the rest."""
+    repeated = values[1:][np.isfinite(values[1:])]
     tail = (1 - confidence) / 2
     low, high = np.quantile(repeated, [tail, 1 - tail]) if len(repeated) else (np.nan, np.nan)
-    return Estimate(value, float(low), float(high), n)
+    return Estimate(float(values[0]), float(low), float(high), n)
 
 
 def mean_over_seeds(values: np.ndarray, confidence: float) -> tuple[float, float, float, float]:

@@ -13,12 +13,12 @@ from omegaconf import DictConfig, OmegaConf
 from lmreg.config.build import typed
 from lmreg.errors import LmregError
 from lmreg.files import read_json, read_table, write_json, write_table
-from lmreg.landmarks.set import LandmarkSet, Truth
 from lmreg.progress import Progress
 from lmreg.rank.score import ScoringConfig, score
 from lmreg.space.base import Arch
 from lmreg.study import Options, Study, config_hash, result_config
 from lmreg.train import checkpoint
+from lmreg.truth import LandmarkSet, Truth
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,9 @@ def held_out(truth: Truth, runs: list[FinishedRun], study: Study) -> LandmarkSet
     used |= {space.canonical(space.parse(text)) for run in runs for text in run.result["landmarks"]}
     keep = [i for i, arch in enumerate(pool.archs) if space.canonical(arch) not in used]
     if len(keep) < 2:
-        raise LmregError(f"only {len(keep)} architectures of the pool are no landmarks; enlarge landmarks.pool")
+        raise LmregError(
+            f"only {len(keep)} architectures of the pool are no landmarks; enlarge landmarks.pool"
+        )
     archs = tuple(pool.archs[i] for i in keep)
     return LandmarkSet(archs, pool.scores[keep], pool.errors[keep], pool.column, pool.better_sign)
 

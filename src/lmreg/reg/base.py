@@ -8,14 +8,19 @@ from typing import Any
 
 from torch import Tensor
 
+from lmreg.context import Context
 from lmreg.data.images import Batch
-from lmreg.train.context import Context
+from lmreg.truth import LandmarkSet
 
 
 class Regulariser(ABC):
     """Called once per training step after the algorithm's losses, see `lmreg.train.step`."""
 
     needs_landmarks = False
+
+    @abstractmethod
+    def __init__(self, config: Any, landmarks: LandmarkSet | None):
+        """``landmarks`` are given where ``needs_landmarks`` is set."""
 
     @abstractmethod
     def terms(self, ctx: Context, batch: Batch) -> Iterator[Tensor]:

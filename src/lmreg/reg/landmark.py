@@ -14,11 +14,12 @@ import torch
 from torch import Tensor
 
 from lmreg.config.schema import option
+from lmreg.context import Context
 from lmreg.data.images import Batch
-from lmreg.landmarks.set import LandmarkSet
+from lmreg.errors import LmregError
 from lmreg.reg.base import Regulariser
 from lmreg.reg.schedules import SCHEDULES, after_warmup
-from lmreg.train.context import Context
+from lmreg.truth import LandmarkSet
 
 
 @dataclass
@@ -34,10 +35,9 @@ class Config:
 class Landmark(Regulariser):
     """λ(t) · Σ max(0, L(better) − L(worse)) over m random pairs on one held-out batch per step."""
 
-    Config = Config
-    needs_landmarks = True
-
-    def __init__(self, config: Config, landmarks: LandmarkSet):
+    def __init__(self, config: Config, landmarks: LandmarkSet | None):
+        if landmarks is None:
+            raise LmregError("reg=landmark needs landmarks; 'lmreg train-landmarks' makes them")
         self.config = config
         self._archs = landmarks.archs
         self._pairs = landmarks.pairs()

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from lmreg.context import Context
 from lmreg.data.images import Batch
 from lmreg.reg.base import Regulariser
-from lmreg.train.context import Context
+from lmreg.truth import LandmarkSet
 
 
 @dataclass
@@ -20,9 +21,7 @@ class Config:
 class NoRegulariser(Regulariser):
     """Adds nothing."""
 
-    Config = Config
-
-    def __init__(self, config: Config | None = None, landmarks: object = None):
+    def __init__(self, config: Config | None = None, landmarks: LandmarkSet | None = None):
         self.config = config or Config()
 
     def terms(self, ctx: Context, batch: Batch) -> Iterator[Tensor]:

@@ -11,7 +11,7 @@ import pandas as pd
 from lmreg.files import write_atomically
 
 matplotlib.use("Agg")
-from matplotlib import pyplot as plt  # noqa: E402 - the backend comes first
+from matplotlib import pyplot as plt
 
 
 @dataclass(frozen=True)

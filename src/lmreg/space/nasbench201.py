@@ -25,8 +25,6 @@ class Config:
 class NASBench201(Space):
     """The benchmark's 15,625 cells; 6,466 of them differ up to isomorphism."""
 
-    Config = Config
-
     def __init__(self, config: Config | None = None):
         self.name = (config or Config()).name
         self.options = (OPERATIONS,) * len(EDGES)

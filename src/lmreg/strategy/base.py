@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 import pandas as pd
 
 from lmreg.algo.base import Algorithm
+from lmreg.context import Context
 from lmreg.space.base import Arch
-from lmreg.train.context import Context
 
 ScoreArchs = Callable[[Sequence[Arch]], pd.DataFrame]
 """Scores architectures on the score split: one row each, one column per score of the task."""

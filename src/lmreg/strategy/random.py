@@ -9,9 +9,9 @@ import pandas as pd
 
 from lmreg.algo.base import Algorithm
 from lmreg.config.schema import option
+from lmreg.context import Context
 from lmreg.space.base import Arch
 from lmreg.strategy.base import ScoreArchs, Strategy
-from lmreg.train.context import Context
 
 
 @dataclass
@@ -22,8 +22,6 @@ class Config:
 
 class RandomSearch(Strategy):
     """The algorithm's own proposals, scored once each."""
-
-    Config = Config
 
     def __init__(self, config: Config):
         self.config = config

@@ -19,7 +19,6 @@ class Config:
 class Classification(Task):
     """One label per image."""
 
-    Config = Config
     scores = {  # noqa: RUF012
         "loss": Score("loss_nats", higher_is_better=False),
         "accuracy": Score("accuracy_percent", higher_is_better=True),

@@ -9,10 +9,10 @@ from typing import Any
 import torch
 
 from lmreg.algo.base import Algorithm
+from lmreg.context import Context
 from lmreg.data.images import BatchStream
 from lmreg.errors import LmregError
 from lmreg.reg.base import Regulariser
-from lmreg.train.context import Context
 from lmreg.train.optimise import TrainerConfig, learning_rate, make_optimizer
 from lmreg.train.step import train_step
 
@@ -42,9 +42,7 @@ class Training:
         """
         ctx = self.ctx
         while ctx.step < ctx.total_steps:
-            self._loss_sum += train_step(
-                ctx, self.algo, self.reg, self._train, self._optimizer, self._config
-            )
+            self._loss_sum += train_step(ctx, self.algo, self.reg, self._train, self._optimizer, self._config)
             self._loss_steps += 1
             log = ctx.step % log_every == 0 or ctx.step == ctx.total_steps
             if log:

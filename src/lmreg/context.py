@@ -9,8 +9,8 @@ from torch import Tensor
 from lmreg.data.images import Batch, BatchStream
 from lmreg.network.base import SuperNet
 from lmreg.space.base import Arch, Space
+from lmreg.streams import Streams
 from lmreg.task.base import Task
-from lmreg.train.streams import Streams
 
 
 @dataclass

@@ -43,7 +43,7 @@ def derive(seed: int, name: str) -> int:
     return int(words[0] >> np.uint64(1))
 
 
-class initialised:  # noqa: N801 - reads as a statement: `with initialised(seed): net = ...`
+class initialised:
     """Context in which new layers draw their weights from the ``init`` stream of ``seed``.
 
     Build on the CPU and move afterwards: the weights are then the same for every device.

@@ -1,0 +1,99 @@
+"""Fixtures: the optional folder of real data, and a study small enough for seconds."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from omegaconf import DictConfig
+
+from lmreg.config.paths import conf_dir
+from lmreg.data.base import InputShape
+from lmreg.network.nasbench201 import Config as NetworkConfig
+from lmreg.network.nasbench201 import Network
+from lmreg.space.nasbench201 import NASBench201
+
+ROOT = Path(__file__).resolve().parents[1]
+
+torch.set_num_threads(1)  # small work: more threads only cost
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder with real data sets and benchmark tables, where it is there."""
+    folder = Path(os.environ.get("LMREG_TEST_DATA", ROOT.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"no real data in {folder}; set LMREG_TEST_DATA to a folder that has them")
+    return folder
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(0)
+
+
+@pytest.fixture(scope="session")
+def space() -> NASBench201:
+    return NASBench201()
+
+
+@pytest.fixture
+def net(space: NASBench201) -> Network:
+    torch.manual_seed(0)
+    return Network(NetworkConfig(channels=4, cells=1), space, InputShape(1, 8, 8), outputs=3)
+
+
+Compose = Callable[..., DictConfig]
+
+
+@pytest.fixture
+def composed() -> Compose:
+    """Compose a command's config: ``composed("search", "reg=none")``."""
+
+    def make(name: str, *overrides: str) -> DictConfig:
+        GlobalHydra.instance().clear()
+        with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+            return compose(name, list(overrides))
+
+    return make
+
+
+Lmreg = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="session")
+def lmreg() -> Lmreg:
+    """Run the command as a user does, in a process of its own."""
+
+    def call(*args: str | Path, cwd: Path | None = None, **kwargs: object) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "lmreg", *map(str, args)]
+        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        return subprocess.run(
+            command, capture_output=True, text=True, cwd=cwd, env=environment, check=False, timeout=300
+        )
+
+    return call
+
+
+TINY_LANDMARKS = (
+    *("landmarks.count=4", "landmarks.pool=5", "landmarks.seeds=2", "workers=2"),
+    *("trainer.epochs=0.5", "network.channels=2"),
+)
+TINY_SEARCH = ("trainer.steps=30", "strategy.count=4", "network.channels=2", "log_every=10")
+
+
+@pytest.fixture(scope="session")
+def tiny_study(tmp_path_factory: pytest.TempPathFactory, lmreg: Lmreg) -> Path:
+    """A root folder in which landmarks and pool of a tiny study have been trained for real."""
+    root = tmp_path_factory.mktemp("tiny")
+    done = lmreg("train-landmarks", f"root={root}", *TINY_LANDMARKS)
+    assert done.returncode == 0, done.stderr
+    return root

@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lmreg.errors import LmregError
+from lmreg.space.draw import draw_distinct
+from lmreg.space.nasbench201 import EDGES, OPERATIONS, NASBench201
+
+TEXT = "|nor_conv_3x3~0|+|none~0|avg_pool_3x3~1|+|skip_connect~0|nor_conv_1x1~1|none~2|"
+
+
+def test_text_form_goes_in_and_out(space: NASBench201) -> None:
+    arch = space.parse(TEXT)
+    assert arch.choices == (3, 0, 4, 1, 2, 0)
+    assert space.format(arch) == TEXT
+    assert arch.id == "nasbench201-3.0.4.1.2.0"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "nonsense",
+        TEXT[:-1] + "x|",
+        TEXT.replace("nor_conv_3x3", "conv_7x7"),
+        TEXT.replace("~1", "~0"),  # an edge that starts at the wrong node
+        TEXT + "+|none~0|none~1|none~2|none~3|",
+        TEXT.rsplit("+", 1)[0],
+    ],
+)
+def test_wrong_text_is_refused(space: NASBench201, text: str) -> None:
+    with pytest.raises(LmregError, match="is not a NAS-Bench-201 cell"):
+        space.parse(text)
+
+
+@pytest.mark.parametrize("choices", [(0,) * 5, (0,) * 7, (0, 0, 0, 0, 0, 5), (-1, 0, 0, 0, 0, 0)])
+def test_wrong_choices_are_refused(space: NASBench201, choices: tuple[int, ...]) -> None:
+    with pytest.raises(LmregError):
+        space.arch(choices)
+
+
+def test_enumeration_has_every_cell_once(space: NASBench201) -> None:
+    archs = list(space.enumerate())
+    assert len(archs) == len(set(archs)) == space.size == 15_625
+    assert all(isinstance(choice, int) for choice in archs[-1].choices)
+    assert all(space.parse(space.format(arch)) == arch for arch in archs[::97])
+
+
+def test_isomorphism_classes(space: NASBench201) -> None:
+    assert len({space.canonical(arch) for arch in space.enumerate()}) == 6_466
+
+
+def test_isomorphism_classes_are_the_benchmarks(space: NASBench201, real_data: Path) -> None:
+    table = pd.read_csv(real_data / "nasbench201_half.csv")
+    mine = table["arch"].map(lambda text: space.canonical(space.parse(text)))
+    both = pd.DataFrame({"mine": mine, "theirs": table["isomorph_index"]}).drop_duplicates()
+    assert both["mine"].is_unique
+    assert both["theirs"].is_unique
+
+
+def test_isomorphic_by_hand(space: NASBench201) -> None:
+    straight = space.parse("|none~0|+|nor_conv_3x3~0|none~1|+|none~0|none~1|skip_connect~2|")
+    by_a_skip = space.parse("|skip_connect~0|+|none~0|nor_conv_3x3~1|+|none~0|none~1|skip_connect~2|")
+    other_op = space.parse("|none~0|+|nor_conv_1x1~0|none~1|+|none~0|none~1|skip_connect~2|")
+    assert space.canonical(straight) == space.canonical(by_a_skip)
+    assert space.canonical(straight) != space.canonical(other_op)
+
+
+def test_sampling_is_uniform_and_repeatable(space: NASBench201) -> None:
+    draws = [space.sample(np.random.default_rng(7)) for _ in range(2)]
+    assert draws[0] == draws[1]
+    rng = np.random.default_rng(1)
+    counts = Counter(choice for _ in range(5_000) for choice in space.sample(rng).choices)
+    expected = 5_000 * len(EDGES) / len(OPERATIONS)
+    assert all(abs(counts[op] - expected) < 5 * expected**0.5 for op in range(len(OPERATIONS)))
+
+
+def test_mutation_changes_exactly_one_edge(space: NASBench201, rng: np.random.Generator) -> None:
+    arch = space.parse(TEXT)
+    mutants = [space.mutate(arch, rng) for _ in range(500)]
+    assert {space.distance(arch, mutant) for mutant in mutants} == {1}
+    assert len(set(mutants)) == len(EDGES) * (len(OPERATIONS) - 1)  # all neighbours are reached
+
+
+def test_encoding_and_distance(space: NASBench201, rng: np.random.Generator) -> None:
+    a, b = space.sample(rng), space.sample(rng)
+    code = space.encode(a)
+    assert code.shape == (30,)
+    assert code.reshape(6, 5).argmax(1).tolist() == list(a.choices)
+    assert code.sum() == 6
+    assert np.abs(space.encode(a) - space.encode(b)).sum() == 2 * space.distance(a, b)
+    assert space.distance(a, a) == 0
+
+
+def test_distinct_draws_share_no_class(space: NASBench201, rng: np.random.Generator) -> None:
+    taken = draw_distinct(space, lambda: space.sample(rng), 200)
+    more = draw_distinct(space, lambda: space.sample(rng), 200, taken)
+    assert len({space.canonical(arch) for arch in taken + more}) == 400
+
+
+def test_a_space_that_runs_out_says_so(space: NASBench201, rng: np.random.Generator) -> None:
+    three = [space.parse(TEXT), space.mutate(space.parse(TEXT), rng)]
+    with pytest.raises(LmregError, match="only 2 were left"):
+        draw_distinct(space, lambda: three[rng.integers(2)], 3)

@@ -1,0 +1,181 @@
+"""Exactness: resume, skipping satisfied pairs, and the same paths with and without regulariser."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from lmreg.algo.spos import SPOS
+from lmreg.context import Context
+from lmreg.data.base import InputShape, Part
+from lmreg.data.images import BatchStream, Split
+from lmreg.errors import LmregError
+from lmreg.network.nasbench201 import Config as NetworkConfig
+from lmreg.network.nasbench201 import Network
+from lmreg.reg.base import Regulariser
+from lmreg.reg.landmark import Config, Landmark
+from lmreg.reg.none import NoRegulariser
+from lmreg.space.nasbench201 import NASBench201
+from lmreg.streams import Streams, initialised
+from lmreg.task.classification import Classification
+from lmreg.train import checkpoint
+from lmreg.train.optimise import TrainerConfig, learning_rate
+from lmreg.train.training import Training
+from lmreg.truth import LandmarkSet
+
+CPU = torch.device("cpu")
+SPACE = NASBench201()
+STEPS = 24
+
+
+def landmarks() -> LandmarkSet:
+    rng = np.random.default_rng(5)
+    archs = tuple(SPACE.sample(rng) for _ in range(6))
+    scores = np.array([90.0, 80, 70, 60, 50, 40])
+    return LandmarkSet(archs, scores, np.full(6, np.nan), "acc", 1)
+
+
+def split(seed: int) -> Split:
+    rng = np.random.default_rng(seed)
+    labels = np.arange(60) % 3
+    images = rng.integers(200, size=(60, 8, 8, 1), dtype=np.uint8) + 20 * labels[:, None, None, None]
+    part = Part(images.astype(np.uint8), labels)
+    return Split(part, torch.full((1,), 120.0), torch.full((1,), 60.0), padding=1, flip=True)
+
+
+def make(reg: Regulariser, seed: int = 0, trainer: TrainerConfig | None = None) -> Training:
+    trainer = trainer or TrainerConfig(steps=STEPS, batch_size=16, lr=0.1)
+    streams = Streams(seed, CPU)
+    with initialised(seed):
+        net = Network(NetworkConfig(channels=4), SPACE, InputShape(1, 8, 8), outputs=3)
+    rank = BatchStream(split(1), 16, streams.rank)
+    ctx = Context(SPACE, net, Classification(), streams, rank, STEPS)
+    return Training(ctx, SPOS(), reg, BatchStream(split(0), 16, streams.data), trainer)
+
+
+def regularised(**options: Any) -> Landmark:
+    return Landmark(Config(**{"warmup": 0.2, "pairs": 2} | options), landmarks())
+
+
+def run(training: Training, steps: int = STEPS) -> Training:
+    for _ in training.steps(log_every=5):
+        if training.ctx.step == steps:
+            break
+    return training
+
+
+def assert_same(a: Any, b: Any, where: str = "state") -> None:
+    assert type(a) is type(b), where
+    if isinstance(a, torch.Tensor):
+        assert torch.equal(a, b), where
+    elif isinstance(a, dict):
+        assert a.keys() == b.keys(), where
+        for key in a:
+            assert_same(a[key], b[key], f"{where}.{key}")
+    elif isinstance(a, list | tuple):
+        assert len(a) == len(b), where
+        for i, (x, y) in enumerate(zip(a, b, strict=True)):
+            assert_same(x, y, f"{where}[{i}]")
+    else:
+        assert a == b or (a != a and b != b), where
+
+
+REGS = {"none": NoRegulariser, "landmark": regularised}
+
+
+@pytest.mark.parametrize("reg", REGS)
+@pytest.mark.parametrize("stop", [1, 5, 12, 23])
+def test_resume_equals_never_stopping_in_all_state(reg: str, stop: int, tmp_path: Any) -> None:
+    straight = run(make(REGS[reg]()))
+    checkpoint.save(tmp_path / "c.pt", run(make(REGS[reg]()), stop).state_dict(), "hash")
+    resumed = make(REGS[reg](), seed=99)  # nothing of its own initial state may remain
+    resumed.load_state_dict(checkpoint.load(tmp_path / "c.pt", "hash", CPU))
+    assert resumed.ctx.step == stop
+    assert_same(run(resumed).state_dict(), straight.state_dict())
+
+
+def test_one_seed_gives_one_result_and_another_another() -> None:
+    first, second = run(make(regularised())), run(make(regularised()))
+    assert_same(first.state_dict(), second.state_dict())
+    third = run(make(regularised(), seed=1))
+    assert third.rows[-1]["train_loss_nats"] != first.rows[-1]["train_loss_nats"]
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+def test_skipping_satisfied_pairs_changes_nothing(momentum: float) -> None:
+    trainer = TrainerConfig(steps=STEPS, batch_size=16, lr=0.05, momentum=momentum, weight_decay=0.01)
+    skipping = run(make(regularised(skip_satisfied=True), trainer=trainer))
+    thorough = run(make(regularised(skip_satisfied=False), trainer=trainer))
+    shares = [row["violated_share"] for row in skipping.rows[1:]]
+    assert any(0 < share < 1 for share in shares)  # both kinds of pairs occurred
+    assert_same(skipping.state_dict(), thorough.state_dict())
+
+
+def test_skipping_really_skips() -> None:
+    """The satisfied terms are not yielded, so their graphs are never walked."""
+    counts = {}
+    for skip in (True, False):
+        reg, yielded = regularised(skip_satisfied=skip), []
+        training = make(reg)
+        terms = reg.terms
+        reg.terms = lambda ctx, batch, t=terms, y=yielded: (y.append(x) or x for x in t(ctx, batch))  # type: ignore
+        run(training)
+        counts[skip] = len(yielded)
+    assert 0 < counts[True] < counts[False]
+
+
+def test_same_paths_and_batches_with_and_without_the_regulariser(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: dict[str, list[Any]] = {}
+    for name, reg in REGS.items():
+        training, record = make(reg()), seen.setdefault(name, [])
+        losses = training.algo.weight_losses
+
+        def watched(ctx: Context, batch: Any, losses: Any = losses, record: Any = record) -> Any:
+            state = ctx.streams.arch.bit_generator.state["state"]["state"]
+            record.append((ctx.step, batch.images.sum().item(), batch.targets.tolist(), state))
+            return losses(ctx, batch)
+
+        training.algo.weight_losses = watched  # type: ignore[method-assign]
+        run(training)
+    assert seen["none"] == seen["landmark"]
+    assert len(seen["none"]) == STEPS
+
+
+def test_the_regulariser_is_the_only_difference() -> None:
+    """Up to the end of the warm-up both trainings are the same, then they part."""
+    without, with_it = make(NoRegulariser()), make(regularised(warmup=0.5))
+    for training in (without, with_it):
+        run(training, STEPS // 2)
+    assert_same(without.state_dict()["net"], with_it.state_dict()["net"])
+    weights = [t.ctx.net.state_dict()["stem.0.weight"].clone() for t in map(run, (without, with_it))]
+    assert not torch.equal(*weights)
+
+
+def test_training_learns() -> None:
+    rows = run(make(NoRegulariser(), trainer=TrainerConfig(steps=STEPS, batch_size=16, lr=0.05))).rows
+    assert rows[-1]["train_loss_nats"] < rows[0]["train_loss_nats"]
+    assert [row["step"] for row in rows] == [5, 10, 15, 20, 24]
+
+
+def test_divergence_is_told() -> None:
+    with pytest.raises(LmregError, match=r"diverged.*lower trainer\.lr"):
+        run(make(NoRegulariser(), trainer=TrainerConfig(steps=STEPS, batch_size=16, lr=1e30, clip=None)))
+
+
+def test_learning_rate_at_its_ends() -> None:
+    config = TrainerConfig(lr=1.0, lr_min=0.1, lr_warmup=0.2)
+    assert learning_rate(config, 0.0) == 0.0
+    assert learning_rate(config, 0.1) == pytest.approx(0.5)
+    assert learning_rate(config, 0.2) == pytest.approx(1.0)
+    assert learning_rate(config, 0.6) == pytest.approx(0.55)
+    assert learning_rate(config, 1.0) == pytest.approx(0.1)
+    assert learning_rate(TrainerConfig(lr=1.0), 0.0) == 1.0
+
+
+def test_steps_come_from_epochs_unless_given() -> None:
+    assert TrainerConfig(epochs=2.5).total_steps(10) == 25
+    assert TrainerConfig(epochs=0.01).total_steps(10) == 1
+    assert TrainerConfig(epochs=2.5, steps=7).total_steps(10) == 7
