@@ -2,7 +2,7 @@
 # depends on has changed. Set PYTHON to choose the interpreter (3.10 or newer).
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-venv=${LMREG_VENV:-.venv}
+venv=$PWD/.venv
 stamp=$(cat pyproject.toml scripts/constraints.txt | cksum)
 if [[ ! -x $venv/bin/lmreg || $(cat "$venv/.lmreg-stamp" 2>/dev/null) != "$stamp" ]]; then
     python=${PYTHON:-python3}
@@ -16,4 +16,4 @@ if [[ ! -x $venv/bin/lmreg || $(cat "$venv/.lmreg-stamp" 2>/dev/null) != "$stamp
         --constraint scripts/constraints.txt --editable '.[dev]'
     echo "$stamp" > "$venv/.lmreg-stamp"
 fi
-export PATH="$PWD/$venv/bin:$PATH"
+export PATH="$venv/bin:$PATH"

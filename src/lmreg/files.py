@@ -75,7 +75,7 @@ def read_table(path: Path, columns: Collection[str]) -> pd.DataFrame:
         LmregError: missing, unreadable or empty file, or a missing column.
     """
     try:
-        table = pd.read_csv(path, dtype={"arch": str}, float_precision="round_trip")
+        table = pd.read_csv(path, dtype={"arch": str})
     except OSError as error:
         raise LmregError(f"can't read {path}: {error.strerror}") from error
     except (ValueError, pd.errors.ParserError) as error:

@@ -14,8 +14,8 @@ _PLAIN_INTERVAL_SECONDS = 10.0
 
 def console() -> Console:
     """Where tables and progress go; full lines where the output is not a terminal."""
-    out = Console(highlight=False)
-    return out if out.is_terminal else Console(highlight=False, width=160)
+    out = Console(highlight=False, markup=False)
+    return out if out.is_terminal else Console(highlight=False, markup=False, width=160)
 
 
 class Progress:
@@ -59,8 +59,8 @@ class Progress:
             self._last_line = now
             rate = (now - self._start) / max(1, self._done - self._started_at)
             eta = _clock(rate * (self._total - self._done))
-            text = f"{self._title} {self._done}/{self._total}, ETA {eta}, {figures}"
-            print(text, flush=True)
+            text = f"{self._title} {self._done}/{self._total}, ETA {eta}"
+            print(", ".join(filter(None, (text, figures))), flush=True)
 
 
 def _clock(seconds: float) -> str:

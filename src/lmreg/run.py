@@ -118,14 +118,14 @@ class SearchRun:
     def execute(self, log_every: int, checkpoint_seconds: float) -> Result:
         """Train, search, and write the result last."""
         with locked(self.folder):
+            start = time.monotonic()
+            training = self._training()
             config = OmegaConf.to_container(self._study.cfg, resolve=True)
             assert isinstance(config, dict)
             if self._truth is not None:
                 config["landmarks_hash"] = self._truth.landmarks.hash
             text = OmegaConf.to_yaml(OmegaConf.create(config))
             write_atomically(self.folder / "config.yaml", lambda file: file.write(text.encode()))
-            start = time.monotonic()
-            training = self._training()
             self._train(training, log_every, checkpoint_seconds)
             trained = time.monotonic()
             candidates = self._search(training)

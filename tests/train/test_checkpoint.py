@@ -14,7 +14,11 @@ CPU = torch.device("cpu")
 
 
 def test_state_comes_back(tmp_path: Path) -> None:
-    state = {"a": torch.arange(3), "b": [{"x": 1.5, "y": float("nan")}], "streams": Streams(0, CPU).state_dict()}
+    state = {
+        "a": torch.arange(3),
+        "b": [{"x": 1.5, "y": float("nan")}],
+        "streams": Streams(0, CPU).state_dict(),
+    }
     checkpoint.save(tmp_path / "c.pt", state, "h")
     loaded = checkpoint.load(tmp_path / "c.pt", "h", CPU)
     assert torch.equal(loaded["a"], state["a"])

@@ -58,6 +58,7 @@ def run_app(command: str, args: list[str], task: Task) -> None:
         print(stop, file=sys.stderr)
         sys.exit(128 + stop.signal_number)
     except KeyboardInterrupt:
+        print("stopped; run the same command again to go on", file=sys.stderr)
         sys.exit(130)
     except _USER_ERRORS as error:
         if full_traceback:
@@ -113,6 +114,8 @@ def _composition_error(error: HydraException, config_name: str, args: list[str])
         names = list(_known_keys(config_name, args))
         value = next((a for a in args if a.lstrip("+~").split("=")[0] == key), key)
         return f"unknown key '{value}'{nearest(key, names) if names else ''}"
+    if "Ambiguous value" in text:
+        return f"{text}; for a sweep over several values add -m"
     cause = f": {str(error.__cause__).splitlines()[0]}" if error.__cause__ else ""
     return text.rstrip(".:") + cause
 

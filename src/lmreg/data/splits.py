@@ -33,12 +33,13 @@ def split(labels: np.ndarray, fractions: dict[str, float]) -> dict[str, np.ndarr
     Raises:
         LmregError: the fractions exceed 1, or a split would be empty.
     """
-    if sum(fractions.values()) > 1 + 1e-9:
-        raise LmregError(f"the split fractions {fractions} add up to more than 1")
+    if min(fractions.values()) <= 0 or sum(fractions.values()) > 1 + 1e-9:
+        shares = ", ".join(f"{name} {fraction:.4g}" for name, fraction in fractions.items())
+        raise LmregError(f"the split fractions ({shares}) must each be above 0 and add up to at most 1")
     order = stratified_order(labels)
     ends = np.round(np.cumsum(list(fractions.values())) * len(labels)).astype(int)
     parts = np.split(order, ends)[: len(fractions)]
     for name, part in zip(fractions, parts, strict=True):
         if len(part) == 0:
-            raise LmregError(f"split '{name}' would be empty: {len(labels)} images, fractions {fractions}")
+            raise LmregError(f"the {name} split would be empty: there are only {len(labels)} images")
     return dict(zip(fractions, parts, strict=True))

@@ -27,7 +27,7 @@ from lmreg.network.base import count_macs, count_params
 from lmreg.progress import Progress
 from lmreg.rank.score import score
 from lmreg.space.base import Arch
-from lmreg.streams import Streams, derive
+from lmreg.streams import Streams
 from lmreg.study import Options, Study, config_hash, differences, result_config
 from lmreg.train.standalone import train_standalone
 
@@ -140,10 +140,10 @@ def _table(study: Study, jobs: list[Job], records: dict[Job, dict[str, Any]]) ->
 def train_one(study: Study, job: Job, folder: Path, protocol: str) -> dict[str, Any]:
     """Train, score and record one job."""
     start = time.monotonic()
-    # Seeds differ by architecture too: no two networks share noise that would make them look alike.
-    seed = derive(job.seed, job.arch.id)
-    net = study.standalone(job.arch, seed)
-    streams = Streams(seed, study.device)
+    # One seed shows all architectures the same batches in the same order: luck that they share
+    # doesn't change their ranking.
+    net = study.standalone(job.arch, job.seed)
+    streams = Streams(job.seed, study.device)
     train_standalone(net, job.arch, study.space, study.task, study.data, streams, study.trainer)
     batches = study.data.split(_SPLIT[job.role]).scoring_batches(_SCORING_BATCH)
     table = score(net, study.task, [job.arch], batches)

@@ -35,6 +35,8 @@ class Config:
 class Landmark(Regulariser):
     """λ(t) · Σ max(0, L(better) − L(worse)) over m random pairs on one held-out batch per step."""
 
+    needs_landmarks = True
+
     def __init__(self, config: Config, landmarks: LandmarkSet | None):
         if landmarks is None:
             raise LmregError("reg=landmark needs landmarks; 'lmreg train-landmarks' makes them")

@@ -1,0 +1,241 @@
+"""The three stages as a user runs them, on a tiny study: real processes, real files, real signals."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+from tests.conftest import TINY_LANDMARKS, TINY_SEARCH, Lmreg
+
+from lmreg.space.nasbench201 import NASBench201
+
+STUDY = "nasbench201-fashion_mini"
+
+
+def search_folder(root: Path, name: str) -> Path:
+    return root / STUDY / "search" / name
+
+
+def run_folders(root: Path) -> list[Path]:
+    return sorted(p for p in (root / STUDY / "search").iterdir() if p.is_dir())
+
+
+@pytest.fixture(scope="session")
+def searched(tiny_study: Path, lmreg: Lmreg) -> Path:
+    done = lmreg("search", "-m", "reg=none,landmark", "seed=0,1", f"root={tiny_study}", *TINY_SEARCH)
+    assert done.returncode == 0, done.stderr
+    return tiny_study
+
+
+def test_landmarks_and_pool(tiny_study: Path, space: NASBench201) -> None:
+    folder = tiny_study / STUDY / "landmarks"
+    landmarks, pool = (pd.read_csv(folder / f"{name}.csv") for name in ("landmarks", "pool"))
+    assert (len(landmarks), len(pool)) == (4, 5)
+    every = [*landmarks["arch"], *pool["arch"]]
+    assert len({space.canonical(space.parse(text)) for text in every}) == 9
+    assert landmarks["accuracy_percent"].is_monotonic_decreasing
+    records = [json.loads(p.read_text()) for p in (folder / "records").glob("nasbench201-*.json")]
+    assert len(records) == 18
+    for table, split in ((landmarks, "rank"), (pool, "test")):
+        for row in table.itertuples():
+            mine = [r for r in records if r["arch"] == row.arch]
+            assert {r["seed"] for r in mine} == {0, 1}
+            assert {r["split"] for r in mine} == {split}  # test images are the truth of the pool only
+            values = [r["scores"]["accuracy_percent"] for r in mine]
+            assert row.accuracy_percent == pytest.approx(sum(values) / 2)
+            assert row.accuracy_percent_se == pytest.approx(abs(values[0] - values[1]) / 2)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert manifest["source"] == "train"
+    assert manifest["trainings_per_architecture"] == 2
+
+
+def test_a_rerun_trains_only_what_is_missing(tiny_study: Path, lmreg: Lmreg) -> None:
+    folder = tiny_study / STUDY / "landmarks"
+    records = sorted((folder / "records").glob("nasbench201-*.json"))
+    before = {p: (p.read_text(), p.stat().st_mtime_ns) for p in records}
+    csv = (folder / "landmarks.csv").read_text()
+    records[3].unlink()
+    records[5].write_text(records[5].read_text()[:30])  # torn
+    done = lmreg("train-landmarks", f"root={tiny_study}", *TINY_LANDMARKS)
+    assert done.returncode == 0, done.stderr
+    assert "16 of 18 trainings are done already" in done.stdout
+    for path, (text, changed) in before.items():
+        again = json.loads(path.read_text())
+        assert again["scores"] == json.loads(text)["scores"]  # the same seed, the same numbers
+        assert (path.stat().st_mtime_ns == changed) == (path not in (records[3], records[5]))
+    assert (folder / "landmarks.csv").read_text() == csv
+
+
+def test_another_protocol_in_the_same_folder_is_refused(tiny_study: Path, lmreg: Lmreg) -> None:
+    done = lmreg("train-landmarks", f"root={tiny_study}", *TINY_LANDMARKS, "trainer.lr=0.2")
+    assert done.returncode == 2
+    assert "another protocol (trainer.lr: 0.05 -> 0.2)" in done.stderr
+
+
+def test_a_search_leaves_its_files(searched: Path, space: NASBench201) -> None:
+    folders = run_folders(searched)
+    assert len(folders) == 4
+    for folder in folders:
+        names = {p.name for p in folder.iterdir()}
+        assert {"config.yaml", "metrics.csv", "supernet.pt", "candidates.csv", "result.json"} <= names
+        candidates = pd.read_csv(folder / "candidates.csv")
+        assert len(candidates) == 4
+        assert candidates["loss_nats"].is_monotonic_increasing
+        result = json.loads((folder / "result.json").read_text())
+        assert result["best"]["arch"] == candidates["arch"][0]
+        metrics = pd.read_csv(folder / "metrics.csv")
+        assert metrics["step"].tolist() == [10, 20, 30]
+        assert ("violated_share" in metrics) == (result["reg"] == "landmark")
+        assert len(result["landmarks"]) == (4 if result["reg"] == "landmark" else 0)
+
+
+def test_a_finished_sweep_returns_at_once(searched: Path, lmreg: Lmreg) -> None:
+    before = {p: p.stat().st_mtime_ns for p in (searched / STUDY / "search").rglob("*") if p.is_file()}
+    done = lmreg("search", "-m", "reg=none,landmark", "seed=0,1", f"root={searched}", *TINY_SEARCH)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("finished already") == 4
+    assert {p: p.stat().st_mtime_ns for p in before} == before
+
+
+def test_another_config_in_the_same_folder_is_refused(searched: Path, lmreg: Lmreg, tmp_path: Path) -> None:
+    config = next(iter(run_folders(searched))) / "config.yaml"
+    text = config.read_text()
+    try:
+        config.write_text(text.replace("momentum: 0.9", "momentum: 0.8"))
+        done = lmreg("search", "reg=landmark", f"root={searched}", *TINY_SEARCH)
+        assert done.returncode == 2
+        assert "another configuration (trainer.momentum: 0.8 -> 0.9)" in done.stderr
+    finally:
+        config.write_text(text)
+
+
+def test_landmarks_of_other_data_are_refused(searched: Path, lmreg: Lmreg) -> None:
+    done = lmreg("search", f"root={searched}", "data.train_fraction=0.4", *TINY_SEARCH)
+    assert done.returncode == 2
+    assert "trained on other data or other splits" in done.stderr
+
+
+def test_a_failing_job_does_not_stop_a_sweep(searched: Path, lmreg: Lmreg) -> None:
+    done = lmreg(
+        "search", "-m", "trainer.lr=1e30,0.05", "reg=none", f"root={searched}", *TINY_SEARCH, "seed=9"
+    )
+    assert done.returncode == 2
+    assert "the training diverged" in done.stderr
+    assert "1 of the sweep's jobs failed" in done.stderr
+    finished = [p.name for p in run_folders(searched) if (p / "result.json").exists() and "s9" in p.name]
+    assert len(finished) == 1
+    for folder in run_folders(searched):
+        if "s9" in folder.name:
+            for file in folder.iterdir():
+                file.unlink()
+            folder.rmdir()
+
+
+def test_evaluate(searched: Path, lmreg: Lmreg, space: NASBench201) -> None:
+    done = lmreg("evaluate", f"root={searched}", "bootstrap=200")
+    assert done.returncode == 0, done.stderr
+    out = searched / STUDY / "evaluate"
+    metrics = pd.read_csv(out / "metrics.csv")
+    assert len(metrics) == 8  # 4 runs, by loss and by accuracy
+    assert (metrics["n"] == 5).all()
+    assert (metrics["kendall_tau_low"] <= metrics["kendall_tau"]).all()
+    assert (metrics["kendall_tau"] <= metrics["kendall_tau_high"]).all()
+    landmarks = pd.read_csv(searched / STUDY / "landmarks" / "landmarks.csv")["arch"]
+    used = {space.canonical(space.parse(text)) for text in landmarks}
+    for run in metrics["run"].unique():
+        ranking = pd.read_csv(out / f"ranking-{run}.csv")
+        assert used.isdisjoint(space.canonical(space.parse(text)) for text in ranking["arch"])
+        expected = ranking["truth_accuracy_percent"].corr(-ranking["loss_nats"], method="kendall")
+        row = metrics[(metrics["run"] == run) & (metrics["score"] == "loss")]
+        assert row["kendall_tau"].item() == pytest.approx(expected)
+        assert (out / f"{run}.png").read_bytes()[:4] == b"\x89PNG"
+    paired = pd.read_csv(out / "paired.csv")
+    assert paired["seed"].astype(str).tolist() == ["0", "0", "1", "1", "mean", "mean"]
+    for row in paired.itertuples():
+        assert row.gain == pytest.approx(row.tau_with - row.tau_without)
+    assert "Kendall" in done.stdout
+    before = {p: p.stat().st_mtime_ns for p in out.glob("ranking-*.csv")}
+    again = lmreg("evaluate", f"root={searched}", "bootstrap=200")
+    assert again.stdout == done.stdout[done.stdout.index(again.stdout[:40]) :]
+    assert {p: p.stat().st_mtime_ns for p in before} == before  # nothing is scored twice
+
+
+def state_of(folder: Path) -> dict[str, object]:
+    files = {name: (folder / name).read_text() for name in ("metrics.csv", "candidates.csv")}
+    net = torch.load(folder / "supernet.pt", weights_only=True)["state"]
+    return files | {key: value.tolist() for key, value in net.items()}
+
+
+@pytest.mark.parametrize("signal_name", ["SIGTERM", "SIGKILL", "SIGINT"])
+@pytest.mark.parametrize("reg", ["none", "landmark"])
+def test_a_killed_search_ends_with_the_same_numbers(
+    tiny_study: Path, lmreg: Lmreg, reg: str, signal_name: str
+) -> None:
+    options = ["trainer.steps=120", "strategy.count=4", "network.channels=2", "log_every=10"]
+    options += [f"reg={reg}", "checkpoint_seconds=0", "threads=1"]
+    name = f"spos-{reg}-log_every=10-network.channels=2-strategy.count=4-trainer.steps=120-s"
+    straight = search_folder(tiny_study, f"{name}5")
+    if not (straight / "result.json").exists():
+        assert lmreg("search", f"root={tiny_study}", *options, "seed=5").returncode == 0
+    other = tiny_study / "killed" / signal_name
+    (other / STUDY).mkdir(parents=True, exist_ok=True)
+    link = other / STUDY / "landmarks"
+    if not link.exists():
+        link.symlink_to(tiny_study / STUDY / "landmarks")
+    killed = search_folder(other, f"{name}5")
+    command = [sys.executable, "-m", "lmreg", "search", f"root={other}", *options, "seed=5"]
+    rng, kills = random.Random(f"{reg}{signal_name}"), 0
+    while not (killed / "result.json").exists():
+        seen = (killed / "checkpoint.pt").stat().st_mtime_ns if (killed / "checkpoint.pt").exists() else 0
+        process = subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+        )
+        while process.poll() is None and kills < 3:  # until it has got on, then a moment more
+            if (killed / "checkpoint.pt").exists() and (killed / "checkpoint.pt").stat().st_mtime_ns > seen:
+                time.sleep(rng.uniform(0.05, 0.4))
+                process.send_signal(getattr(signal, signal_name))
+                break
+            time.sleep(0.01)
+        _, errors = process.communicate(timeout=60)
+        if process.returncode == 0:
+            continue
+        kills += 1
+        if signal_name == "SIGKILL":
+            assert process.returncode == -9
+        elif process.returncode > 0:
+            assert process.returncode == 128 + getattr(signal, signal_name)
+            assert "run the same command again" in errors
+            assert "Traceback" not in errors
+    assert kills > 0
+    assert state_of(killed) == state_of(straight)
+
+
+def test_killed_stand_alone_trainings_go_on(tmp_path: Path, lmreg: Lmreg, tiny_study: Path) -> None:
+    command = [sys.executable, "-m", "lmreg", "train-landmarks", f"root={tmp_path}", *TINY_LANDMARKS]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    records = tmp_path / STUDY / "landmarks" / "records"
+    deadline = time.monotonic() + 120
+    while len(list(records.glob("nasbench201-*.json"))) < 3 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.terminate()
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 128 + signal.SIGTERM
+    assert errors.count("\n") == 1
+    assert "run the same command again" in errors
+    assert lmreg("train-landmarks", f"root={tmp_path}", *TINY_LANDMARKS).returncode == 0
+    for name in ("landmarks.csv", "pool.csv"):
+        mine = tmp_path / STUDY / "landmarks" / name
+        assert mine.read_text() == (tiny_study / STUDY / "landmarks" / name).read_text()

@@ -1,0 +1,79 @@
+"""Bad calls end in one line and exit code 2, whatever the mistake."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+BAD_CALLS = {
+    "search reg=landmrk": "unknown choice 'reg=landmrk'; did you mean 'landmark'?",
+    "search algo=xyz": "unknown choice 'algo=xyz'; there are: spos",
+    "search reg.wieght=3": "unknown key 'reg.wieght=3'; did you mean 'reg.weight'?",
+    "search seeed=3": "unknown key 'seeed=3'; did you mean 'seed'?",
+    "search alg=spos": "unknown key 'alg=spos'; did you mean 'algo'?",
+    "search +reg.depth=1": "unknown key 'reg.depth'; there are: name, pairs, schedule",
+    "search +more=1": "unknown key 'more'",
+    "search +more.less=1": "unknown config group 'more'",
+    "search reg.weight=heavy": "reg.weight=heavy: Value 'heavy' of type 'str' could not be converted",
+    "search reg.weight=-1": "reg.weight=-1.0: must be at least 0",
+    "search reg.warmup=1.5": "reg.warmup=1.5: must be between 0 and 1",
+    "search reg.schedule=cosine": "reg.schedule=cosine: must be one of constant, cosine_increase",
+    "search seed=x": "seed=x: Value 'x' of type 'str' could not be converted to Integer",
+    "search seed=-1": "seed=-1: must be at least 0",
+    "search seed=1,2": "-m",
+    "search trainer.batch_size=1": "trainer.batch_size=1: must be at least 2",
+    "search trainer.epochs=0": "trainer.epochs=0.0: must be at least 0.01",
+    "search scoring.by=acuracy": "scoring.by=acuracy; did you mean 'accuracy'?",
+    "search device=gpu": "device=gpu: not to be had here; use auto, cpu, cuda or cuda:N",
+    "search reg._target_=os.system": "only classes of lmreg are built",
+    "search reg landmark": "can't read 'reg': expected key=value",
+    "search study={a": "can't read 'study={a'",
+    "search --foo": "unknown flag '--foo'",
+    "search --cfg": "argument --cfg/-c: expected one argument",
+    "search reg=landmark": "'lmreg train-landmarks' makes them",
+    "search reg=none trainer.batch_size=5000": "a batch of 5000 needs more images than the",
+    "search reg=none data.train_fraction=0.9": "the split fractions",
+    "search reg=none data=cifar10 data.path=nowhere": "no train*.parquet in that folder",
+    "search reg=none root=/dev/null/x": "can't write to /dev/null/x",
+    "evaluate": "no finished search in",
+    "evaluate bootstrap=5": "bootstrap=5: must be at least 100",
+    "train-landmarks workers=0": "workers=0: must be at least 1",
+    "train-landmarks landmarks.count=1": "landmarks.count=1: must be at least 2",
+    "train-landmarks landmarks.score=f1": "landmarks.score=f1: must be one of loss, accuracy",
+    "train-landmarks landmarks.count=9999": "can't find 9999 architectures",
+    "train-landmarks landmarks=table": "landmarks=table needs landmarks.path=<csv file>",
+    "train-landmarks landmarks=table landmarks.path=none.csv": "can't read none.csv: No such file",
+}
+
+
+@pytest.mark.parametrize("call", BAD_CALLS)
+def test_a_bad_call_gets_one_helpful_line(lmreg, call: str, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    done = lmreg(*call.split(), cwd=tmp_path)
+    assert done.returncode == 2
+    assert BAD_CALLS[call] in done.stderr
+    assert done.stderr.startswith("Error: ")
+    assert done.stderr.count("\n") == 1
+
+
+def test_an_unknown_command_is_refused(lmreg) -> None:  # type: ignore[no-untyped-def]
+    done = lmreg("serch")
+    assert done.returncode == 2
+    assert "No such command 'serch'" in done.stderr
+
+
+@pytest.mark.parametrize("command", ["train-landmarks", "search", "evaluate"])
+def test_help_shows_choices_options_and_an_example(lmreg, command: str, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    done = lmreg(command, "--help", cwd=tmp_path)
+    assert done.returncode == 0
+    for expected in (f"\n  lmreg {command}", "data: cifar10, fashion_mini", "seed: 0", "Examples:"):
+        assert expected in done.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_hydra_shows_the_config(lmreg, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    done = lmreg("search", "--cfg", "job", "reg.weight=3", cwd=tmp_path)
+    assert done.returncode == 0
+    assert "weight: 3" in done.stdout
+    assert "_target_: lmreg.reg.landmark.Landmark" in done.stdout
+    assert lmreg("search", "--info", cwd=tmp_path).returncode == 0
