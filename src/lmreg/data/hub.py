@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,8 @@ class HubImages(DataSource):
         import datasets
 
         datasets.disable_progress_bars()
+        # Its warnings about every retry would bury the one line that tells what to do.
+        logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
         config = self.config
         if config.path is None:
             try:

@@ -79,7 +79,7 @@ class TrainSource(LandmarkSource):
             for job, record in _train_all(missing, study, folder, workers, config_hash(protocol)):
                 records[job] = record
                 shown = " ".join(f"{k} {v:.4g}" for k, v in record["scores"].items())
-                progress.advance(f"{job.role} {space.format(job.arch)} seed {job.seed}: {shown}")
+                progress.advance(f"{job.role}, seed {job.seed}: {shown}")
         column = study.task.score(name).column
         tables = {role: _table(study, [j for j in jobs if j.role == role], records) for role in roles}
         about = {

@@ -37,10 +37,10 @@ def score(
     with torch.inference_mode():
         for arch in archs:
             sums = [task.measure(net(batch.images, arch), batch.targets) for batch in batches]
-            rows.append(torch.stack(sums).sum(0) / images)
+            rows.append(torch.stack(sums))
             advance()
         # One transfer for all: no synchronisation per architecture.
-        values = torch.stack(rows).cpu().numpy()
+        values = torch.stack(rows).cpu().double().sum(1).numpy() / images
     return pd.DataFrame(values, columns=[s.column for s in task.scores.values()])
 
 

@@ -40,7 +40,7 @@ class Task(ABC):
 
     @abstractmethod
     def measure(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        """The sum over a batch of every score, float64 [len(scores)], in their order."""
+        """The sum over a batch of every score, float32 [len(scores)], in their order."""
 
     def score(self, name: str) -> Score:
         """The score of that name."""

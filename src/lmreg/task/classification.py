@@ -35,6 +35,6 @@ class Classification(Task):
         return F.cross_entropy(outputs, targets)
 
     def measure(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        loss = F.cross_entropy(outputs.double(), targets, reduction="sum")
-        correct = (outputs.argmax(1) == targets).sum().double()
+        loss = F.cross_entropy(outputs, targets, reduction="sum")
+        correct = (outputs.argmax(1) == targets).sum().to(loss)
         return torch.stack([loss, 100 * correct])

@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from omegaconf import DictConfig
+
+from lmreg.errors import LmregError
+from lmreg.rank.compare import pairs_of
+from lmreg.rank.pool import FinishedRun, finished_runs, held_out
+from lmreg.space.nasbench201 import NASBench201
+from lmreg.study import Options, Study
+from lmreg.truth import LandmarkSet, Truth
+
+DIRECT = "|none~0|+|nor_conv_3x3~0|none~1|+|none~0|none~1|skip_connect~2|"
+ISOMORPHIC = "|skip_connect~0|+|none~0|nor_conv_3x3~1|+|none~0|none~1|skip_connect~2|"
+
+
+def landmark_set(space: NASBench201, texts: list[str]) -> LandmarkSet:
+    archs = tuple(space.parse(text) for text in texts)
+    return LandmarkSet(archs, np.arange(len(archs), dtype=float)[::-1], np.full(len(archs), np.nan), "acc", 1)
+
+
+def finished(cfg: DictConfig, landmarks: list[str]) -> FinishedRun:
+    reg, seed = cfg.reg.name, cfg.seed
+    result = {"landmarks": landmarks, "reg": reg, "seed": seed}
+    return FinishedRun(Path(f"spos-{reg}-s{seed}"), cfg, result)
+
+
+@pytest.fixture
+def others(space: NASBench201) -> list[str]:
+    return [space.format(space.arch((3, 3, 3, 3, 3, i))) for i in range(3)]
+
+
+def test_no_landmark_nor_its_isomorph_is_ranked(composed, space: NASBench201, others: list[str]) -> None:  # type: ignore[no-untyped-def]
+    study = Study(composed("search"), Options())
+    pool = landmark_set(space, [others[0], ISOMORPHIC, others[1], others[2]])
+    # Once as a landmark of the study, once only as one that an older run was trained with.
+    truth = Truth(landmark_set(space, [DIRECT]), pool, {})
+    run = finished(composed("search"), [others[1]])
+    kept = held_out(truth, [run], study)
+    assert [space.format(a) for a in kept.archs] == [others[0], others[2]]
+    assert kept.scores.tolist() == [3.0, 0.0]  # each keeps its own truth
+    with pytest.raises(LmregError, match=r"enlarge landmarks\.pool"):
+        held_out(truth, [finished(composed("search"), others)], study)
+
+
+def test_only_runs_that_differ_in_nothing_else_are_compared(composed) -> None:  # type: ignore[no-untyped-def]
+    def run(*overrides: str) -> FinishedRun:
+        return finished(composed("search", *overrides), [])
+
+    runs = [
+        run("reg=none", "seed=0"),
+        run("reg=landmark", "seed=0"),
+        run("reg=landmark", "seed=0", "reg.weight=5"),
+        run("reg=landmark", "seed=1"),  # no baseline of this seed
+        run("reg=none", "seed=2", "trainer.lr=0.1"),
+        run("reg=landmark", "seed=2"),  # its baseline has another learning rate
+    ]
+    assert pairs_of(runs) == [(runs[0], runs[1]), (runs[0], runs[2])]
+
+
+def test_nothing_finished_names_the_command(tmp_path: Path) -> None:
+    with pytest.raises(LmregError, match="'lmreg search' makes one"):
+        finished_runs(tmp_path)
