@@ -29,6 +29,7 @@ BAD_CALLS = {
     "search reg._target_=os.system": "only classes of lmreg are built",
     "search reg landmark": "can't read 'reg': expected key=value",
     "search study={a": "can't read 'study={a'",
+    "search -m reg=none,landmark reg.weight=5": "'reg.weight' does not exist with every choice of this sweep",
     "search --foo": "unknown flag '--foo'",
     "search --cfg": "argument --cfg/-c: expected one argument",
     "search reg=landmark": "'lmreg train-landmarks' makes them",

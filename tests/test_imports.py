@@ -9,7 +9,7 @@ import lmreg
 
 LAYERS = [
     {"errors"},
-    {"files", "config"},
+    {"files", "config", "machine"},
     {"space", "task", "progress"},
     {"data"},
     {"network"},

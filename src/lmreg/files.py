@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import hashlib
 import json
 import os
 import tempfile
@@ -25,7 +26,9 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+        with tempfile.NamedTemporaryFile(
+            dir=path.parent, prefix=f".{path.name}.", suffix=_UNFINISHED, delete=False
+        ) as file:
             temporary = Path(file.name)
             write(file)
             file.flush()
@@ -40,6 +43,21 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+_UNFINISHED = ".unfinished"
+
+
+def file_hash(path: Path) -> str:
+    """16 hexadecimal digits of a file's content.
+
+    Raises:
+        LmregError: it can't be read.
+    """
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+    except OSError as error:
+        raise LmregError(f"can't read {path}: {error.strerror}") from error
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -107,4 +125,6 @@ def locked(folder: Path) -> Iterator[None]:
             raise LmregError(f"another process is working in {folder}; wait for it or stop it") from None
         except OSError:
             pass  # a file system without locks: go on unguarded
+        for leftover in folder.rglob(f".*{_UNFINISHED}"):  # of a process killed while writing
+            leftover.unlink(missing_ok=True)
         yield

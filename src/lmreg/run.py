@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import platform
 import re
 import time
@@ -25,7 +26,7 @@ from lmreg.rank.score import ScoringConfig, score
 from lmreg.reg.base import Regulariser
 from lmreg.strategy.base import Strategy
 from lmreg.streams import Streams
-from lmreg.study import Study, config_hash, differences, result_config
+from lmreg.study import Study, config_hash, differences, read_config, result_config
 from lmreg.train import checkpoint
 from lmreg.train.signals import StopRequest
 from lmreg.train.training import Training
@@ -37,6 +38,8 @@ _NOT_IN_NAME = {
     *("device", "threads", "checkpoint_seconds", "allow_packages", "data.path"),
 }
 
+_LONGEST_NAME = 150  # file systems end at 255 bytes, and file names are made from it
+
 
 def run_name(cfg: DictConfig, overrides: list[str]) -> str:
     """``<algo>-<reg>-<other overrides>-s<seed>``, safe as a folder's name."""
@@ -45,7 +48,10 @@ def run_name(cfg: DictConfig, overrides: list[str]) -> str:
         key, _, value = override.lstrip("+~").partition("=")
         if key not in _NOT_IN_NAME:
             others.append(re.sub(r"[^\w.=+-]+", "_", f"{key}={value}"))
-    return "-".join([cfg.algo.name, cfg.reg.name, *others, f"s{cfg.seed}"])
+    between = "-".join(others)
+    if len(between) > _LONGEST_NAME:
+        between = f"{between[:_LONGEST_NAME]}-{hashlib.sha256(between.encode()).hexdigest()[:8]}"
+    return "-".join(filter(None, [cfg.algo.name, cfg.reg.name, between, f"s{cfg.seed}"]))
 
 
 @dataclass(frozen=True)
@@ -97,23 +103,23 @@ class SearchRun:
         described = self.folder / "config.yaml"
         if not described.exists():
             return None
-        try:
-            before = OmegaConf.to_container(OmegaConf.load(described))
-        except Exception as error:  # the parser's errors have no common base
-            raise LmregError(
-                f"{described} can't be read ({type(error).__name__}); delete that folder"
-            ) from error
-        assert isinstance(before, dict)
-        kept = result_config(OmegaConf.create(before))
-        if changed := differences(kept, self._config):
+        before = read_config(described)
+        if changed := differences(result_config(before), self._config):
             raise LmregError(
                 f"{self.folder} holds a search with another configuration ({'; '.join(changed)}); "
                 "delete that folder, or pass study=<new name>"
             )
         if not (self.folder / "result.json").exists():
             return None
+        result = Result.load(self.folder)
+        moved = before.data.get("path") != self._study.cfg.data.get("path")
+        if moved and self._study.data.hash != result.summary["data_hash"]:
+            raise LmregError(
+                f"{self.folder} holds a search on other data ({before.data.path}); "
+                "delete that folder, or pass study=<new name>"
+            )
         print(f"{self._name}: finished already")
-        return Result.load(self.folder)
+        return result
 
     def execute(self, log_every: int, checkpoint_seconds: float) -> Result:
         """Train, search, and write the result last."""
@@ -127,6 +133,8 @@ class SearchRun:
             text = OmegaConf.to_yaml(OmegaConf.create(config))
             write_atomically(self.folder / "config.yaml", lambda file: file.write(text.encode()))
             self._train(training, log_every, checkpoint_seconds)
+            # Once more: a kill between checkpoint and metrics must not lose the last rows.
+            write_table(self.folder / "metrics.csv", pd.DataFrame(training.rows))
             trained = time.monotonic()
             candidates = self._search(training)
             write_table(self.folder / "candidates.csv", candidates)
@@ -150,9 +158,28 @@ class SearchRun:
         training = Training(ctx, self._algo, self._reg, train, study.trainer)
         saved = self.folder / "checkpoint.pt"
         if saved.exists():
-            training.load_state_dict(checkpoint.load(saved, self._checkpoint_hash, study.device))
+            state = checkpoint.load(saved, self._checkpoint_hash, study.device)
+            self._same_machine(state.pop("device"), state.pop("threads"))
+            training.load_state_dict(state)
             print(f"{self._name}: resuming at step {ctx.step} of {total}")
         return training
+
+    def _same_machine(self, device: str, threads: int) -> None:
+        """Go on as the run was begun, or its numbers would not be those of an undisturbed run."""
+        study = self._study
+        if device != study.device.type:
+            raise LmregError(
+                f"{self.folder} was begun on device={device}, this is {study.device.type}; go on with "
+                f"device={device}, or delete that folder to start again"
+            )
+        if study.options.threads is None:
+            torch.set_num_threads(threads)
+
+    def _save(self, training: Training) -> None:
+        state = training.state_dict()
+        state |= {"device": self._study.device.type, "threads": torch.get_num_threads()}
+        checkpoint.save(self.folder / "checkpoint.pt", state, self._checkpoint_hash)
+        write_table(self.folder / "metrics.csv", pd.DataFrame(training.rows))
 
     @property
     def _checkpoint_hash(self) -> str:
@@ -162,7 +189,6 @@ class SearchRun:
         ctx = training.ctx
         if ctx.step == ctx.total_steps:
             return
-        path = self.folder / "checkpoint.pt"
         saved = time.monotonic()
         with Progress(self._name, ctx.total_steps, ctx.step) as progress, StopRequest() as stop:
             for logged in training.steps(log_every):
@@ -170,8 +196,7 @@ class SearchRun:
                 due = time.monotonic() - saved >= checkpoint_seconds
                 last = ctx.step == ctx.total_steps
                 if due or last or stop.signal_number is not None:
-                    checkpoint.save(path, training.state_dict(), self._checkpoint_hash)
-                    write_table(self.folder / "metrics.csv", pd.DataFrame(training.rows))
+                    self._save(training)
                     saved = time.monotonic()
                 if stop.signal_number is not None:
                     raise Interrupted(
@@ -190,12 +215,11 @@ class SearchRun:
                 self._algo,
                 lambda some: score(ctx.net, study.task, some, batches, lambda: progress.advance("")),
             )
-        alone = [study.skeleton.standalone(arch) for arch in archs]
-        about = {
-            "arch": [study.space.format(arch) for arch in archs],
-            "params": [count_params(net) for net in alone],
-            "macs": [count_macs(net, study.data.shape) for net in alone],
-        }
+        about = []
+        for arch in archs:
+            alone = study.skeleton.standalone(arch)
+            macs = count_macs(alone, study.data.shape)
+            about.append({"arch": study.space.format(arch), "params": count_params(alone), "macs": macs})
         table = pd.concat([pd.DataFrame(about), scores], axis=1)
         by = study.task.score(self._scoring.by)
         return table.sort_values(by.column, ascending=not by.higher_is_better, kind="stable")

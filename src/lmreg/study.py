@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from lmreg.config.build import resolve, typed
 from lmreg.config.schema import option
@@ -38,17 +38,42 @@ class Options:
     allow_packages: list[str] = option([], help="packages besides lmreg whose classes a config may name")  # noqa: RUF009
 
 
-# Nothing here changes a result: where things lie, on which hardware, how often state is saved.
+# What a result is not a question of: where things lie, on which hardware, how often state is saved.
+# (Another device or number of threads changes the last digits; see `SearchRun` for resuming.)
 _NOT_HASHED = {"study", "root", "device", "threads", "workers", "checkpoint_seconds", "allow_packages"}
+
+
+def plain(node: Any) -> Any:
+    """A config node as resolved dicts, lists and values; 3.0 becomes 3, as which it may be given too."""
+    value = OmegaConf.to_container(node, resolve=True) if isinstance(node, DictConfig | ListConfig) else node
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [plain(item) for item in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def read_config(path: Path) -> DictConfig:
+    """A run's ``config.yaml``.
+
+    Raises:
+        LmregError: it is missing or unreadable.
+    """
+    try:
+        config = OmegaConf.load(path)
+    except Exception as error:  # the parser's errors have no common base
+        raise LmregError(f"{path} can't be read ({type(error).__name__}); delete {path.parent}") from error
+    if not isinstance(config, DictConfig):
+        raise LmregError(f"{path} is not a configuration; delete {path.parent}")
+    return config
 
 
 def result_config(cfg: DictConfig) -> dict[str, Any]:
     """The part of a config that determines results, plain and resolved."""
-    plain = OmegaConf.to_container(cfg, resolve=True)
-    assert isinstance(plain, dict)
-    kept = {str(k): v for k, v in plain.items() if k not in _NOT_HASHED}
+    kept = {key: value for key, value in plain(cfg).items() if key not in _NOT_HASHED}
     if isinstance(kept.get("data"), dict):
-        kept["data"] = {k: v for k, v in kept["data"].items() if k != "path"}  # its content is hashed
+        # Where the data lies says nothing of what it is; its content is hashed on its own.
+        kept["data"] = {key: value for key, value in kept["data"].items() if key != "path"}
     return kept
 
 
@@ -73,7 +98,7 @@ class Study:
     """Space, task, data and networks of one study; checks their whole config before any work."""
 
     def __init__(self, cfg: DictConfig, options: Options):
-        self.cfg, self.options = cfg, options
+        self.cfg, self.options = _with_absolute_data_path(cfg), options
         self.folder = Path(options.root) / options.study
         self.device = pick_device(options.device)
         if options.threads is not None:
@@ -127,6 +152,14 @@ class Study:
 
 
 _loaded: dict[str, ImageData] = {}
+
+
+def _with_absolute_data_path(cfg: DictConfig) -> DictConfig:
+    """A copy that means the same from any folder."""
+    cfg = cfg.copy()
+    if cfg.data.get("path"):
+        cfg.data.path = str(Path(cfg.data.path).absolute())
+    return cfg
 
 
 def pick_device(name: str) -> torch.device:

@@ -42,17 +42,24 @@ class LandmarkSet:
         archs = tuple(space.parse(text) for text in table["arch"])
         return cls(archs, table[column].to_numpy(float), errors.to_numpy(float), column, better_sign)
 
-    def pairs(self) -> np.ndarray:
-        """Indices (better, worse), int [pairs, 2], of all pairs whose order is known: no ties.
+    def pairs(self, min_gap_se: float = 0.0) -> np.ndarray:
+        """Indices (better, worse), int [pairs, 2], of all pairs whose order is known.
+
+        Args:
+            min_gap_se: the least gap of scores, in standard errors of the gap where those are known;
+                ties are never pairs.
 
         Raises:
             LmregError: there is no such pair.
         """
         better, worse = np.triu_indices(len(self.archs), k=1)
-        known = self.scores[better] != self.scores[worse]
+        noise = np.nan_to_num(np.hypot(self.errors[better], self.errors[worse]))
+        gaps = np.abs(self.scores[better] - self.scores[worse])
+        known = (gaps > 0) & (gaps >= min_gap_se * noise)
         if not known.any():
             raise LmregError(
-                f"{len(self.archs)} landmarks give no pair with different {self.column}; train more landmarks"
+                f"{len(self.archs)} landmarks give no pair with clearly different {self.column}; "
+                "train more landmarks, with more seeds, or lower reg.min_gap_se"
             )
         return np.stack([better[known], worse[known]], 1)
 
@@ -94,8 +101,9 @@ class Truth:
             columns = {"arch", score["column"]}
             table = read_table(folder / file, columns)
             sign = 1 if score["higher_is_better"] else -1
-            sets.append(LandmarkSet.from_table(table, space, score["column"], sign))
-            if sets[-1].hash != score["hash"]:
+            if pd.api.types.is_numeric_dtype(table[score["column"]]):
+                sets.append(LandmarkSet.from_table(table, space, score["column"], sign))
+            if not sets or sets[-1].hash != score["hash"]:
                 raise LmregError(
                     f"{folder / file} is not what {MANIFEST} describes (edited or torn?); "
                     "'lmreg train-landmarks' writes both again"

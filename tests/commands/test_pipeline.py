@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -29,11 +30,28 @@ def run_folders(root: Path) -> list[Path]:
     return sorted(p for p in (root / STUDY / "search").iterdir() if p.is_dir())
 
 
-@pytest.fixture(scope="session")
-def searched(tiny_study: Path, lmreg: Lmreg) -> Path:
-    done = lmreg("search", "-m", "reg=none,landmark", "seed=0,1", f"root={tiny_study}", *TINY_SEARCH)
+def copy_of(study: Path, folder: Path) -> Path:
+    """A root of one's own with everything that ``study`` has."""
+    shutil.copytree(study, folder, dirs_exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def searched_once(tiny_study: Path, lmreg: Lmreg, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = copy_of(tiny_study, tmp_path_factory.mktemp("searched"))
+    done = lmreg("search", "-m", "reg=none,landmark", "seed=0,1", f"root={root}", *TINY_SEARCH)
     assert done.returncode == 0, done.stderr
-    return tiny_study
+    return root
+
+
+@pytest.fixture
+def searched(searched_once: Path, tmp_path: Path) -> Path:
+    return copy_of(searched_once, tmp_path / "root")
+
+
+@pytest.fixture
+def trained(tiny_study: Path, tmp_path: Path) -> Path:
+    return copy_of(tiny_study, tmp_path / "root")
 
 
 def test_landmarks_and_pool(tiny_study: Path, space: NASBench201) -> None:
@@ -58,14 +76,14 @@ def test_landmarks_and_pool(tiny_study: Path, space: NASBench201) -> None:
     assert manifest["trainings_per_architecture"] == 2
 
 
-def test_a_rerun_trains_only_what_is_missing(tiny_study: Path, lmreg: Lmreg) -> None:
-    folder = tiny_study / STUDY / "landmarks"
+def test_a_rerun_trains_only_what_is_missing(trained: Path, lmreg: Lmreg) -> None:
+    folder = trained / STUDY / "landmarks"
     records = sorted((folder / "records").glob("nasbench201-*.json"))
     before = {p: (p.read_text(), p.stat().st_mtime_ns) for p in records}
     csv = (folder / "landmarks.csv").read_text()
     records[3].unlink()
     records[5].write_text(records[5].read_text()[:30])  # torn
-    done = lmreg("train-landmarks", f"root={tiny_study}", *TINY_LANDMARKS)
+    done = lmreg("train-landmarks", f"root={trained}", *TINY_LANDMARKS)
     assert done.returncode == 0, done.stderr
     assert "16 of 18 trainings are done already" in done.stdout
     for path, (text, changed) in before.items():
@@ -106,38 +124,66 @@ def test_a_finished_sweep_returns_at_once(searched: Path, lmreg: Lmreg) -> None:
     assert {p: p.stat().st_mtime_ns for p in before} == before
 
 
-def test_another_config_in_the_same_folder_is_refused(searched: Path, lmreg: Lmreg, tmp_path: Path) -> None:
-    config = next(iter(run_folders(searched))) / "config.yaml"
-    text = config.read_text()
-    try:
-        config.write_text(text.replace("momentum: 0.9", "momentum: 0.8"))
-        done = lmreg("search", "reg=landmark", f"root={searched}", *TINY_SEARCH)
-        assert done.returncode == 2
-        assert "another configuration (trainer.momentum: 0.8 -> 0.9)" in done.stderr
-    finally:
-        config.write_text(text)
+def test_another_config_in_the_same_folder_is_refused(searched: Path, lmreg: Lmreg) -> None:
+    config = run_folders(searched)[0] / "config.yaml"
+    config.write_text(config.read_text().replace("momentum: 0.9", "momentum: 0.8"))
+    done = lmreg("search", "reg=landmark", f"root={searched}", *TINY_SEARCH)
+    assert done.returncode == 2
+    assert "another configuration (trainer.momentum: 0.8 -> 0.9)" in done.stderr
 
 
-def test_landmarks_of_other_data_are_refused(searched: Path, lmreg: Lmreg) -> None:
-    done = lmreg("search", f"root={searched}", "data.train_fraction=0.4", *TINY_SEARCH)
+def test_landmarks_of_other_data_are_refused(trained: Path, lmreg: Lmreg) -> None:
+    done = lmreg("search", f"root={trained}", "data.train_fraction=0.4", *TINY_SEARCH)
     assert done.returncode == 2
     assert "trained on other data or other splits" in done.stderr
 
 
-def test_a_failing_job_does_not_stop_a_sweep(searched: Path, lmreg: Lmreg) -> None:
-    done = lmreg(
-        "search", "-m", "trainer.lr=1e30,0.05", "reg=none", f"root={searched}", *TINY_SEARCH, "seed=9"
-    )
+def test_a_failing_job_does_not_stop_a_sweep(tmp_path: Path, lmreg: Lmreg) -> None:
+    done = lmreg("search", "-m", "trainer.lr=1e30,0.05", "reg=none", f"root={tmp_path}", *TINY_SEARCH)
     assert done.returncode == 2
     assert "the training diverged" in done.stderr
     assert "1 of the sweep's jobs failed" in done.stderr
-    finished = [p.name for p in run_folders(searched) if (p / "result.json").exists() and "s9" in p.name]
-    assert len(finished) == 1
-    for folder in run_folders(searched):
-        if "s9" in folder.name:
-            for file in folder.iterdir():
-                file.unlink()
-            folder.rmdir()
+    assert [(p / "result.json").exists() for p in run_folders(tmp_path)] == [True, False]
+
+
+def test_a_run_begun_on_another_device_is_not_mixed(tmp_path: Path, lmreg: Lmreg) -> None:
+    assert lmreg("search", "reg=none", f"root={tmp_path}", *TINY_SEARCH).returncode == 0
+    (folder,) = run_folders(tmp_path)
+    (folder / "result.json").unlink()
+    content = torch.load(folder / "checkpoint.pt", weights_only=True)
+    content["state"]["device"] = "cuda"
+    torch.save(content, folder / "checkpoint.pt")
+    done = lmreg("search", "reg=none", f"root={tmp_path}", *TINY_SEARCH)
+    assert done.returncode == 2
+    assert "was begun on device=cuda, this is cpu" in done.stderr
+
+
+def test_a_kill_after_the_last_checkpoint_loses_nothing(searched: Path, lmreg: Lmreg) -> None:
+    folder = run_folders(searched)[0]
+    before = {name: (folder / name).read_bytes() for name in ("metrics.csv", "candidates.csv", "supernet.pt")}
+    for name in ("result.json", *before):
+        (folder / name).unlink()
+    (folder / ".checkpoint.pt.x.unfinished").write_text("of a process killed while writing")
+    assert lmreg("search", "reg=landmark", f"root={searched}", *TINY_SEARCH).returncode == 0
+    assert {name: (folder / name).read_bytes() for name in before if name != "supernet.pt"} == {
+        name: content for name, content in before.items() if name != "supernet.pt"
+    }
+    assert not list(folder.glob("*.unfinished"))
+    assert not list(folder.glob(".*.unfinished"))
+
+
+def test_one_spoilt_run_does_not_stop_evaluate(searched: Path, lmreg: Lmreg) -> None:
+    spoilt = run_folders(searched)[0]
+    (spoilt / "supernet.pt").write_bytes(b"torn")
+    done = lmreg("evaluate", f"root={searched}", "bootstrap=200")
+    assert done.returncode == 2
+    assert f"1 of 4 runs could not be ranked: {spoilt.name}" in done.stderr
+    assert done.stderr.count("\n") == 1
+    metrics = pd.read_csv(searched / STUDY / "evaluate" / "metrics.csv")
+    assert metrics["run"].nunique() == 3
+    # Trained again with other weights: the kept ranking is not mistaken for the new one's.
+    (run_folders(searched)[1] / "supernet.pt").write_bytes(b"torn too")
+    assert "2 of 4 runs" in lmreg("evaluate", f"root={searched}", "bootstrap=200").stderr
 
 
 def test_evaluate(searched: Path, lmreg: Lmreg, space: NASBench201) -> None:
@@ -175,24 +221,31 @@ def state_of(folder: Path) -> dict[str, object]:
     return files | {key: value.tolist() for key, value in net.items()}
 
 
+KILLED = [*("trainer.steps=120", "strategy.count=4", "network.channels=2", "log_every=10")]
+KILLED += ["checkpoint_seconds=0", "threads=1", "seed=5"]
+
+
+def killed_name(reg: str) -> str:
+    return f"spos-{reg}-log_every=10-network.channels=2-strategy.count=4-trainer.steps=120-s5"
+
+
+@pytest.fixture(scope="module")
+def straight(tiny_study: Path, lmreg: Lmreg, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same searches, never interrupted."""
+    root = copy_of(tiny_study, tmp_path_factory.mktemp("straight"))
+    done = lmreg("search", "-m", "reg=none,landmark", f"root={root}", *KILLED)
+    assert done.returncode == 0, done.stderr
+    return root
+
+
 @pytest.mark.parametrize("signal_name", ["SIGTERM", "SIGKILL", "SIGINT"])
 @pytest.mark.parametrize("reg", ["none", "landmark"])
 def test_a_killed_search_ends_with_the_same_numbers(
-    tiny_study: Path, lmreg: Lmreg, reg: str, signal_name: str
+    trained: Path, straight: Path, reg: str, signal_name: str
 ) -> None:
-    options = ["trainer.steps=120", "strategy.count=4", "network.channels=2", "log_every=10"]
-    options += [f"reg={reg}", "checkpoint_seconds=0", "threads=1"]
-    name = f"spos-{reg}-log_every=10-network.channels=2-strategy.count=4-trainer.steps=120-s"
-    straight = search_folder(tiny_study, f"{name}5")
-    if not (straight / "result.json").exists():
-        assert lmreg("search", f"root={tiny_study}", *options, "seed=5").returncode == 0
-    other = tiny_study / "killed" / signal_name
-    (other / STUDY).mkdir(parents=True, exist_ok=True)
-    link = other / STUDY / "landmarks"
-    if not link.exists():
-        link.symlink_to(tiny_study / STUDY / "landmarks")
-    killed = search_folder(other, f"{name}5")
-    command = [sys.executable, "-m", "lmreg", "search", f"root={other}", *options, "seed=5"]
+    other = trained
+    killed = search_folder(other, killed_name(reg))
+    command = [sys.executable, "-m", "lmreg", "search", f"root={other}", f"reg={reg}", *KILLED]
     rng, kills = random.Random(f"{reg}{signal_name}"), 0
     while not (killed / "result.json").exists():
         seen = (killed / "checkpoint.pt").stat().st_mtime_ns if (killed / "checkpoint.pt").exists() else 0
@@ -205,7 +258,7 @@ def test_a_killed_search_ends_with_the_same_numbers(
         )
         while process.poll() is None and kills < 3:  # until it has got on, then a moment more
             if (killed / "checkpoint.pt").exists() and (killed / "checkpoint.pt").stat().st_mtime_ns > seen:
-                time.sleep(rng.uniform(0.05, 0.4))
+                time.sleep(rng.uniform(0, 0.2) if kills else 0)
                 process.send_signal(getattr(signal, signal_name))
                 break
             time.sleep(0.01)
@@ -220,7 +273,7 @@ def test_a_killed_search_ends_with_the_same_numbers(
             assert "run the same command again" in errors
             assert "Traceback" not in errors
     assert kills > 0
-    assert state_of(killed) == state_of(straight)
+    assert state_of(killed) == state_of(search_folder(straight, killed_name(reg)))
 
 
 def test_killed_stand_alone_trainings_go_on(tmp_path: Path, lmreg: Lmreg, tiny_study: Path) -> None:

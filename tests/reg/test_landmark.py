@@ -113,8 +113,16 @@ def test_pairs_are_uniform_and_ordered_by_score(ctx: FixedLosses, space: NASBenc
 
 def test_ties_are_no_pairs(space: NASBench201) -> None:
     assert landmark_set(space, [80.0, 70.0, 70.0]).pairs().tolist() == [[0, 1], [0, 2]]
-    with pytest.raises(LmregError, match="no pair with different acc"):
+    with pytest.raises(LmregError, match="no pair with clearly different acc"):
         landmark_set(space, [70.0, 70.0]).pairs()
+
+
+def test_pairs_within_the_noise_are_left_out(space: NASBench201) -> None:
+    archs = [space.format(space.arch((i,) * 6)) for i in range(3)]
+    table = pd.DataFrame({"arch": archs, "acc": [80.0, 79.0, 70.0], "acc_se": [0.6, 0.8, float("nan")]})
+    landmarks = LandmarkSet.from_table(table, space, "acc", +1)
+    assert landmarks.pairs(min_gap_se=1.0).tolist() == [[0, 1], [0, 2], [1, 2]]  # the gap's error is 1.0
+    assert landmarks.pairs(min_gap_se=1.1).tolist() == [[0, 2], [1, 2]]
 
 
 def test_lower_is_better_turns_the_order(space: NASBench201) -> None:

@@ -80,11 +80,20 @@ def test_sampling_is_uniform_and_repeatable(space: NASBench201) -> None:
     assert all(abs(counts[op] - expected) < 5 * expected**0.5 for op in range(len(OPERATIONS)))
 
 
-def test_mutation_changes_exactly_one_edge(space: NASBench201, rng: np.random.Generator) -> None:
-    arch = space.parse(TEXT)
-    mutants = [space.mutate(arch, rng) for _ in range(500)]
-    assert {space.distance(arch, mutant) for mutant in mutants} == {1}
-    assert len(set(mutants)) == len(EDGES) * (len(OPERATIONS) - 1)  # all neighbours are reached
+def test_mutation_is_always_a_real_change_of_one_edge(space: NASBench201, rng: np.random.Generator) -> None:
+    parents = [space.sample(rng) for _ in range(300)] + [space.arch((op,) * 6) for op in range(5)]
+    for parent in parents:
+        mutant = space.mutate(parent, rng)
+        assert space.distance(parent, mutant) == 1
+        assert space.canonical(parent) != space.canonical(mutant)
+
+
+def test_mutation_reaches_every_other_network(space: NASBench201, rng: np.random.Generator) -> None:
+    parent = space.parse(TEXT)
+    near = [arch for arch in space.enumerate() if space.distance(arch, parent) == 1]
+    assert len(near) == len(EDGES) * (len(OPERATIONS) - 1)
+    other = {arch for arch in near if space.canonical(arch) != space.canonical(parent)}
+    assert {space.mutate(parent, rng) for _ in range(1_000)} == other
 
 
 def test_encoding_and_distance(space: NASBench201, rng: np.random.Generator) -> None:

@@ -68,7 +68,7 @@ def test_what_is_no_checkpoint_is_refused_and_runs_nothing(
 
 def test_another_config_or_format_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     checkpoint.save(tmp_path / "c.pt", {}, "h")
-    with pytest.raises(LmregError, match="another configuration"):
+    with pytest.raises(LmregError, match="another configuration; delete"):
         checkpoint.load(tmp_path / "c.pt", "other", CPU)
     monkeypatch.setattr(checkpoint, "FORMAT", 2)
     with pytest.raises(LmregError, match="format 1, this lmreg reads 2"):

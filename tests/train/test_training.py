@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from lmreg.algo.spos import SPOS
+from lmreg.config.build import typed
 from lmreg.context import Context
 from lmreg.data.base import InputShape, Part
 from lmreg.data.images import BatchStream, Split
@@ -173,6 +174,18 @@ def test_learning_rate_at_its_ends() -> None:
     assert learning_rate(config, 0.6) == pytest.approx(0.55)
     assert learning_rate(config, 1.0) == pytest.approx(0.1)
     assert learning_rate(TrainerConfig(lr=1.0), 0.0) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"nesterov": True, "momentum": 0.0}, "trainer: nesterov=true needs momentum above 0"),
+        ({"clip": 0.0}, "trainer: clip=0 would remove every gradient"),
+    ],
+)
+def test_options_that_make_no_sense_together(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(LmregError, match=message):
+        typed(options, TrainerConfig, "trainer")
 
 
 def test_steps_come_from_epochs_unless_given() -> None:

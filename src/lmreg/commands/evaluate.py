@@ -13,6 +13,7 @@ from rich.table import Table
 
 from lmreg.commands.options import top_level
 from lmreg.config.schema import option
+from lmreg.errors import LmregError
 from lmreg.files import write_table
 from lmreg.progress import console
 from lmreg.rank.compare import paired
@@ -43,7 +44,7 @@ def run(cfg: DictConfig) -> None:
     """The command; ``cfg`` is composed from ``conf/evaluate.yaml``."""
     options = top_level(cfg, EvaluateOptions)
     folder = Path(options.root) / options.study
-    runs = finished_runs(folder)
+    runs = finished_runs(folder, cfg.data.get("path"))
     study = Study(runs[0].cfg, options)
     truth = Truth.load(folder / "landmarks", study.space)
     pool = held_out(truth, runs, study)
@@ -51,18 +52,33 @@ def run(cfg: DictConfig) -> None:
     out = folder / "evaluate"
 
     tables, ranked = {}, []
+    left_out = []
     for finished in runs:
-        table = tables[finished.name] = rank_pool(finished, pool, options, out)
+        try:
+            table = tables[finished.name] = rank_pool(finished, pool, options, out)
+        except LmregError as error:  # the others can still be evaluated
+            left_out.append(f"{finished.name} ({error})")
+            continue
         mine = _correlate(finished, table, pool, study.task, draws, options.confidence)
         ranked += mine
         panels = [_panel(r, study.task) for r in mine]
         scatter(out / f"{finished.name}.png", finished.name, table, f"truth_{pool.column}", panels)
+    if not ranked:
+        raise LmregError(f"no run could be ranked: {'; '.join(left_out)}")
     write_table(out / "metrics.csv", pd.DataFrame([_row(r) for r in ranked]))
-    comparison = paired(runs, tables, pool, study.task, draws, options.confidence)
-    if not comparison.empty:
+    comparison = paired(
+        [r for r in runs if r.name in tables], tables, pool, study.task, draws, options.confidence
+    )
+    if comparison.empty:
+        (out / "paired.csv").unlink(missing_ok=True)
+    else:
         write_table(out / "paired.csv", comparison)
     _show(ranked, comparison, pool, options)
-    print(f"Written to {out}: metrics.csv, paired.csv, ranking-<run>.csv, and a plot <run>.png of every run")
+    print(
+        f"Written to {out}: metrics.csv, paired.csv, and of every run ranking-<run>.csv and a plot <run>.png"
+    )
+    if left_out:
+        raise LmregError(f"{len(left_out)} of {len(runs)} runs could not be ranked: {'; '.join(left_out)}")
 
 
 def _correlate(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from dataclasses import dataclass
 from types import FrameType
@@ -16,6 +15,7 @@ from lmreg.config.schema import option
 from lmreg.errors import Interrupted
 from lmreg.files import locked
 from lmreg.landmarks.base import LandmarkSource
+from lmreg.machine import usable_cores
 from lmreg.progress import console
 from lmreg.study import Options, Study
 from lmreg.truth import Truth
@@ -31,7 +31,7 @@ def run(cfg: DictConfig) -> None:
     options = top_level(cfg, LandmarkOptions)
     study = Study(cfg, options)
     source: LandmarkSource = study.part("landmarks", LandmarkSource)
-    workers = options.workers or (1 if study.device.type == "cuda" else len(os.sched_getaffinity(0)))
+    workers = options.workers or (1 if study.device.type == "cuda" else usable_cores())
     folder = study.folder / "landmarks"
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGINT, _stop)

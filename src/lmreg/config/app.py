@@ -112,6 +112,8 @@ def _composition_error(error: HydraException, config_name: str, args: list[str])
     if "Could not override" in text:
         key = text.split("'")[1].split("@")[0]
         names = list(_known_keys(config_name, args))
+        if key in names:  # it exists, but not with every choice that was swept over
+            return f"'{key}' does not exist with every choice of this sweep; sweep over those apart"
         value = next((a for a in args if a.lstrip("+~").split("=")[0] == key), key)
         return f"unknown key '{value}'{nearest(key, names) if names else ''}"
     if "Ambiguous value" in text:

@@ -60,7 +60,10 @@ def typed(node: Mapping[str, Any] | DictConfig, schema: type[T], where: str) -> 
         except OmegaConfBaseException as error:
             reason = str(error).splitlines()[0]
             raise LmregError(f"{prefix}{key}={value}: {reason}") from None
-    result: T = OmegaConf.to_object(config)  # type: ignore[assignment]
+    try:
+        result: T = OmegaConf.to_object(config)  # type: ignore[assignment]
+    except ValueError as error:  # the schema's own check of values that must fit together
+        raise LmregError(f"{where or 'config'}: {error}") from None
     for name, field in fields.items():
         if problem := range_error(field, getattr(result, name)):
             raise LmregError(f"{prefix}{name}={getattr(result, name)}: {problem}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -63,13 +64,13 @@ class Split:
         return self._batch(index, top + self._rows, left + columns)
 
     def scoring_batches(self, batch_size: int, limit: int | None = None) -> list[Batch]:
-        """Every image once (or the first ``limit``) in near-equal batches.
+        """Every image once (or the first ``limit``) in near-equal batches of at most ``batch_size``.
 
         Classes are evenly spread whatever the file's order: with batch-statistics normalisation,
         batches of one class would give nonsense.
         """
         order = stratified_order(self.targets.cpu().numpy())[:limit]
-        pieces = np.array_split(order, max(1, round(len(order) / batch_size)))
+        pieces = np.array_split(order, math.ceil(len(order) / batch_size))
         return [self.plain(torch.from_numpy(piece).to(self.targets.device)) for piece in pieces]
 
 

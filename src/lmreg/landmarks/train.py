@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -23,11 +24,12 @@ from lmreg.config.schema import option
 from lmreg.errors import LmregError
 from lmreg.files import read_json, write_json
 from lmreg.landmarks.base import LandmarkSource, Scored, SourceConfig, draw_roles
+from lmreg.machine import usable_cores
 from lmreg.network.base import count_macs, count_params
 from lmreg.progress import Progress
 from lmreg.rank.score import score
 from lmreg.space.base import Arch
-from lmreg.streams import Streams
+from lmreg.streams import Streams, derive
 from lmreg.study import Options, Study, config_hash, differences, result_config
 from lmreg.train.standalone import train_standalone
 
@@ -141,13 +143,16 @@ def train_one(study: Study, job: Job, folder: Path, protocol: str) -> dict[str, 
     """Train, score and record one job."""
     start = time.monotonic()
     # One seed shows all architectures the same batches in the same order: luck that they share
-    # doesn't change their ranking.
-    net = study.standalone(job.arch, job.seed)
-    streams = Streams(job.seed, study.device)
+    # doesn't change their ranking. No super-net draws from the same streams.
+    seed = derive(job.seed, "standalone")
+    net = study.standalone(job.arch, seed)
+    streams = Streams(seed, study.device)
     train_standalone(net, job.arch, study.space, study.task, study.data, streams, study.trainer)
     batches = study.data.split(_SPLIT[job.role]).scoring_batches(_SCORING_BATCH)
     table = score(net, study.task, [job.arch], batches)
     macs_net = study.skeleton.standalone(job.arch)
+    if not np.isfinite(table.to_numpy()).all():
+        raise LmregError(f"the training of {study.space.format(job.arch)} diverged; lower trainer.lr")
     record = {
         "arch": study.space.format(job.arch),
         "seed": job.seed,
@@ -168,21 +173,26 @@ def _train_all(
     jobs: list[Job], study: Study, folder: Path, workers: int, protocol: str
 ) -> Iterator[tuple[Job, dict[str, Any]]]:
     """Train all jobs, yielding each as it is done; the cores are shared out among the workers."""
-    workers = min(workers, len(jobs))
-    if workers <= 1:
+    # From the workers asked for, whatever is still missing: the number of threads can change sums
+    # in their last digits, and a rerun must give what an undisturbed run gives.
+    threads = study.options.threads or max(1, usable_cores() // workers)
+    if workers == 1 or len(jobs) == 1:
+        torch.set_num_threads(threads)
         for job in jobs:
             yield job, train_one(study, job, folder, protocol)
         return
-    threads = max(1, len(os.sched_getaffinity(0)) // workers)
     plain: Any = OmegaConf.to_container(study.cfg, resolve=True)
     pool = ProcessPoolExecutor(
-        workers,
+        min(workers, max(1, len(jobs))),
         mp_context=multiprocessing.get_context("spawn"),
         initializer=_start_worker,
         initargs=(plain, study.options, threads),
     )
     try:
+        # Ctrl-C in a terminal reaches the workers too; stopping them is for this process to do.
+        handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
         futures = {pool.submit(_work, job, folder, protocol): job for job in jobs}
+        signal.signal(signal.SIGINT, handler)
         for future in as_completed(futures):
             yield futures[future], future.result()
     except BrokenProcessPool as error:

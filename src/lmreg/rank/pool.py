@@ -8,15 +8,15 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from lmreg.config.build import typed
 from lmreg.errors import LmregError
-from lmreg.files import read_json, read_table, write_json, write_table
+from lmreg.files import file_hash, read_json, read_table, write_json, write_table
 from lmreg.progress import Progress
 from lmreg.rank.score import ScoringConfig, score
 from lmreg.space.base import Arch
-from lmreg.study import Options, Study, config_hash, result_config
+from lmreg.study import Options, Study, plain, read_config, result_config
 from lmreg.train import checkpoint
 from lmreg.truth import LandmarkSet, Truth
 
@@ -35,9 +35,7 @@ class FinishedRun:
 
     @classmethod
     def load(cls, folder: Path) -> FinishedRun:
-        cfg = OmegaConf.load(folder / "config.yaml")
-        assert isinstance(cfg, DictConfig)
-        return cls(folder, cfg, read_json(folder / "result.json"))
+        return cls(folder, read_config(folder / "config.yaml"), read_json(folder / "result.json"))
 
     def config_without(self, *keys: str) -> dict[str, Any]:
         """What determines the result, less ``keys``: equal for runs that differ in those only."""
@@ -45,8 +43,11 @@ class FinishedRun:
         return {k: v for k, v in config.items() if k not in keys}
 
 
-def finished_runs(study_folder: Path) -> list[FinishedRun]:
+def finished_runs(study_folder: Path, data_path: str | None = None) -> list[FinishedRun]:
     """Every finished search of a study, by name.
+
+    Args:
+        data_path: where the data lies now, if not where it was.
 
     Raises:
         LmregError: there is none.
@@ -54,6 +55,9 @@ def finished_runs(study_folder: Path) -> list[FinishedRun]:
     runs = [FinishedRun.load(path.parent) for path in sorted(study_folder.glob("search/*/result.json"))]
     if not runs:
         raise LmregError(f"no finished search in {study_folder}; 'lmreg search' makes one")
+    for run in runs:
+        if data_path is not None:
+            run.cfg.data.path = data_path
     return runs
 
 
@@ -77,8 +81,9 @@ def rank_pool(run: FinishedRun, pool: LandmarkSet, options: Options, folder: Pat
     The columns are ``arch``, ``truth_<its column>`` and one per score of the task.
     """
     path, note = folder / f"ranking-{run.name}.csv", folder / ".cache" / f"{run.name}.json"
-    made_from = {"run": run.result["config_hash"], "data": run.result["data_hash"], "pool": pool.hash}
-    if path.exists() and note.exists() and read_json(note) == {**made_from, "table": _digest(path)}:
+    weights = run.folder / "supernet.pt"
+    made_from = {"supernet": file_hash(weights), "pool": pool.hash, "scoring": plain(run.cfg.scoring)}
+    if path.exists() and note.exists() and read_json(note) == {**made_from, "table": file_hash(path)}:
         return read_table(path, {"arch"})
     study = Study(run.cfg, options)
     if study.data.hash != run.result["data_hash"]:
@@ -87,19 +92,15 @@ def rank_pool(run: FinishedRun, pool: LandmarkSet, options: Options, folder: Pat
     batches = study.data.split("score").scoring_batches(scoring.batch_size, scoring.images)
     expected = f"{run.result['config_hash']}-{run.result['data_hash']}"
     net = study.supernet(0)
-    net.load_state_dict(checkpoint.load(run.folder / "supernet.pt", expected, study.device))
+    net.load_state_dict(checkpoint.load(weights, expected, study.device))
     archs: list[Arch] = list(pool.archs)
     with Progress(f"ranking {run.name}", len(archs)) as progress:
         scores = score(net, study.task, archs, batches, lambda: progress.advance(""))
     about = {"arch": [study.space.format(a) for a in archs], f"truth_{pool.column}": pool.scores}
     table = pd.concat([pd.DataFrame(about), scores], axis=1)
     write_table(path, table)
-    write_json(note, {**made_from, "table": _digest(path)})
-    return table
-
-
-def _digest(path: Path) -> str:
-    return config_hash({"content": path.read_text()})
+    write_json(note, {**made_from, "table": file_hash(path)})
+    return read_table(path, {"arch"})
 
 
 def oriented(table: pd.DataFrame, pool: LandmarkSet, column: str, sign: int) -> tuple[np.ndarray, np.ndarray]:

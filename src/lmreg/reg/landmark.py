@@ -29,6 +29,7 @@ class Config:
     warmup: float = option(0.4, min=0, max=1, help="share of the training before the regulariser acts")
     schedule: str = option("cosine_increase", choices=list(SCHEDULES), help="how λ grows after the warm-up")
     pairs: int = option(1, min=1, help="m, random pairs of landmarks per step")
+    min_gap_se: float = option(0.0, min=0, help="least gap of a pair, in standard errors of the gap")
     skip_satisfied: bool = option(True, help="skip the backward pass of satisfied pairs: same result, faster")
 
 
@@ -42,9 +43,8 @@ class Landmark(Regulariser):
             raise LmregError("reg=landmark needs landmarks; 'lmreg train-landmarks' makes them")
         self.config = config
         self._archs = landmarks.archs
-        self._pairs = landmarks.pairs()
-        # Sums over [all pairs, violated pairs, hinge] since the last report; on the device so
-        # that logging costs no synchronisation.
+        self._pairs = landmarks.pairs(config.min_gap_se)
+        # Sums over [all pairs, violated pairs, hinge] since the last report.
         self._sums: Tensor | None = None
         self._weight = 0.0
 
@@ -55,7 +55,7 @@ class Landmark(Regulariser):
 
     def terms(self, ctx: Context, batch: Batch) -> Iterator[Tensor]:
         self._weight = self.weight(ctx.progress)
-        if after_warmup(ctx.progress, self.config.warmup) is None or self.config.weight == 0:
+        if self._weight == 0:
             return
         assert ctx.rank_batches is not None
         held_out = next(ctx.rank_batches)
@@ -64,7 +64,8 @@ class Landmark(Regulariser):
             better, worse = (self._archs[i] for i in self._pairs[index])
             hinge = torch.relu(ctx.loss(better, held_out) - ctx.loss(worse, held_out))
             self._record(hinge.detach())
-            # The gradient of a satisfied pair is zero, so leaving it out changes nothing.
+            # The gradient of a satisfied pair is zero, so leaving it out changes nothing. Asking
+            # waits for the device, which costs less than the backward pass it saves.
             if self.config.skip_satisfied and not hinge > 0:
                 continue
             yield self._weight * hinge

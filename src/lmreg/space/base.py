@@ -55,13 +55,19 @@ class Space(ABC):
         return self.arch(tuple(int(rng.integers(len(o))) for o in self.options))
 
     def mutate(self, arch: Arch, rng: np.random.Generator) -> Arch:
-        """``arch`` with one decision changed to another option: never ``arch`` itself."""
-        open_decisions = [d for d, o in enumerate(self.options) if len(o) > 1]
-        decision = open_decisions[rng.integers(len(open_decisions))]
-        shift = int(rng.integers(1, len(self.options[decision])))
-        choices = list(arch.choices)
-        choices[decision] = (choices[decision] + shift) % len(self.options[decision])
-        return self.arch(tuple(choices))
+        """``arch`` with one decision changed, uniformly among the changes that give another network.
+
+        Raises:
+            LmregError: every change gives an isomorphic architecture.
+        """
+        old = self.canonical(arch)
+        changes = [(d, c) for d, o in enumerate(self.options) for c in range(len(o)) if c != arch.choices[d]]
+        for index in rng.permutation(len(changes)):
+            decision, choice = changes[index]
+            mutant = self.arch((*arch.choices[:decision], choice, *arch.choices[decision + 1 :]))
+            if self.canonical(mutant) != old:
+                return mutant
+        raise LmregError(f"no single change of {self.format(arch)} gives another network")
 
     def enumerate(self) -> Iterator[Arch]:
         """Every architecture once, the last decision varying fastest."""

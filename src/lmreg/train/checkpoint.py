@@ -30,10 +30,13 @@ def load(path: Path, config_hash: str, device: torch.device) -> dict[str, Any]:
         written, found = content["format"], content["config_hash"]
     except Exception as error:  # zip, pickle and key errors of any kind: not a checkpoint of ours
         raise LmregError(
-            f"{path} is not a readable checkpoint ({type(error).__name__}); delete it to start that run again"
+            f"{path} is not a readable checkpoint ({type(error).__name__}); "
+            f"delete {path.parent} to start that run again"
         ) from error
     if written != FORMAT:
         raise LmregError(f"{path} has format {written}, this lmreg reads {FORMAT}")
     if found != config_hash:
-        raise LmregError(f"{path} belongs to another configuration; delete it to start that run again")
+        raise LmregError(
+            f"{path} belongs to another configuration; delete {path.parent} to start that run again"
+        )
     return content["state"]

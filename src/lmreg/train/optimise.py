@@ -25,6 +25,12 @@ class TrainerConfig:
     weight_decay: float = option(5e-4, min=0)
     clip: float | None = option(5.0, min=0, help="largest gradient norm over all weights; null for none")
 
+    def __post_init__(self) -> None:
+        if self.nesterov and self.momentum == 0:
+            raise ValueError("nesterov=true needs momentum above 0")
+        if self.clip == 0:
+            raise ValueError("clip=0 would remove every gradient; clip=null means no clipping")
+
     def total_steps(self, batches_per_epoch: int) -> int:
         """Optimizer steps of the whole training, at least 1."""
         return self.steps or max(1, round(self.epochs * batches_per_epoch))

@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+from lmreg.run import run_name
+from lmreg.study import config_hash, differences, result_config
+
+
+def test_only_what_changes_results_is_hashed(composed) -> None:  # type: ignore[no-untyped-def]
+    def hashed(*overrides: str) -> str:
+        return config_hash(result_config(composed("search", "data=cifar10", *overrides)))
+
+    same = ["root=x", "study=y", "device=cpu", "threads=1", "checkpoint_seconds=1", "data.path=/x"]
+    assert {hashed(*same), hashed()} == {hashed()}
+    for override in ("seed=1", "reg.weight=5", "trainer.steps=9", "data.resolution=16", "network.cells=2"):
+        assert hashed(override) != hashed(), override
+    assert hashed("reg.weight=10.0") == hashed("reg.weight=10")  # the same number however written
+
+
+def test_differences_name_the_keys() -> None:
+    old = {"a": 1, "b": {"c": 2, "d": 3}, "gone": 1}
+    assert differences(old, {"a": 1, "b": {"c": 5, "d": 3}, "new": 2}) == [
+        "b.c: 2 -> 5",
+        "gone: 1 -> None",
+        "new: None -> 2",
+    ]
+
+
+def test_run_names(composed) -> None:  # type: ignore[no-untyped-def]
+    def name(*overrides: str) -> str:
+        return run_name(composed("search", *overrides), list(overrides))
+
+    assert name() == "spos-landmark-s0"
+    assert name("reg=none", "seed=3", "root=/tmp/x", "device=cpu", "data=cifar10") == "spos-none-s3"
+    assert name("trainer.steps=9", "reg.weight=5") == "spos-landmark-reg.weight=5-trainer.steps=9-s0"
+    assert "/" not in name("+data.path=/a/b/../c") + name("study=a/b")
+    steps = [f"trainer.{key}=0.{i:020d}" for i, key in enumerate(("lr", "lr_min", "momentum", "lr_warmup"))]
+    long = name(*steps, "trainer.weight_decay=0.00000000000000000001", "trainer.clip=0.00000000000000000002")
+    other = name(*steps, "trainer.weight_decay=0.00000000000000000001", "trainer.clip=0.00000000000000000003")
+    assert len(long.encode()) < 200
+    assert long != other
