@@ -41,14 +41,14 @@ _NOT_IN_NAME = {
 _LONGEST_NAME = 150  # file systems end at 255 bytes, and file names are made from it
 
 
+def other_overrides(overrides: list[str]) -> list[str]:
+    """Those that neither the study's name nor algorithm, regulariser and seed tell of, sorted."""
+    return sorted(o for o in overrides if o.lstrip("+~").partition("=")[0] not in _NOT_IN_NAME)
+
+
 def run_name(cfg: DictConfig, overrides: list[str]) -> str:
     """``<algo>-<reg>-<other overrides>-s<seed>``, safe as a folder's name."""
-    others = []
-    for override in sorted(overrides):
-        key, _, value = override.lstrip("+~").partition("=")
-        if key not in _NOT_IN_NAME:
-            others.append(re.sub(r"[^\w.=+-]+", "_", f"{key}={value}"))
-    between = "-".join(others)
+    between = "-".join(re.sub(r"[^\w.=+-]+", "_", other) for other in other_overrides(overrides))
     if len(between) > _LONGEST_NAME:
         between = f"{between[:_LONGEST_NAME]}-{hashlib.sha256(between.encode()).hexdigest()[:8]}"
     return "-".join(filter(None, [cfg.algo.name, cfg.reg.name, between, f"s{cfg.seed}"]))
@@ -78,17 +78,18 @@ class SearchRun:
     def __init__(
         self,
         study: Study,
-        name: str,
+        overrides: list[str],
         algo: Algorithm,
         reg: Regulariser,
         strategy: Strategy,
         scoring: ScoringConfig,
         truth: Truth | None,
     ):
-        self._study, self._name = study, name
+        self._study, self._name = study, run_name(study.cfg, overrides)
+        self._overrides = other_overrides(overrides)
         self._algo, self._reg, self._strategy, self._scoring = algo, reg, strategy, scoring
         self._truth = truth
-        self.folder = study.folder / "search" / name
+        self.folder = study.folder / "search" / self._name
         self._config = result_config(study.cfg)
         if truth is not None:
             self._config["landmarks_hash"] = truth.landmarks.hash
@@ -236,6 +237,7 @@ class SearchRun:
             "algo": study.cfg.algo.name,
             "reg": study.cfg.reg.name,
             "seed": study.options.seed,
+            "overrides": self._overrides,
             "steps": training.ctx.total_steps,
             "best": {"arch": best["arch"]}
             | {s.column: float(best[s.column]) for s in study.task.scores.values()},

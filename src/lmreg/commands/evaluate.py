@@ -18,8 +18,8 @@ from lmreg.files import write_table
 from lmreg.progress import console
 from lmreg.rank.compare import paired
 from lmreg.rank.correlation import STATISTICS, Estimate, estimate, resamples
-from lmreg.rank.pool import FinishedRun, finished_runs, held_out, oriented, rank_pool
-from lmreg.report.scatter import Panel, label, scatter
+from lmreg.rank.pool import FinishedRun, finished_runs, held_out, oriented, rank_pool, shared_overrides
+from lmreg.report.scatter import Panel, in_words, scatter
 from lmreg.study import Options, Study
 from lmreg.task.base import Task
 from lmreg.truth import LandmarkSet, Truth
@@ -33,9 +33,10 @@ class EvaluateOptions(Options):
 
 @dataclass(frozen=True)
 class Ranked:
-    """One run's ranking by one score: statistics by name."""
+    """One run's ranking by one score: statistics by name. ``label`` tells the run from the others."""
 
     run: FinishedRun
+    label: str
     score: str
     estimates: dict[str, Estimate]
 
@@ -51,7 +52,7 @@ def run(cfg: DictConfig) -> None:
     draws = resamples(len(pool.archs), options.bootstrap, options.seed)
     out = folder / "evaluate"
 
-    tables, ranked = {}, []
+    tables, ranked, shared = {}, [], shared_overrides(runs)
     left_out = []
     for finished in runs:
         try:
@@ -59,10 +60,11 @@ def run(cfg: DictConfig) -> None:
         except LmregError as error:  # the others can still be evaluated
             left_out.append(f"{finished.name} ({error})")
             continue
-        mine = _correlate(finished, table, pool, study.task, draws, options.confidence)
+        label = finished.label(shared)
+        mine = _correlate(finished, label, table, pool, study.task, draws, options.confidence)
         ranked += mine
         panels = [_panel(r, study.task) for r in mine]
-        scatter(out / f"{finished.name}.png", finished.name, table, f"truth_{pool.column}", panels)
+        scatter(out / f"{finished.name}.png", label, table, f"truth_{pool.column}", panels)
     if not ranked:
         raise LmregError(f"no run could be ranked: {'; '.join(left_out)}")
     write_table(out / "metrics.csv", pd.DataFrame([_row(r) for r in ranked]))
@@ -73,6 +75,8 @@ def run(cfg: DictConfig) -> None:
         (out / "paired.csv").unlink(missing_ok=True)
     else:
         write_table(out / "paired.csv", comparison)
+    if shared:
+        print(f"All runs: {' '.join(sorted(shared))}")
     _show(ranked, comparison, pool, options)
     print(
         f"Written to {out}: metrics.csv, paired.csv, and of every run ranking-<run>.csv and a plot <run>.png"
@@ -83,6 +87,7 @@ def run(cfg: DictConfig) -> None:
 
 def _correlate(
     finished: FinishedRun,
+    label: str,
     table: pd.DataFrame,
     pool: LandmarkSet,
     task: Task,
@@ -96,7 +101,7 @@ def _correlate(
             key: estimate(statistic(truth, values, draws), len(truth), confidence)
             for key, statistic in STATISTICS.items()
         }
-        ranked.append(Ranked(finished, name, estimates))
+        ranked.append(Ranked(finished, label, name, estimates))
     return ranked
 
 
@@ -120,7 +125,7 @@ def _show(
     percent = f"{100 * options.confidence:.4g} %"
     table = Table(
         title=f"{options.study}: ranking of {len(pool.archs)} held-out architectures by super-net score "
-        f"against stand-alone {label(pool.column)}",
+        f"against stand-alone {in_words(pool.column)}",
         caption=f"[low, high]: {percent} bootstrap interval over the architectures",
         title_justify="left",
         caption_justify="left",
@@ -128,7 +133,7 @@ def _show(
     for heading in ("run", "score", "Kendall τ-b", "Spearman ρ"):
         table.add_column(heading)
     for r in ranked:
-        table.add_row(r.run.name, r.score, *(str(r.estimates[s]) for s in STATISTICS))
+        table.add_row(r.label, r.score, *(str(r.estimates[s]) for s in STATISTICS))
     console().print(table)
     if comparison.empty:
         print("No pair of runs with and without the regulariser to compare: run both for the same seed.")

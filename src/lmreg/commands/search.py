@@ -15,7 +15,7 @@ from lmreg.config.schema import option
 from lmreg.progress import console
 from lmreg.rank.score import ScoringConfig
 from lmreg.reg.base import Regulariser
-from lmreg.run import Result, SearchRun, run_name
+from lmreg.run import Result, SearchRun
 from lmreg.strategy.base import Strategy
 from lmreg.study import Options, Study
 from lmreg.truth import Truth
@@ -41,8 +41,8 @@ def run(cfg: DictConfig) -> None:
         truth = Truth.load(study.folder / "landmarks", study.space)
     reg: Regulariser = reg_class(reg_config, truth.landmarks if truth else None)
 
-    name = run_name(cfg, list(HydraConfig.get().overrides.task))
-    search = SearchRun(study, name, algo, reg, strategy, scoring, truth)
+    overrides = list(HydraConfig.get().overrides.task)
+    search = SearchRun(study, overrides, algo, reg, strategy, scoring, truth)
     result = search.finished() or search.execute(options.log_every, options.checkpoint_seconds)
     _show(result, study)
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from lmreg.rank.correlation import estimate, kendall_tau_b, mean_over_seeds
-from lmreg.rank.pool import FinishedRun, oriented
+from lmreg.rank.pool import FinishedRun, oriented, shared_overrides
 from lmreg.study import config_hash
 from lmreg.task.base import Task
 from lmreg.truth import LandmarkSet
@@ -41,6 +41,7 @@ def paired(
     it is Student's over seeds, as the p-value.
     """
     rows: list[dict[str, Any]] = []
+    shared = shared_overrides(runs) if runs else set()
     for baseline, other in pairs_of(runs):
         for name, score in task.scores.items():
             truth, before = oriented(tables[baseline.name], pool, score.column, score.sign)
@@ -49,7 +50,7 @@ def paired(
             figure = estimate(with_it - without, len(truth), confidence)
             rows.append(
                 {
-                    "comparison": _without_seed(other),
+                    "comparison": other.label(shared, seed=False),
                     "score": name,
                     "seed": str(other.result["seed"]),
                     "tau_without": without[0],
@@ -88,7 +89,3 @@ def _means(table: pd.DataFrame, confidence: float) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows)
-
-
-def _without_seed(run: FinishedRun) -> str:
-    return run.name.removesuffix(f"-s{run.result['seed']}")

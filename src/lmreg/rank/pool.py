@@ -37,6 +37,12 @@ class FinishedRun:
     def load(cls, folder: Path) -> FinishedRun:
         return cls(folder, read_config(folder / "config.yaml"), read_json(folder / "result.json"))
 
+    def label(self, shared: set[str], seed: bool = True) -> str:
+        """A short name: algorithm, regulariser, overrides that not all runs share, and the seed."""
+        own = [o for o in self.result.get("overrides", []) if o not in shared]
+        parts = [self.result["algo"], self.result["reg"], *own]
+        return " ".join([*parts, f"s{self.result['seed']}"] if seed else parts)
+
     def config_without(self, *keys: str) -> dict[str, Any]:
         """What determines the result, less ``keys``: equal for runs that differ in those only."""
         config = result_config(self.cfg)
@@ -59,6 +65,11 @@ def finished_runs(study_folder: Path, data_path: str | None = None) -> list[Fini
         if data_path is not None:
             run.cfg.data.path = data_path
     return runs
+
+
+def shared_overrides(runs: list[FinishedRun]) -> set[str]:
+    """The overrides that all runs were given."""
+    return set.intersection(*(set(run.result.get("overrides", [])) for run in runs))
 
 
 def held_out(truth: Truth, runs: list[FinishedRun], study: Study) -> LandmarkSet:

@@ -30,8 +30,10 @@ def scatter(path: Path, title: str, table: pd.DataFrame, truth: str, panels: lis
     try:
         for axes, panel in zip(grid[0], panels, strict=True):
             axes.scatter(table[truth], table[panel.column], s=18, alpha=0.6, color="#1f5fa8", linewidths=0)
-            axes.set_xlabel(f"stand-alone: {label(truth.removeprefix('truth_'))}")
-            axes.set_ylabel(f"super-net: {label(panel.column)}" + (", axis inverted" if panel.falls else ""))
+            axes.set_xlabel(f"stand-alone: {in_words(truth.removeprefix('truth_'))}")
+            axes.set_ylabel(
+                f"super-net: {in_words(panel.column)}" + (", axis inverted" if panel.falls else "")
+            )
             if panel.falls:
                 axes.invert_yaxis()
             axes.set_title(panel.note, fontsize=10)
@@ -43,7 +45,7 @@ def scatter(path: Path, title: str, table: pd.DataFrame, truth: str, panels: lis
         plt.close(figure)
 
 
-def label(column: str) -> str:
+def in_words(column: str) -> str:
     """A column name with its unit as people write it: ``accuracy_percent`` is accuracy (%)."""
     for ending, unit in (("_percent", "%"), ("_nats", "nats")):
         if column.endswith(ending):
