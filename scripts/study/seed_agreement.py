@@ -1,6 +1,6 @@
 """How well stand-alone trainings repeat: Kendall tau between disjoint sets of training seeds.
 
-    lmreg train-landmarks study=agreement landmarks.seeds=4
+    lmreg train-landmarks study=agreement landmarks.count=2 landmarks.pool=40 landmarks.pool_seeds=4
     python scripts/study/seed_agreement.py outputs/agreement
 
 For k = 1, 2, ... the scores of k seeds are averaged and compared with the average of k others, over

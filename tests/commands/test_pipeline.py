@@ -73,7 +73,7 @@ def test_landmarks_and_pool(tiny_study: Path, space: NASBench201) -> None:
             assert row.accuracy_percent_se == pytest.approx(abs(values[0] - values[1]) / 2)
     manifest = json.loads((folder / "manifest.json").read_text())
     assert manifest["source"] == "train"
-    assert manifest["trainings_per_architecture"] == 2
+    assert manifest["trainings_per_architecture"] == {"landmarks": 2, "pool": 2}
 
 
 def test_a_rerun_trains_only_what_is_missing(trained: Path, lmreg: Lmreg) -> None:

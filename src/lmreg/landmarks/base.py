@@ -23,7 +23,7 @@ class SourceConfig:
     """What every source's config has."""
 
     name: str = "source"
-    count: int = option(15, min=2, help="M, the number of landmarks")
+    count: int = option(30, min=2, help="M, the number of landmarks")
     pool: int = option(32, min=2, help="P, the number of held-out architectures that `evaluate` ranks")
 
 

@@ -19,7 +19,6 @@ from lmreg.study import Study
 
 @dataclass
 class Config(SourceConfig):
-    count: int = option(30, min=2, help="M, the number of landmarks")
     pool: int = option(600, min=2, help="P, the number of held-out architectures that `evaluate` ranks")
     path: str | None = option(None, help="CSV file with one row per architecture; may be a part of the space")
     arch_column: str = option("arch", help="column with the architecture's text form")

@@ -42,7 +42,8 @@ _SCORING_BATCH = 500
 
 @dataclass
 class Config(SourceConfig):
-    seeds: int = option(2, min=1, help="S, stand-alone trainings per architecture, their scores averaged")
+    seeds: int = option(1, min=1, help="S, stand-alone trainings per landmark, their scores averaged")
+    pool_seeds: int = option(2, min=1, help="stand-alone trainings per pool architecture")
     score: str | None = option(None, help="what orders them: a score of the task; null for its usual one")
 
 
@@ -72,7 +73,8 @@ class TrainSource(LandmarkSource):
         roles = draw_roles(space, study.options.seed, config.count, config.pool, space.sample, space.sample)
         protocol = _protocol(study)
         _check_protocol(folder / "records" / "protocol.json", protocol, folder)
-        jobs = [Job(a, seed, role) for seed in range(config.seeds) for role in roles for a in roles[role]]
+        seeds = {"landmarks": config.seeds, "pool": config.pool_seeds}
+        jobs = [Job(a, seed, role) for role in roles for seed in range(seeds[role]) for a in roles[role]]
         records = {job: r for job in jobs if (r := _read_record(job, folder, config_hash(protocol)))}
         missing = [job for job in jobs if job not in records]
         if records:
@@ -87,7 +89,7 @@ class TrainSource(LandmarkSource):
         about = {
             "source": "train",
             "seed": study.options.seed,
-            "trainings_per_architecture": config.seeds,
+            "trainings_per_architecture": seeds,
             "splits": _SPLIT,
             "data_hash": study.data.hash,
             "protocol": protocol,
