@@ -12,7 +12,7 @@ BAD_CALLS = {
     "search reg.wieght=3": "unknown key 'reg.wieght=3'; did you mean 'reg.weight'?",
     "search seeed=3": "unknown key 'seeed=3'; did you mean 'seed'?",
     "search alg=spos": "unknown key 'alg=spos'; did you mean 'algo'?",
-    "search +reg.depth=1": "unknown key 'reg.depth'; there are: name, pairs, schedule",
+    "search +reg.depth=1": "unknown key 'reg.depth'; there are: min_gap_se, name",
     "search +more=1": "unknown key 'more'",
     "search +more.less=1": "unknown config group 'more'",
     "search reg.weight=heavy": "reg.weight=heavy: Value 'heavy' of type 'str' could not be converted",

@@ -96,7 +96,7 @@ def test_a_rerun_trains_only_what_is_missing(trained: Path, lmreg: Lmreg) -> Non
 def test_another_protocol_in_the_same_folder_is_refused(tiny_study: Path, lmreg: Lmreg) -> None:
     done = lmreg("train-landmarks", f"root={tiny_study}", *TINY_LANDMARKS, "trainer.lr=0.2")
     assert done.returncode == 2
-    assert "another protocol (trainer.lr: 0.05 -> 0.2)" in done.stderr
+    assert "another protocol (trainer.lr: 0.1 -> 0.2)" in done.stderr
 
 
 def test_a_search_leaves_its_files(searched: Path, space: NASBench201) -> None:

@@ -110,7 +110,7 @@ def test_scoring_batches_mix_classes_whatever_the_order() -> None:
     assert sorted(t for b in batches for t in b.targets.tolist()) == labels.tolist()
     for batch in batches:
         assert torch.bincount(batch.targets, minlength=10).min() >= 8
-    few = data.scoring_batches(100, limit=130)
+    few = data.scoring_batches(200, limit=130)
     assert [len(b.targets) for b in few] == [130]
     assert torch.bincount(few[0].targets, minlength=10).min() >= 11
 
