@@ -99,6 +99,25 @@ def test_another_protocol_in_the_same_folder_is_refused(tiny_study: Path, lmreg:
     assert "another protocol (trainer.lr: 0.1 -> 0.2)" in done.stderr
 
 
+def test_a_table_does_not_replace_trained_landmarks(trained: Path, lmreg: Lmreg) -> None:
+    folder = trained / STUDY / "landmarks"
+    before = {p.name: p.read_bytes() for p in folder.glob("*.*")}
+    shutil.copy(folder / "pool.csv", trained / "table.csv")
+    table = [
+        "landmarks=table",
+        f"landmarks.path={trained}/table.csv",
+        "landmarks.score_column=accuracy_percent",
+    ]
+    table += ["landmarks.count=2", "landmarks.pool=2", f"root={trained}"]
+    done = lmreg("train-landmarks", *table)
+    assert done.returncode == 2
+    assert "landmarks of another origin (source: train -> table" in done.stderr
+    assert {p.name: p.read_bytes() for p in folder.glob("*.*")} == before
+    assert lmreg("train-landmarks", *table, "study=other").returncode == 0
+    again = lmreg("train-landmarks", *table, "study=other", "landmarks.score_column=loss_nats")
+    assert "table_columns.landmarks: accuracy_percent -> loss_nats" in again.stderr
+
+
 def test_a_search_leaves_its_files(searched: Path, space: NASBench201) -> None:
     folders = run_folders(searched)
     assert len(folders) == 4

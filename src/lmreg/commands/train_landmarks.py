@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from dataclasses import dataclass
+from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -12,13 +13,13 @@ from rich.table import Table
 
 from lmreg.commands.options import top_level
 from lmreg.config.schema import option
-from lmreg.errors import Interrupted
-from lmreg.files import locked
+from lmreg.errors import Interrupted, LmregError
+from lmreg.files import locked, read_json
 from lmreg.landmarks.base import LandmarkSource
 from lmreg.machine import usable_cores
 from lmreg.progress import console
-from lmreg.study import Options, Study
-from lmreg.truth import Truth
+from lmreg.study import Options, Study, differences
+from lmreg.truth import MANIFEST, Truth
 
 
 @dataclass
@@ -36,12 +37,24 @@ def run(cfg: DictConfig) -> None:
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGINT, _stop)
     with locked(folder):
+        _check_origin(folder / MANIFEST, source.origin())
         scored = source.gather(study, folder, workers)
         manifest = Truth.save(
             folder, study.space, scored.tables, scored.columns, scored.higher_is_better, scored.about
         )
     _show(Truth.load(folder, study.space), manifest, study)
     print(f"Written: {folder}/landmarks.csv, pool.csv, manifest.json")
+
+
+def _check_origin(manifest: Path, origin: dict[str, Any]) -> None:
+    if not manifest.exists():
+        return
+    before = read_json(manifest)
+    if changed := differences({key: before.get(key) for key in origin}, origin):
+        raise LmregError(
+            f"{manifest.parent} holds landmarks of another origin ({'; '.join(changed)}); "
+            "pass study=<new name>, or delete that folder"
+        )
 
 
 def _stop(number: int, frame: FrameType | None) -> NoReturn:

@@ -44,6 +44,10 @@ class LandmarkSource(ABC):
     """Draws landmarks and a pool, then finds their scores."""
 
     @abstractmethod
+    def origin(self) -> dict[str, Any]:
+        """What tells the scores of this source from those of others; part of the manifest."""
+
+    @abstractmethod
     def gather(self, study: Study, folder: Path, workers: int) -> Scored:
         """Scores of landmarks and pool; ``folder`` keeps what must survive an interruption."""
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from lmreg.config.schema import option
 from lmreg.errors import LmregError
-from lmreg.files import read_table
+from lmreg.files import file_hash, read_table
 from lmreg.landmarks.base import Draw, LandmarkSource, Scored, SourceConfig, draw_roles
 from lmreg.space.base import Arch
 from lmreg.study import Study
@@ -35,12 +35,22 @@ class TableSource(LandmarkSource):
     def __init__(self, config: Config):
         self.config = config
 
-    def gather(self, study: Study, folder: Path, workers: int) -> Scored:
-        config, space = self.config, study.space
-        if config.path is None:
+    @property
+    def _path(self) -> Path:
+        if self.config.path is None:
             raise LmregError("landmarks=table needs landmarks.path=<csv file>")
-        path = Path(config.path)
-        columns = {"landmarks": config.score_column, "pool": config.pool_column or config.score_column}
+        return Path(self.config.path)
+
+    @property
+    def _columns(self) -> dict[str, str]:
+        config = self.config
+        return {"landmarks": config.score_column, "pool": config.pool_column or config.score_column}
+
+    def origin(self) -> dict[str, Any]:
+        return {"source": "table", "table_hash": file_hash(self._path), "table_columns": self._columns}
+
+    def gather(self, study: Study, folder: Path, workers: int) -> Scored:
+        config, space, path, columns = self.config, study.space, self._path, self._columns
         table = read_table(path, {config.arch_column, *columns.values()})
         for column in columns.values():
             if not pd.api.types.is_numeric_dtype(table[column]):
@@ -63,10 +73,9 @@ class TableSource(LandmarkSource):
                 {"arch": [space.format(a) for a in members], columns[role]: values.to_numpy(float)}
             )
         about = {
-            "source": "table",
+            **self.origin(),
             "table": str(path),
             "table_rows": len(table),
-            "table_hash": hashlib.sha256(path.read_bytes()).hexdigest()[:16],
             "seed": study.options.seed,
         }
         return Scored(tables, columns, config.higher_is_better, about)

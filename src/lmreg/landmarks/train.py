@@ -65,6 +65,9 @@ class TrainSource(LandmarkSource):
     def __init__(self, config: Config):
         self.config = config
 
+    def origin(self) -> dict[str, Any]:
+        return {"source": "train"}
+
     def gather(self, study: Study, folder: Path, workers: int) -> Scored:
         config, space = self.config, study.space
         name = config.score or study.task.truth
@@ -87,7 +90,7 @@ class TrainSource(LandmarkSource):
         column = study.task.score(name).column
         tables = {role: _table(study, [j for j in jobs if j.role == role], records) for role in roles}
         about = {
-            "source": "train",
+            **self.origin(),
             "seed": study.options.seed,
             "trainings_per_architecture": seeds,
             "splits": _SPLIT,
