@@ -106,6 +106,8 @@ class SearchRun:
             return None
         before = read_config(described)
         if changed := differences(result_config(before), self._config):
+            if changed[0].startswith("landmarks_hash"):
+                changed[0] = "the study's landmarks or their scores have changed since"
             raise LmregError(
                 f"{self.folder} holds a search with another configuration ({'; '.join(changed)}); "
                 "delete that folder, or pass study=<new name>"

@@ -87,7 +87,10 @@ class Truth:
             LmregError: files are missing, torn, of another space or of a newer format.
         """
         if not (folder / MANIFEST).exists():
-            raise LmregError(f"no landmarks in {folder}; 'lmreg train-landmarks' makes them")
+            raise LmregError(
+                f"no landmarks in {folder}; 'lmreg train-landmarks' makes them "
+                "(give it the same root, study, space and data)"
+            )
         manifest = read_json(folder / MANIFEST)
         if manifest.get("format") != FORMAT:
             raise LmregError(

@@ -82,7 +82,10 @@ def test_rows_without_a_score_are_passed_over(tmp_path: Path, study: Study, tabl
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lambda t: t.drop(columns="valid"), "has no column 'valid'; it has: cell, test"),
+        (
+            lambda t: t.drop(columns="valid"),
+            "has no column 'valid'; set landmarks.score_column to one of: cell, test",
+        ),
         (lambda t: t.assign(valid="high"), "column 'valid' has values that are not numbers"),
         (lambda t: t.assign(valid=np.nan), "column 'valid' of the table has no finite score"),
         (lambda t: pd.concat([t, t.iloc[:1]]), "row 335: .* stands there twice"),

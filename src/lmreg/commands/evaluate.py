@@ -75,6 +75,7 @@ def run(cfg: DictConfig) -> None:
         (out / "paired.csv").unlink(missing_ok=True)
     else:
         write_table(out / "paired.csv", comparison)
+    _notes(runs, truth, folder)
     if shared:
         print(f"All runs: {' '.join(sorted(shared))}")
     _show(ranked, comparison, pool, options)
@@ -83,6 +84,16 @@ def run(cfg: DictConfig) -> None:
     )
     if left_out:
         raise LmregError(f"{len(left_out)} of {len(runs)} runs could not be ranked: {'; '.join(left_out)}")
+
+
+def _notes(runs: list[FinishedRun], truth: Truth, folder: Path) -> None:
+    """What a reader must know besides the tables."""
+    for finished in runs:
+        if finished.cfg.get("landmarks_hash", truth.landmarks.hash) != truth.landmarks.hash:
+            print(f"Note: {finished.name} was trained with other landmarks than the study has now.")
+    for config in sorted(folder.glob("search/*/config.yaml")):
+        if not (config.parent / "result.json").exists():
+            print(f"Note: {config.parent.name} is not finished; its search command goes on with it.")
 
 
 def _correlate(

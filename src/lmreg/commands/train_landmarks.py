@@ -37,7 +37,7 @@ def run(cfg: DictConfig) -> None:
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGINT, _stop)
     with locked(folder):
-        _check_origin(folder / MANIFEST, source.origin())
+        _check_origin(folder / MANIFEST, source.origin(study))
         scored = source.gather(study, folder, workers)
         manifest = Truth.save(
             folder, study.space, scored.tables, scored.columns, scored.higher_is_better, scored.about

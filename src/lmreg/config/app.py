@@ -88,6 +88,9 @@ def _check_flags(args: list[str]) -> None:
     parser.error = refuse  # type: ignore[method-assign]
     _, unknown = parser.parse_known_intermixed_args(args)
     if unknown:
+        name = unknown[0].lstrip("-").partition("=")[0]
+        if (conf_dir() / name).is_dir():
+            raise LmregError(f"unknown flag {unknown[0]!r}; options have no dashes: {name}=<value>")
         flags = [s for action in parser._actions for s in action.option_strings]
         raise LmregError(f"unknown flag {unknown[0]!r}{nearest(unknown[0], flags)}")
 
@@ -112,7 +115,7 @@ def _composition_error(error: HydraException, config_name: str, args: list[str])
     if "Could not override" in text:
         key = text.split("'")[1].split("@")[0]
         names = list(_known_keys(config_name, args))
-        if key in names:  # it exists, but not with every choice that was swept over
+        if "." in key and key in names:  # it exists, but not with every choice that was swept over
             return f"'{key}' does not exist with every choice of this sweep; sweep over those apart"
         value = next((a for a in args if a.lstrip("+~").split("=")[0] == key), key)
         return f"unknown key '{value}'{nearest(key, names) if names else ''}"
@@ -125,13 +128,13 @@ def _composition_error(error: HydraException, config_name: str, args: list[str])
 def _known_keys(config_name: str, args: list[str]) -> Iterator[str]:
     """Config groups and the dotted keys of the config under the same choices where they compose."""
     groups = [p.name for p in conf_dir().iterdir() if p.is_dir() and p.name != "hydra"]
-    yield from groups
     chosen = [a for a in args if a.split("=")[0] in groups and "," not in a]
     GlobalHydra.instance().clear()
     for overrides in (chosen, []):
         try:
             with initialize_config_dir(str(conf_dir()), version_base="1.3"):
                 config = compose(config_name, overrides)
+            yield from (group for group in groups if group in config)
             yield from _dotted(config)
             return
         except HydraException:

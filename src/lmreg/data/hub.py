@@ -61,9 +61,15 @@ class HubImages(DataSource):
                     "with local Parquet files pass data.path=<folder>"
                 ) from error
         folder = Path(config.path)
+        if not folder.is_dir():
+            raise LmregError(f"data.path={folder}: there is no such folder")
         files = sorted(map(str, folder.rglob(f"{split}*.parquet")))
         if not files:
             raise LmregError(f"data.path={folder}: there is no {split}*.parquet in that folder")
+        if len(places := {str(Path(file).parent) for file in files}) > 1:
+            raise LmregError(
+                f"data.path={folder} has several data sets: {', '.join(sorted(places))}; name one"
+            )
         try:
             # Read straight from the files: no second copy in the library's cache.
             return datasets.Dataset.from_parquet(files, keep_in_memory=True)

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from lmreg.config.schema import option
+from lmreg.errors import LmregError
 from lmreg.space.base import Arch, Space
 from lmreg.space.draw import draw_distinct
 from lmreg.streams import derive
@@ -44,7 +45,7 @@ class LandmarkSource(ABC):
     """Draws landmarks and a pool, then finds their scores."""
 
     @abstractmethod
-    def origin(self) -> dict[str, Any]:
+    def origin(self, study: Study) -> dict[str, Any]:
         """What tells the scores of this source from those of others; part of the manifest."""
 
     @abstractmethod
@@ -64,6 +65,11 @@ def draw_roles(
     architecture that becomes a landmark).
     """
     rngs = {role: np.random.default_rng(derive(seed, role)) for role in ("landmarks", "pool")}
-    landmarks = draw_distinct(space, lambda: landmark(rngs["landmarks"]), count)
-    others = draw_distinct(space, lambda: held_out(rngs["pool"]), pool, taken=landmarks)
+    try:
+        landmarks = draw_distinct(space, lambda: landmark(rngs["landmarks"]), count)
+        others = draw_distinct(space, lambda: held_out(rngs["pool"]), pool, taken=landmarks)
+    except LmregError as error:
+        raise LmregError(
+            f"{error}; lower landmarks.count (now {count}) or landmarks.pool (now {pool})"
+        ) from None
     return {"landmarks": landmarks, "pool": others}

@@ -46,18 +46,24 @@ class TableSource(LandmarkSource):
         config = self.config
         return {"landmarks": config.score_column, "pool": config.pool_column or config.score_column}
 
-    def origin(self) -> dict[str, Any]:
+    def origin(self, study: Study) -> dict[str, Any]:
         return {"source": "table", "table_hash": file_hash(self._path), "table_columns": self._columns}
 
     def gather(self, study: Study, folder: Path, workers: int) -> Scored:
         config, space, path, columns = self.config, study.space, self._path, self._columns
-        table = read_table(path, {config.arch_column, *columns.values()})
+        table = read_table(path, set())
+        wanted = {"arch_column": config.arch_column, "score_column": columns["landmarks"]}
+        for key, column in {**wanted, "pool_column": columns["pool"]}.items():
+            if column not in table.columns:
+                there = ", ".join(map(str, table.columns))
+                raise LmregError(f"{path} has no column '{column}'; set landmarks.{key} to one of: {there}")
         for column in columns.values():
             if not pd.api.types.is_numeric_dtype(table[column]):
                 raise LmregError(f"{path}: column '{column}' has values that are not numbers")
         archs = [self._parse(study, path, row, t) for row, t in enumerate(table[config.arch_column])]
         if repeated := table[config.arch_column].duplicated().to_numpy().nonzero()[0].tolist():
-            raise LmregError(f"{path}, row {repeated[0] + 2}: {archs[repeated[0]].id} stands there twice")
+            twice = table[config.arch_column].iloc[repeated[0]]
+            raise LmregError(f"{path}, row {repeated[0] + 2}: {twice} stands there twice")
         roles = draw_roles(
             space,
             study.options.seed,
@@ -73,7 +79,7 @@ class TableSource(LandmarkSource):
                 {"arch": [space.format(a) for a in members], columns[role]: values.to_numpy(float)}
             )
         about = {
-            **self.origin(),
+            **self.origin(study),
             "table": str(path),
             "table_rows": len(table),
             "seed": study.options.seed,

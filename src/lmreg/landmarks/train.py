@@ -65,14 +65,15 @@ class TrainSource(LandmarkSource):
     def __init__(self, config: Config):
         self.config = config
 
-    def origin(self) -> dict[str, Any]:
-        return {"source": "train"}
+    def origin(self, study: Study) -> dict[str, Any]:
+        name = self.config.score or study.task.truth
+        if name not in study.task.scores:
+            raise LmregError(f"landmarks.score={name}: must be one of {', '.join(study.task.scores)}")
+        return {"source": "train", "score": name}
 
     def gather(self, study: Study, folder: Path, workers: int) -> Scored:
         config, space = self.config, study.space
-        name = config.score or study.task.truth
-        if name not in study.task.scores:
-            raise LmregError(f"landmarks.score={name}: must be one of {', '.join(study.task.scores)}")
+        name = self.origin(study)["score"]
         roles = draw_roles(space, study.options.seed, config.count, config.pool, space.sample, space.sample)
         protocol = _protocol(study)
         _check_protocol(folder / "records" / "protocol.json", protocol, folder)
@@ -90,7 +91,7 @@ class TrainSource(LandmarkSource):
         column = study.task.score(name).column
         tables = {role: _table(study, [j for j in jobs if j.role == role], records) for role in roles}
         about = {
-            **self.origin(),
+            **self.origin(study),
             "seed": study.options.seed,
             "trainings_per_architecture": seeds,
             "splits": _SPLIT,
@@ -199,16 +200,21 @@ def _train_all(
         futures = {pool.submit(_work, job, folder, protocol): job for job in jobs}
         signal.signal(signal.SIGINT, handler)
         for future in as_completed(futures):
-            yield futures[future], future.result()
-    except BrokenProcessPool as error:
-        raise LmregError(
-            "a worker process died (out of memory?); finished trainings are kept, "
-            "run the same command again, perhaps with fewer workers"
-        ) from error
-    finally:
+            try:
+                result = future.result()
+            except BrokenProcessPool as error:
+                raise LmregError(
+                    "a worker process died (out of memory?); finished trainings are kept, "
+                    "run the same command again, perhaps with fewer workers"
+                ) from error
+            yield futures[future], result
+    except BaseException:
         pool.shutdown(wait=False, cancel_futures=True)
         for child in multiprocessing.active_children():
             child.terminate()
+        raise
+    else:
+        pool.shutdown()
 
 
 _study: Study | None = None

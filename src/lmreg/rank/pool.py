@@ -60,7 +60,9 @@ def finished_runs(study_folder: Path, data_path: str | None = None) -> list[Fini
     """
     runs = [FinishedRun.load(path.parent) for path in sorted(study_folder.glob("search/*/result.json"))]
     if not runs:
-        raise LmregError(f"no finished search in {study_folder}; 'lmreg search' makes one")
+        there = sorted(p.name for p in study_folder.parent.glob("*/") if (p / "search").is_dir())
+        known = f"; studies with searches in {study_folder.parent}: {', '.join(there)}" if there else ""
+        raise LmregError(f"no finished search in {study_folder}; 'lmreg search' makes one{known}")
     for run in runs:
         if data_path is not None:
             run.cfg.data.path = data_path

@@ -29,7 +29,17 @@ def scatter(path: Path, title: str, table: pd.DataFrame, truth: str, panels: lis
     figure, grid = plt.subplots(1, len(panels), figsize=(width, 4.4), layout="constrained", squeeze=False)
     try:
         for axes, panel in zip(grid[0], panels, strict=True):
-            axes.scatter(table[truth], table[panel.column], s=18, alpha=0.6, color="#1f5fa8", linewidths=0)
+            x, y = table[truth], table[panel.column]
+            (left, right), (low, high) = _limits(x), _limits(y)
+            outside = (x < left) | (x > right) | (y < low) | (y > high)
+            style = {"s": 18, "alpha": 0.6, "color": "#1f5fa8", "linewidths": 0}
+            axes.scatter(x[~outside], y[~outside], **style)
+            if outside.any():
+                at_edge = (x[outside].clip(left, right), y[outside].clip(low, high))
+                axes.scatter(
+                    *at_edge, marker="x", color="#b03030", s=30, label=f"{outside.sum()} off the scale"
+                )
+                axes.legend(loc="best", fontsize=8, frameon=False)
             axes.set_xlabel(f"stand-alone: {in_words(truth.removeprefix('truth_'))}")
             axes.set_ylabel(
                 f"super-net: {in_words(panel.column)}" + (", axis inverted" if panel.falls else "")
@@ -43,6 +53,13 @@ def scatter(path: Path, title: str, table: pd.DataFrame, truth: str, panels: lis
         write_atomically(path, lambda file: figure.savefig(file, format="png", dpi=130))
     finally:
         plt.close(figure)
+
+
+def _limits(values: pd.Series) -> tuple[float, float]:
+    """The range to show: a dead architecture far from all others must not squeeze them together."""
+    low, high = values.quantile([0.25, 0.75])
+    reach = 4 * (high - low)
+    return max(values.min(), low - reach), min(values.max(), high + reach)
 
 
 def in_words(column: str) -> str:
