@@ -125,6 +125,7 @@ def locked(folder: Path) -> Iterator[None]:
             raise LmregError(f"another process is working in {folder}; wait for it or stop it") from None
         except OSError:
             pass  # a file system without locks: go on unguarded
-        for leftover in folder.rglob(f".*{_UNFINISHED}"):  # of a process killed while writing
-            leftover.unlink(missing_ok=True)
+        else:
+            for leftover in folder.rglob(f".*{_UNFINISHED}"):  # of a process killed while writing
+                leftover.unlink(missing_ok=True)
         yield
