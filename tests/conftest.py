@@ -73,9 +73,7 @@ Lmreg = Callable[..., subprocess.CompletedProcess[str]]
 def lmreg() -> Lmreg:
     """Run the command as a user does, in a process of its own."""
 
-    def call(
-        *args: str | Path, cwd: Path | None = None, **kwargs: object
-    ) -> subprocess.CompletedProcess[str]:
+    def call(*args: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "lmreg", *map(str, args)]
         environment = {**os.environ, "OMP_NUM_THREADS": "1"}
         return subprocess.run(

@@ -20,14 +20,13 @@ from lmreg.algo.base import Algorithm
 from lmreg.commands.options import top_level
 from lmreg.commands.search import SearchOptions
 from lmreg.config.paths import conf_dir
-from lmreg.context import Context
 from lmreg.data.images import BatchStream
 from lmreg.rank.score import score
+from lmreg.reg.base import Regulariser
 from lmreg.reg.landmark import Config, Landmark
 from lmreg.reg.none import NoRegulariser
 from lmreg.streams import Streams
 from lmreg.study import Study
-from lmreg.train.training import Training
 from lmreg.truth import LandmarkSet
 
 ROUNDS, STEPS = 7, 20
@@ -35,22 +34,14 @@ ROUNDS, STEPS = 7, 20
 
 def main() -> None:
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-        cfg = compose("search", sys.argv[1:])
+        cfg = compose("search", [f"trainer.steps={(ROUNDS + 1) * STEPS + 1}", *sys.argv[1:]])
     study = Study(cfg, top_level(cfg, SearchOptions))
     rng = np.random.default_rng(0)
     archs = tuple(study.space.sample(rng) for _ in range(30))
     marks = LandmarkSet(archs, np.arange(30.0)[::-1], np.full(30, np.nan), "made_up", 1)
 
-    def training(reg: object) -> Training:
-        streams = Streams(0, study.device)
-        size = study.trainer.batch_size
-        train = BatchStream(study.data.split("train"), size, streams.data)
-        rank = BatchStream(study.data.split("rank"), size, streams.rank)
-        ctx = Context(study.space, study.supernet(0), study.task, streams, rank, total_steps=10**9)
-        return Training(ctx, study.part("algo", Algorithm), reg, train, study.trainer)  # type: ignore[arg-type]
-
-    def stepper(reg: object) -> Callable[[], None]:
-        steps = training(reg).steps(log_every=10**9)
+    def stepper(reg: Regulariser) -> Callable[[], None]:
+        steps = study.training(study.part("algo", Algorithm), reg).steps(log_every=10**9)
         return lambda: [next(steps) for _ in range(STEPS)] and None  # type: ignore[func-returns-value]
 
     always = {"warmup": 0.0, "schedule": "constant", "weight": 1.0}

@@ -48,14 +48,19 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
 _UNFINISHED = ".unfinished"
 
 
+def digest(content: bytes) -> str:
+    """16 hexadecimal digits that change when the content does."""
+    return hashlib.sha256(content).hexdigest()[:16]
+
+
 def file_hash(path: Path) -> str:
-    """16 hexadecimal digits of a file's content.
+    """The `digest` of a file's content.
 
     Raises:
         LmregError: it can't be read.
     """
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+        return digest(path.read_bytes())
     except OSError as error:
         raise LmregError(f"can't read {path}: {error.strerror}") from error
 

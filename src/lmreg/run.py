@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import platform
 import re
 import time
@@ -16,17 +15,13 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 
 from lmreg.algo.base import Algorithm
-from lmreg.context import Context
-from lmreg.data.images import BatchStream
 from lmreg.errors import Interrupted, LmregError
-from lmreg.files import locked, read_json, read_table, write_atomically, write_json, write_table
-from lmreg.network.base import count_macs, count_params
+from lmreg.files import digest, locked, read_json, read_table, write_atomically, write_json, write_table
 from lmreg.progress import Progress
 from lmreg.rank.score import ScoringConfig, score
 from lmreg.reg.base import Regulariser
 from lmreg.strategy.base import Strategy
-from lmreg.streams import Streams
-from lmreg.study import Study, config_hash, differences, read_config, result_config
+from lmreg.study import Study, config_hash, differences, read_config, refuse_changes, result_config
 from lmreg.train import checkpoint
 from lmreg.train.signals import StopRequest
 from lmreg.train.training import Training
@@ -50,7 +45,7 @@ def run_name(cfg: DictConfig, overrides: list[str]) -> str:
     """``<algo>-<reg>-<other overrides>-s<seed>``, safe as a folder's name."""
     between = "-".join(re.sub(r"[^\w.=+-]+", "_", other) for other in other_overrides(overrides))
     if len(between) > _LONGEST_NAME:
-        between = f"{between[:_LONGEST_NAME]}-{hashlib.sha256(between.encode()).hexdigest()[:8]}"
+        between = f"{between[:_LONGEST_NAME]}-{digest(between.encode())[:8]}"
     return "-".join(filter(None, [cfg.algo.name, cfg.reg.name, between, f"s{cfg.seed}"]))
 
 
@@ -105,22 +100,17 @@ class SearchRun:
         if not described.exists():
             return None
         before = read_config(described)
-        if changed := differences(result_config(before), self._config):
-            if changed[0].startswith("landmarks_hash"):
-                changed[0] = "the study's landmarks or their scores have changed since"
-            raise LmregError(
-                f"{self.folder} holds a search with another configuration ({'; '.join(changed)}); "
-                "delete that folder, or pass study=<new name>"
-            )
+        changed = [
+            "the study's landmarks or their scores have changed since" if "landmarks_hash" in line else line
+            for line in differences(result_config(before), self._config)
+        ]
+        refuse_changes(self.folder, "a search with another configuration", changed)
         if not (self.folder / "result.json").exists():
             return None
         result = Result.load(self.folder)
         moved = before.data.get("path") != self._study.cfg.data.get("path")
         if moved and self._study.data.hash != result.summary["data_hash"]:
-            raise LmregError(
-                f"{self.folder} holds a search on other data ({before.data.path}); "
-                "delete that folder, or pass study=<new name>"
-            )
+            refuse_changes(self.folder, "a search on other data", [str(before.data.path)])
         print(f"{self._name}: finished already")
         return result
 
@@ -145,26 +135,19 @@ class SearchRun:
         return Result.load(self.folder)
 
     def _training(self) -> Training:
-        study, seed = self._study, self._study.options.seed
-        data = study.data
+        study, data = self._study, self._study.data
         if self._truth is not None and self._truth.manifest.get("data_hash", data.hash) != data.hash:
             raise LmregError(
                 f"the landmarks in {study.folder}/landmarks were trained on other data or other splits; "
                 "run 'lmreg train-landmarks' with the same data options, or pass study=<new name>"
             )
-        streams = Streams(seed, study.device)
-        batch_size = study.trainer.batch_size
-        train = BatchStream(data.split("train"), batch_size, streams.data)
-        rank = BatchStream(data.split("rank"), batch_size, streams.rank)
-        total = study.trainer.total_steps(train.batches_per_epoch)
-        ctx = Context(study.space, study.supernet(seed), study.task, streams, rank, total)
-        training = Training(ctx, self._algo, self._reg, train, study.trainer)
+        training = study.training(self._algo, self._reg)
         saved = self.folder / "checkpoint.pt"
         if saved.exists():
             state = checkpoint.load(saved, self._checkpoint_hash, study.device)
             self._same_machine(state.pop("device"), state.pop("threads"))
             training.load_state_dict(state)
-            print(f"{self._name}: resuming at step {ctx.step} of {total}")
+            print(f"{self._name}: resuming at step {training.ctx.step} of {training.ctx.total_steps}")
         return training
 
     def _same_machine(self, device: str, threads: int) -> None:
@@ -218,11 +201,7 @@ class SearchRun:
                 self._algo,
                 lambda some: score(ctx.net, study.task, some, batches, lambda: progress.advance("")),
             )
-        about = []
-        for arch in archs:
-            alone = study.skeleton.standalone(arch)
-            macs = count_macs(alone, study.data.shape)
-            about.append({"arch": study.space.format(arch), "params": count_params(alone), "macs": macs})
+        about = [{"arch": study.space.format(arch), **study.cost(arch)} for arch in archs]
         table = pd.concat([pd.DataFrame(about), scores], axis=1)
         by = study.task.score(self._scoring.by)
         return table.sort_values(by.column, ascending=not by.higher_is_better, kind="stable")

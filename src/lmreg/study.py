@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,16 +11,21 @@ from typing import Any, TypeVar
 import torch
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
+from lmreg.algo.base import Algorithm
 from lmreg.config.build import resolve, typed
 from lmreg.config.schema import option
+from lmreg.context import Context
 from lmreg.data.base import DataSource
-from lmreg.data.images import ImageData
+from lmreg.data.images import BatchStream, ImageData
 from lmreg.errors import LmregError
-from lmreg.network.base import SuperNet
+from lmreg.files import digest
+from lmreg.network.base import SuperNet, count_macs, count_params
+from lmreg.reg.base import Regulariser
 from lmreg.space.base import Arch, Space
-from lmreg.streams import initialised
+from lmreg.streams import Streams, initialised
 from lmreg.task.base import Task
 from lmreg.train.optimise import TrainerConfig
+from lmreg.train.training import Training
 
 T = TypeVar("T")
 
@@ -79,7 +83,7 @@ def result_config(cfg: DictConfig) -> dict[str, Any]:
 
 def config_hash(config: dict[str, Any]) -> str:
     """16 hexadecimal digits that change when the config does."""
-    return hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:16]
+    return digest(json.dumps(config, sort_keys=True).encode())
 
 
 def differences(old: dict[str, Any], new: dict[str, Any], prefix: str = "") -> list[str]:
@@ -92,6 +96,18 @@ def differences(old: dict[str, Any], new: dict[str, Any], prefix: str = "") -> l
         elif a != b:
             lines.append(f"{prefix}{key}: {a} -> {b}")
     return lines
+
+
+def refuse_changes(folder: Path, holds: str, changed: list[str]) -> None:
+    """Nothing if nothing ``changed``.
+
+    Raises:
+        LmregError: what a folder ``holds`` is not what would be put there now.
+    """
+    if changed:
+        raise LmregError(
+            f"{folder} holds {holds} ({'; '.join(changed)}); pass study=<new name>, or delete that folder"
+        )
 
 
 class Study:
@@ -107,7 +123,7 @@ class Study:
         self.task: Task = self.part("task", Task)
         self._source: DataSource = self.part("data", DataSource)
         self._network = self.resolve("network", SuperNet)
-        self.trainer = typed(cfg.trainer, TrainerConfig, "trainer") if "trainer" in cfg else TrainerConfig()
+        self.trainer = typed(cfg.trainer, TrainerConfig, "trainer")
 
     def resolve(self, name: str, base: type[T]) -> tuple[type[T], Any]:
         """The checked class and Config of the group ``name``."""
@@ -129,20 +145,36 @@ class Study:
 
     def supernet(self, seed: int) -> SuperNet:
         """A super-net with initial weights from ``seed``, on the device, channels last."""
-        cls, config = self._network
         with initialised(seed):
-            net = cls(config, self.space, self.data.shape, self.task.outputs(len(self.data.classes)))
-        return self._placed(net)
+            return self._placed(self._new_network())
 
     def standalone(self, arch: Arch, seed: int) -> SuperNet:
         """The network of ``arch`` alone, with initial weights from ``seed``."""
-        skeleton = self.skeleton
+        skeleton = self._skeleton  # made outside: it must not draw from this architecture's stream
         with initialised(seed):
             return self._placed(skeleton.standalone(arch).net)
 
+    def cost(self, arch: Arch) -> dict[str, int]:
+        """Parameters and MACs of one image of the network of ``arch``, as columns of a table."""
+        alone = self._skeleton.standalone(arch)
+        return {"params": count_params(alone), "macs": count_macs(alone, self.data.shape)}
+
+    def training(self, algo: Algorithm, reg: Regulariser) -> Training:
+        """A super-net's training before its first step, everything in it from the study's seed."""
+        streams, config = Streams(self.options.seed, self.device), self.trainer
+        train = BatchStream(self.data.split("train"), config.batch_size, streams.data)
+        rank = BatchStream(self.data.split("rank"), config.batch_size, streams.rank)
+        total = config.total_steps(train.batches_per_epoch)
+        net = self.supernet(self.options.seed)
+        ctx = Context(self.space, net, self.task, streams, rank, total)
+        return Training(ctx, algo, reg, train, config)
+
     @functools.cached_property
-    def skeleton(self) -> SuperNet:
+    def _skeleton(self) -> SuperNet:
         """A super-net on the CPU, of use for its structure only."""
+        return self._new_network()
+
+    def _new_network(self) -> SuperNet:
         cls, config = self._network
         return cls(config, self.space, self.data.shape, self.task.outputs(len(self.data.classes)))
 

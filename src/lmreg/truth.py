@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from lmreg.errors import LmregError
-from lmreg.files import read_json, read_table, write_json, write_table
+from lmreg.files import digest, read_json, read_table, write_json, write_table
 from lmreg.space.base import Arch, Space
 
 FORMAT = 1
@@ -68,7 +67,7 @@ class LandmarkSet:
         """Changes when a landmark or a score does."""
         # Twelve digits: some releases of pandas lose the last ones of a CSV's numbers.
         rows = [(a.id, f"{s:.12g}") for a, s in zip(self.archs, self.scores, strict=True)]
-        return hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:16]
+        return digest(json.dumps(rows).encode())
 
 
 @dataclass(frozen=True)
@@ -104,13 +103,14 @@ class Truth:
             columns = {"arch", score["column"]}
             table = read_table(folder / file, columns)
             sign = 1 if score["higher_is_better"] else -1
-            if pd.api.types.is_numeric_dtype(table[score["column"]]):
-                sets.append(LandmarkSet.from_table(table, space, score["column"], sign))
-            if not sets or sets[-1].hash != score["hash"]:
+            numeric = pd.api.types.is_numeric_dtype(table[score["column"]])
+            members = LandmarkSet.from_table(table, space, score["column"], sign) if numeric else None
+            if members is None or members.hash != score["hash"]:
                 raise LmregError(
                     f"{folder / file} is not what {MANIFEST} describes (edited or torn?); "
                     "'lmreg train-landmarks' writes both again"
                 )
+            sets.append(members)
         return cls(sets[0], sets[1], manifest)
 
     @staticmethod
@@ -121,7 +121,7 @@ class Truth:
         columns: dict[str, str],
         higher_is_better: bool,
         about: dict[str, Any],
-    ) -> dict[str, Any]:
+    ) -> None:
         """Write ``landmarks.csv``, ``pool.csv`` and last the manifest, best architecture first.
 
         Args:
@@ -141,4 +141,3 @@ class Truth:
                 "hash": LandmarkSet.from_table(table, space, columns[role], sign).hash,
             }
         write_json(folder / MANIFEST, manifest)
-        return manifest

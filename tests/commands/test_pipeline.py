@@ -262,9 +262,8 @@ def straight(tiny_study: Path, lmreg: Lmreg, tmp_path_factory: pytest.TempPathFa
 def test_a_killed_search_ends_with_the_same_numbers(
     trained: Path, straight: Path, reg: str, signal_name: str
 ) -> None:
-    other = trained
-    killed = search_folder(other, killed_name(reg))
-    command = [sys.executable, "-m", "lmreg", "search", f"root={other}", f"reg={reg}", *KILLED]
+    killed = search_folder(trained, killed_name(reg))
+    command = [sys.executable, "-m", "lmreg", "search", f"root={trained}", f"reg={reg}", *KILLED]
     rng, kills = random.Random(f"{reg}{signal_name}"), 0
     while not (killed / "result.json").exists():
         seen = (killed / "checkpoint.pt").stat().st_mtime_ns if (killed / "checkpoint.pt").exists() else 0

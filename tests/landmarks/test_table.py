@@ -37,7 +37,8 @@ def config(path: Path, **options: object) -> Config:
 
 def save(path: Path, study: Study, source: TableSource) -> Truth:
     scored = source.gather(study, path, workers=1)
-    Truth.save(path, study.space, scored.tables, scored.columns, scored.higher_is_better, scored.about)
+    about = source.origin(study) | scored.about
+    Truth.save(path, study.space, scored.tables, scored.columns, scored.higher_is_better, about)
     return Truth.load(path, study.space)
 
 

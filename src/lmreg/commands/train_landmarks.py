@@ -13,12 +13,12 @@ from rich.table import Table
 
 from lmreg.commands.options import top_level
 from lmreg.config.schema import option
-from lmreg.errors import Interrupted, LmregError
+from lmreg.errors import Interrupted
 from lmreg.files import locked, read_json
 from lmreg.landmarks.base import LandmarkSource
 from lmreg.machine import usable_cores
 from lmreg.progress import console
-from lmreg.study import Options, Study, differences
+from lmreg.study import Options, Study, differences, refuse_changes
 from lmreg.truth import MANIFEST, Truth
 
 
@@ -37,36 +37,32 @@ def run(cfg: DictConfig) -> None:
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGINT, _stop)
     with locked(folder):
-        _check_origin(folder / MANIFEST, source.origin(study))
+        origin = source.origin(study)
+        _check_origin(folder, origin)
         scored = source.gather(study, folder, workers)
-        manifest = Truth.save(
-            folder, study.space, scored.tables, scored.columns, scored.higher_is_better, scored.about
-        )
-    _show(Truth.load(folder, study.space), manifest, study)
+        about = origin | scored.about
+        Truth.save(folder, study.space, scored.tables, scored.columns, scored.higher_is_better, about)
+    _show(Truth.load(folder, study.space), study)
     print(f"Written: {folder}/landmarks.csv, pool.csv, manifest.json")
 
 
-def _check_origin(manifest: Path, origin: dict[str, Any]) -> None:
-    if not manifest.exists():
-        return
-    before = read_json(manifest)
-    if changed := differences({key: before.get(key) for key in origin}, origin):
-        raise LmregError(
-            f"{manifest.parent} holds landmarks of another origin ({'; '.join(changed)}); "
-            "pass study=<new name>, or delete that folder"
-        )
+def _check_origin(folder: Path, origin: dict[str, Any]) -> None:
+    if (folder / MANIFEST).exists():
+        before = read_json(folder / MANIFEST)
+        changed = differences({key: before.get(key) for key in origin}, origin)
+        refuse_changes(folder, "landmarks of another origin", changed)
 
 
 def _stop(number: int, frame: FrameType | None) -> NoReturn:
     raise Interrupted("stopped; finished trainings are kept, run the same command again to go on", number)
 
 
-def _show(truth: Truth, manifest: dict[str, Any], study: Study) -> None:
+def _show(truth: Truth, study: Study) -> None:
     table = Table(title=f"{study.options.study}: stand-alone scores", title_justify="left")
     for heading in ("set", "architectures", "score", "worst", "median", "best"):
         table.add_column(heading, justify="left" if heading in ("set", "score") else "right")
     for role, members in (("landmarks", truth.landmarks), ("pool", truth.pool)):
         scores = members.scores
         figures = (scores[-1], sorted(scores)[len(scores) // 2], scores[0])
-        table.add_row(role, str(len(scores)), manifest[role]["column"], *(f"{f:.4g}" for f in figures))
+        table.add_row(role, str(len(scores)), members.column, *(f"{f:.4g}" for f in figures))
     console().print(table)

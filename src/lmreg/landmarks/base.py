@@ -46,7 +46,7 @@ class LandmarkSource(ABC):
 
     @abstractmethod
     def origin(self, study: Study) -> dict[str, Any]:
-        """What tells the scores of this source from those of others; part of the manifest."""
+        """What tells the scores of this source from those of others; goes into the manifest."""
 
     @abstractmethod
     def gather(self, study: Study, folder: Path, workers: int) -> Scored:

@@ -79,7 +79,6 @@ class TableSource(LandmarkSource):
                 {"arch": [space.format(a) for a in members], columns[role]: values.to_numpy(float)}
             )
         about = {
-            **self.origin(study),
             "table": str(path),
             "table_rows": len(table),
             "seed": study.options.seed,

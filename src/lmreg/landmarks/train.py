@@ -25,12 +25,11 @@ from lmreg.errors import LmregError
 from lmreg.files import read_json, write_json
 from lmreg.landmarks.base import LandmarkSource, Scored, SourceConfig, draw_roles
 from lmreg.machine import usable_cores
-from lmreg.network.base import count_macs, count_params
 from lmreg.progress import Progress
 from lmreg.rank.score import score
 from lmreg.space.base import Arch
 from lmreg.streams import Streams, derive
-from lmreg.study import Options, Study, config_hash, differences, result_config
+from lmreg.study import Options, Study, config_hash, differences, refuse_changes, result_config
 from lmreg.train.standalone import train_standalone
 
 _SPLIT = {"landmarks": "rank", "pool": "test"}
@@ -66,14 +65,17 @@ class TrainSource(LandmarkSource):
         self.config = config
 
     def origin(self, study: Study) -> dict[str, Any]:
+        return {"source": "train", "score": self._score_name(study)}
+
+    def _score_name(self, study: Study) -> str:
         name = self.config.score or study.task.truth
         if name not in study.task.scores:
             raise LmregError(f"landmarks.score={name}: must be one of {', '.join(study.task.scores)}")
-        return {"source": "train", "score": name}
+        return name
 
     def gather(self, study: Study, folder: Path, workers: int) -> Scored:
         config, space = self.config, study.space
-        name = self.origin(study)["score"]
+        score_by = study.task.score(self._score_name(study))
         roles = draw_roles(space, study.options.seed, config.count, config.pool, space.sample, space.sample)
         protocol = _protocol(study)
         _check_protocol(folder / "records" / "protocol.json", protocol, folder)
@@ -88,18 +90,15 @@ class TrainSource(LandmarkSource):
                 records[job] = record
                 shown = " ".join(f"{k} {v:.4g}" for k, v in record["scores"].items())
                 progress.advance(f"{job.role}, seed {job.seed}: {shown}")
-        column = study.task.score(name).column
         tables = {role: _table(study, [j for j in jobs if j.role == role], records) for role in roles}
         about = {
-            **self.origin(study),
             "seed": study.options.seed,
             "trainings_per_architecture": seeds,
             "splits": _SPLIT,
             "data_hash": study.data.hash,
             "protocol": protocol,
         }
-        better = study.task.score(name).higher_is_better
-        return Scored(tables, dict.fromkeys(roles, column), better, about)
+        return Scored(tables, dict.fromkeys(roles, score_by.column), score_by.higher_is_better, about)
 
 
 def _protocol(study: Study) -> dict[str, Any]:
@@ -113,11 +112,7 @@ def _check_protocol(path: Path, protocol: dict[str, Any], folder: Path) -> None:
     if not path.exists():
         write_json(path, protocol)
         return
-    if changed := differences(read_json(path), protocol):
-        raise LmregError(
-            f"{folder} holds trainings of another protocol ({'; '.join(changed)}); "
-            "pass study=<new name>, or delete that folder"
-        )
+    refuse_changes(folder, "trainings of another protocol", differences(read_json(path), protocol))
 
 
 def _read_record(job: Job, folder: Path, protocol: str) -> dict[str, Any] | None:
@@ -156,7 +151,6 @@ def train_one(study: Study, job: Job, folder: Path, protocol: str) -> dict[str, 
     train_standalone(net, job.arch, study.space, study.task, study.data, streams, study.trainer)
     batches = study.data.split(_SPLIT[job.role]).scoring_batches(_SCORING_BATCH)
     table = score(net, study.task, [job.arch], batches)
-    macs_net = study.skeleton.standalone(job.arch)
     if not np.isfinite(table.to_numpy()).all():
         raise LmregError(f"the training of {study.space.format(job.arch)} diverged; lower trainer.lr")
     record = {
@@ -164,8 +158,7 @@ def train_one(study: Study, job: Job, folder: Path, protocol: str) -> dict[str, 
         "seed": job.seed,
         "split": _SPLIT[job.role],
         "scores": {s.column: float(table[s.column].iloc[0]) for s in study.task.scores.values()},
-        "params": count_params(macs_net),
-        "macs": count_macs(macs_net, study.data.shape),
+        **study.cost(job.arch),
         "protocol": protocol,
         "seconds": round(time.monotonic() - start, 2),
         "torch": torch.__version__,
@@ -182,14 +175,14 @@ def _train_all(
     # From the workers asked for, whatever is still missing: the number of threads can change sums
     # in their last digits, and a rerun must give what an undisturbed run gives.
     threads = study.options.threads or max(1, usable_cores() // workers)
-    if workers == 1 or len(jobs) == 1:
+    if workers == 1 or len(jobs) <= 1:
         torch.set_num_threads(threads)
         for job in jobs:
             yield job, train_one(study, job, folder, protocol)
         return
     plain: Any = OmegaConf.to_container(study.cfg, resolve=True)
     pool = ProcessPoolExecutor(
-        min(workers, max(1, len(jobs))),
+        min(workers, len(jobs)),
         mp_context=multiprocessing.get_context("spawn"),
         initializer=_start_worker,
         initargs=(plain, study.options, threads),

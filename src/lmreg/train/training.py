@@ -31,7 +31,6 @@ class Training:
         self._train, self._config = train, config
         self._optimizer = make_optimizer(config, ctx.net)
         self._loss_sum = torch.zeros((), device=next(ctx.net.parameters()).device)
-        self._loss_steps = 0
         self.rows: list[dict[str, float]] = []
 
     def steps(self, log_every: int) -> Iterator[bool]:
@@ -43,7 +42,6 @@ class Training:
         ctx = self.ctx
         while ctx.step < ctx.total_steps:
             self._loss_sum += train_step(ctx, self.algo, self.reg, self._train, self._optimizer, self._config)
-            self._loss_steps += 1
             log = ctx.step % log_every == 0 or ctx.step == ctx.total_steps
             if log:
                 self._log()
@@ -51,14 +49,14 @@ class Training:
 
     def _log(self) -> None:
         ctx = self.ctx
-        loss = self._loss_sum.item() / self._loss_steps
+        since = self.rows[-1]["step"] if self.rows else 0
+        loss = self._loss_sum.item() / (ctx.step - since)
         if not math.isfinite(loss):
             raise LmregError(
                 f"the training diverged before step {ctx.step}: the loss is {loss}; lower trainer.lr "
                 f"(now {self._config.lr}) or trainer.clip (now {self._config.clip})"
             )
         self._loss_sum.zero_()
-        self._loss_steps = 0
         row = {
             "step": ctx.step,
             "epoch": ctx.step / self._train.batches_per_epoch,
@@ -79,7 +77,6 @@ class Training:
             "train_batches": self._train.state_dict(),
             "rank_batches": None if ctx.rank_batches is None else ctx.rank_batches.state_dict(),
             "loss_sum": self._loss_sum,
-            "loss_steps": self._loss_steps,
             "rows": self.rows,
         }
 
@@ -95,5 +92,4 @@ class Training:
         if ctx.rank_batches is not None:
             ctx.rank_batches.load_state_dict(state["rank_batches"])
         self._loss_sum.copy_(state["loss_sum"])
-        self._loss_steps = state["loss_steps"]
         self.rows = state["rows"]
