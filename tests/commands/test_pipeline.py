@@ -191,6 +191,17 @@ def test_a_kill_after_the_last_checkpoint_loses_nothing(searched: Path, lmreg: L
     assert not list(folder.glob(".*.unfinished"))
 
 
+def test_evaluate_names_only_what_it_has_written(searched: Path, lmreg: Lmreg) -> None:
+    assert "paired.csv" in lmreg("evaluate", f"root={searched}", "bootstrap=200").stdout
+    for folder in run_folders(searched)[1:]:
+        shutil.rmtree(folder)
+    done = lmreg("evaluate", f"root={searched}", "bootstrap=200")
+    assert done.returncode == 0, done.stderr
+    assert "No pair of runs" in done.stdout
+    assert "paired.csv" not in done.stdout
+    assert not (searched / STUDY / "evaluate" / "paired.csv").exists()
+
+
 def test_one_spoilt_run_does_not_stop_evaluate(searched: Path, lmreg: Lmreg) -> None:
     spoilt = run_folders(searched)[0]
     (spoilt / "supernet.pt").write_bytes(b"torn")

@@ -71,17 +71,17 @@ def run(cfg: DictConfig) -> None:
     comparison = paired(
         [r for r in runs if r.name in tables], tables, pool, study.task, draws, options.confidence
     )
+    written = ["metrics.csv", "ranking-<run>.csv and a plot <run>.png of every run"]
     if comparison.empty:
         (out / "paired.csv").unlink(missing_ok=True)
     else:
         write_table(out / "paired.csv", comparison)
+        written.insert(1, "paired.csv")
     _notes(runs, truth, folder)
     if shared:
         print(f"All runs: {' '.join(sorted(shared))}")
     _show(ranked, comparison, pool, options)
-    print(
-        f"Written to {out}: metrics.csv, paired.csv, and of every run ranking-<run>.csv and a plot <run>.png"
-    )
+    print(f"Written to {out}: {', '.join(written)}")
     if left_out:
         raise LmregError(f"{len(left_out)} of {len(runs)} runs could not be ranked: {'; '.join(left_out)}")
 
