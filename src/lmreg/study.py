@@ -163,7 +163,7 @@ class Study:
         """A super-net's training before its first step, everything in it from the study's seed."""
         streams, config = Streams(self.options.seed, self.device), self.trainer
         train = BatchStream(self.data.split("train"), config.batch_size, streams.data)
-        rank = BatchStream(self.data.split("rank"), config.batch_size, streams.rank)
+        rank = BatchStream(self.data.split("rank"), reg.batch_size or config.batch_size, streams.rank)
         total = config.total_steps(train.batches_per_epoch)
         net = self.supernet(self.options.seed)
         ctx = Context(self.space, net, self.task, streams, rank, total)

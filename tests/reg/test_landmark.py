@@ -69,7 +69,7 @@ def test_a_violated_pair_by_hand(ctx: FixedLosses, space: NASBench201) -> None:
     assert back_propagate(reg.terms(ctx, BATCH)) == [pytest.approx(5.0)]
     assert better.grad == 10.0  # both sides are pulled, in opposite directions
     assert worse.grad == -10.0
-    assert reg.figures() == {"reg_weight": 10.0, "violated_share": 1.0, "hinge_nats": 0.5}
+    assert reg.figures() == {"reg_weight": 10.0, "violated_share": 1.0, "pair_loss": 0.5}
 
 
 def test_a_satisfied_pair_costs_nothing(ctx: FixedLosses, space: NASBench201) -> None:
@@ -134,3 +134,91 @@ def test_lower_is_better_turns_the_order(space: NASBench201) -> None:
 def test_without_landmarks_it_is_refused() -> None:
     with pytest.raises(LmregError, match="train-landmarks"):
         Landmark(Config(), None)
+
+
+def total_of(reg: Landmark, ctx: FixedLosses) -> float:
+    return sum(back_propagate(reg.terms(ctx, BATCH)))
+
+
+@pytest.mark.parametrize("sampler", ["all", "triples"])
+def test_pairs_that_share_landmarks_are_one_term(ctx: FixedLosses, space: NASBench201, sampler: str) -> None:
+    """Losses 3, 1, 2 best first: d = 2 (0, 1), 1 (0, 2), −1 (1, 2); gradients by hand."""
+    landmarks = landmark_set(space, [80.0, 70.0, 60.0])
+    values = set_losses(ctx, landmarks, [3.0, 1.0, 2.0])
+    reg = Landmark(Config(weight=10, sampler=sampler), landmarks)
+    assert total_of(reg, ctx) == pytest.approx(10 * (2 + 1))
+    assert [v.grad.item() for v in values] == [20.0, -10.0, -10.0]
+    assert reg.figures() == {"reg_weight": 10.0, "violated_share": pytest.approx(2 / 3), "pair_loss": 1.0}
+
+
+def test_a_pair_loss_and_its_options_arrive(ctx: FixedLosses, space: NASBench201) -> None:
+    landmarks = landmark_set(space, [80.0, 70.0])
+    set_losses(ctx, landmarks, [1.0, 1.3])
+    assert total_of(Landmark(Config(weight=1, pair_loss="margin", margin=0.5), landmarks), ctx) == (
+        pytest.approx(0.2)
+    )
+    assert total_of(Landmark(Config(weight=1, pair_loss="inverse"), landmarks), ctx) == pytest.approx(0.3)
+    reg = Landmark(Config(weight=1, pair_loss="softplus", beta=5), landmarks)
+    assert total_of(reg, ctx) == pytest.approx(np.log1p(np.exp(-1.5)) / 5)
+    assert reg.figures()["violated_share"] == 0.0  # it costs something, yet the order is right
+
+
+def test_gap_weights_are_relative_to_the_mean_gap(ctx: FixedLosses, space: NASBench201) -> None:
+    """Gaps 10, 30, 20 have the mean 20, so pairs weigh 0.5, 1.5 and 1."""
+    landmarks = landmark_set(space, [80.0, 70.0, 50.0])
+    set_losses(ctx, landmarks, [3.0, 2.0, 1.0])
+    reg = Landmark(Config(weight=1, sampler="all", gap_weighted=True), landmarks)
+    assert total_of(reg, ctx) == pytest.approx(0.5 * 1 + 1.5 * 2 + 1 * 1)
+    fractions = landmark_set(space, [0.8, 0.7, 0.5])
+    set_losses(ctx, fractions, [3.0, 2.0, 1.0])
+    reg = Landmark(Config(weight=1, sampler="all", gap_weighted=True), fractions)
+    assert total_of(reg, ctx) == pytest.approx(4.5)  # percent or fraction makes no difference
+
+
+@pytest.mark.parametrize(("side", "gradients"), [("better", (None, -10.0)), ("worse", (10.0, None))])
+def test_a_detached_side_gets_no_gradient(
+    ctx: FixedLosses, space: NASBench201, side: str, gradients: tuple[float | None, float | None]
+) -> None:
+    landmarks = landmark_set(space, [80.0, 70.0])
+    values = set_losses(ctx, landmarks, [1.5, 1.0])
+    assert total_of(Landmark(Config(weight=10, detach=side), landmarks), ctx) == pytest.approx(5.0)
+    assert tuple(None if v.grad is None else v.grad.item() for v in values) == gradients
+
+
+def test_which_images_it_acts_on(
+    ctx: FixedLosses, space: NASBench201, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    landmarks = landmark_set(space, [80.0, 70.0])
+    set_losses(ctx, landmarks, [1.5, 1.0])
+    seen, loss = [], FixedLosses.loss
+    monkeypatch.setattr(
+        FixedLosses, "loss", lambda s, arch, batch: (seen.append(batch), loss(s, arch, batch))[1]
+    )
+    total_of(Landmark(Config(batch="train"), landmarks), ctx)
+    assert [b is BATCH for b in seen] == [True, True]
+    seen.clear()
+    total_of(Landmark(Config(), landmarks), ctx)
+    assert len(seen[0].targets) == 4  # the context's rank batches
+    assert seen[0] is seen[1]  # one batch for both
+    assert Landmark(Config(batch_size=16), landmarks).batch_size == 16
+    with pytest.raises(ValueError, match="batch_size goes with batch=rank"):
+        Config(batch="train", batch_size=16)
+
+
+def test_all_pairs_at_once_have_the_gradient_of_all_pairs_one_by_one(
+    space: NASBench201, net: Network
+) -> None:
+    """On a real network, where landmarks share weights and graphs are made anew for the backward pass."""
+    landmarks = landmark_set(space, [80.0, 70.0, 60.0, 50.0])
+    gradients = {}
+    for sampler in ("all", "uniform"):
+        streams = Streams(0, CPU)
+        pixels = np.random.default_rng(1).integers(255, size=(8, 8, 8, 1), dtype=np.uint8)
+        part = Part(pixels, np.arange(8) % 3)
+        batches = BatchStream(Split(part, torch.full((1,), 99.0), torch.ones(1), 0, False), 8, streams.rank)
+        ctx = Context(space, net, Classification(), streams, batches, total_steps=100, step=100)
+        net.zero_grad()
+        back_propagate(Landmark(Config(sampler=sampler, pairs=6), landmarks).terms(ctx, BATCH))
+        gradients[sampler] = torch.cat([p.grad.flatten() for p in net.parameters() if p.grad is not None])
+    assert gradients["all"].abs().sum() > 0
+    torch.testing.assert_close(gradients["all"], gradients["uniform"], rtol=1e-4, atol=1e-4)

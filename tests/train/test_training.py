@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+from lmreg.algo.base import Algorithm
+from lmreg.algo.fairnas import FairNAS
+from lmreg.algo.randomnas import RandomNAS
 from lmreg.algo.spos import SPOS
 from lmreg.config.build import typed
+from lmreg.config.paths import conf_dir
 from lmreg.context import Context
 from lmreg.data.base import InputShape, Part
 from lmreg.data.images import BatchStream, Split
@@ -47,14 +52,16 @@ def split(seed: int) -> Split:
     return Split(part, torch.full((1,), 120.0), torch.full((1,), 60.0), padding=1, flip=True)
 
 
-def make(reg: Regulariser, seed: int = 0, trainer: TrainerConfig | None = None) -> Training:
+def make(
+    reg: Regulariser, seed: int = 0, trainer: TrainerConfig | None = None, algo: Algorithm | None = None
+) -> Training:
     trainer = trainer or TrainerConfig(steps=STEPS, batch_size=16, lr=0.1)
     streams = Streams(seed, CPU)
     with initialised(seed):
         net = Network(NetworkConfig(channels=4), SPACE, InputShape(1, 8, 8), outputs=3)
     rank = BatchStream(split(1), 16, streams.rank)
     ctx = Context(SPACE, net, Classification(), streams, rank, STEPS)
-    return Training(ctx, SPOS(), reg, BatchStream(split(0), 16, streams.data), trainer)
+    return Training(ctx, algo or SPOS(), reg, BatchStream(split(0), 16, streams.data), trainer)
 
 
 def regularised(**options: Any) -> Landmark:
@@ -84,15 +91,41 @@ def assert_same(a: Any, b: Any, where: str = "state") -> None:
         assert a == b or (a != a and b != b), where
 
 
-REGS = {"none": NoRegulariser, "landmark": regularised}
+REGS: dict[str, Callable[[], Regulariser]] = {
+    "none": NoRegulariser,
+    "landmark": regularised,
+    "landmark-all": lambda: regularised(sampler="all", pair_loss="softplus", schedule="step_increase"),
+    "landmark-train": lambda: regularised(sampler="triples", batch="train", detach="worse"),
+}
+ALGOS: dict[str, Callable[[], Algorithm]] = {"spos": SPOS, "fairnas": FairNAS, "randomnas": RandomNAS}
 
 
 @pytest.mark.parametrize("reg", REGS)
+@pytest.mark.parametrize("algo", ALGOS)
+def test_resume_equals_never_stopping_in_all_state(algo: str, reg: str, tmp_path: Any) -> None:
+    straight = run(make(REGS[reg](), algo=ALGOS[algo]()))
+    steps = np.random.default_rng(len(algo) + 100 * len(reg)).choice(np.arange(1, STEPS), 3, replace=False)
+    for stop in map(int, steps):
+        stopped = run(make(REGS[reg](), algo=ALGOS[algo]()), stop)
+        checkpoint.save(tmp_path / "c.pt", stopped.state_dict(), "hash")
+        # Nothing of its own initial state may remain.
+        resumed = make(REGS[reg](), seed=99, algo=ALGOS[algo]())
+        resumed.load_state_dict(checkpoint.load(tmp_path / "c.pt", "hash", CPU))
+        assert resumed.ctx.step == stop
+        assert_same(run(resumed).state_dict(), straight.state_dict())
+
+
+def test_every_algorithm_and_regulariser_is_resumed() -> None:
+    for group, tried in (("algo", ALGOS), ("reg", REGS)):
+        names = {p.stem for p in (conf_dir() / group).glob("*.yaml")}
+        assert names == {name.partition("-")[0] for name in tried}
+
+
 @pytest.mark.parametrize("stop", [1, 5, 12, 23])
-def test_resume_equals_never_stopping_in_all_state(reg: str, stop: int, tmp_path: Any) -> None:
-    straight = run(make(REGS[reg]()))
-    checkpoint.save(tmp_path / "c.pt", run(make(REGS[reg]()), stop).state_dict(), "hash")
-    resumed = make(REGS[reg](), seed=99)  # nothing of its own initial state may remain
+def test_resume_at_and_beside_a_logged_step(stop: int, tmp_path: Any) -> None:
+    straight = run(make(regularised()))
+    checkpoint.save(tmp_path / "c.pt", run(make(regularised()), stop).state_dict(), "hash")
+    resumed = make(regularised(), seed=99)
     resumed.load_state_dict(checkpoint.load(tmp_path / "c.pt", "hash", CPU))
     assert resumed.ctx.step == stop
     assert_same(run(resumed).state_dict(), straight.state_dict())
@@ -141,7 +174,7 @@ def test_same_paths_and_batches_with_and_without_the_regulariser(monkeypatch: py
 
         training.algo.weight_losses = watched  # type: ignore[method-assign]
         run(training)
-    assert seen["none"] == seen["landmark"]
+    assert all(record == seen["none"] for record in seen.values())
     assert len(seen["none"]) == STEPS
 
 

@@ -17,6 +17,8 @@ class Regulariser(ABC):
     """Called once per training step after the algorithm's losses, see `lmreg.train.step`."""
 
     needs_landmarks = False
+    batch_size: int | None = None
+    """Images per batch of the rank split; None for as many as the trainer takes."""
 
     @abstractmethod
     def __init__(self, config: Any, landmarks: LandmarkSet | None):

@@ -6,82 +6,124 @@ Architecture Search", CVPR 2021.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
+from torch.utils.checkpoint import checkpoint
 
 from lmreg.config.schema import option
 from lmreg.context import Context
 from lmreg.data.images import Batch
 from lmreg.errors import LmregError
 from lmreg.reg.base import Regulariser
-from lmreg.reg.schedules import SCHEDULES, after_warmup
+from lmreg.reg.pair_losses import PAIR_LOSSES
+from lmreg.reg.pair_samplers import PAIR_SAMPLERS
+from lmreg.reg.schedules import SCHEDULES, share
 from lmreg.truth import LandmarkSet
 
 
 @dataclass
 class Config:
     name: str = "landmark"
-    weight: float = option(10.0, min=0, help="λ at the end of training")
+    weight: float = option(10.0, min=0, help="λ at its highest")
     warmup: float = option(0.4, min=0, max=1, help="share of the training before the regulariser acts")
     schedule: str = option("cosine_increase", choices=list(SCHEDULES), help="how λ grows after the warm-up")
-    pairs: int = option(1, min=1, help="m, random pairs of landmarks per step")
+    pairs: int = option(1, min=1, help="m, pairs (or triples) of landmarks per step")
+    sampler: str = option("uniform", choices=list(PAIR_SAMPLERS), help="which pairs a step compares")
+    pair_loss: str = option("hinge", choices=list(PAIR_LOSSES), help="what a pair costs")
+    beta: float = option(1.0, min=1e-6, help="sharpness of pair_loss=softplus")
+    margin: float = option(1.0, min=0, help="nats, of pair_loss=margin")
+    gap_weighted: bool = option(False, help="weigh the loss gap by the pair's gap in stand-alone score")
+    detach: str = option("none", choices=["none", "better", "worse"], help="side without a gradient")
+    batch: str = option(
+        "rank", choices=["rank", "train"], help="images it acts on: rank split, training batch"
+    )
+    batch_size: int | None = option(None, min=2, help="images per rank batch; null for the trainer's")
     min_gap_se: float = option(0.0, min=0, help="least gap of a pair, in standard errors of the gap")
-    skip_satisfied: bool = option(True, help="skip the backward pass of satisfied pairs: same result, faster")
+    skip_satisfied: bool = option(
+        True, help="skip the backward pass of pairs at no cost: same result, faster"
+    )
+
+    def __post_init__(self) -> None:
+        if self.batch == "train" and self.batch_size is not None:
+            raise ValueError("batch_size goes with batch=rank; the training batch has trainer.batch_size")
 
 
 class Landmark(Regulariser):
-    """λ(t) · Σ max(0, L(better) − L(worse)) over m random pairs on one held-out batch per step."""
+    """λ(t) · Σ pair_loss(L(better) − L(worse)) over the step's pairs, all on the same batch."""
 
     needs_landmarks = True
 
     def __init__(self, config: Config, landmarks: LandmarkSet | None):
         if landmarks is None:
             raise LmregError("reg=landmark needs landmarks; 'lmreg train-landmarks' makes them")
-        self.config = config
+        self.config, self.batch_size = config, config.batch_size
         self._archs = landmarks.archs
         self._pairs = landmarks.pairs(config.min_gap_se)
-        # Sums over [all pairs, violated pairs, hinge] since the last report.
+        # Gaps in units of their mean over all pairs: λ means the same whatever the score's unit is.
+        gaps = np.abs(landmarks.scores[:, None] - landmarks.scores[None, :])
+        self._gaps = gaps / gaps[tuple(self._pairs.T)].mean()
+        # Sums over [all pairs, violated pairs, pair loss] since the last report.
         self._sums: Tensor | None = None
         self._weight = 0.0
 
     def weight(self, progress: float) -> float:
         """λ at ``progress`` in [0, 1] of the training."""
-        after = after_warmup(progress, self.config.warmup)
-        return 0.0 if after is None else self.config.weight * SCHEDULES[self.config.schedule](after)
+        return self.config.weight * share(self.config.schedule, progress, self.config.warmup)
 
     def terms(self, ctx: Context, batch: Batch) -> Iterator[Tensor]:
+        config = self.config
         self._weight = self.weight(ctx.progress)
         if self._weight == 0:
             return
-        assert ctx.rank_batches is not None
-        held_out = next(ctx.rank_batches)
-        count = min(self.config.pairs, len(self._pairs))
-        for index in ctx.streams.reg.choice(len(self._pairs), count, replace=False):
-            better, worse = (self._archs[i] for i in self._pairs[index])
-            hinge = torch.relu(ctx.loss(better, held_out) - ctx.loss(worse, held_out))
-            self._record(hinge.detach())
-            # The gradient of a satisfied pair is zero, so leaving it out changes nothing. Asking
-            # waits for the device, which costs less than the backward pass it saves.
-            if self.config.skip_satisfied and not hinge > 0:
-                continue
-            yield self._weight * hinge
+        if config.batch == "rank":
+            assert ctx.rank_batches is not None
+            batch = next(ctx.rank_batches)
+        for pairs in PAIR_SAMPLERS[config.sampler](self._pairs, config.pairs, ctx.streams.reg):
+            costs = self._costs(ctx, pairs, batch)
+            if config.skip_satisfied:
+                # The gradient of a cost of 0 is zero, so leaving it out changes nothing. Asking
+                # waits for the device, which costs less than the backward pass it saves.
+                positive = (torch.stack(costs).detach() > 0).tolist()
+                costs = [cost for cost, keep in zip(costs, positive, strict=True) if keep]
+            if costs:
+                yield self._weight * torch.stack(costs).sum()
 
-    def _record(self, hinge: Tensor) -> None:
-        figures = torch.stack([torch.ones_like(hinge), (hinge > 0).to(hinge), hinge])
+    def _costs(self, ctx: Context, pairs: np.ndarray, batch: Batch) -> list[Tensor]:
+        """The pair loss of each of ``pairs``, scalars; every landmark is evaluated once."""
+        members = np.unique(pairs)
+        # With more than two landmarks a graph is made anew when it is walked: one in memory at a time.
+        loss = ctx.loss if len(members) == 2 else functools.partial(checkpoint, ctx.loss, use_reentrant=False)
+        losses = {i: loss(self._archs[i], batch) for i in members}
+        config, costs, violated = self.config, [], []
+        for better, worse in pairs:
+            d = _unless(config.detach == "better", losses[better]) - _unless(
+                config.detach == "worse", losses[worse]
+            )
+            violated.append(d.detach() > 0)
+            if config.gap_weighted:
+                d = d * self._gaps[better, worse]
+            costs.append(PAIR_LOSSES[config.pair_loss](d, config.beta, config.margin))
+        self._record(torch.stack(violated), torch.stack(costs).detach())
+        return costs
+
+    def _record(self, violated: Tensor, costs: Tensor) -> None:
+        figures = torch.stack([torch.ones_like(costs), violated.to(costs), costs]).sum(1)
         self._sums = figures if self._sums is None else self._sums + figures
 
     def figures(self) -> dict[str, float]:
-        count, violated, hinge = (0.0, 0.0, 0.0) if self._sums is None else self._sums.tolist()
+        count, violated, cost = (0.0, 0.0, 0.0) if self._sums is None else self._sums.tolist()
         self._sums = None
         nothing = float("nan")
         return {
             "reg_weight": self._weight,
             "violated_share": violated / count if count else nothing,
-            "hinge_nats": hinge / count if count else nothing,
+            "pair_loss": cost / count if count else nothing,
         }
 
     def state_dict(self) -> dict[str, Any]:
@@ -89,3 +131,7 @@ class Landmark(Regulariser):
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self._sums, self._weight = state["sums"], state["weight"]
+
+
+def _unless(detached: bool, loss: Tensor) -> Tensor:
+    return loss.detach() if detached else loss

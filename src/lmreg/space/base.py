@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -53,6 +54,23 @@ class Space(ABC):
     def sample(self, rng: np.random.Generator) -> Arch:
         """An architecture drawn uniformly."""
         return self.arch(tuple(int(rng.integers(len(o))) for o in self.options))
+
+    def sample_network(self, rng: np.random.Generator) -> Arch:
+        """An architecture drawn so that the topology, not its encoding, decides how likely it is.
+
+        Here every isomorphism class is equally likely, and so is every member within its class.
+        That enumerates the space once; a space too large for it has a sampler of its own.
+        """
+        members = self._classes[int(rng.integers(len(self._classes)))]
+        return members[int(rng.integers(len(members)))]
+
+    @functools.cached_property
+    def _classes(self) -> list[list[Arch]]:
+        """The architectures of each isomorphism class."""
+        classes: dict[str, list[Arch]] = {}
+        for arch in self.enumerate():
+            classes.setdefault(self.canonical(arch), []).append(arch)
+        return list(classes.values())
 
     def mutate(self, arch: Arch, rng: np.random.Generator) -> Arch:
         """``arch`` with one decision changed, uniformly among the changes that give another network.

@@ -20,7 +20,7 @@ def train_step(
     optimizer: torch.optim.Optimizer,
     config: TrainerConfig,
 ) -> Tensor:
-    """Advance the weights by one step; returns the search loss (a scalar without its graph).
+    """Advance the weights by one step; returns the mean search loss (a scalar without its graph).
 
     Every loss is back-propagated as soon as it is yielded, so at most two paths' graphs are alive.
     """
@@ -29,10 +29,10 @@ def train_step(
     batch = next(train)
     algo.arch_step(ctx, batch, ctx.rank_batches)
     optimizer.zero_grad(set_to_none=False)
-    search_loss = torch.zeros((), device=batch.images.device)
+    search_losses = []
     for loss in algo.weight_losses(ctx, batch):
         loss.backward()
-        search_loss += loss.detach()
+        search_losses.append(loss.detach())
     for term in reg.terms(ctx, batch):
         term.backward()
     if config.clip is not None:
@@ -41,4 +41,4 @@ def train_step(
         torch.nn.utils.clip_grad_norm_(weights, config.clip)
     optimizer.step()
     ctx.step += 1
-    return search_loss
+    return torch.stack(search_losses).mean()

@@ -1,0 +1,55 @@
+"""FairNAS: each step trains every option of every decision exactly once (strict fairness).
+
+Source: Chu, Zhang, Xu, "FairNAS: Rethinking Evaluation Fairness of Weight Sharing Neural Architecture
+Search", ICCV 2021, algorithm 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from torch import Tensor
+
+from lmreg.algo.base import Algorithm
+from lmreg.context import Context
+from lmreg.data.images import Batch
+from lmreg.errors import LmregError
+from lmreg.space.base import Arch, Space
+from lmreg.space.draw import draw_distinct
+
+
+@dataclass
+class Config:
+    name: str = "fairnas"
+
+
+class FairNAS(Algorithm):
+    """K paths per step on one batch, K the number of options; their gradients add up to one update."""
+
+    def __init__(self, config: Config | None = None):
+        self.config = config or Config()
+
+    def weight_losses(self, ctx: Context, batch: Batch) -> Iterator[Tensor]:
+        for arch in fair_paths(ctx.space, ctx.streams.arch):
+            yield ctx.loss(arch, batch)
+
+    def propose(self, ctx: Context, count: int) -> list[Arch]:
+        return draw_distinct(ctx.space, lambda: ctx.space.sample(ctx.streams.arch), count)
+
+
+def fair_paths(space: Space, rng: np.random.Generator) -> list[Arch]:
+    """As many paths as a decision has options; path k takes the k-th of each decision's shuffled options.
+
+    Raises:
+        LmregError: the decisions differ in their number of options, so no such paths exist.
+    """
+    counts = {len(options) for options in space.options}
+    if len(counts) > 1:
+        raise LmregError(
+            f"algo=fairnas needs as many options at every decision; {space.name} has "
+            f"{' and '.join(map(str, sorted(counts)))}; use algo=spos"
+        )
+    shuffled = [rng.permutation(len(options)) for options in space.options]
+    return [space.arch(choices) for choices in zip(*shuffled, strict=True)]
