@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import platform
 import re
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -19,8 +21,11 @@ from lmreg.errors import Interrupted, LmregError
 from lmreg.files import digest, locked, read_json, read_table, write_atomically, write_json, write_table
 from lmreg.progress import Progress
 from lmreg.rank.score import ScoringConfig, score
+from lmreg.rank.tracking import Tracker, TrackingConfig
 from lmreg.reg.base import Regulariser
+from lmreg.space.base import Arch
 from lmreg.strategy.base import Strategy
+from lmreg.strategy.problem import SearchProblem
 from lmreg.study import Study, config_hash, differences, read_config, refuse_changes, result_config
 from lmreg.train import checkpoint
 from lmreg.train.signals import StopRequest
@@ -30,7 +35,8 @@ from lmreg.truth import Truth
 # Told by the study's name or by the run's, or without influence on the result.
 _NOT_IN_NAME = {
     *("algo", "reg", "seed", "study", "root", "space", "data", "task", "network"),
-    *("device", "threads", "checkpoint_seconds", "allow_packages", "data.path"),
+    *("device", "threads", "checkpoint_seconds", "allow_packages", "data.path", "tracking"),
+    *(f"tracking.{field.name}" for field in fields(TrackingConfig)),
 }
 
 _LONGEST_NAME = 150  # file systems end at 255 bytes, and file names are made from it
@@ -78,12 +84,14 @@ class SearchRun:
         reg: Regulariser,
         strategy: Strategy,
         scoring: ScoringConfig,
+        tracking: TrackingConfig,
         truth: Truth | None,
     ):
         self._study, self._name = study, run_name(study.cfg, overrides)
         self._overrides = other_overrides(overrides)
         self._algo, self._reg, self._strategy, self._scoring = algo, reg, strategy, scoring
-        self._truth = truth
+        self._tracking, self._truth = tracking, truth
+        self._cost = functools.cache(study.cost)
         self.folder = study.folder / "search" / self._name
         self._config = result_config(study.cfg)
         if truth is not None:
@@ -116,25 +124,28 @@ class SearchRun:
 
     def execute(self, log_every: int, checkpoint_seconds: float) -> Result:
         """Train, search, and write the result last."""
+        limits = self._strategy.config
+        if limits.given:  # better now than after the training
+            limits.example(self._study.space, self._cost)
         with locked(self.folder):
             start = time.monotonic()
-            training = self._training()
+            training, tracker = self._training()
             config = OmegaConf.to_container(self._study.cfg, resolve=True)
             assert isinstance(config, dict)
             if self._truth is not None:
                 config["landmarks_hash"] = self._truth.landmarks.hash
             text = OmegaConf.to_yaml(OmegaConf.create(config))
             write_atomically(self.folder / "config.yaml", lambda file: file.write(text.encode()))
-            self._train(training, log_every, checkpoint_seconds)
-            # Once more: a kill between checkpoint and metrics must not lose the last rows.
-            write_table(self.folder / "metrics.csv", pd.DataFrame(training.rows))
+            self._train(training, tracker, log_every, checkpoint_seconds)
+            # Once more: a kill between checkpoint and tables must not lose the last rows.
+            self._write_rows(training, tracker)
             trained = time.monotonic()
             candidates = self._search(training)
             write_table(self.folder / "candidates.csv", candidates)
             self._finish(training, candidates, trained - start, time.monotonic() - trained)
         return Result.load(self.folder)
 
-    def _training(self) -> Training:
+    def _training(self) -> tuple[Training, Tracker]:
         study, data = self._study, self._study.data
         if self._truth is not None and self._truth.manifest.get("data_hash", data.hash) != data.hash:
             raise LmregError(
@@ -142,13 +153,15 @@ class SearchRun:
                 "run 'lmreg train-landmarks' with the same data options, or pass study=<new name>"
             )
         training = study.training(self._algo, self._reg)
+        tracker = Tracker(self._tracking, self._scoring, study, self._truth)
         saved = self.folder / "checkpoint.pt"
         if saved.exists():
             state = checkpoint.load(saved, self._checkpoint_hash, study.device)
             self._same_machine(state.pop("device"), state.pop("threads"))
+            tracker.rows = state.pop("tracking", [])  # older runs have none
             training.load_state_dict(state)
             print(f"{self._name}: resuming at step {training.ctx.step} of {training.ctx.total_steps}")
-        return training
+        return training, tracker
 
     def _same_machine(self, device: str, threads: int) -> None:
         """Go on as the run was begun, or its numbers would not be those of an undisturbed run."""
@@ -161,17 +174,22 @@ class SearchRun:
         if study.options.threads is None:
             torch.set_num_threads(threads)
 
-    def _save(self, training: Training) -> None:
-        state = training.state_dict()
+    def _save(self, training: Training, tracker: Tracker) -> None:
+        state = training.state_dict() | {"tracking": tracker.rows}
         state |= {"device": self._study.device.type, "threads": torch.get_num_threads()}
         checkpoint.save(self.folder / "checkpoint.pt", state, self._checkpoint_hash)
+        self._write_rows(training, tracker)
+
+    def _write_rows(self, training: Training, tracker: Tracker) -> None:
         write_table(self.folder / "metrics.csv", pd.DataFrame(training.rows))
+        if tracker.rows:
+            write_table(self.folder / "tracking.csv", pd.DataFrame(tracker.rows))
 
     @property
     def _checkpoint_hash(self) -> str:
         return f"{self._hash}-{self._study.data.hash}"
 
-    def _train(self, training: Training, log_every: int, checkpoint_seconds: float) -> None:
+    def _train(self, training: Training, tracker: Tracker, log_every: int, checkpoint_seconds: float) -> None:
         ctx = training.ctx
         if ctx.step == ctx.total_steps:
             return
@@ -179,10 +197,11 @@ class SearchRun:
         with Progress(self._name, ctx.total_steps, ctx.step) as progress, StopRequest() as stop:
             for logged in training.steps(log_every):
                 progress.advance(_figures(training.rows[-1]) if logged else None)
+                tracker.look(training)
                 due = time.monotonic() - saved >= checkpoint_seconds
                 last = ctx.step == ctx.total_steps
                 if due or last or stop.signal_number is not None:
-                    self._save(training)
+                    self._save(training, tracker)
                     saved = time.monotonic()
                 if stop.signal_number is not None:
                     raise Interrupted(
@@ -195,16 +214,17 @@ class SearchRun:
         """Candidates with their scores, best first."""
         study, ctx = self._study, training.ctx
         batches = study.data.split("score").scoring_batches(self._scoring.batch_size, self._scoring.images)
-        with Progress(f"{self._name}: scoring", self._strategy.budget()) as progress:
-            archs, scores = self._strategy.search(
-                ctx,
-                self._algo,
-                lambda some: score(ctx.net, study.task, some, batches, lambda: progress.advance("")),
-            )
-        about = [{"arch": study.space.format(arch), **study.cost(arch)} for arch in archs]
-        table = pd.concat([pd.DataFrame(about), scores], axis=1)
-        by = study.task.score(self._scoring.by)
-        return table.sort_values(by.column, ascending=not by.higher_is_better, kind="stable")
+        by, budget = study.task.score(self._scoring.by), self._strategy.budget()
+        with Progress(f"{self._name}: scoring", budget) as progress:
+
+            def scores(archs: Sequence[Arch]) -> pd.DataFrame:
+                return score(ctx.net, study.task, archs, batches, lambda: progress.advance(""))
+
+            problem = SearchProblem(ctx, self._algo, scores, by, self._cost, self._strategy.config)
+            self._strategy.search(problem)
+        if problem.scored < budget:
+            print(f"{self._name}: scored {problem.scored} of {budget} architectures; no others were found")
+        return problem.candidates()
 
     def _finish(
         self, training: Training, candidates: pd.DataFrame, train_seconds: float, search_seconds: float

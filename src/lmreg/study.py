@@ -42,9 +42,13 @@ class Options:
     allow_packages: list[str] = option([], help="packages besides lmreg whose classes a config may name")  # noqa: RUF009
 
 
-# What a result is not a question of: where things lie, on which hardware, how often state is saved.
+# What a result is not a question of: where things lie, on which hardware, how often state is saved or
+# looked at.
 # (Another device or number of threads changes the last digits; see `SearchRun` for resuming.)
-_NOT_HASHED = {"study", "root", "device", "threads", "workers", "checkpoint_seconds", "allow_packages"}
+_NOT_HASHED = {
+    *("study", "root", "device", "threads", "workers", "checkpoint_seconds", "allow_packages"),
+    "tracking",
+}
 
 
 def plain(node: Any) -> Any:

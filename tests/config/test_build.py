@@ -18,6 +18,7 @@ from lmreg.config.paths import conf_dir
 from lmreg.config.schema import option
 from lmreg.errors import LmregError
 from lmreg.rank.score import ScoringConfig
+from lmreg.rank.tracking import TrackingConfig
 from lmreg.train.optimise import TrainerConfig
 
 
@@ -106,7 +107,9 @@ def test_every_yaml_lists_exactly_its_schemas_keys(path: Path) -> None:
     if "_target_" in node:
         _, config = resolve(node, object, path.parent.name)
     else:
-        schema = {"trainer": TrainerConfig, "scoring": ScoringConfig}[path.parent.name]
+        schema = {"trainer": TrainerConfig, "scoring": ScoringConfig, "tracking": TrackingConfig}[
+            path.parent.name
+        ]
         config = typed(node, schema, path.parent.name)
     assert {f.name for f in dataclasses.fields(config)} == set(node) - {"_target_"}
     if "name" in node:

@@ -14,6 +14,7 @@ from lmreg.config.build import typed
 from lmreg.config.schema import option
 from lmreg.progress import console
 from lmreg.rank.score import ScoringConfig
+from lmreg.rank.tracking import TrackingConfig
 from lmreg.reg.base import Regulariser
 from lmreg.run import Result, SearchRun
 from lmreg.strategy.base import Strategy
@@ -35,6 +36,7 @@ def run(cfg: DictConfig) -> None:
     algo: Algorithm = study.part("algo", Algorithm)
     strategy: Strategy = study.part("strategy", Strategy)
     scoring = typed(cfg.scoring, ScoringConfig, "scoring").checked(study.task)
+    tracking = typed(cfg.tracking, TrackingConfig, "tracking")
     reg_class, reg_config = study.resolve("reg", Regulariser)
     truth = None
     if reg_class.needs_landmarks:
@@ -42,7 +44,7 @@ def run(cfg: DictConfig) -> None:
     reg: Regulariser = reg_class(reg_config, truth.landmarks if truth else None)
 
     overrides = list(HydraConfig.get().overrides.task)
-    search = SearchRun(study, overrides, algo, reg, strategy, scoring, truth)
+    search = SearchRun(study, overrides, algo, reg, strategy, scoring, tracking, truth)
     result = search.finished() or search.execute(options.log_every, options.checkpoint_seconds)
     _show(result, study)
 

@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
 
-import pandas as pd
-
-from lmreg.algo.base import Algorithm
-from lmreg.context import Context
-from lmreg.space.base import Arch
-
-ScoreArchs = Callable[[Sequence[Arch]], pd.DataFrame]
-"""Scores architectures on the score split: one row each, one column per score of the task."""
+from lmreg.strategy.limits import Limits
+from lmreg.strategy.problem import SearchProblem
 
 
 class Strategy(ABC):
     """Decides which architectures are scored."""
 
+    config: Limits
+
     @abstractmethod
-    def search(self, ctx: Context, algo: Algorithm, score: ScoreArchs) -> tuple[list[Arch], pd.DataFrame]:
-        """The architectures visited, no two isomorphic, and their scores row by row."""
+    def search(self, problem: SearchProblem) -> None:
+        """Have architectures scored by ``problem``, which keeps them."""
 
     @abstractmethod
     def budget(self) -> int:
-        """How many architectures are scored, for a progress display."""
+        """How many architectures are scored at most."""

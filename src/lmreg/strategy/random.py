@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-import pandas as pd
-
-from lmreg.algo.base import Algorithm
 from lmreg.config.schema import option
-from lmreg.context import Context
-from lmreg.space.base import Arch
-from lmreg.strategy.base import ScoreArchs, Strategy
+from lmreg.strategy.base import Strategy
+from lmreg.strategy.limits import Limits
+from lmreg.strategy.problem import SearchProblem
 
 
 @dataclass
-class Config:
+class Config(Limits):
     name: str = "random"
     count: int = option(100, min=1, help="architectures to score")
 
@@ -24,11 +20,10 @@ class RandomSearch(Strategy):
     """The algorithm's own proposals, scored once each."""
 
     def __init__(self, config: Config):
-        self.config = config
+        self.config: Config = config
 
-    def search(self, ctx: Context, algo: Algorithm, score: ScoreArchs) -> tuple[list[Arch], pd.DataFrame]:
-        archs: Sequence[Arch] = algo.propose(ctx, self.config.count)
-        return list(archs), score(archs)
+    def search(self, problem: SearchProblem) -> None:
+        problem.values(problem.propose(self.config.count))
 
     def budget(self) -> int:
         return self.config.count

@@ -33,6 +33,10 @@ class Training:
         self._loss_sum = torch.zeros((), device=next(ctx.net.parameters()).device)
         self.rows: list[dict[str, float]] = []
 
+    @property
+    def batches_per_epoch(self) -> int:
+        return self._train.batches_per_epoch
+
     def steps(self, log_every: int) -> Iterator[bool]:
         """Take the remaining steps; yields after each whether it has logged a row.
 
@@ -59,7 +63,7 @@ class Training:
         self._loss_sum.zero_()
         row = {
             "step": ctx.step,
-            "epoch": ctx.step / self._train.batches_per_epoch,
+            "epoch": ctx.step / self.batches_per_epoch,
             "lr": learning_rate(self._config, ctx.progress),
             "train_loss_nats": loss,
         }

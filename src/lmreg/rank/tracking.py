@@ -1,0 +1,126 @@
+"""How well the super-net ranks while it trains: Kendall's tau on the landmarks and on the held-out pool.
+
+Only to look at. Sub-nets are scored on the score split; test images are only behind the truth of the
+pool, and nothing is chosen by these figures.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+
+from lmreg.config.schema import option
+from lmreg.errors import LmregError
+from lmreg.rank.correlation import kendall_tau_b
+from lmreg.rank.pool import held_out
+from lmreg.rank.score import ScoringConfig, score
+from lmreg.study import Study
+from lmreg.train.training import Training
+from lmreg.truth import MANIFEST, LandmarkSet, Truth
+
+# One fixed seed: every run of a study tracks the same part of its pool.
+_SEED = 20210620
+
+
+@dataclass
+class TrackingConfig:
+    """When and on what the ranking is tracked; no part of what trains."""
+
+    every_epochs: float | None = option(4.0, min=0.001, help="epochs between two looks; null: never")
+    pool: int = option(16, min=2, help="architectures of the pool at most, drawn at random")
+    images: int = option(200, min=2, help="use only so many of the score split")
+
+
+class Tracker:
+    """Looks at a training every so many epochs; ``rows`` belong to the training's saved state.
+
+    A study without landmarks has nothing to look at.
+
+    Args:
+        truth: the study's landmarks and pool where they have been read already.
+    """
+
+    def __init__(self, config: TrackingConfig, scoring: ScoringConfig, study: Study, truth: Truth | None):
+        self.rows: list[dict[str, float | str]] = []
+        self._config, self._task = config, study.task
+        self._sets: dict[str, LandmarkSet] = {}
+        if config.every_epochs is None:
+            return
+        truth = truth or _truth_of(study)
+        if truth is None:
+            return
+        self._sets["landmarks"] = truth.landmarks
+        with contextlib.suppress(LmregError):  # no pool but landmarks
+            self._sets["pool"] = _part(held_out(truth, [], study), config.pool)
+        images = min(config.images, scoring.images or config.images)
+        self._batches = study.data.split("score").scoring_batches(scoring.batch_size, images)
+
+    def look(self, training: Training) -> None:
+        """Add rows if this step is one to look at; nothing of the training changes."""
+        ctx, per_epoch = training.ctx, training.batches_per_epoch
+        if not self._sets or self._config.every_epochs is None:
+            return
+        interval = max(1, round(self._config.every_epochs * per_epoch))
+        if ctx.step % interval != 0 and ctx.step != ctx.total_steps:
+            return
+        archs = [arch for members in self._sets.values() for arch in members.archs]
+        with _untouched(ctx.net):
+            table = score(ctx.net, self._task, archs, self._batches)
+        for name, members in self._sets.items():
+            mine, table = table[: len(members.archs)], table[len(members.archs) :]
+            truth = members.better_sign * members.scores
+            for short, figure in self._task.scores.items():
+                values = figure.sign * mine[figure.column].to_numpy()
+                tau = kendall_tau_b(truth, values, np.ones((1, len(truth))))
+                self.rows.append(
+                    {
+                        "step": ctx.step,
+                        "epoch": ctx.step / per_epoch,
+                        "set": name,
+                        "score": short,
+                        "kendall_tau": float(tau[0]),
+                        "n": len(truth),
+                    }
+                )
+
+
+def _truth_of(study: Study) -> Truth | None:
+    """The study's landmarks and pool if it has any that fit; the run can do without them."""
+    folder = study.folder / "landmarks"
+    if not (folder / MANIFEST).exists():
+        return None
+    try:
+        truth = Truth.load(folder, study.space)
+        if truth.manifest.get("data_hash", study.data.hash) != study.data.hash:
+            raise LmregError(f"the landmarks in {folder} were trained on other data or other splits")
+    except LmregError as error:
+        print(f"Note: the ranking is not tracked while training: {error}")
+        return None
+    return truth
+
+
+def _part(pool: LandmarkSet, count: int) -> LandmarkSet:
+    """A random part of ``pool`` (its first ones would be its best ones), still best first."""
+    keep = np.sort(np.random.default_rng(_SEED).permutation(len(pool.archs))[:count])
+    archs = tuple(pool.archs[i] for i in keep)
+    return LandmarkSet(archs, pool.scores[keep], pool.errors[keep], pool.column, pool.better_sign)
+
+
+@contextlib.contextmanager
+def _untouched(net: nn.Module) -> Iterator[None]:
+    """Buffers (running statistics) and modes of ``net`` are afterwards what they were."""
+    buffers = {name: buffer.clone() for name, buffer in net.named_buffers()}
+    modes = {module: module.training for module in net.modules()}
+    try:
+        yield
+    finally:
+        for module, mode in modes.items():
+            module.training = mode
+        with torch.no_grad():
+            for name, buffer in net.named_buffers():
+                buffer.copy_(buffers[name])

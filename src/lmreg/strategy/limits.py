@@ -1,0 +1,83 @@
+"""Limits on what a candidate may cost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from lmreg.config.schema import option
+from lmreg.errors import LmregError
+from lmreg.space.base import Arch, Space
+
+Cost = Callable[[Arch], dict[str, int]]
+"""Parameters and MACs of one image of an architecture's stand-alone network: ``params``, ``macs``."""
+
+_BOUNDS = (("max_params", "params", 1), ("min_params", "params", -1), ("max_macs", "macs", 1))
+_STARTS = 10
+
+
+@dataclass
+class Limits:
+    """What every strategy's config has. An architecture that keeps the limits is *admissible*."""
+
+    name: str = "strategy"
+    max_params: int | None = option(None, min=1, help="most parameters of a candidate; null: any number")
+    min_params: int | None = option(None, min=1, help="fewest parameters of a candidate; null: any number")
+    max_macs: int | None = option(None, min=1, help="most multiply-accumulates per image; null: any number")
+
+    def __post_init__(self) -> None:
+        if self.max_params is not None and self.min_params is not None and self.max_params < self.min_params:
+            raise ValueError(f"max_params={self.max_params} is below min_params={self.min_params}")
+
+    @property
+    def given(self) -> dict[str, int]:
+        """The limits that are set."""
+        values = {name: getattr(self, name) for name, _, _ in _BOUNDS}
+        return {name: value for name, value in values.items() if value is not None}
+
+    def excess(self, cost: dict[str, int]) -> float:
+        """By how much the limits are broken, as a share of each and summed; 0 for what is admissible."""
+        given = self.given
+        shares = [
+            sign * (cost[column] - given[name]) / given[name]
+            for name, column, sign in _BOUNDS
+            if name in given
+        ]
+        return sum(max(0.0, share) for share in shares)
+
+    def example(self, space: Space, cost: Cost) -> Arch:
+        """An admissible architecture, found by coordinate descent on the excess from random starts.
+
+        Raises:
+            LmregError: none is found; says what the nearest one has.
+        """
+        rng = np.random.default_rng(0)  # the same one whenever it is asked for
+
+        def excess(arch: Arch) -> float:
+            return self.excess(cost(arch))
+
+        nearest = space.sample(rng)
+        for _ in range(_STARTS):
+            arch = _descend(space.sample(rng), space, excess)
+            nearest = min(nearest, arch, key=excess)
+            if excess(nearest) == 0:
+                return nearest
+        limits = ", ".join(f"strategy.{name}={value}" for name, value in self.given.items())
+        has = cost(nearest)
+        raise LmregError(
+            f"no architecture of {space.name} is found that keeps {limits}; the nearest "
+            f"has {has['params']:,} parameters and {has['macs']:,} MACs ({space.format(nearest)})"
+        )
+
+
+def _descend(arch: Arch, space: Space, height: Callable[[Arch], float]) -> Arch:
+    """Take the lowest option of one decision after the other for as long as that helps."""
+    while True:
+        before = height(arch)
+        for decision, options in enumerate(space.options):
+            head, tail = arch.choices[:decision], arch.choices[decision + 1 :]
+            arch = min((space.arch((*head, c, *tail)) for c in range(len(options))), key=height)
+        if height(arch) in (0.0, before):
+            return arch
