@@ -246,13 +246,13 @@ def test_evaluate(searched: Path, lmreg: Lmreg, space: NASBench201) -> None:
 
 
 def state_of(folder: Path) -> dict[str, object]:
-    files = {name: (folder / name).read_text() for name in ("metrics.csv", "candidates.csv")}
+    files = {name: (folder / name).read_text() for name in ("metrics.csv", "candidates.csv", "tracking.csv")}
     net = torch.load(folder / "supernet.pt", weights_only=True)["state"]
     return files | {key: value.tolist() for key, value in net.items()}
 
 
 KILLED = [*("trainer.steps=120", "strategy.count=4", "network.channels=2", "log_every=10")]
-KILLED += ["checkpoint_seconds=0", "threads=1", "seed=5"]
+KILLED += ["checkpoint_seconds=0", "threads=1", "seed=5", "tracking.every_epochs=0.2"]
 
 
 def killed_name(reg: str) -> str:

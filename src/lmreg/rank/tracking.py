@@ -33,7 +33,7 @@ class TrackingConfig:
 
     every_epochs: float | None = option(4.0, min=0.001, help="epochs between two looks; null: never")
     pool: int = option(16, min=2, help="architectures of the pool at most, drawn at random")
-    images: int = option(200, min=2, help="use only so many of the score split")
+    images: int = option(128, min=2, help="use only so many of the score split")
 
 
 class Tracker:

@@ -15,7 +15,7 @@ Cost = Callable[[Arch], dict[str, int]]
 """Parameters and MACs of one image of an architecture's stand-alone network: ``params``, ``macs``."""
 
 _BOUNDS = (("max_params", "params", 1), ("min_params", "params", -1), ("max_macs", "macs", 1))
-_STARTS = 10
+_STARTS = 5
 
 
 @dataclass

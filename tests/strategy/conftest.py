@@ -1,0 +1,52 @@
+"""A search problem whose scores are a known function of the architecture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from lmreg.algo.spos import SPOS
+from lmreg.context import Context
+from lmreg.network.nasbench201 import Network
+from lmreg.space.base import Arch
+from lmreg.space.nasbench201 import NASBench201
+from lmreg.strategy.limits import Limits
+from lmreg.strategy.problem import SearchProblem
+from lmreg.streams import Streams
+from lmreg.task.base import Score
+from lmreg.task.classification import Classification
+
+MakeProblem = Callable[..., SearchProblem]
+WEIGHTS = (0.0, 1.0, 2.0, 3.0, 1.5)
+
+
+def convolutions(arch: Arch) -> int:
+    return sum(choice in (2, 3) for choice in arch.choices)
+
+
+@pytest.fixture
+def problem(space: NASBench201, net: Network) -> MakeProblem:
+    """``problem(limits, higher_is_better, seed)``; what is scored, call by call, goes to ``.calls``."""
+
+    def make(limits: Limits | None = None, higher_is_better: bool = True, seed: int = 0) -> SearchProblem:
+        by, calls = Score("quality", higher_is_better), []
+
+        def score(archs: Sequence[Arch]) -> pd.DataFrame:
+            calls.append(list(archs))
+            quality = [sum(WEIGHTS[c] * (i + 1) for i, c in enumerate(a.choices)) for a in archs]
+            return pd.DataFrame({"quality": by.sign * np.array(quality)})
+
+        def cost(arch: Arch) -> dict[str, int]:
+            return {"params": 100 * convolutions(arch) + 10, "macs": 7}
+
+        streams = Streams(seed, torch.device("cpu"))
+        ctx = Context(space, net, Classification(), streams, None, total_steps=1)
+        made = SearchProblem(ctx, SPOS(), score, by, cost, limits or Limits())
+        made.calls = calls  # type: ignore[attr-defined]
+        return made
+
+    return make
