@@ -46,7 +46,7 @@ BAD_CALLS = {
     "train-landmarks landmarks.count=1": "landmarks.count=1: must be at least 2",
     "train-landmarks landmarks.score=f1": "landmarks.score=f1: must be one of loss, accuracy",
     "train-landmarks landmarks.count=9999": "lower landmarks.count (now 9999)",
-    "train-landmarks landmarks=table": "landmarks=table needs landmarks.path=<csv file>",
+    "train-landmarks landmarks=table": "landmarks=table needs landmarks.path=<CSV or Parquet file>",
     "train-landmarks landmarks=table landmarks.path=none.csv": "can't read none.csv: No such file",
 }
 

@@ -9,9 +9,9 @@ import lmreg
 
 LAYERS = [
     {"errors"},
-    {"files", "config", "machine"},
+    {"files", "locks", "config", "machine"},
     {"space", "task", "progress"},
-    {"data"},
+    {"data", "selector"},
     {"network"},
     {"truth", "streams"},
     {"context"},

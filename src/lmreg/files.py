@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import IO, Any
 
 import pandas as pd
 
 from lmreg.errors import LmregError
+
+UNFINISHED = ".unfinished"
+"""How the names of files end that are being written."""
 
 
 def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
@@ -27,7 +28,7 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(
-            dir=path.parent, prefix=f".{path.name}.", suffix=_UNFINISHED, delete=False
+            dir=path.parent, prefix=f".{path.name}.", suffix=UNFINISHED, delete=False
         ) as file:
             temporary = Path(file.name)
             write(file)
@@ -43,9 +44,6 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
-
-
-_UNFINISHED = ".unfinished"
 
 
 def digest(content: bytes) -> str:
@@ -109,28 +107,3 @@ def read_table(path: Path, columns: Collection[str]) -> pd.DataFrame:
     if table.empty:
         raise LmregError(f"{path} has no rows")
     return table
-
-
-@contextlib.contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Hold ``folder`` (made if need be) for this process; the system lets go of it when we end.
-
-    Raises:
-        LmregError: another process holds it, or the folder can't be written.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = (folder / ".lock").open("a")
-    except OSError as error:
-        raise LmregError(f"can't write to {folder}: {error.strerror}") from error
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise LmregError(f"another process is working in {folder}; wait for it or stop it") from None
-        except OSError:
-            pass  # a file system without locks: go on unguarded
-        else:
-            for leftover in folder.rglob(f".*{_UNFINISHED}"):  # of a process killed while writing
-                leftover.unlink(missing_ok=True)
-        yield

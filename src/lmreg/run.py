@@ -18,7 +18,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from lmreg.algo.base import Algorithm
 from lmreg.errors import Interrupted, LmregError
-from lmreg.files import digest, locked, read_json, read_table, write_atomically, write_json, write_table
+from lmreg.files import digest, read_json, read_table, write_atomically, write_json, write_table
+from lmreg.locks import locked
 from lmreg.progress import Progress
 from lmreg.rank.score import ScoringConfig, score
 from lmreg.rank.tracking import Tracker, TrackingConfig

@@ -317,6 +317,7 @@ def test_killed_stand_alone_trainings_go_on(tmp_path: Path, lmreg: Lmreg, tiny_s
     assert process.returncode == 128 + signal.SIGTERM
     assert errors.count("\n") == 1
     assert "run the same command again" in errors
+    assert list(records.glob(".*")) == []  # nor is a claim or an unfinished file left
     assert lmreg("train-landmarks", f"root={tmp_path}", *TINY_LANDMARKS).returncode == 0
     for name in ("landmarks.csv", "pool.csv"):
         mine = tmp_path / STUDY / "landmarks" / name

@@ -1,26 +1,45 @@
 from __future__ import annotations
 
+import gzip
+import io
+import re
+from collections.abc import Callable
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
 
+from lmreg.config.paths import conf_dir
 from lmreg.errors import LmregError
+from lmreg.landmarks.base import Scored
 from lmreg.landmarks.table import Config, TableSource
+from lmreg.selector.base import Selector
+from lmreg.selector.random import Config as RandomConfig
+from lmreg.selector.random import RandomSelector
+from lmreg.selector.spaced import Config as SpacedConfig
+from lmreg.selector.spaced import SpacedSelector
 from lmreg.space.nasbench201 import NASBench201
 from lmreg.study import Options, Study
 from lmreg.truth import Truth
 
-
-@pytest.fixture
-def study(composed) -> Study:  # type: ignore[no-untyped-def]
-    return Study(composed("train_landmarks", "landmarks=table"), Options())
+DIRECT = "|none~0|+|nor_conv_3x3~0|none~1|+|none~0|none~1|skip_connect~2|"
+ISOMORPHIC = "|skip_connect~0|+|none~0|nor_conv_3x3~1|+|none~0|none~1|skip_connect~2|"
 
 
-@pytest.fixture
-def table(space: NASBench201, rng: np.random.Generator) -> pd.DataFrame:
-    archs = list(space.enumerate())[::47]
+@pytest.fixture(scope="module")
+def study() -> Study:
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        return Study(compose("train_landmarks", ["landmarks=table"]), Options())
+
+
+@pytest.fixture(scope="module")
+def whole(space: NASBench201) -> pd.DataFrame:
+    archs, rng = list(space.enumerate())[::47], np.random.default_rng(0)
     return pd.DataFrame(
         {
             "cell": [space.format(a) for a in archs],
@@ -30,13 +49,22 @@ def table(space: NASBench201, rng: np.random.Generator) -> pd.DataFrame:
     )
 
 
+@pytest.fixture
+def table(whole: pd.DataFrame) -> pd.DataFrame:
+    return whole.copy()
+
+
 def config(path: Path, **options: object) -> Config:
     given = {"arch_column": "cell", "score_column": "valid", "pool_column": "test", "count": 5, "pool": 9}
     return Config(path=str(path), **given | options)  # type: ignore[arg-type]
 
 
-def save(path: Path, study: Study, source: TableSource) -> Truth:
-    scored = source.gather(study, path, workers=1)
+def gather(study: Study, source: TableSource, selector: Selector | None = None) -> Scored:
+    return source.gather(study, selector or RandomSelector(RandomConfig()), Path("unused"), workers=1)
+
+
+def save(path: Path, study: Study, source: TableSource, selector: Selector | None = None) -> Truth:
+    scored = gather(study, source, selector)
     about = source.origin(study) | scored.about
     Truth.save(path, study.space, scored.tables, scored.columns, scored.higher_is_better, about)
     return Truth.load(path, study.space)
@@ -73,41 +101,266 @@ def test_losses_are_better_when_lower(tmp_path: Path, study: Study, table: pd.Da
     assert truth.landmarks.scores.tolist() == sorted(truth.landmarks.scores)
 
 
-def test_rows_without_a_score_are_passed_over(tmp_path: Path, study: Study, table: pd.DataFrame) -> None:
+def test_rows_without_a_score_are_passed_over_and_counted(
+    tmp_path: Path, study: Study, table: pd.DataFrame, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table["valid"] = table["valid"].astype(object)
     table.loc[20:, "valid"] = np.nan
+    table.loc[0:3, "valid"] = ["inf", "-inf", "N/A", "null"]
     table.to_csv(tmp_path / "t.csv", index=False)
     truth = save(tmp_path / "out", study, TableSource(config(tmp_path / "t.csv")))
     assert np.isfinite(truth.landmarks.scores).all()
+    assert truth.manifest["table_rows_without_score"] == {"landmarks": len(table) - 16, "pool": 0}
+    assert capsys.readouterr().out == (
+        f"{tmp_path}/t.csv: 317 of 333 rows have no finite score in 'valid'; passed over\n"
+    )
+
+
+def test_parquet_gives_what_csv_gives(tmp_path: Path, study: Study, table: pd.DataFrame) -> None:
+    table.to_csv(tmp_path / "t.csv", index=False)
+    table.to_csv(tmp_path / "t.csv.gz", index=False)
+    table["more"] = [[1, 2]] * len(table)  # what isn't asked for may be anything
+    table.index = pd.Index(range(5, 5 + len(table)), name="old")
+    table.to_parquet(tmp_path / "t.parquet")
+    csv, gz, parquet = (
+        save(tmp_path / f"out-{name}", study, TableSource(config(tmp_path / name)))
+        for name in ("t.csv", "t.csv.gz", "t.parquet")
+    )
+    assert csv.landmarks.hash == gz.landmarks.hash == parquet.landmarks.hash
+    assert csv.pool.hash == gz.pool.hash == parquet.pool.hash
 
 
 @pytest.mark.parametrize(
-    ("spoil", "message"),
+    "write",
     [
-        (
-            lambda t: t.drop(columns="valid"),
-            "has no column 'valid'; set landmarks.score_column to one of: cell, test",
-        ),
-        (lambda t: t.assign(valid="high"), "column 'valid' has values that are not numbers"),
-        (lambda t: t.assign(valid=np.nan), "column 'valid' of the table has no finite score"),
-        (lambda t: pd.concat([t, t.iloc[:1]]), "row 335: .* stands there twice"),
-        (lambda t: t.assign(cell=t["cell"].replace(t["cell"][2], "resnet")), "row 4: 'resnet' is not a NAS"),
-        (lambda t: t.iloc[:0], "has no rows"),
-        (lambda t: t.iloc[:8], "can't find 9 architectures"),
+        lambda t: "\ufeff" + t,  # as spreadsheets save UTF-8
+        lambda t: t.replace("\n", "\r\n"),
+        lambda t: t.replace("cell,valid,test", " cell , valid, test").replace(",", ", "),
+        lambda t: t.replace("\n", "\n\n", 30) + "\n,,\n",
+        lambda t: t.rstrip("\n"),
+    ],
+    ids=["byte order mark", "Windows lines", "spaces", "blank lines", "no last newline"],
+)
+def test_ways_to_write_the_same_table(
+    tmp_path: Path, study: Study, table: pd.DataFrame, write: Callable[[str], str]
+) -> None:
+    text = table.to_csv(index=False)
+    (tmp_path / "plain.csv").write_bytes(text.encode())
+    (tmp_path / "other.csv").write_bytes(write(text).encode())
+    plain, other = (
+        save(tmp_path / name, study, TableSource(config(tmp_path / f"{name}.csv")))
+        for name in ("plain", "other")
+    )
+    assert (plain.landmarks.hash, plain.pool.hash) == (other.landmarks.hash, other.pool.hash)
+
+
+def test_isomorphic_rows_may_differ_in_score(tmp_path: Path, study: Study, table: pd.DataFrame) -> None:
+    """Stand-alone trainings of one network in two forms do; only one of the two is ever drawn."""
+    two = pd.DataFrame({"cell": [DIRECT, ISOMORPHIC], "valid": [10.0, 90.0], "test": [10.0, 90.0]})
+    keys = table["cell"].map(lambda text: study.space.canonical(study.space.parse(text)))
+    few = table[~keys.duplicated() & (keys != study.space.canonical(study.space.parse(DIRECT)))].iloc[:13]
+    pd.concat([two, few]).to_csv(tmp_path / "t.csv", index=False)
+    truth = save(tmp_path / "out", study, TableSource(config(tmp_path / "t.csv")))
+    drawn = {study.space.format(arch) for arch in (*truth.landmarks.archs, *truth.pool.archs)}
+    assert len(drawn) == 14
+    assert len(drawn & {DIRECT, ISOMORPHIC}) <= 1
+    pd.concat([two, few.iloc[:12]]).to_csv(tmp_path / "t.csv", index=False)  # 14 rows, 13 networks
+    with pytest.raises(LmregError, match=r"only 8 were left; lower landmarks.count \(now 5\)"):
+        gather(study, TableSource(config(tmp_path / "t.csv")))
+
+
+def test_spaced_landmarks_of_a_table(tmp_path: Path, study: Study, table: pd.DataFrame) -> None:
+    table.loc[:99, "valid"] = np.nan
+    table.to_csv(tmp_path / "t.csv", index=False)
+    source, spaced = TableSource(config(tmp_path / "t.csv")), SpacedSelector(SpacedConfig(min_distance=4))
+    truth = save(tmp_path / "out", study, source, spaced)
+    pairs = combinations(truth.landmarks.archs, 2)
+    assert min(study.space.distance(a, b) for a, b in pairs) >= 4
+    scored = set(table["cell"][100:])
+    assert all(study.space.format(arch) in scored for arch in truth.landmarks.archs)
+
+
+def cells(column: str, row: int, value: object) -> Callable[[pd.DataFrame], str]:
+    """The table with another value in one cell, the row numbered as a spreadsheet does."""
+
+    def spoil(table: pd.DataFrame) -> str:
+        table = table.astype({column: object})
+        table.loc[row - 2, column] = value
+        return table.to_csv(index=False)
+
+    return spoil
+
+
+def parquet(table: pd.DataFrame) -> bytes:
+    out = io.BytesIO()
+    table.to_parquet(out)
+    return out.getvalue()
+
+
+Spoil = Callable[[pd.DataFrame], "str | bytes"]
+BAD: dict[str, tuple[Spoil, str]] = {
+    "word": (cells("valid", 7, "high"), "row 7, column 'valid': 'high' is not a number"),
+    "word in the pool's column": (cells("test", 9, "n.b."), "row 9, column 'test': 'n.b.' is not a number"),
+    "decimal comma": (
+        cells("valid", 3, "93,5"),
+        "row 3, column 'valid': '93,5' is not a number; write a point",
+    ),
+    "percent sign": (cells("valid", 3, "93.5%"), "'93.5%' is not a number; leave the sign % out"),
+    "digit groups": (cells("valid", 3, "9_3"), "row 3, column 'valid': '9_3' is not a number"),
+    "true": (
+        lambda t: t.assign(valid=True).to_csv(index=False),
+        "row 2, column 'valid': 'True' is not a number",
+    ),
+    "date": (cells("valid", 4, "2024-01-01"), "row 4, column 'valid': '2024-01-01' is not a number"),
+    "after a blank line": (
+        lambda t: cells("valid", 7, "high")(t).replace("\n", "\n\n", 2),
+        "row 9, column 'valid': 'high' is not a number",
+    ),
+    "no number at all": (lambda t: t.assign(valid=np.nan).to_csv(index=False), "'valid' has no finite score"),
+    "only infinite": (
+        lambda t: t.assign(test=np.inf).to_csv(index=False),
+        "column 'test' has no finite score",
+    ),
+    "unknown architecture": (cells("cell", 4, "resnet"), "row 4, column 'cell': 'resnet' is not a NAS-Bench"),
+    "no architecture": (cells("cell", 5, ""), "row 5, column 'cell': '' is not a NAS-Bench-201 cell"),
+    "architecture cut off": (
+        lambda t: cells("cell", 6, t["cell"][4][:-3])(t),
+        "row 6, column 'cell': '|.*' is not a NAS-Bench-201 cell",
+    ),
+    "twice": (
+        lambda t: cells("cell", 8, t["cell"][1])(t),
+        "row 8, column 'cell': .* stands in row 3 already",
+    ),
+    "twice, with a space": (
+        lambda t: cells("cell", 8, t["cell"][1] + " ")(t),
+        "row 8, column 'cell': .* stands in row 3 already",
+    ),
+    "no column": (
+        lambda t: t.drop(columns="valid").to_csv(index=False),
+        "has no column 'valid'; set landmarks.score_column to one of: cell, test",
+    ),
+    "no column of architectures": (
+        lambda t: t.rename(columns={"cell": "arch"}).to_csv(index=False),
+        "has no column 'cell'; set landmarks.arch_column to one of: arch, valid, test",
+    ),
+    "many columns": (
+        lambda t: t[["cell"]].assign(**{f"c{i}": 1 for i in range(50)}).to_csv(index=False),
+        "set landmarks.score_column to one of: cell, c0, .*, c18, ...$",
+    ),
+    "column twice": (
+        lambda t: t.to_csv(index=False).replace("test", "valid", 1),
+        "has 2 columns named 'valid'; rename or remove all but one",
+    ),
+    "semicolons": (
+        lambda t: t.to_csv(index=False, sep=";"),
+        "is separated by semicolons; save it with commas",
+    ),
+    "semicolons and decimal commas": (
+        lambda t: t.to_csv(index=False, sep=";", decimal=","),
+        "is separated by semicolons; save it with commas",
+    ),
+    "tabs": (lambda t: t.to_csv(index=False, sep="\t"), "is separated by tabs; save it with commas"),
+    "more values than columns": (
+        lambda t: t.to_csv(index=False).replace("~2|,", "~2|,1,", 1),
+        "row 2 has 4 values, row 1 has 3",
+    ),
+    "open quote": (lambda t: t.to_csv(index=False).replace("|", '"|', 1), "row 2 opens a quote"),
+    "no rows": (lambda t: t.iloc[:0].to_csv(index=False), "has no rows"),
+    "empty": (lambda t: "", "t.csv is empty"),
+    "blank": (lambda t: "\n \n", "t.csv is empty"),
+    "one row": (
+        lambda t: t.iloc[:1].to_csv(index=False),
+        "rows with a score are 1 for landmarks, 1 for the pool, 1 in all; 14 are needed",
+    ),
+    "too few rows": (
+        lambda t: t.iloc[:8].to_csv(index=False),
+        "rows with a score are 8 for landmarks, 8 for the pool, 8 in all; 14 are needed: "
+        "lower landmarks.count (now 5) or landmarks.pool (now 9)",
+    ),
+    "too few with a score": (
+        lambda t: t.assign(valid=t["valid"].where(t.index < 4)).to_csv(index=False),
+        "rows with a score are 4 for landmarks, 333 for the pool, 333 in all; 14 are needed",
+    ),
+    "fractions beside percent": (
+        lambda t: t.assign(valid=t["test"] / 100).to_csv(index=False),
+        "column 'valid' has fractions (up to 0.89.*), column 'test' percent (up to 89.*); bring both to one",
+    ),
+    "percent beside fractions": (
+        lambda t: t.assign(test=t["valid"] / 101).to_csv(index=False),
+        "column 'test' has fractions (up to 0.8.*), column 'valid' percent",
+    ),
+    "junk": (lambda t: bytes(range(256)) * 20, "is neither a Parquet file nor UTF-8 text; save it as CSV"),
+    "zeros": (lambda t: bytes(1000), "is neither a Parquet file nor UTF-8 text"),
+    "UTF-16": (lambda t: t.to_csv(index=False).encode("utf-16"), "is neither a Parquet file nor UTF-8 text"),
+    "torn gzip": (lambda t: gzip.compress(t.to_csv().encode())[:-50], "can't read .*t.csv: "),
+    "torn Parquet": (lambda t: parquet(t)[:-20], "is not a whole Parquet file: "),
+    "Parquet without the column": (
+        lambda t: parquet(t.drop(columns="valid")),
+        "has no column 'valid'; set landmarks.score_column to one of: cell, test",
+    ),
+    "Parquet of words": (lambda t: parquet(t.assign(valid="high")), "row 2, column 'valid': 'high' is not a"),
+    "Parquet of lists": (
+        lambda t: parquet(t.assign(valid=[[1.0]] * len(t))),
+        "row 2, column 'valid': '[1.]' is",
+    ),
+    "Parquet of booleans": (
+        lambda t: parquet(t.assign(valid=True)),
+        "row 2, column 'valid': 'True' is not a",
+    ),
+    "Parquet without rows": (lambda t: parquet(t.iloc[:0]), "has no rows"),
+}
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_a_bad_table_is_refused(tmp_path: Path, study: Study, table: pd.DataFrame, kind: str) -> None:
+    spoil, message = BAD[kind]
+    content = spoil(table)
+    (tmp_path / "t.csv").write_bytes(content.encode() if isinstance(content, str) else content)
+    pattern = ".*".join(re.escape(part) for part in message.rstrip("$").split(".*"))
+    with pytest.raises(LmregError, match=pattern + "$" * message.endswith("$")) as error:
+        gather(study, TableSource(config(tmp_path / "t.csv")))
+    assert str(tmp_path / "t.csv") in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("factor", "message"),
+    [
+        (0.01, "column 'acc_percent': the largest value is 0.89.*: these are fractions, not percent"),
+        (10, "row 2, column 'acc_percent': .* is no percentage between 0 and 100"),
+        (-1, "row 2, column 'acc_percent': -.* is no percentage between 0 and 100"),
     ],
 )
-def test_a_bad_table_is_refused(
-    tmp_path: Path, study: Study, table: pd.DataFrame, spoil: object, message: str
+def test_percent_must_be_percent(
+    tmp_path: Path, study: Study, table: pd.DataFrame, factor: float, message: str
 ) -> None:
-    spoil(table).to_csv(tmp_path / "t.csv", index=False)  # type: ignore[operator]
+    table["acc_percent"] = table["test"].clip(lower=20) * factor
+    table.to_csv(tmp_path / "t.csv", index=False)
+    source = TableSource(config(tmp_path / "t.csv", score_column="acc_percent", pool_column=None))
     with pytest.raises(LmregError, match=message):
-        TableSource(config(tmp_path / "t.csv")).gather(study, tmp_path, workers=1)
+        gather(study, source)
 
 
-def test_a_missing_table_is_named(tmp_path: Path, study: Study) -> None:
+@pytest.mark.parametrize(("valid", "test"), [(0.9, 1.2), (0.01, 0.011), (1, 250), (0.5, 5)])
+def test_scales_that_may_well_be_meant_are_taken(
+    tmp_path: Path, study: Study, table: pd.DataFrame, valid: float, test: float
+) -> None:
+    """Losses around 1, fractions in both columns, a score that is no percentage, different measures."""
+    unit = np.linspace(0.1, 1, len(table))
+    table.assign(valid=valid * unit, test=test * unit).to_csv(tmp_path / "t.csv", index=False)
+    gather(study, TableSource(config(tmp_path / "t.csv")))
+
+
+def test_no_table_to_read(tmp_path: Path, study: Study, table: pd.DataFrame) -> None:
     with pytest.raises(LmregError, match=r"can't read .*none\.csv: No such file"):
-        TableSource(config(tmp_path / "none.csv")).gather(study, tmp_path, workers=1)
+        gather(study, TableSource(config(tmp_path / "none.csv")))
+    with pytest.raises(LmregError, match=r"can't read .*: Is a directory"):
+        gather(study, TableSource(config(tmp_path)))
     with pytest.raises(LmregError, match=r"needs landmarks\.path"):
-        TableSource(Config()).gather(study, tmp_path, workers=1)
+        gather(study, TableSource(Config()))
+    table.to_csv(tmp_path / "t.csv", index=False)
+    with pytest.raises(LmregError, match="column 'cell' can't be both architectures and scores"):
+        gather(study, TableSource(config(tmp_path / "t.csv", score_column="cell")))
 
 
 def test_the_real_table(tmp_path: Path, study: Study, real_data: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import signal
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,10 +15,12 @@ from rich.table import Table
 from lmreg.commands.options import top_level
 from lmreg.config.schema import option
 from lmreg.errors import Interrupted
-from lmreg.files import locked, read_json
+from lmreg.files import read_json
 from lmreg.landmarks.base import LandmarkSource
+from lmreg.locks import locked
 from lmreg.machine import usable_cores
 from lmreg.progress import console
+from lmreg.selector.base import Selector
 from lmreg.study import Options, Study, differences, refuse_changes
 from lmreg.truth import MANIFEST, Truth
 
@@ -32,17 +35,21 @@ def run(cfg: DictConfig) -> None:
     options = top_level(cfg, LandmarkOptions)
     study = Study(cfg, options)
     source: LandmarkSource = study.part("landmarks", LandmarkSource)
+    selector: Selector = study.part("selector", Selector)
     workers = options.workers or (1 if study.device.type == "cuda" else usable_cores())
     folder = study.folder / "landmarks"
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGINT, _stop)
-    with locked(folder):
-        origin = source.origin(study)
+    origin = source.origin(study)
+    _check_origin(folder, origin)
+    scored = source.gather(study, selector, folder, workers)
+    chosen = {"selector": dataclasses.asdict(study.resolve("selector", Selector)[1])}
+    with locked(folder, wait=True):  # several processes may share the trainings; each writes the tables
         _check_origin(folder, origin)
-        scored = source.gather(study, folder, workers)
-        about = origin | scored.about
+        about = origin | chosen | scored.about
         Truth.save(folder, study.space, scored.tables, scored.columns, scored.higher_is_better, about)
-    _show(Truth.load(folder, study.space), study)
+        truth = Truth.load(folder, study.space)
+    _show(truth, study)
     print(f"Written: {folder}/landmarks.csv, pool.csv, manifest.json")
 
 

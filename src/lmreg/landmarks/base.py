@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,8 @@ import pandas as pd
 
 from lmreg.config.schema import option
 from lmreg.errors import LmregError
-from lmreg.space.base import Arch, Space
+from lmreg.selector.base import Candidates, Draw, Selector
+from lmreg.space.base import Arch
 from lmreg.space.draw import draw_distinct
 from lmreg.streams import derive
 from lmreg.study import Study
@@ -49,27 +49,34 @@ class LandmarkSource(ABC):
         """What tells the scores of this source from those of others; goes into the manifest."""
 
     @abstractmethod
-    def gather(self, study: Study, folder: Path, workers: int) -> Scored:
-        """Scores of landmarks and pool; ``folder`` keeps what must survive an interruption."""
+    def gather(self, study: Study, selector: Selector, folder: Path, workers: int) -> Scored:
+        """Scores of landmarks and pool; ``folder`` keeps what must survive an interruption.
 
-
-Draw = Callable[[np.random.Generator], Arch]
+        Several processes may be here at the same time, with one ``folder``.
+        """
 
 
 def draw_roles(
-    space: Space, seed: int, count: int, pool: int, landmark: Draw, held_out: Draw
+    study: Study, selector: Selector, config: SourceConfig, landmark: Draw, held_out: Draw
 ) -> dict[str, list[Arch]]:
     """Landmarks and pool, no two isomorphic within or across them, each from its own stream.
 
     Two streams, so that asking for more of one keeps what was drawn before (but for a pool
-    architecture that becomes a landmark).
+    architecture that becomes a landmark). The pool is always drawn uniformly: how landmarks are
+    chosen must not decide on what the ranking is judged by.
+
+    Args:
+        landmark: draws a candidate that has a landmark's score; the ``selector`` chooses among those.
+        held_out: draws an architecture that has a score as member of the pool.
     """
+    seed, space = study.options.seed, study.space
     rngs = {role: np.random.default_rng(derive(seed, role)) for role in ("landmarks", "pool")}
+    candidates = Candidates(space, landmark, study.params)
+    landmarks = selector.select(candidates, config.count, rngs["landmarks"])
     try:
-        landmarks = draw_distinct(space, lambda: landmark(rngs["landmarks"]), count)
-        others = draw_distinct(space, lambda: held_out(rngs["pool"]), pool, taken=landmarks)
+        pool = draw_distinct(space, lambda: held_out(rngs["pool"]), config.pool, taken=landmarks)
     except LmregError as error:
         raise LmregError(
-            f"{error}; lower landmarks.count (now {count}) or landmarks.pool (now {pool})"
+            f"{error}; lower landmarks.count (now {config.count}) or landmarks.pool (now {config.pool})"
         ) from None
-    return {"landmarks": landmarks, "pool": others}
+    return {"landmarks": landmarks, "pool": pool}

@@ -6,21 +6,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from lmreg.config.schema import option
 from lmreg.errors import LmregError
-from lmreg.files import file_hash, read_table
-from lmreg.landmarks.base import Draw, LandmarkSource, Scored, SourceConfig, draw_roles
-from lmreg.space.base import Arch
+from lmreg.files import file_hash
+from lmreg.landmarks.base import LandmarkSource, Scored, SourceConfig, draw_roles
+from lmreg.landmarks.scores import ScoreTable, read_scores
+from lmreg.selector.base import Draw, Selector
 from lmreg.study import Study
 
 
 @dataclass
 class Config(SourceConfig):
     pool: int = option(600, min=2, help="P, the number of held-out architectures that `evaluate` ranks")
-    path: str | None = option(None, help="CSV file with one row per architecture; may be a part of the space")
+    path: str | None = option(
+        None, help="CSV or Parquet file, one row per architecture; may be a part of the space"
+    )
     arch_column: str = option("arch", help="column with the architecture's text form")
     score_column: str = option("accuracy", help="column that orders the landmarks (a validation score)")
     pool_column: str | None = option(
@@ -38,7 +40,7 @@ class TableSource(LandmarkSource):
     @property
     def _path(self) -> Path:
         if self.config.path is None:
-            raise LmregError("landmarks=table needs landmarks.path=<csv file>")
+            raise LmregError("landmarks=table needs landmarks.path=<CSV or Parquet file>")
         return Path(self.config.path)
 
     @property
@@ -49,52 +51,54 @@ class TableSource(LandmarkSource):
     def origin(self, study: Study) -> dict[str, Any]:
         return {"source": "table", "table_hash": file_hash(self._path), "table_columns": self._columns}
 
-    def gather(self, study: Study, folder: Path, workers: int) -> Scored:
-        config, space, path, columns = self.config, study.space, self._path, self._columns
-        table = read_table(path, set())
-        wanted = {"arch_column": config.arch_column, "score_column": columns["landmarks"]}
-        for key, column in {**wanted, "pool_column": columns["pool"]}.items():
-            if column not in table.columns:
-                there = ", ".join(map(str, table.columns))
-                raise LmregError(f"{path} has no column '{column}'; set landmarks.{key} to one of: {there}")
-        for column in columns.values():
-            if not pd.api.types.is_numeric_dtype(table[column]):
-                raise LmregError(f"{path}: column '{column}' has values that are not numbers")
-        archs = [self._parse(study, path, row, t) for row, t in enumerate(table[config.arch_column])]
-        if repeated := table[config.arch_column].duplicated().to_numpy().nonzero()[0].tolist():
-            twice = table[config.arch_column].iloc[repeated[0]]
-            raise LmregError(f"{path}, row {repeated[0] + 2}: {twice} stands there twice")
-        roles = draw_roles(
-            space,
-            study.options.seed,
-            config.count,
-            config.pool,
-            *(_drawer(archs, table[columns[role]]) for role in ("landmarks", "pool")),
-        )
-        row_of = {arch: row for row, arch in enumerate(archs)}
+    def gather(self, study: Study, selector: Selector, folder: Path, workers: int) -> Scored:
+        config, space, columns = self.config, study.space, self._columns
+        keys = {"arch_column": config.arch_column, "score_column": columns["landmarks"]}
+        table = read_scores(self._path, {**keys, "pool_column": columns["pool"]}, space)
+        without = _count_unusable(table, columns)
+        _check_enough(table, columns, config)
+        drawers = (_drawer(table, columns[role]) for role in ("landmarks", "pool"))
+        roles = draw_roles(study, selector, config, *drawers)
+        row_of = {arch: row for row, arch in enumerate(table.archs)}
         tables = {}
         for role, members in roles.items():
-            values = table[columns[role]].iloc[[row_of[arch] for arch in members]]
-            tables[role] = pd.DataFrame(
-                {"arch": [space.format(a) for a in members], columns[role]: values.to_numpy(float)}
-            )
+            values = table.scores[columns[role]][[row_of[arch] for arch in members]]
+            tables[role] = pd.DataFrame({"arch": [space.format(a) for a in members], columns[role]: values})
         about = {
-            "table": str(path),
-            "table_rows": len(table),
+            "table": str(self._path),
+            "table_rows": len(table.archs),
+            "table_rows_without_score": without,
             "seed": study.options.seed,
         }
         return Scored(tables, columns, config.higher_is_better, about)
 
-    def _parse(self, study: Study, path: Path, row: int, text: object) -> Arch:
-        try:
-            return study.space.parse(str(text))
-        except LmregError as error:
-            raise LmregError(f"{path}, row {row + 2}: {error}") from None
+
+def _count_unusable(table: ScoreTable, columns: dict[str, str]) -> dict[str, int]:
+    """By role, the number of rows without a score; the user is told where there are any."""
+    rows = len(table.archs)
+    without = {role: rows - len(table.usable(column)) for role, column in columns.items()}
+    for column, count in {columns[role]: count for role, count in without.items()}.items():
+        if count == rows:
+            raise LmregError(f"{table.path}: column '{column}' has no finite score")
+        if count:
+            print(f"{table.path}: {count} of {rows} rows have no finite score in '{column}'; passed over")
+    return without
 
 
-def _drawer(archs: list[Arch], scores: pd.Series) -> Draw:
+def _check_enough(table: ScoreTable, columns: dict[str, str], config: Config) -> None:
+    """Before drawing, which could only try in vain."""
+    usable = {role: set(table.usable(column).tolist()) for role, column in columns.items()}
+    have = (len(usable["landmarks"]), len(usable["pool"]), len(usable["landmarks"] | usable["pool"]))
+    need = (config.count, config.pool, config.count + config.pool)
+    if any(h < n for h, n in zip(have, need, strict=True)):
+        raise LmregError(
+            f"{table.path}: rows with a score are {have[0]} for landmarks, {have[1]} for the pool, "
+            f"{have[2]} in all; {need[2]} are needed: lower landmarks.count (now {config.count}) or "
+            f"landmarks.pool (now {config.pool})"
+        )
+
+
+def _drawer(table: ScoreTable, column: str) -> Draw:
     """Draws uniformly from the architectures that have a score."""
-    usable = np.flatnonzero(np.isfinite(scores.to_numpy(float)))
-    if len(usable) == 0:
-        raise LmregError(f"column '{scores.name}' of the table has no finite score")
-    return lambda rng: archs[usable[rng.integers(len(usable))]]
+    usable = table.usable(column)
+    return lambda rng: table.archs[usable[rng.integers(len(usable))]]

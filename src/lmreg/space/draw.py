@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from lmreg.errors import LmregError
 from lmreg.space.base import Arch, Space
@@ -10,27 +10,50 @@ from lmreg.space.base import Arch, Space
 _PATIENCE = 10_000
 
 
-def draw_distinct(
-    space: Space, draw: Callable[[], Arch], count: int, taken: Iterable[Arch] = ()
+def draw_up_to(
+    space: Space,
+    draw: Callable[[], Arch],
+    count: int,
+    taken: Iterable[Arch] = (),
+    accept: Callable[[Arch, Sequence[Arch]], bool] = lambda arch, found: True,
 ) -> list[Arch]:
     """The first ``count`` draws that are isomorphic neither to each other nor to one of ``taken``.
 
-    Raises:
-        LmregError: after 10,000 draws in a row without a new class, so none is likely to be left.
+    Args:
+        accept: whether a draw may join those found so far.
+
+    Returns:
+        Fewer than ``count`` where 10,000 draws in a row brought none, so none is likely to be left.
     """
     seen = {space.canonical(arch) for arch in taken}
     found: list[Arch] = []
     misses = 0
-    while len(found) < count:
+    while len(found) < count and misses <= _PATIENCE:
         arch = draw()
         key = space.canonical(arch)
-        misses = misses + 1 if key in seen else 0
-        if misses > _PATIENCE:
-            raise LmregError(
-                f"can't find {count} architectures of {space.name} that differ up to isomorphism "
-                f"from each other and from {len(seen) - len(found)} others: only {len(found)} were left"
-            )
-        if key not in seen:
-            seen.add(key)
-            found.append(arch)
+        if key in seen or not accept(arch, found):
+            misses += 1
+            continue
+        misses = 0
+        seen.add(key)
+        found.append(arch)
+    return found
+
+
+def draw_distinct(
+    space: Space, draw: Callable[[], Arch], count: int, taken: Iterable[Arch] = ()
+) -> list[Arch]:
+    """As `draw_up_to`, but all ``count``.
+
+    Raises:
+        LmregError: there are not so many.
+    """
+    taken = list(taken)
+    found = draw_up_to(space, draw, count, taken)
+    if len(found) < count:
+        others = len({space.canonical(arch) for arch in taken})
+        raise LmregError(
+            f"can't find {count} architectures of {space.name} that differ up to isomorphism "
+            f"from each other and from {others} others: only {len(found)} were left"
+        )
     return found

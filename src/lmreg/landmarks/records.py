@@ -1,0 +1,127 @@
+"""The folder of stand-alone trainings: one small file each, filled by any number of processes."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from lmreg.errors import LmregError
+from lmreg.files import read_json, write_json
+from lmreg.locks import claimed, clear_abandoned, no_empty_folder
+from lmreg.rank.score import score
+from lmreg.space.base import Arch
+from lmreg.streams import Streams, derive
+from lmreg.study import Study, config_hash, differences, refuse_changes, result_config
+from lmreg.train.standalone import train_standalone
+
+SPLIT = {"landmarks": "rank", "pool": "test"}
+"""What scores a role: the regulariser's own split orders the landmarks, so neither the score split
+nor the test images ever reach the super-net; test images are only the truth of the pool."""
+
+_SCORING_BATCH = 500
+
+
+@dataclass(frozen=True)
+class Job:
+    """One stand-alone training."""
+
+    arch: Arch
+    seed: int
+    role: str
+
+
+def protocol_of(study: Study) -> dict[str, Any]:
+    """What all records of a folder must share."""
+    config = result_config(study.cfg)
+    parts = {key: config[key] for key in ("space", "network", "data", "task", "trainer")}
+    return parts | {"data_hash": study.data.hash}
+
+
+@dataclass(frozen=True)
+class Records:
+    """The records in ``folder`` that were made by the protocol of that hash; others count as missing."""
+
+    folder: Path
+    protocol: str
+
+    @classmethod
+    @contextlib.contextmanager
+    def open(cls, folder: Path, protocol: dict[str, Any]) -> Iterator[Records]:
+        """The folder, made if need be; at the end without anything that killed processes have left.
+
+        Raises:
+            LmregError: it holds trainings of another protocol, or can't be written.
+        """
+        described = folder / "protocol.json"
+        with no_empty_folder(folder):
+            # Claimed, so that of two processes with different protocols only one can begin a folder.
+            with claimed(described, wait=True):
+                if described.exists():
+                    changed = differences(read_json(described), protocol)
+                    refuse_changes(folder.parent, "trainings of another protocol", changed)
+                else:
+                    write_json(described, protocol)
+            try:
+                yield cls(folder, config_hash(protocol))
+            finally:
+                clear_abandoned(folder)
+                with claimed(described, wait=True):
+                    if not any(described.name not in path.name for path in folder.iterdir()):
+                        described.unlink(missing_ok=True)  # no training came of it, so nothing is bound to it
+
+    def path(self, job: Job) -> Path:
+        return self.folder / f"{job.arch.id}-s{job.seed}.json"
+
+    def read(self, job: Job) -> dict[str, Any] | None:
+        """The record of ``job`` where it is there and whole; a torn or foreign one counts as missing."""
+        try:
+            record = json.loads(self.path(job).read_text())
+            valid = record["protocol"] == self.protocol and record["split"] == SPLIT[job.role]
+            return record if valid and all(np.isfinite(v) for v in record["scores"].values()) else None
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return None
+
+    def make(self, study: Study, job: Job) -> dict[str, Any] | None:
+        """The record of ``job``: trained now, or read if another process was quicker; None while
+        another process is training it."""
+        with claimed(self.path(job)) as mine:
+            if not mine:
+                return None
+            record = self.read(job)
+            if record is None:
+                record = _train(study, job) | {"protocol": self.protocol}
+                write_json(self.path(job), record)
+            return record
+
+
+def _train(study: Study, job: Job) -> dict[str, Any]:
+    """Train and score one job."""
+    start = time.monotonic()
+    # One seed shows all architectures the same batches in the same order: luck that they share
+    # doesn't change their ranking. No super-net draws from the same streams.
+    seed = derive(job.seed, "standalone")
+    net = study.standalone(job.arch, seed)
+    streams = Streams(seed, study.device)
+    train_standalone(net, job.arch, study.space, study.task, study.data, streams, study.trainer)
+    batches = study.data.split(SPLIT[job.role]).scoring_batches(_SCORING_BATCH)
+    table = score(net, study.task, [job.arch], batches)
+    if not np.isfinite(table.to_numpy()).all():
+        raise LmregError(f"the training of {study.space.format(job.arch)} diverged; lower trainer.lr")
+    return {
+        "arch": study.space.format(job.arch),
+        "seed": job.seed,
+        "split": SPLIT[job.role],
+        "scores": {s.column: float(table[s.column].iloc[0]) for s in study.task.scores.values()},
+        **study.cost(job.arch),
+        "seconds": round(time.monotonic() - start, 2),
+        "torch": torch.__version__,
+        "device": study.device.type,
+    }

@@ -1,0 +1,219 @@
+"""A user's table of stand-alone scores; what is wrong with it is told by file, row, column and value.
+
+Rows are numbered as a spreadsheet shows them: the header is row 1, and blank rows count.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import re
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from lmreg.errors import LmregError
+from lmreg.space.base import Arch, Space
+
+_MISSING = {"", "-", "?", "na", "n/a", "#n/a", "<na>", "null", "none"}
+_PARQUET, _GZIP = b"PAR1", b"\x1f\x8b"
+_SEPARATORS = {";": "semicolons", "\t": "tabs"}
+_SHOWN = 20
+"""Most columns that a message lists."""
+
+
+@dataclass(frozen=True)
+class ScoreTable:
+    """Architectures, all different (isomorphic ones may be among them), and columns of their scores.
+
+    Scores are float64 [rows], NaN or infinite where a row has none.
+    """
+
+    path: Path
+    archs: list[Arch]
+    scores: dict[str, np.ndarray]
+
+    def usable(self, column: str) -> np.ndarray:
+        """Indices of the rows with a score in ``column``, int [usable rows]."""
+        return np.flatnonzero(np.isfinite(self.scores[column]))
+
+
+def read_scores(path: Path, columns: Mapping[str, str], space: Space) -> ScoreTable:
+    """Read a CSV (also gzipped) or Parquet file with one row per architecture.
+
+    Args:
+        columns: by config key, ``arch_column`` and the columns of scores.
+
+    Raises:
+        LmregError: anything that makes the table unfit.
+    """
+    header, raw = _read(path)
+    for key, column in columns.items():
+        _check_column(path, header, key, column)
+    arch_column = columns["arch_column"]
+    wanted = {column for key, column in columns.items() if key != "arch_column"}
+    if arch_column in wanted:
+        raise LmregError(f"{path}: column '{arch_column}' can't be both architectures and scores")
+    if raw.empty:
+        raise LmregError(f"{path} has no rows")
+    archs = _archs(path, raw[header.index(arch_column)], arch_column, space)
+    scores = {column: _numbers(path, raw[header.index(column)], column) for column in sorted(wanted)}
+    for column, values in scores.items():
+        _check_percent(path, raw.index, column, values)
+    _check_same_scale(path, scores)
+    return ScoreTable(path, archs, scores)
+
+
+def _read(path: Path) -> tuple[list[str], pd.DataFrame]:
+    """The header and the rows, indexed by their numbers, columns by position; CSV cells are text."""
+    try:
+        content = path.read_bytes()
+        if content.startswith(_GZIP):
+            content = gzip.decompress(content)
+    except (OSError, EOFError) as error:
+        raise LmregError(f"can't read {path}: {getattr(error, 'strerror', None) or error}") from error
+    if not content.strip():
+        raise LmregError(f"{path} is empty")
+    return _read_parquet(path, content) if content.startswith(_PARQUET) else _read_csv(path, content)
+
+
+def _read_parquet(path: Path, content: bytes) -> tuple[list[str], pd.DataFrame]:
+    import pyarrow
+    import pyarrow.parquet
+
+    try:
+        table = pyarrow.parquet.ParquetFile(io.BytesIO(content)).read()
+        cells = {i: column.to_pandas() for i, column in enumerate(table.columns)}
+    except (pyarrow.ArrowException, OSError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise LmregError(f"{path} is not a whole Parquet file: {reason}") from error
+    return table.column_names, pd.DataFrame(cells).set_axis(range(2, table.num_rows + 2))
+
+
+def _read_csv(path: Path, content: bytes) -> tuple[list[str], pd.DataFrame]:
+    try:
+        text = content.decode("utf-8-sig")
+        if "\0" in text:
+            raise ValueError
+    except ValueError:
+        raise LmregError(
+            f"{path} is neither a Parquet file nor UTF-8 text; save it as CSV with commas, or as Parquet"
+        ) from None
+    first = text.lstrip().splitlines()[0]
+    for separator, name in _SEPARATORS.items():
+        if separator in first and "," not in first:
+            raise LmregError(f"{path} is separated by {name}; save it with commas between the columns")
+    try:
+        cells = pd.read_csv(
+            io.StringIO(text),
+            header=None,  # or pandas would rename columns of the same name
+            dtype=str,
+            keep_default_na=False,
+            skip_blank_lines=False,
+            skipinitialspace=True,
+        )
+    except (ValueError, pd.errors.ParserError) as error:
+        raise LmregError(f"{path} is not a CSV table: {_in_words(str(error))}") from error
+    cells = cells.fillna("").set_axis(range(1, len(cells) + 1))
+    cells = cells[(cells != "").any(axis=1)]
+    return [str(name).strip() for name in cells.iloc[0]], cells.iloc[1:]
+
+
+def _in_words(error: str) -> str:
+    if fields := re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", error):
+        expected, row, seen = fields.groups()
+        return (
+            f"row {row} has {seen} values, row 1 has {expected} "
+            "(a decimal comma, or a comma in a value without quotes?)"
+        )
+    if quote := re.search(r"EOF inside string starting at row (\d+)", error):
+        return f"row {int(quote[1]) + 1} opens a quote that is never closed"  # the parser counts from 0
+    return error.splitlines()[0]
+
+
+def _check_column(path: Path, header: list[str], key: str, column: str) -> None:
+    times = Counter(header)[column]
+    if times == 0:
+        there = ", ".join(header[:_SHOWN]) + (", ..." if len(header) > _SHOWN else "")
+        raise LmregError(f"{path} has no column '{column}'; set landmarks.{key} to one of: {there}")
+    if times > 1:
+        raise LmregError(f"{path} has {times} columns named '{column}'; rename or remove all but one")
+
+
+def _archs(path: Path, texts: pd.Series, column: str, space: Space) -> list[Arch]:
+    first_row: dict[Arch, int] = {}
+    for row, text in texts.items():
+        where = f"{path}, row {row}, column '{column}'"
+        try:
+            arch = space.parse(str(text))
+        except LmregError as error:
+            raise LmregError(f"{where}: {error}") from None
+        if arch in first_row:
+            raise LmregError(f"{where}: {text} stands in row {first_row[arch]} already; keep one of them")
+        first_row[arch] = int(str(row))
+    return list(first_row)
+
+
+def _numbers(path: Path, values: pd.Series, column: str) -> np.ndarray:
+    if pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values):
+        return values.to_numpy(float, na_value=np.nan)
+    return np.array([_number(f"{path}, row {row}, column '{column}'", v) for row, v in values.items()])
+
+
+def _number(where: str, value: object) -> float:
+    text = str(value).strip()
+    if text.lower() in _MISSING:
+        return float("nan")
+    try:
+        if "_" in text:  # which Python would take
+            raise ValueError
+        return float(text)
+    except ValueError:
+        hint = ""
+        if text.endswith("%"):
+            hint = "; leave the sign % out"
+        elif re.fullmatch(r"[-+]?\d+,\d+", text):
+            hint = "; write a point instead of the comma"
+        raise LmregError(f"{where}: {text!r} is not a number{hint}") from None
+
+
+def _check_percent(path: Path, rows: pd.Index, column: str, values: np.ndarray) -> None:
+    """A column that calls itself percent must look like it."""
+    finite = np.isfinite(values)
+    if "percent" not in column.lower() or not finite.any():
+        return
+    wrong = np.flatnonzero(finite & ((values < 0) | (values > 100)))
+    if len(wrong):
+        raise LmregError(
+            f"{path}, row {rows[wrong[0]]}, column '{column}': {values[wrong[0]]:g} is no percentage "
+            "between 0 and 100; mend it, or rename the column if it is meant so"
+        )
+    if values[finite].max() <= 1:
+        raise LmregError(
+            f"{path}, column '{column}': the largest value is {values[finite].max():g}: these are "
+            "fractions, not percent; multiply them by 100, or rename the column"
+        )
+
+
+def _check_same_scale(path: Path, scores: Mapping[str, np.ndarray]) -> None:
+    """One column of fractions (none above 1) beside one of the same quantity in percent."""
+    if len(scores) < 2:
+        return
+    finite = {column: values[np.isfinite(values)] for column, values in scores.items()}
+    if any(len(values) == 0 for values in finite.values()):
+        return
+    small, large = sorted(scores, key=lambda column: finite[column].max())
+    most, percent = finite[small].max(), finite[large].max()
+    if not most <= 1 < percent <= 100:
+        return
+    both = np.isfinite(scores[small]) & np.isfinite(scores[large]) & (scores[small] > 0)
+    ratios = scores[large][both] / scores[small][both]
+    if len(ratios) and 50 <= np.median(ratios) <= 200:
+        raise LmregError(
+            f"{path}: column '{small}' has fractions (up to {most:g}), column '{large}' percent "
+            f"(up to {percent:g}); bring both to one scale"
+        )

@@ -1,0 +1,124 @@
+"""Stand-alone trainings in parallel, beside other processes that work on the same records."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from typing import Any
+
+import torch
+from omegaconf import OmegaConf
+
+from lmreg.errors import LmregError
+from lmreg.landmarks.records import Job, Records
+from lmreg.machine import usable_cores
+from lmreg.study import Options, Study
+
+_POLL_SECONDS = 0.5
+
+Made = tuple[Job, dict[str, Any] | None]
+
+
+def train_all(
+    jobs: Sequence[Job], study: Study, records: Records, workers: int
+) -> Iterator[tuple[Job, dict[str, Any]]]:
+    """The record of every job as soon as it is there, whoever trains it.
+
+    Jobs that another process is training are passed over; at the end they are waited for, and trained
+    here if their process dies.
+    """
+    waiting = False
+    with _trainers(study, records, workers, len(jobs)) as attempt:
+        while jobs:
+            elsewhere = []
+            for job, record in attempt(jobs):
+                if record is None:
+                    elsewhere.append(job)
+                else:
+                    yield job, record
+            if len(elsewhere) == len(jobs):
+                if not waiting:
+                    print(f"waiting for {len(jobs)} trainings that other processes are at", flush=True)
+                waiting = True
+                time.sleep(_POLL_SECONDS)
+            jobs = elsewhere
+
+
+@contextlib.contextmanager
+def _trainers(
+    study: Study, records: Records, workers: int, jobs: int
+) -> Iterator[Callable[[Sequence[Job]], Iterable[Made]]]:
+    """A function that goes through jobs once; the cores are shared out among the workers."""
+    # From the workers asked for, whatever is still missing: the number of threads can change sums
+    # in their last digits, and a rerun must give what an undisturbed run gives.
+    threads = study.options.threads or max(1, usable_cores() // workers)
+    if workers == 1 or jobs <= 1:
+        torch.set_num_threads(threads)
+        yield lambda some: ((job, records.make(study, job)) for job in some)
+        return
+    plain: Any = OmegaConf.to_container(study.cfg, resolve=True)
+    pool = ProcessPoolExecutor(
+        min(workers, jobs),
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=_start_worker,
+        initargs=(plain, study.options, threads),
+    )
+    try:
+        yield lambda some: _attempt(pool, records, some)
+    except BaseException:
+        children = multiprocessing.active_children()
+        pool.shutdown(wait=False, cancel_futures=True)
+        for child in children:
+            child.terminate()
+        for child in children:  # once they have ended, their claims are abandoned
+            child.join(timeout=5)
+        raise
+    else:
+        pool.shutdown()
+
+
+def _attempt(pool: ProcessPoolExecutor, records: Records, jobs: Sequence[Job]) -> Iterator[Made]:
+    # Ctrl-C in a terminal reaches the workers too; stopping them is for this process to do.
+    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        futures = {pool.submit(_work, records, job): job for job in jobs}
+    finally:
+        signal.signal(signal.SIGINT, handler)
+    for future in as_completed(futures):
+        try:
+            result = future.result()
+        except BrokenProcessPool as error:
+            raise LmregError(
+                "a worker process died (out of memory?); finished trainings are kept, "
+                "run the same command again, perhaps with fewer workers"
+            ) from error
+        yield futures[future], result
+
+
+_study: Study | None = None
+
+
+def _start_worker(plain: dict[str, Any], options: Options, threads: int) -> None:
+    def follow_parent() -> None:
+        parent = multiprocessing.parent_process()
+        if parent is not None:
+            parent.join()
+        os._exit(1)
+
+    # A killed parent can't tell its workers; they must not go on without it.
+    threading.Thread(target=follow_parent, daemon=True).start()
+    global _study
+    torch.set_num_threads(threads)
+    _study = Study(OmegaConf.create(plain), options)
+
+
+def _work(records: Records, job: Job) -> dict[str, Any] | None:
+    assert _study is not None
+    return records.make(_study, job)

@@ -1,0 +1,123 @@
+"""Stand-alone trainings that several processes share."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from tests.conftest import TINY_LANDMARKS
+
+from lmreg.errors import LmregError
+from lmreg.landmarks.records import Job, Records, protocol_of
+from lmreg.landmarks.workers import train_all
+from lmreg.locks import claimed
+from lmreg.machine import usable_cores
+from lmreg.space.nasbench201 import NASBench201
+from lmreg.study import Options, Study
+
+
+@pytest.fixture
+def study(composed) -> Study:  # type: ignore[no-untyped-def]
+    return Study(composed("train_landmarks", "trainer.steps=2", "network.channels=2"), Options(threads=1))
+
+
+def jobs(space: NASBench201) -> list[Job]:
+    return [Job(space.arch((3, 3, 3, 2, 2, i)), 0, "landmarks") for i in range(3)]
+
+
+def test_who_comes_second_passes_over_waits_and_takes_over(tmp_path: Path, study: Study) -> None:
+    mine = jobs(study.space)
+    with Records.open(tmp_path / "records", protocol_of(study)) as records:
+        first = records.make(study, mine[0])
+        written = records.path(mine[0]).stat().st_mtime_ns
+        assert records.make(study, mine[0]) == records.read(mine[0]) == first  # read, not trained again
+        assert records.path(mine[0]).stat().st_mtime_ns == written
+        with claimed(records.path(mine[1])):
+            assert records.make(study, mine[1]) is None
+
+        held, let_go = threading.Event(), threading.Event()
+
+        def another_process() -> None:  # dies without a record
+            with claimed(records.path(mine[1])):
+                held.set()
+                let_go.wait(10)
+
+        other = threading.Thread(target=another_process)
+        other.start()
+        assert held.wait(10)
+        order = []
+        for job, record in train_all(mine, study, records, workers=1):
+            order.append(job)
+            assert record["arch"] == study.space.format(job.arch)
+            if len(order) == 2:
+                threading.Timer(0.1, let_go.set).start()
+        other.join()
+    assert order == [mine[0], mine[2], mine[1]]
+    assert sorted(p.name for p in (tmp_path / "records").iterdir()) == sorted(
+        ["protocol.json", *(records.path(job).name for job in mine)]
+    )
+
+
+def test_one_folder_one_protocol(tmp_path: Path, study: Study) -> None:
+    folder, protocol = tmp_path / "landmarks" / "records", protocol_of(study)
+    other = Records.open(folder, protocol | {"data_hash": "x"})
+    with Records.open(folder, protocol), pytest.raises(LmregError, match=r"another protocol \(data_hash: "):
+        other.__enter__()
+    assert not (tmp_path / "landmarks").exists()  # nothing was trained, so nothing is bound to it
+    with Records.open(folder, protocol | {"data_hash": "x"}) as records:
+        assert records.make(study, jobs(study.space)[0])
+    with pytest.raises(LmregError, match="trainings of another protocol"):
+        Records.open(folder, protocol).__enter__()
+
+
+def test_processes_share_a_folder_and_one_is_killed(tmp_path: Path, tiny_study: Path) -> None:
+    """Three separate commands; the one with two workers is killed, the others do the rest."""
+    folder = tmp_path / "nasbench201-fashion_mini" / "landmarks"
+    threads = max(1, usable_cores() // 2)  # as with two workers: the same sums in all
+
+    def start(*overrides: str) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", "lmreg", "train-landmarks", f"root={tmp_path}", *TINY_LANDMARKS]
+        return subprocess.Popen(
+            [*command, f"threads={threads}", *overrides],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+        )
+
+    deadline = time.monotonic() + 240
+    killed = start()
+    while not (folder / "records" / "protocol.json").exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    # Its workers are starting only now, so that all four come to the trainings at about the same time.
+    survivors = [start("workers=1"), start("workers=1")]
+    first_written: dict[str, int] = {}
+    at_work_when_killed: set[str] = set()
+    while any(process.poll() is None for process in survivors) and time.monotonic() < deadline:
+        for path in folder.glob("records/nasbench201-*.json"):
+            first_written.setdefault(path.name, path.stat().st_ino)
+        claims = {path.name for path in folder.glob("records/.nasbench201-*.claim")}
+        if not at_work_when_killed and len(first_written) >= 2 and len(claims) == 4:
+            killed.kill()
+            at_work_when_killed = claims
+        time.sleep(0.005)
+    for process in survivors:
+        _, errors = process.communicate(timeout=60)
+        assert process.returncode == 0, errors
+    killed.communicate(timeout=60)
+    assert killed.returncode == -9
+    assert len(at_work_when_killed) == 4
+
+    records = {path.name: path.stat().st_ino for path in folder.glob("records/nasbench201-*.json")}
+    assert len(records) == 18
+    assert {name: records[name] for name in first_written} == first_written  # none was made twice
+    assert {name[1:].removesuffix(".claim") for name in at_work_when_killed} <= set(records)
+    assert [p.name for p in tmp_path.rglob(".*")] == []  # no claim, lock or unfinished file
+    alone = tiny_study / "nasbench201-fashion_mini" / "landmarks"
+    for name in ("landmarks.csv", "pool.csv", "manifest.json"):
+        assert (folder / name).read_bytes() == (alone / name).read_bytes()
