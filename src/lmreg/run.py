@@ -214,12 +214,14 @@ class SearchRun:
     def _search(self, training: Training) -> pd.DataFrame:
         """Candidates with their scores, best first."""
         study, ctx = self._study, training.ctx
-        batches = study.data.split("score").scoring_batches(self._scoring.batch_size, self._scoring.images)
+        batches, calibration = self._scoring.batches(study.data), self._scoring.calibration(study.data)
         by, budget = study.task.score(self._scoring.by), self._strategy.budget()
         with Progress(f"{self._name}: scoring", budget) as progress:
 
             def scores(archs: Sequence[Arch]) -> pd.DataFrame:
-                return score(ctx.net, study.task, archs, batches, lambda: progress.advance(""))
+                return score(
+                    ctx.net, study.task, archs, batches, lambda: progress.advance(""), calibration
+                )
 
             problem = SearchProblem(ctx, self._algo, scores, by, self._cost, self._strategy.config)
             self._strategy.search(problem)
@@ -245,6 +247,7 @@ class SearchRun:
             | {s.column: float(best[s.column]) for s in study.task.scores.values()},
             "candidates": len(candidates),
             "chosen_by": study.task.score(self._scoring.by).column,
+            "norm": self._scoring.norm,
             "landmarks": [study.space.format(arch) for arch in landmarks],
             "config_hash": self._hash,
             "data_hash": study.data.hash,

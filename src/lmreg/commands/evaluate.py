@@ -1,166 +1,176 @@
-"""``lmreg evaluate``: how well every finished search of the study ranks held-out architectures."""
+"""``lmreg evaluate``: how well finished searches rank held-out architectures."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from omegaconf import DictConfig
-from rich.table import Table
 
 from lmreg.commands.options import top_level
 from lmreg.config.schema import option
 from lmreg.errors import LmregError
-from lmreg.files import write_table
-from lmreg.progress import console
+from lmreg.files import read_table, write_table
+from lmreg.rank.baselines import by_cost, by_ridge, by_ridge_and_score
 from lmreg.rank.compare import paired
-from lmreg.rank.correlation import STATISTICS, Estimate, estimate, resamples
-from lmreg.rank.pool import FinishedRun, finished_runs, held_out, oriented, rank_pool, shared_overrides
-from lmreg.report.scatter import Panel, in_words, scatter
+from lmreg.rank.correlation import Estimate, resamples
+from lmreg.rank.finished import FinishedRun, finished_runs, shared_overrides
+from lmreg.rank.pool import Ranking, held_out, ranking_table, rankings
+from lmreg.rank.scored import ScoredRun
+from lmreg.rank.statistics import Truths, full_scale
+from lmreg.report.evaluation import Ranked, show
+from lmreg.report.scatter import Panel, scatter
 from lmreg.study import Options, Study
-from lmreg.task.base import Task
 from lmreg.truth import LandmarkSet, Truth
 
 
 @dataclass
 class EvaluateOptions(Options):
+    run: str | None = option(None, help="folder of one run to evaluate by itself; null for the whole study")
     bootstrap: int = option(2000, min=100, help="resamples of the pool for each interval")
     confidence: float = option(0.95, min=0.5, max=0.999)
+    precision_at: list[int] = option([5, 10], help="the k of precision at k")  # noqa: RUF009
+    norm: str | None = option(
+        None, choices=["batch", "recalibrate"], help="batch-norm policy; null for that of each run"
+    )
+    table: str | None = option(None, help="CSV file whose architectures are scored instead of the pool")
+    table_arch_column: str = option("arch", help="its column with the architecture's text form")
 
-
-@dataclass(frozen=True)
-class Ranked:
-    """One run's ranking by one score: statistics by name. ``label`` tells the run from the others."""
-
-    run: FinishedRun
-    label: str
-    score: str
-    estimates: dict[str, Estimate]
+    def __post_init__(self) -> None:
+        if any(k < 1 for k in self.precision_at):
+            raise ValueError(f"precision_at={self.precision_at}: each must be at least 1")
+        self.precision_at = sorted(set(self.precision_at))
 
 
 def run(cfg: DictConfig) -> None:
     """The command; ``cfg`` is composed from ``conf/evaluate.yaml``."""
     options = top_level(cfg, EvaluateOptions)
-    folder = Path(options.root) / options.study
-    runs = finished_runs(folder, cfg.data.get("path"))
+    data_path = cfg.data.get("path")
+    if options.run is None:
+        runs = finished_runs(Path(options.root) / options.study, data_path)
+        folder = runs[0].study_folder
+        out = folder / "evaluate"
+    else:
+        only = FinishedRun.load(Path(options.run), data_path)
+        runs, folder, out = [only], only.study_folder, only.folder / "evaluate"
+        options = replace(options, root=str(folder.parent), study=folder.name)
+    if options.table is not None:
+        _score_table(runs, Path(options.table), options, out)
+    else:
+        _evaluate(runs, folder, options, out)
+
+
+def _evaluate(runs: list[FinishedRun], folder: Path, options: EvaluateOptions, out: Path) -> None:
     study = Study(runs[0].cfg, options)
     truth = Truth.load(folder / "landmarks", study.space)
-    pool = held_out(truth, runs, study)
+    pool, landmarks = held_out(truth, runs, study), truth.landmarks
     draws = resamples(len(pool.archs), options.bootstrap, options.seed)
-    out = folder / "evaluate"
+    truths = Truths(pool.better_sign * pool.scores, draws, full_scale(pool), options.confidence)
 
-    tables, ranked, shared = {}, [], shared_overrides(runs)
-    left_out = []
+    ridge = by_ridge(study.space, landmarks, pool)
+    baselines = [*by_cost(study, pool, out / ".cache"), ridge]
+    ranked: list[Ranking] = []
+    shared, left_out = shared_overrides(runs), []
     for finished in runs:
         try:
-            table = tables[finished.name] = rank_pool(finished, pool, options, out)
+            scored = ScoredRun(finished, options, options.norm)
+            label = finished.label(shared)
+            write_table(out / f"ranking-{finished.name}.csv", ranking_table(scored, pool))
+            with_ridge = by_ridge_and_score(scored, label, landmarks, pool)
         except LmregError as error:  # the others can still be evaluated
             left_out.append(f"{finished.name} ({error})")
             continue
-        label = finished.label(shared)
-        mine = _correlate(finished, label, table, pool, study.task, draws, options.confidence)
-        ranked += mine
-        panels = [_panel(r, study.task) for r in mine]
-        scatter(out / f"{finished.name}.png", label, table, f"truth_{pool.column}", panels)
+        ranked += rankings(scored, label, pool)
+        baselines += with_ridge
     if not ranked:
         raise LmregError(f"no run could be ranked: {'; '.join(left_out)}")
-    write_table(out / "metrics.csv", pd.DataFrame([_row(r) for r in ranked]))
-    comparison = paired(
-        [r for r in runs if r.name in tables], tables, pool, study.task, draws, options.confidence
-    )
-    written = ["metrics.csv", "ranking-<run>.csv and a plot <run>.png of every run"]
-    if comparison.empty:
+
+    figures = [Ranked(r, truths.estimates(r.values, options.precision_at)) for r in ranked]
+    beside = [Ranked(r, truths.estimates(r.values, options.precision_at)) for r in baselines]
+    _plots(figures, pool, out)
+    write_table(out / "metrics.csv", pd.DataFrame([row for r in figures for row in _metrics(r)]))
+    write_table(out / "baselines.csv", pd.DataFrame([row for r in beside for row in _baseline(r)]))
+    gains = paired(ranked, truths, ridge, landmarks.hash)
+    written = ["metrics.csv", "baselines.csv", "ranking-<run>.csv and a plot <run>.png of every run"]
+    if gains.empty:
         (out / "paired.csv").unlink(missing_ok=True)
     else:
-        write_table(out / "paired.csv", comparison)
-        written.insert(1, "paired.csv")
-    _notes(runs, truth, folder)
-    if shared:
-        print(f"All runs: {' '.join(sorted(shared))}")
-    _show(ranked, comparison, pool, options)
+        write_table(out / "paired.csv", gains)
+        written.insert(2, "paired.csv")
+    _notes(runs, truth, folder, whole_study=options.run is None)
+    show(options.study, figures, beside, gains, pool, truths, len(landmarks.archs), sorted(shared))
     print(f"Written to {out}: {', '.join(written)}")
+    _tell_left_out(left_out, runs)
+
+
+def _score_table(runs: list[FinishedRun], path: Path, options: EvaluateOptions, out: Path) -> None:
+    """Write ``scores-<run>.csv``: the scores of every row of the table, by every run."""
+    column, left_out, space = options.table_arch_column, [], Study(runs[0].cfg, options).space
+    archs = []
+    for row, text in enumerate(read_table(path, {column})[column]):
+        try:
+            archs.append(space.parse(str(text)))
+        except LmregError as error:
+            raise LmregError(f"{path}, row {row + 2}: {error}") from None
+    for finished in runs:
+        try:
+            scores = ScoredRun(finished, options, options.norm).scores(archs)
+        except LmregError as error:
+            left_out.append(f"{finished.name} ({error})")
+            continue
+        texts = pd.DataFrame({"arch": [space.format(arch) for arch in archs]})
+        write_table(out / f"scores-{finished.name}.csv", pd.concat([texts, scores], axis=1))
+        print(f"Written: {out / f'scores-{finished.name}.csv'} ({len(archs)} architectures)")
+    _tell_left_out(left_out, runs)
+
+
+def _tell_left_out(left_out: list[str], runs: list[FinishedRun]) -> None:
     if left_out:
         raise LmregError(f"{len(left_out)} of {len(runs)} runs could not be ranked: {'; '.join(left_out)}")
 
 
-def _notes(runs: list[FinishedRun], truth: Truth, folder: Path) -> None:
+def _notes(runs: list[FinishedRun], truth: Truth, folder: Path, whole_study: bool) -> None:
     """What a reader must know besides the tables."""
     for finished in runs:
         if finished.cfg.get("landmarks_hash", truth.landmarks.hash) != truth.landmarks.hash:
             print(f"Note: {finished.name} was trained with other landmarks than the study has now.")
-    for config in sorted(folder.glob("search/*/config.yaml")):
+    for config in sorted(folder.glob("search/*/config.yaml")) if whole_study else ():
         if not (config.parent / "result.json").exists():
             print(f"Note: {config.parent.name} is not finished; its search command goes on with it.")
 
 
-def _correlate(
-    finished: FinishedRun,
-    label: str,
-    table: pd.DataFrame,
-    pool: LandmarkSet,
-    task: Task,
-    draws: np.ndarray,
-    confidence: float,
-) -> list[Ranked]:
-    ranked = []
-    for name, score in task.scores.items():
-        truth, values = oriented(table, pool, score.column, score.sign)
-        estimates = {
-            key: estimate(statistic(truth, values, draws), len(truth), confidence)
-            for key, statistic in STATISTICS.items()
-        }
-        ranked.append(Ranked(finished, label, name, estimates))
-    return ranked
+def _metrics(ranked: Ranked) -> list[dict[str, Any]]:
+    scored = ranked.ranking.run
+    assert scored is not None
+    about = {"run": scored.run.name, **{k: scored.run.result[k] for k in ("algo", "reg", "seed")}}
+    about |= {"score": ranked.ranking.score, "norm": scored.norm}
+    return [about | _figure(*item) | {"label": ranked.ranking.label} for item in ranked.estimates.items()]
 
 
-def _row(ranked: Ranked) -> dict[str, Any]:
-    result = ranked.run.result
-    row: dict[str, Any] = {"run": ranked.run.name, **{k: result[k] for k in ("algo", "reg", "seed")}}
-    row["score"] = ranked.score
-    for name, figure in ranked.estimates.items():
-        row |= {name: figure.value, f"{name}_low": figure.low, f"{name}_high": figure.high}
-    return row | {"n": next(iter(ranked.estimates.values())).n}
+def _baseline(ranked: Ranked) -> list[dict[str, Any]]:
+    it = ranked.ranking
+    name = "" if it.run is None else it.run.run.name
+    about = {"baseline": it.baseline, "run": name, "label": it.label, "score": it.score}
+    return [about | _figure(*item) for item in ranked.estimates.items()]
 
 
-def _panel(ranked: Ranked, task: Task) -> Panel:
-    score, tau = task.score(ranked.score), ranked.estimates["kendall_tau"]
-    return Panel(score.column, score.sign < 0, f"Kendall τ {tau}, n = {tau.n}")
+def _figure(statistic: str, estimate: Estimate) -> dict[str, Any]:
+    return {"statistic": statistic, **vars(estimate)}
 
 
-def _show(
-    ranked: list[Ranked], comparison: pd.DataFrame, pool: LandmarkSet, options: EvaluateOptions
-) -> None:
-    percent = f"{100 * options.confidence:.4g} %"
-    table = Table(
-        title=f"{options.study}: ranking of {len(pool.archs)} held-out architectures by super-net score "
-        f"against stand-alone {in_words(pool.column)}",
-        caption=f"[low, high]: {percent} bootstrap interval over the architectures",
-        title_justify="left",
-        caption_justify="left",
-    )
-    for heading in ("run", "score", "Kendall τ-b", "Spearman ρ"):
-        table.add_column(heading)
-    for r in ranked:
-        table.add_row(r.label, r.score, *(str(r.estimates[s]) for s in STATISTICS))
-    console().print(table)
-    if comparison.empty:
-        print("No pair of runs with and without the regulariser to compare: run both for the same seed.")
-        return
-    table = Table(
-        title="Gain in τ by the regulariser, same seed, data and paths",
-        caption=f"[low, high]: {percent}, over architectures; of the mean, over seeds (Student's t)",
-        title_justify="left",
-        caption_justify="left",
-    )
-    for heading in ("comparison", "score", "seed", "without", "with", "gain", "p"):
-        table.add_column(heading)
-    for row in comparison.to_dict("records"):
-        figure = f"{row['gain']:+.3f} [{row['gain_low']:+.3f}, {row['gain_high']:+.3f}]"
-        seed = f"mean of {row['seeds']}" if row["seed"] == "mean" else row["seed"]
-        p = "" if np.isnan(row["p_value"]) else f"{row['p_value']:.3f}"
-        taus = (f"{row['tau_without']:.3f}", f"{row['tau_with']:.3f}")
-        table.add_row(row["comparison"], row["score"], seed, *taus, figure, p)
-    console().print(table)
+def _plots(figures: list[Ranked], pool: LandmarkSet, out: Path) -> None:
+    by_run: dict[str, list[Ranked]] = {}
+    for ranked in figures:
+        assert ranked.ranking.run is not None
+        by_run.setdefault(ranked.ranking.run.run.name, []).append(ranked)
+    for name, some in by_run.items():
+        run = some[0].ranking.run
+        assert run is not None
+        panels = []
+        for ranked in some:
+            score, tau = run.study.task.score(ranked.ranking.score), ranked.estimates["kendall_tau"]
+            panels.append(Panel(score.column, score.sign < 0, f"Kendall τ {tau}, n = {tau.n}"))
+        table = ranking_table(run, pool)
+        scatter(out / f"{name}.png", some[0].ranking.label, table, f"truth_{pool.column}", panels)

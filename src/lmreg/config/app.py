@@ -34,6 +34,7 @@ def run_app(command: str, args: list[str], task: Task) -> None:
     config_name = command.replace("-", "_")
     full_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
     os.environ["HYDRA_FULL_ERROR"] = "1"  # makes Hydra raise, so that errors are told here
+    args = [_quoted(arg) for arg in args]
     sys.argv = [f"lmreg {command}", *args]
     failed: list[str] = []
     main_process = os.getpid()
@@ -66,6 +67,13 @@ def run_app(command: str, args: list[str], task: Task) -> None:
         fail(_one_line(error, config_name, args))
     if failed:
         fail(f"{len(failed)} of the sweep's jobs failed: {'; '.join(failed)}")
+
+
+def _quoted(arg: str) -> str:
+    """``key=a=b`` as ``key='a=b'``: folders of runs have = in their names, which Hydra wants quoted."""
+    key, _, value = arg.partition("=")
+    plain = "=" in value and not set(value) & set("'\"\\,[]{}()$") and not arg.startswith("-")
+    return f"{key}='{value}'" if plain else arg
 
 
 def tell(message: str) -> None:

@@ -1,4 +1,7 @@
-"""With the regulariser against without it: the same seed, data and paths, so differences are paired."""
+"""Gains in Kendall tau: with the regulariser against without it, and against ridge regression.
+
+Runs with and without the regulariser share seed, data and paths, so their differences are paired.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,10 @@ import numpy as np
 import pandas as pd
 
 from lmreg.rank.correlation import estimate, kendall_tau_b, mean_over_seeds
-from lmreg.rank.pool import FinishedRun, oriented, shared_overrides
+from lmreg.rank.finished import FinishedRun, shared_overrides
+from lmreg.rank.pool import Ranking
+from lmreg.rank.statistics import Truths
 from lmreg.study import config_hash
-from lmreg.task.base import Task
-from lmreg.truth import LandmarkSet
 
 BASELINE = "none"
 
@@ -28,48 +31,62 @@ def pairs_of(runs: list[FinishedRun]) -> list[tuple[FinishedRun, FinishedRun]]:
 
 
 def paired(
-    runs: list[FinishedRun],
-    tables: dict[str, pd.DataFrame],
-    pool: LandmarkSet,
-    task: Task,
-    draws: np.ndarray,
-    confidence: float,
+    rankings: list[Ranking], truths: Truths, ridge: Ranking | None = None, landmarks_hash: str = ""
 ) -> pd.DataFrame:
     """Gain in Kendall tau per seed, and the mean over seeds (``seed`` = mean) where there are several.
 
-    Per seed the interval is a bootstrap over the pool, the same resamples for both runs; of the mean
-    it is Student's over seeds, as the p-value.
+    Per seed the interval is a bootstrap over the pool, the same resamples for both; of the mean it is
+    Student's over seeds, as the p-value.
+
+    Args:
+        rankings: of every run by every score.
+        ridge: compared with every run that was trained with the landmarks it was fitted to, those of
+            ``landmarks_hash``.
     """
-    rows: list[dict[str, Any]] = []
-    shared = shared_overrides(runs) if runs else set()
-    for baseline, other in pairs_of(runs):
-        for name, score in task.scores.items():
-            truth, before = oriented(tables[baseline.name], pool, score.column, score.sign)
-            _, after = oriented(tables[other.name], pool, score.column, score.sign)
-            without, with_it = (kendall_tau_b(truth, values, draws) for values in (before, after))
-            figure = estimate(with_it - without, len(truth), confidence)
-            rows.append(
-                {
-                    "comparison": other.label(shared, seed=False),
-                    "score": name,
-                    "seed": str(other.result["seed"]),
-                    "tau_without": without[0],
-                    "tau_with": with_it[0],
-                    "gain": figure.value,
-                    "gain_low": figure.low,
-                    "gain_high": figure.high,
-                    "p_value": float("nan"),
-                    "n": figure.n,
-                    "seeds": 1,
-                }
-            )
+    runs = {r.run.run.name: r.run.run for r in rankings if r.run is not None}
+    shared = shared_overrides(list(runs.values())) if runs else set()
+    by_run: dict[str, list[Ranking]] = {name: [] for name in runs}
+    for ranking in rankings:
+        if ranking.run is not None:
+            by_run[ranking.run.run.name].append(ranking)
+    rows = []
+    for baseline, run in pairs_of(list(runs.values())):
+        for before, after in zip(by_run[baseline.name], by_run[run.name], strict=True):
+            rows.append(_row(run, run.label(shared, seed=False), BASELINE, before, after, truths))
+    for run in runs.values():
+        if ridge is not None and run.cfg.get("landmarks_hash") == landmarks_hash:
+            label = f"{run.label(shared, seed=False)} over ridge"
+            rows += [_row(run, label, ridge.baseline, ridge, after, truths) for after in by_run[run.name]]
     table = pd.DataFrame(rows)
-    return table if table.empty else pd.concat([table, _means(table, confidence)], ignore_index=True)
+    if table.empty:
+        return table
+    return pd.concat([table, _means(table, truths.confidence)], ignore_index=True)
+
+
+def _row(
+    run: FinishedRun, comparison: str, against: str, before: Ranking, after: Ranking, truths: Truths
+) -> dict[str, Any]:
+    taus = [kendall_tau_b(truths.values, r.values, truths.draws) for r in (before, after)]
+    figure = estimate(taus[1] - taus[0], truths.n, truths.confidence)
+    return {
+        "comparison": comparison,
+        "score": after.score,
+        "seed": str(run.result["seed"]),
+        "tau_without": taus[0][0],
+        "tau_with": taus[1][0],
+        "gain": figure.value,
+        "gain_low": figure.low,
+        "gain_high": figure.high,
+        "p_value": float("nan"),
+        "n": figure.n,
+        "seeds": 1,
+        "against": against,
+    }
 
 
 def _means(table: pd.DataFrame, confidence: float) -> pd.DataFrame:
     rows = []
-    for (comparison, score), group in table.groupby(["comparison", "score"], sort=False):
+    for (comparison, score, against), group in table.groupby(["comparison", "score", "against"], sort=False):
         if len(group) < 2:
             continue
         mean, low, high, p_value = mean_over_seeds(group["gain"].to_numpy(), confidence)
@@ -78,14 +95,15 @@ def _means(table: pd.DataFrame, confidence: float) -> pd.DataFrame:
                 "comparison": comparison,
                 "score": score,
                 "seed": "mean",
-                "tau_without": group["tau_without"].mean(),
-                "tau_with": group["tau_with"].mean(),
+                "tau_without": np.mean(group["tau_without"]),
+                "tau_with": np.mean(group["tau_with"]),
                 "gain": mean,
                 "gain_low": low,
                 "gain_high": high,
                 "p_value": p_value,
                 "n": group["n"].iloc[0],
                 "seeds": len(group),
+                "against": against,
             }
         )
     return pd.DataFrame(rows)

@@ -1,0 +1,89 @@
+"""Finished searches: where they lie, what they were given, how to name them."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig
+
+from lmreg.config.build import typed
+from lmreg.errors import LmregError
+from lmreg.files import read_json
+from lmreg.rank.score import ScoringConfig
+from lmreg.study import plain, read_config, result_config
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """A search whose result is there."""
+
+    folder: Path
+    cfg: DictConfig
+    result: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        return self.folder.name
+
+    @property
+    def study_folder(self) -> Path:
+        """``<root>/<study>``, by where the run lies now."""
+        return self.folder.parent.parent
+
+    @property
+    def scoring(self) -> ScoringConfig:
+        """How it scores sub-nets; runs of an older lmreg lack the younger keys and have their defaults."""
+        return typed(self.cfg.scoring, ScoringConfig, "scoring")
+
+    @classmethod
+    def load(cls, folder: Path, data_path: str | None = None) -> FinishedRun:
+        """The run in ``folder``.
+
+        Args:
+            data_path: where the data lies now, if not where it was.
+
+        Raises:
+            LmregError: there is none, or it is not finished.
+        """
+        if not folder.is_dir():
+            raise LmregError(f"there is no folder {folder}; a run is <root>/<study>/search/<run>")
+        if not (folder / "config.yaml").exists():
+            raise LmregError(f"{folder} is not the folder of a search: it has no config.yaml")
+        if not (folder / "result.json").exists():
+            raise LmregError(f"{folder.name} is not finished; its search command goes on with it")
+        run = cls(folder, read_config(folder / "config.yaml"), read_json(folder / "result.json"))
+        if data_path is not None:
+            run.cfg.data.path = data_path
+        return run
+
+    def label(self, shared: set[str], seed: bool = True) -> str:
+        """A short name: algorithm, regulariser, overrides that not all runs share, and the seed."""
+        own = [o for o in self.result.get("overrides", []) if o not in shared]
+        parts = [self.result["algo"], self.result["reg"], *own]
+        return " ".join([*parts, f"s{self.result['seed']}"] if seed else parts)
+
+    def config_without(self, *keys: str) -> dict[str, Any]:
+        """What determines the result, less ``keys``: equal for runs that differ in those only."""
+        config = result_config(self.cfg) | {"scoring": plain(asdict(self.scoring))}
+        return {k: v for k, v in config.items() if k not in keys}
+
+
+def finished_runs(study_folder: Path, data_path: str | None = None) -> list[FinishedRun]:
+    """Every finished search of a study, by name; ``data_path`` as for `FinishedRun.load`.
+
+    Raises:
+        LmregError: there is none.
+    """
+    results = sorted(study_folder.glob("search/*/result.json"))
+    if not results:
+        there = sorted(p.name for p in study_folder.parent.glob("*/") if (p / "search").is_dir())
+        known = f"; studies with searches in {study_folder.parent}: {', '.join(there)}" if there else ""
+        raise LmregError(f"no finished search in {study_folder}; 'lmreg search' makes one{known}")
+    return [FinishedRun.load(path.parent, data_path) for path in results]
+
+
+def shared_overrides(runs: list[FinishedRun]) -> set[str]:
+    """The overrides that all runs were given."""
+    return set.intersection(*(set(run.result.get("overrides", [])) for run in runs))

@@ -1,0 +1,67 @@
+"""Batch normalisation of one path with fixed statistics, estimated for that very path.
+
+The statistics of a super-net's layers differ from path to path, so none are kept in training. To
+score with fixed ones they are estimated anew for each path ("recalibration").
+
+Source: Yu & Huang, "Universally Slimmable Networks and Improved Training Techniques", ICCV 2019,
+section 3.3 (post-statistics of batch normalisation).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import torch
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from lmreg.data.images import Batch
+from lmreg.network.base import SuperNet
+from lmreg.space.base import Arch
+
+_STATE = ("running_mean", "running_var", "num_batches_tracked", "track_running_stats", "momentum", "training")
+
+
+class Recalibrated:
+    """A network whose normalisation layers can be fixed for a path; see `recalibrated`."""
+
+    def __init__(self, net: SuperNet, layers: list[_BatchNorm]):
+        self._net, self._layers = net, layers
+
+    def fix(self, arch: Arch, batches: Sequence[Batch]) -> None:
+        """Take mean and variance of every layer on the path ``arch`` from these images.
+
+        Each batch passes with its own statistics, as in training; what is kept is their average.
+        """
+        for layer in self._layers:
+            layer.training = True
+        for done, batch in enumerate(batches):
+            for layer in self._layers:
+                # Averages in place, and unlike momentum=None without waiting for the device.
+                layer.momentum = 1 / (done + 1)
+            self._net(batch.images, arch)
+        for layer in self._layers:
+            layer.training = False
+
+
+@contextmanager
+def recalibrated(net: SuperNet) -> Iterator[Recalibrated]:
+    """Lets statistics be fixed inside; afterwards ``net`` is exactly as before.
+
+    Works on every layer of torch's batch-norm classes; other normalisations don't mix images.
+    """
+    layers = [module for module in net.modules() if isinstance(module, _BatchNorm)]
+    before = [{name: getattr(layer, name) for name in _STATE} for layer in layers]
+    try:
+        for layer in layers:
+            weight = layer.weight
+            device = next(net.parameters()).device if weight is None else weight.device
+            layer.running_mean = torch.zeros(layer.num_features, device=device)
+            layer.running_var = torch.ones(layer.num_features, device=device)
+            layer.num_batches_tracked = None
+            layer.track_running_stats = True
+        yield Recalibrated(net, layers)
+    finally:
+        for layer, state in zip(layers, before, strict=True):
+            for name, value in state.items():
+                setattr(layer, name, value)

@@ -1,0 +1,175 @@
+"""The figures of `lmreg evaluate` as tables in a terminal, from 80 columns on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from rich import box
+from rich.table import Table
+
+from lmreg.progress import console
+from lmreg.rank.correlation import Estimate
+from lmreg.rank.pool import Ranking
+from lmreg.rank.statistics import Truths
+from lmreg.report.scatter import in_words
+from lmreg.truth import LandmarkSet
+
+WIDE = 130
+"""Columns from which on every figure is shown with its interval."""
+SMALL_POOL, FEW_SEEDS = 100, 5
+
+_HEADINGS = {
+    "kendall_tau": "Kendall τ",
+    "spearman": "Spearman",
+    "kendall_tau_top_half": "τ top ½",
+    "regret": "regret",
+}
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """A ranking and its statistics by name."""
+
+    ranking: Ranking
+    estimates: dict[str, Estimate]
+
+
+def show(
+    title: str,
+    figures: list[Ranked],
+    beside: list[Ranked],
+    gains: pd.DataFrame,
+    pool: LandmarkSet,
+    truths: Truths,
+    landmarks: int,
+    shared: list[str],
+) -> None:
+    """Print everything.
+
+    Args:
+        beside: the baselines.
+        gains: see `lmreg.rank.compare.paired`; may be empty.
+        landmarks: how many the regressions were fitted to.
+        shared: the overrides that all runs were given.
+    """
+    out = console()
+    if shared:
+        out.print(f"All runs: {' '.join(shared)}")
+    out.print(_rankings(title, figures, beside, pool, truths, landmarks, wide=out.width >= WIDE))
+    if not gains.empty:
+        out.print(_gains(gains, truths.confidence))
+    if gains.empty or not (gains["against"] == "none").any():
+        out.print("No pair of runs with and without the regulariser to compare: run both for the same seed.")
+    for warning in _warnings(figures, gains, truths):
+        out.print(warning)
+
+
+def _rankings(
+    title: str,
+    figures: list[Ranked],
+    beside: list[Ranked],
+    pool: LandmarkSet,
+    truths: Truths,
+    landmarks: int,
+    wide: bool,
+) -> Table:
+    unit = in_words(pool.column)
+    table = Table(
+        title=f"{title}: {len(pool.archs)} held-out architectures, ranked by super-net score, "
+        f"against stand-alone {unit}",
+        caption=f"[low, high]: {_percent(truths.confidence)} bootstrap interval over the architectures. "
+        f"τ top ½: among the {truths.top_half} truly best. regret: the pool's best {unit} less that of "
+        "the one ranked first. P@k: share of the first k that is in the true top k. All figures: metrics.csv, "
+        "baselines.csv.",
+        title_justify="left",
+        caption_justify="left",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1),
+    )
+    precision = [name for name in figures[0].estimates if name.startswith("precision_at_")][-1:]
+    names = [*_HEADINGS, *precision]
+    table.add_column("ranking", overflow="fold")
+    table.add_column("by")
+    for name in names:
+        heading = _HEADINGS.get(name, f"P@{name.removeprefix('precision_at_')}")
+        table.add_column(heading, justify="left" if wide or name == "kendall_tau" else "right")
+    for group in (figures, beside):
+        before = None
+        for ranked in group:
+            label = _name(ranked.ranking, landmarks)
+            cells = [_cell(n, ranked.estimates[n], wide) for n in names]
+            table.add_row("" if label == before else label, ranked.ranking.score, *cells)
+            before = label
+        table.add_section()
+    return table
+
+
+def _name(ranking: Ranking, landmarks: int) -> str:
+    return {
+        "": ranking.label,
+        "params": "parameters",
+        "macs": "MACs",
+        "ridge": f"ridge, {landmarks} landmarks",
+        "ridge_score": f"ridge + {ranking.label}",
+    }[ranking.baseline]
+
+
+def _cell(name: str, figure: Estimate, wide: bool) -> str:
+    digits = 2 if name == "regret" or name.startswith("precision") else 3
+    if np.isnan(figure.value):
+        return "–"
+    text = f"{figure.value:.{digits}f}"
+    if wide or name == "kendall_tau":
+        text += f" [{figure.low:.2f}, {figure.high:.2f}]"
+    return text
+
+
+def _gains(gains: pd.DataFrame, confidence: float) -> Table:
+    table = Table(
+        title="Gain in τ: by the regulariser (same seed, data and paths), and over ridge regression on the "
+        "same landmarks",
+        caption=f"[low, high]: {_percent(confidence)}, over architectures; of a mean, over seeds (Student's t)",
+        title_justify="left",
+        caption_justify="left",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1),
+    )
+    table.add_column("comparison", overflow="fold")
+    for heading in ("by", "seed", "without", "with", "gain", "p"):
+        table.add_column(heading)
+    before = None
+    for row in gains.sort_values(["against", "comparison"], kind="stable").to_dict("records"):
+        if before is not None and row["comparison"] != before:
+            table.add_section()
+        figure = f"{row['gain']:+.3f} [{row['gain_low']:+.2f}, {row['gain_high']:+.2f}]"
+        seed = f"mean of {row['seeds']}" if row["seed"] == "mean" else row["seed"]
+        p = "" if np.isnan(row["p_value"]) else f"{row['p_value']:.3f}"
+        taus = (f"{row['tau_without']:.3f}", f"{row['tau_with']:.3f}")
+        comparison = "" if row["comparison"] == before else row["comparison"]
+        table.add_row(comparison, row["score"], seed, *taus, figure, p)
+        before = row["comparison"]
+    return table
+
+
+def _warnings(figures: list[Ranked], gains: pd.DataFrame, truths: Truths) -> list[str]:
+    found = []
+    if truths.n < SMALL_POOL:
+        taus = [r.estimates["kendall_tau"] for r in figures]
+        half = np.nanmedian([(tau.high - tau.low) / 2 for tau in taus])
+        found.append(
+            f"Warning: the pool is small, n = {truths.n}. With another pool τ would move by about ±{half:.2f}; "
+            "regret, true rank and precision at k rest on a few architectures."
+        )
+    seeds = int(gains["seeds"].max()) if not gains.empty else FEW_SEEDS
+    if seeds < FEW_SEEDS:
+        found.append(
+            f"Warning: {seeds} seed{'s' * (seeds > 1)} only: a direction, not a conclusion; "
+            f"take {FEW_SEEDS} or more."
+        )
+    return found
+
+
+def _percent(confidence: float) -> str:
+    return f"{100 * confidence:.4g} %"
