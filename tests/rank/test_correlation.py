@@ -7,7 +7,9 @@ from scipy import stats
 from lmreg.rank.correlation import (
     Estimate,
     estimate,
+    in_top_half,
     kendall_tau_b,
+    kendall_tau_top_half,
     mean_over_seeds,
     resamples,
     spearman,
@@ -29,6 +31,23 @@ def test_equal_to_scipy_on_the_whole_and_on_every_resample(data: tuple[np.ndarra
         chosen = np.repeat(np.arange(40), draw.astype(int))
         assert tau == pytest.approx(stats.kendalltau(truth[chosen], score[chosen]).statistic, abs=1e-12)
         assert rho == pytest.approx(stats.spearmanr(truth[chosen], score[chosen]).statistic, abs=1e-12)
+
+
+def test_top_half_is_tau_among_the_better_half_of_every_resample(data: tuple[np.ndarray, np.ndarray]) -> None:
+    truth, score = data
+    draws = resamples(40, 30, seed=0)
+    for draw, tau in zip(draws, kendall_tau_top_half(truth, score, draws), strict=True):
+        chosen = np.repeat(np.arange(40), draw.astype(int))
+        edge = np.sort(truth[chosen])[20]  # the 20th best of 40; those that tie with it belong to it
+        best = chosen[truth[chosen] >= edge]
+        assert tau == pytest.approx(stats.kendalltau(truth[best], score[best]).statistic, abs=1e-12)
+
+
+def test_top_half_by_hand() -> None:
+    truth, once = np.array([5.0, 4, 3, 2, 1]), np.ones((1, 5))
+    assert in_top_half(truth, once).tolist() == [[True, True, True, False, False]]
+    assert kendall_tau_top_half(truth, np.array([3.0, 2, 1, 9, 8]), once) == 1
+    assert kendall_tau_top_half(truth, np.array([1.0, 2, 3, 0, 0]), once) == -1
 
 
 def test_tau_by_hand() -> None:

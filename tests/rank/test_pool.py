@@ -8,7 +8,8 @@ from omegaconf import DictConfig
 
 from lmreg.errors import LmregError
 from lmreg.rank.compare import pairs_of
-from lmreg.rank.pool import FinishedRun, finished_runs, held_out
+from lmreg.rank.finished import FinishedRun, finished_runs
+from lmreg.rank.pool import held_out
 from lmreg.space.nasbench201 import NASBench201
 from lmreg.study import Options, Study
 from lmreg.truth import LandmarkSet, Truth
@@ -61,6 +62,30 @@ def test_only_runs_that_differ_in_nothing_else_are_compared(composed) -> None:  
     assert pairs_of(runs) == [(runs[0], runs[1]), (runs[0], runs[2])]
 
 
+def test_a_run_of_an_older_lmreg_pairs_with_a_new_one(composed) -> None:  # type: ignore[no-untyped-def]
+    old, new = (finished(composed("search", f"reg={reg}"), []) for reg in ("none", "landmark"))
+    del old.cfg.scoring["norm"], old.cfg.scoring["calibration_images"]
+    assert pairs_of([old, new]) == [(old, new)]
+    other = finished(composed("search", "reg=landmark", "scoring.norm=recalibrate"), [])
+    assert pairs_of([old, other]) == []
+
+
 def test_nothing_finished_names_the_command(tmp_path: Path) -> None:
     with pytest.raises(LmregError, match="'lmreg search' makes one"):
         finished_runs(tmp_path)
+
+
+def test_a_folder_that_is_no_finished_run_is_told_in_one_line(tmp_path: Path) -> None:
+    for folder, message in (
+        (
+            tmp_path / "nowhere",
+            f"there is no folder {tmp_path}/nowhere; a run is <root>/<study>/search/<run>",
+        ),
+        (tmp_path, f"{tmp_path} is not the folder of a search: it has no config.yaml"),
+    ):
+        with pytest.raises(LmregError) as error:
+            FinishedRun.load(folder)
+        assert str(error.value) == message
+    (tmp_path / "config.yaml").write_text("seed: 0")
+    with pytest.raises(LmregError, match="is not finished; its search command goes on with it"):
+        FinishedRun.load(tmp_path)

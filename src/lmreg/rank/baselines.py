@@ -40,7 +40,7 @@ def by_cost(study: Study, pool: LandmarkSet, cache: Path) -> list[Ranking]:
 
 
 def by_ridge(space: Space, landmarks: LandmarkSet, pool: LandmarkSet) -> Ranking:
-    """Ridge regression on one-hot operations, fitted to the stand-alone scores of the landmarks."""
+    """Ridge regression on one-hot operations, fitted to how the landmarks rank by stand-alone score."""
     values = ridge(_one_hot(space, landmarks), _targets(landmarks), _one_hot(space, pool))
     return Ranking(values, baseline=RIDGE)
 
@@ -69,4 +69,6 @@ def _one_hot(space: Space, members: LandmarkSet) -> np.ndarray:
 
 
 def _targets(landmarks: LandmarkSet) -> np.ndarray:
-    return landmarks.better_sign * landmarks.scores
+    # Ranks, not scores: an architecture that hardly trains would outweigh all others. On NAS-Bench-201
+    # with 30 landmarks that makes tau .45 instead of .39, and a baseline should be a strong one.
+    return stats.rankdata(landmarks.better_sign * landmarks.scores)
