@@ -10,13 +10,17 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import torch
-from tests.conftest import TINY_LANDMARKS, TINY_SEARCH, Lmreg
+from tests.conftest import TINY_LANDMARKS, TINY_SEARCH, Compose, Lmreg
 
+from lmreg.commands.evaluate import run as evaluate_command
+from lmreg.errors import Interrupted, LmregError
+from lmreg.files import read_json
 from lmreg.space.nasbench201 import NASBench201
 
 STUDY = "nasbench201-fashion_mini"
@@ -211,6 +215,7 @@ def test_one_spoilt_run_does_not_stop_evaluate(searched: Path, lmreg: Lmreg) -> 
     assert done.stderr.count("\n") == 1
     metrics = pd.read_csv(searched / STUDY / "evaluate" / "metrics.csv")
     assert metrics["run"].nunique() == 3
+    assert spoilt.name not in set(metrics["run"])
     # Trained again with other weights: the kept ranking is not mistaken for the new one's.
     (run_folders(searched)[1] / "supernet.pt").write_bytes(b"torn too")
     assert "2 of 4 runs" in lmreg("evaluate", f"root={searched}", "bootstrap=200").stderr
@@ -221,28 +226,173 @@ def test_evaluate(searched: Path, lmreg: Lmreg, space: NASBench201) -> None:
     assert done.returncode == 0, done.stderr
     out = searched / STUDY / "evaluate"
     metrics = pd.read_csv(out / "metrics.csv")
-    assert len(metrics) == 8  # 4 runs, by loss and by accuracy
-    assert (metrics["n"] == 5).all()
-    assert (metrics["kendall_tau_low"] <= metrics["kendall_tau"]).all()
-    assert (metrics["kendall_tau"] <= metrics["kendall_tau_high"]).all()
+    columns = [
+        "run",
+        "algo",
+        "reg",
+        "seed",
+        "score",
+        "norm",
+        "statistic",
+        "value",
+        "low",
+        "high",
+        "n",
+        "label",
+    ]
+    assert list(metrics.columns) == columns
+    assert len(metrics) == 4 * 2 * 9  # runs, by loss and by accuracy, statistics
+    assert (metrics["norm"] == "batch").all()
+    assert set(metrics["label"]) == {"spos none s0", "spos none s1", "spos landmark s0", "spos landmark s1"}
+    taus = metrics[metrics["statistic"] == "kendall_tau"]
+    assert (taus["n"] == 5).all()
+    assert (metrics.loc[metrics["statistic"] == "kendall_tau_top_half", "n"] == 3).all()
+    assert (metrics["low"] <= metrics["high"]).sum() > 50
+    assert metrics.loc[metrics["statistic"] == "precision_at_10", "value"].isna().all()  # of five
+    assert (metrics.loc[metrics["statistic"] == "precision_at_5", "value"] == 1).all()
     landmarks = pd.read_csv(searched / STUDY / "landmarks" / "landmarks.csv")["arch"]
     used = {space.canonical(space.parse(text)) for text in landmarks}
     for run in metrics["run"].unique():
         ranking = pd.read_csv(out / f"ranking-{run}.csv")
         assert used.isdisjoint(space.canonical(space.parse(text)) for text in ranking["arch"])
-        expected = ranking["truth_accuracy_percent"].corr(-ranking["loss_nats"], method="kendall")
-        row = metrics[(metrics["run"] == run) & (metrics["score"] == "loss")]
-        assert row["kendall_tau"].item() == pytest.approx(expected)
+        truth, loss = ranking["truth_accuracy_percent"], ranking["loss_nats"]
+        mine = metrics[(metrics["run"] == run) & (metrics["score"] == "loss")].set_index("statistic")["value"]
+        assert mine["kendall_tau"] == pytest.approx(truth.corr(-loss, method="kendall"))
+        assert mine["spearman"] == pytest.approx(truth.corr(-loss, method="spearman"))
+        assert mine["regret"] == pytest.approx(truth.max() - truth[loss.idxmin()])
+        assert mine["true_rank"] == 1 + (truth > truth[loss.idxmin()]).sum()
         assert (out / f"{run}.png").read_bytes()[:4] == b"\x89PNG"
-    paired = pd.read_csv(out / "paired.csv")
-    assert paired["seed"].astype(str).tolist() == ["0", "0", "1", "1", "mean", "mean"]
+    paired = pd.read_csv(out / "paired.csv", dtype={"seed": str})
+    assert paired["against"].value_counts().to_dict() == {"none": 6, "ridge": 6}  # seeds 0, 1, mean; 2 scores
     for row in paired.itertuples():
         assert row.gain == pytest.approx(row.tau_with - row.tau_without)
-    assert "Kendall" in done.stdout
-    before = {p: p.stat().st_mtime_ns for p in out.glob("ranking-*.csv")}
+    baselines = pd.read_csv(out / "baselines.csv")
+    columns = ["baseline", "run", "label", "score", "statistic", "value", "low", "high", "n"]
+    assert list(baselines.columns) == columns
+    counts = (baselines["baseline"].value_counts() / 9).to_dict()
+    assert counts == {"params": 1, "macs": 1, "ridge": 1, "ridge_score": 8}
+    ridge = baselines[(baselines["baseline"] == "ridge") & (baselines["statistic"] == "kendall_tau")]["value"]
+    against = paired[(paired["against"] == "ridge") & (paired["seed"] == "0")]
+    assert against["tau_without"].to_numpy() == pytest.approx([ridge.item()] * 2)
+    for expected in (
+        "parameters",
+        "ridge, 4 landmarks",
+        "ridge + spos none s0",
+        "over ridge",
+        "n = 5",
+        "2 seeds",
+    ):
+        assert expected in done.stdout
+    kept = {p: p.stat().st_mtime_ns for p in searched.rglob(".scores/*")}
+    assert len(kept) == 4
     again = lmreg("evaluate", f"root={searched}", "bootstrap=200")
     assert again.stdout == done.stdout[done.stdout.index(again.stdout[:40]) :]
-    assert {p: p.stat().st_mtime_ns for p in before} == before  # nothing is scored twice
+    assert {p: p.stat().st_mtime_ns for p in searched.rglob(".scores/*")} == kept  # nothing is scored twice
+
+
+Evaluate = Callable[..., str]
+
+
+@pytest.fixture
+def evaluate(composed: Compose, capsys: pytest.CaptureFixture[str]) -> Evaluate:
+    """The command in this process: what it prints."""
+
+    def call(*overrides: str) -> str:
+        evaluate_command(composed("evaluate", *overrides, "bootstrap=100", "threads=1"))
+        return capsys.readouterr().out
+
+    return call
+
+
+def test_evaluate_one_run_takes_everything_from_it(
+    searched: Path, lmreg: Lmreg, evaluate: Evaluate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = run_folders(searched)[0]
+    moved = copy_of(searched / STUDY, searched.parent / "elsewhere" / "mine")
+    mine = moved / "search" / folder.name
+    done = lmreg("evaluate", f"run=mine/search/{folder.name}/", "bootstrap=100", cwd=moved.parent)
+    assert done.returncode == 0, done.stderr  # the folder's name has = in it
+    assert "mine: 5 held-out architectures" in done.stdout
+    metrics = pd.read_csv(mine / "evaluate" / "metrics.csv")
+    assert set(metrics["run"]) == {folder.name}
+    assert not (moved / "evaluate").exists()
+    assert pd.read_csv(mine / "evaluate" / "paired.csv")["against"].tolist() == ["ridge"] * 2
+    monkeypatch.chdir(moved.parent)
+    evaluate("study=mine", "root=.")
+    whole = pd.read_csv(moved / "evaluate" / "metrics.csv")
+    same = whole[whole["run"] == folder.name].reset_index(drop=True)
+    pd.testing.assert_frame_equal(same.drop(columns="label"), metrics.drop(columns="label"))
+
+
+def test_the_batch_norm_policy_is_stored_and_can_be_changed(searched: Path, evaluate: Evaluate) -> None:
+    assert {read_json(p / "result.json")["norm"] for p in run_folders(searched)} == {"batch"}
+    evaluate(f"root={searched}")
+    out = searched / STUDY / "evaluate"
+    batch = pd.read_csv(out / "metrics.csv")
+    evaluate(f"root={searched}", "norm=recalibrate")
+    recalibrated = pd.read_csv(out / "metrics.csv")
+    assert set(recalibrated["norm"]) == {"recalibrate"}
+    assert not recalibrated["value"].equals(batch["value"])
+    assert len(list(searched.rglob(".scores/*.json"))) == 8  # neither overwrites the other
+    evaluate(f"root={searched}")
+    pd.testing.assert_frame_equal(pd.read_csv(out / "metrics.csv"), batch)
+
+
+def test_search_uses_the_policy_it_stores(trained: Path, lmreg: Lmreg, evaluate: Evaluate) -> None:
+    done = lmreg("search", "reg=none", "scoring.norm=recalibrate", f"root={trained}", *TINY_SEARCH)
+    assert done.returncode == 0, done.stderr
+    (folder,) = run_folders(trained)
+    assert read_json(folder / "result.json")["norm"] == "recalibrate"
+    candidates = trained / "candidates.csv"
+    shutil.copy(folder / "candidates.csv", candidates)
+    evaluate(f"root={trained}", f"table={candidates}")
+    again = pd.read_csv(trained / STUDY / "evaluate" / f"scores-{folder.name}.csv")
+    found = pd.read_csv(candidates)
+    for column in ("loss_nats", "accuracy_percent"):
+        assert again[column].to_numpy() == pytest.approx(found[column].to_numpy(), rel=1e-6)
+
+
+def test_scores_of_a_table_go_on_after_an_interruption(
+    searched: Path, evaluate: Evaluate, space: NASBench201, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archs = [space.format(space.arch((i, j, 1, 2, 3, 0))) for i in range(5) for j in range(5)]
+    archs.append(archs[3])  # a table may name one twice
+    table = searched / "table.csv"
+    pd.DataFrame({"cell": archs, "other": range(len(archs))}).to_csv(table, index=False)
+    for folder in run_folders(searched)[1:]:
+        shutil.rmtree(folder)
+    (folder,) = run_folders(searched)
+    scored = []
+
+    def advance(self: object, figures: str | None = None, by: int = 1) -> None:
+        scored.append(by)
+        if len(scored) == 3:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr("lmreg.rank.scored._CHUNK", 4)
+    monkeypatch.setattr("lmreg.rank.scored.Progress.advance", advance)
+    arguments = (f"root={searched}", f"table={table}", "table_arch_column=cell")
+    with pytest.raises(Interrupted, match="stopped with 4 of 25 architectures scored; run the same command"):
+        evaluate(*arguments)
+    out = searched / STUDY / "evaluate" / f"scores-{folder.name}.csv"
+    assert not out.exists()
+    (kept,) = folder.glob(".scores/*.json")
+    before = read_json(kept)["scores"]
+    assert len(before) == 4
+    evaluate(*arguments)
+    assert len(scored) == 25  # none twice
+    scores = pd.read_csv(out)
+    assert scores["arch"].tolist() == archs
+    assert scores.iloc[3].equals(scores.iloc[25])
+    assert read_json(kept)["scores"] | before == read_json(kept)["scores"]
+    kept.unlink()
+    evaluate(*arguments)
+    pd.testing.assert_frame_equal(pd.read_csv(out), scores)  # the same numbers without interruption
+    with pytest.raises(LmregError, match=r"table.csv has no column 'arch'; it has: cell, other"):
+        evaluate(*arguments[:2])
+    pd.DataFrame({"arch": [archs[0], "nonsense"]}).to_csv(table, index=False)
+    with pytest.raises(LmregError, match=r"table.csv, row 3: .*nonsense"):
+        evaluate(*arguments[:2])
 
 
 def state_of(folder: Path) -> dict[str, object]:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from lmreg.errors import LmregError
 from lmreg.rank.compare import pairs_of
@@ -64,6 +64,7 @@ def test_only_runs_that_differ_in_nothing_else_are_compared(composed) -> None:  
 
 def test_a_run_of_an_older_lmreg_pairs_with_a_new_one(composed) -> None:  # type: ignore[no-untyped-def]
     old, new = (finished(composed("search", f"reg={reg}"), []) for reg in ("none", "landmark"))
+    OmegaConf.set_struct(old.cfg, False)
     del old.cfg.scoring["norm"], old.cfg.scoring["calibration_images"]
     assert pairs_of([old, new]) == [(old, new)]
     other = finished(composed("search", "reg=landmark", "scoring.norm=recalibrate"), [])

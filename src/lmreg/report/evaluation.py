@@ -130,7 +130,7 @@ def _gains(gains: pd.DataFrame, confidence: float) -> Table:
     table = Table(
         title="Gain in τ: by the regulariser (same seed, data and paths), and over ridge regression on the "
         "same landmarks",
-        caption=f"[low, high]: {_percent(confidence)} over architectures; of a mean, over seeds (Student's t)",
+        caption=f"[low, high]: {_percent(confidence)} over architectures; means, over seeds (Student's t)",
         title_justify="left",
         caption_justify="left",
         box=box.SIMPLE_HEAD,
@@ -159,8 +159,8 @@ def _warnings(figures: list[Ranked], gains: pd.DataFrame, truths: Truths) -> lis
         taus = [r.estimates["kendall_tau"] for r in figures]
         half = np.nanmedian([(tau.high - tau.low) / 2 for tau in taus])
         found.append(
-            f"Warning: the pool is small, n = {truths.n}. With another pool τ would move by about ±{half:.2f}, "
-            "and regret, true rank and precision at k rest on a few architectures."
+            f"Warning: the pool is small, n = {truths.n}. With another pool τ would move by about "
+            f"±{half:.2f}; regret, true rank and precision at k rest on a few architectures."
         )
     seeds = int(gains["seeds"].max()) if not gains.empty else FEW_SEEDS
     if seeds < FEW_SEEDS:
