@@ -22,7 +22,7 @@ SMALL_POOL, FEW_SEEDS = 100, 5
 
 _HEADINGS = {
     "kendall_tau": "Kendall τ",
-    "spearman": "Spearman",
+    "spearman": "ρ",
     "kendall_tau_top_half": "τ top ½",
     "regret": "regret",
 }
@@ -80,13 +80,13 @@ def _rankings(
         title=f"{title}: {len(pool.archs)} held-out architectures, ranked by super-net score, "
         f"against stand-alone {unit}",
         caption=f"[low, high]: {_percent(truths.confidence)} bootstrap interval over the architectures. "
-        f"τ top ½: among the {truths.top_half} truly best. regret: the pool's best {unit} less that of "
-        "the one ranked first. P@k: share of the first k that is in the true top k. All figures: "
+        f"ρ: Spearman. τ top ½: among the {truths.top_half} truly best. regret: the pool's best {unit} less "
+        "that of the one ranked first. P@k: share of the first k that is in the true top k. All figures: "
         "metrics.csv, baselines.csv.",
         title_justify="left",
         caption_justify="left",
         box=box.SIMPLE_HEAD,
-        padding=(0, 1),
+        padding=(0, 1, 0, 0),
     )
     precision = [name for name in figures[0].estimates if name.startswith("precision_at_")][-1:]
     names = [*_HEADINGS, *precision]
@@ -94,7 +94,8 @@ def _rankings(
     table.add_column("by")
     for name in names:
         heading = _HEADINGS.get(name, f"P@{name.removeprefix('precision_at_')}")
-        table.add_column(heading, justify="left" if wide or name == "kendall_tau" else "right")
+        left = wide or name == "kendall_tau"
+        table.add_column(heading, justify="left" if left else "right", no_wrap=True)
     for group in (figures, beside):
         before = None
         for ranked in group:
@@ -134,11 +135,11 @@ def _gains(gains: pd.DataFrame, confidence: float) -> Table:
         title_justify="left",
         caption_justify="left",
         box=box.SIMPLE_HEAD,
-        padding=(0, 1),
+        padding=(0, 1, 0, 0),
     )
     table.add_column("comparison", overflow="fold")
     for heading in ("by", "seed", "without", "with", "gain", "p"):
-        table.add_column(heading)
+        table.add_column(heading, no_wrap=True)
     before = None
     for row in gains.sort_values(["against", "comparison"], kind="stable").to_dict("records"):
         if before is not None and row["comparison"] != before:
