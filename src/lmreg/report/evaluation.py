@@ -88,7 +88,9 @@ def _rankings(
         box=box.SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
     )
-    precision = [name for name in figures[0].estimates if name.startswith("precision_at_")][-1:]
+    estimates = figures[0].estimates
+    of_enough = [name for name in estimates if name.startswith("precision") and estimates[name].value >= 0]
+    precision = of_enough[-1:]  # the largest k that the pool has
     names = [*_HEADINGS, *precision]
     table.add_column("ranking", overflow="fold")
     table.add_column("by")
