@@ -25,6 +25,7 @@ def main() -> None:
       lmreg search algo=spos reg=landmark     train a super-net, then search it
       lmreg search algo=spos reg=none         the baseline: same seed, same paths, same data
       lmreg evaluate                          rank held-out architectures against their truth
+      lmreg report                            one HTML page of it all
 
     Options are config overrides (key=value); 'lmreg COMMAND --help' lists them, -m sweeps over them.
     """
@@ -45,6 +46,7 @@ def _add(name: str, summary: str) -> None:
 _add("train-landmarks", "Train landmarks and the evaluation pool stand-alone, or read a table.")
 _add("search", "Train a super-net, with or without the regulariser, and search it.")
 _add("evaluate", "Rank the held-out pool with every finished search of the study.")
+_add("report", "Write one self-contained HTML page about the study, and the tables behind it.")
 
 
 if __name__ == "__main__":

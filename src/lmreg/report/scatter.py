@@ -30,7 +30,7 @@ def scatter(path: Path, title: str, table: pd.DataFrame, truth: str, panels: lis
     try:
         for axes, panel in zip(grid[0], panels, strict=True):
             x, y = table[truth], table[panel.column]
-            (left, right), (low, high) = _limits(x), _limits(y)
+            (left, right), (low, high) = limits(x), limits(y)
             outside = (x < left) | (x > right) | (y < low) | (y > high)
             style = {"s": 18, "alpha": 0.6, "color": "#1f5fa8", "linewidths": 0}
             axes.scatter(x[~outside], y[~outside], **style)
@@ -55,7 +55,7 @@ def scatter(path: Path, title: str, table: pd.DataFrame, truth: str, panels: lis
         plt.close(figure)
 
 
-def _limits(values: pd.Series) -> tuple[float, float]:
+def limits(values: pd.Series) -> tuple[float, float]:
     """The range to show: a dead architecture far from all others must not squeeze them together."""
     low, high = values.quantile([0.25, 0.75])
     reach = 4 * (high - low)

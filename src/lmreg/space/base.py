@@ -25,6 +25,32 @@ class Arch:
         return f"{self.space}-{'.'.join(map(str, self.choices))}"
 
 
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """A cell as a directed acyclic graph, for people to look at.
+
+    ``nodes`` are labels: the ``inputs`` first, the output last. An edge is (from, to, label) with
+    from < to; its label is empty where the operations sit on the nodes.
+    """
+
+    nodes: tuple[str, ...]
+    edges: tuple[tuple[int, int, str], ...]
+    title: str = "cell"
+    inputs: int = 1
+
+    def live(self) -> frozenset[int]:
+        """Indices of the edges that lie on a way from an input to the output; the rest does nothing."""
+        reached = set(range(self.inputs))
+        for start, end, _ in sorted(self.edges):
+            if start in reached:
+                reached.add(end)
+        useful = {len(self.nodes) - 1}
+        for start, end, _ in sorted(self.edges, key=lambda edge: -edge[1]):
+            if end in useful:
+                useful.add(start)
+        return frozenset(i for i, (a, b, _) in enumerate(self.edges) if a in reached and b in useful)
+
+
 class Space(ABC):
     """A finite set of architectures, each a choice of one option per decision.
 
@@ -100,6 +126,10 @@ class Space(ABC):
     def distance(self, a: Arch, b: Arch) -> int:
         """Hamming distance: the number of decisions in which two architectures differ."""
         return sum(x != y for x, y in zip(a.choices, b.choices, strict=True))
+
+    def graphs(self, arch: Arch) -> tuple[Graph, ...]:
+        """The cells of ``arch`` as graphs, edges without an operation left out; empty: not to be drawn."""
+        return ()
 
     @abstractmethod
     def canonical(self, arch: Arch) -> str:

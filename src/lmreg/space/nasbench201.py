@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lmreg.errors import LmregError
-from lmreg.space.base import Arch, Space
+from lmreg.space.base import Arch, Graph, Space
 
 OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 NODES = 4
@@ -51,6 +51,11 @@ class NASBench201(Space):
                     terms.append(f"({nodes[source]})@{operation}")
             nodes.append("+".join(sorted(terms)))
         return nodes[-1]
+
+    def graphs(self, arch: Arch) -> tuple[Graph, ...]:
+        named = ((*edge, OPERATIONS[choice]) for edge, choice in zip(EDGES, arch.choices, strict=True))
+        edges = tuple(edge for edge in named if edge[2] != "none")
+        return (Graph(("input", "1", "2", "output"), edges),)
 
     def format(self, arch: Arch) -> str:
         groups = []

@@ -1,0 +1,150 @@
+"""Geometry of the page's charts: values to pixels. The template draws, so that CSS can colour."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from matplotlib.ticker import MaxNLocator
+
+_LAYERS = 4  # a scatter plot's points in as many see-through layers: dense places come out darker
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A linear scale: values from ``low`` to ``high`` lie at pixels from ``start`` to ``end``."""
+
+    label: str
+    low: float
+    high: float
+    start: float
+    end: float
+    most_ticks: int = 5
+
+    def at(self, value: Any) -> Any:
+        """The pixel of a value (a number or an array); values outside are brought to the edge."""
+        share = (np.clip(value, self.low, self.high) - self.low) / (self.high - self.low)
+        return self.start + share * (self.end - self.start)
+
+    def holds(self, value: Any) -> Any:
+        return (value >= self.low) & (value <= self.high)
+
+    @property
+    def ticks(self) -> list[tuple[float, str]]:
+        """(pixel, text) of round values."""
+        locator = MaxNLocator(self.most_ticks, steps=[1, 2, 2.5, 5, 10])
+        values = locator.tick_values(self.low, self.high)
+        step = values[1] - values[0]
+        digits = next((d for d in range(9) if math.isclose(round(step, d), step, rel_tol=1e-6)), 9)
+        inside = [v for v in values if self.low - step / 1e6 <= v <= self.high + step / 1e6]
+        return [(round(float(self.at(v)), 1), _text(v, digits)) for v in inside]
+
+
+def _text(value: float, digits: int) -> str:
+    return f"{value + 0:,.{digits}f}".replace("-", "−").removeprefix("−" if round(value, digits) == 0 else "")
+
+
+def span(values: Iterable[float], least: float = 0.0, margin: float = 0.05) -> tuple[float, float]:
+    """The range of the finite ``values``, with a margin, at least ``least`` wide."""
+    finite = np.asarray([v for v in values if math.isfinite(v)], float)
+    low, high = (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 1.0)
+    missing = max(0.0, max(least, 1e-9 * max(1, abs(low))) - (high - low)) / 2
+    pad = margin * (high - low + 2 * missing)
+    return low - missing - pad, high + missing + pad
+
+
+@dataclass(frozen=True)
+class Frame:
+    """The area between two axes of an SVG ``width`` by ``height`` pixels."""
+
+    width: int
+    height: int
+    x: Axis
+    y: Axis
+
+    @classmethod
+    def of(
+        cls,
+        size: tuple[int, int],
+        x: tuple[str, tuple[float, float]],
+        y: tuple[str, tuple[float, float]],
+        falls: bool = False,
+    ) -> Frame:
+        """Axes from (label, range); with ``falls`` the vertical one grows downwards."""
+        width, height = size
+        left, right, top, bottom = 52, width - 10, 8, height - 40
+        across = Axis(x[0], *x[1], left, right)
+        ends = (top, bottom) if falls else (bottom, top)
+        return cls(width, height, across, Axis(y[0], *y[1], *ends))
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """Points of a scatter plot as SVG paths: ``dots`` within the frame, ``crosses`` brought to its edge."""
+
+    dots: list[str]
+    crosses: str
+    outside: int
+
+
+def cloud(frame: Frame, x: np.ndarray, y: np.ndarray) -> Cloud:
+    """The points (x, y) with finite values."""
+    finite = np.isfinite(x) & np.isfinite(y)
+    x, y = x[finite], y[finite]
+    inside = frame.x.holds(x) & frame.y.holds(y)
+    points = list(zip(frame.x.at(x), frame.y.at(y), strict=True))
+    # A line of no length with round ends is a dot: a twentieth of the size of a circle element.
+    within = [f"M{a:.1f} {b:.1f}h0" for (a, b), kept in zip(points, inside, strict=True) if kept]
+    layers = ["".join(within[i::_LAYERS]) for i in range(_LAYERS)]
+    beyond = [
+        f"M{a - 3:.1f} {b - 3:.1f}l6 6m0-6l-6 6"
+        for (a, b), kept in zip(points, inside, strict=True)
+        if not kept
+    ]
+    return Cloud([layer for layer in layers if layer], "".join(beyond), len(beyond))
+
+
+def polyline(frame: Frame, x: Sequence[float], y: Sequence[float], most: int = 160) -> str:
+    """A line through the points as an SVG path; more than ``most`` points are averaged in groups.
+
+    It is broken where ``y`` is not finite.
+    """
+    parts, pen_down = [], False
+    for a, b in _thinned(np.asarray(x, float), np.asarray(y, float), most):
+        if math.isfinite(b):
+            parts.append(f"{'L' if pen_down else 'M'}{frame.x.at(a):.1f} {frame.y.at(b):.1f}")
+        pen_down = math.isfinite(b)
+    return "".join(parts)
+
+
+def _thinned(x: np.ndarray, y: np.ndarray, most: int) -> Iterator[tuple[float, float]]:
+    for chunk_x, chunk_y in zip(*(np.array_split(v, min(most, len(x))) for v in (x, y)), strict=True):
+        known = chunk_y[np.isfinite(chunk_y)]
+        yield float(chunk_x.mean()), float(known.mean()) if len(known) else math.nan
+
+
+@dataclass(frozen=True)
+class Whisker:
+    """A figure and its interval, in percent of the axis; ``cut`` tells at which ends it goes on."""
+
+    at: float | None
+    low: float | None
+    high: float | None
+    cut: tuple[bool, bool]
+
+
+def whisker(axis: Axis, value: float, low: float, high: float) -> Whisker:
+    """On an axis whose pixels are percents."""
+    known = math.isfinite(low) and math.isfinite(high)
+    place = [float(round(axis.at(v), 2)) if math.isfinite(v) else None for v in (value, low, high)]
+    cut = (known and low < axis.low, known and high > axis.high)
+    return Whisker(place[0], place[1] if known else None, place[2] if known else None, cut)
+
+
+def whisker_axis(values: Iterable[float], *, zero: bool = False) -> Axis:
+    """An axis in percent for figures and intervals; with ``zero`` it holds zero."""
+    low, high = span([*values, 0.0] if zero else values, least=0.1, margin=0.08)
+    return Axis("", low, high, 3, 97, most_ticks=4)

@@ -1,0 +1,116 @@
+"""How a study was made: what its configs share, where they differ, and the commands."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from omegaconf import OmegaConf
+
+from lmreg.report.sources import Run, Sources
+from lmreg.study import config_hash
+
+Flat = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Differences:
+    """``groups``: the runs of equal config but for the seed; ``rows``: (key, one value per group)."""
+
+    groups: list[str]
+    seeds: list[str]
+    rows: list[tuple[str, list[str]]]
+    shared: str
+
+
+def flat(node: dict[str, Any], prefix: str = "") -> Flat:
+    """Nested dicts as one with dotted keys."""
+    items: Flat = {}
+    for key, value in node.items():
+        items |= flat(value, f"{prefix}{key}.") if isinstance(value, dict) and value else {f"{prefix}{key}": value}
+    return items
+
+
+def differences(runs: list[Run]) -> Differences:
+    """Where the runs' configs differ, and as YAML what they share."""
+    groups: dict[str, list[Run]] = {}
+    for run in runs:
+        groups.setdefault(config_hash(run.finished.config_without("seed")), []).append(run)
+    configs = [flat(members[0].finished.config_without("seed")) for members in groups.values()]
+    keys = sorted({key for config in configs for key in config})
+    missing = object()
+    same = {k for k in keys if all(c.get(k, missing) == configs[0].get(k, missing) for c in configs)}
+    rows = [(k, [_value(c[k]) if k in c else "" for c in configs]) for k in keys if k not in same]
+    shared = OmegaConf.create({})
+    for key in keys:
+        if key in same:
+            OmegaConf.update(shared, key, configs[0][key], force_add=True)
+    return Differences(
+        [members[0].group for members in groups.values()],
+        [", ".join(str(r.finished.result["seed"]) for r in members) for members in groups.values()],
+        rows,
+        OmegaConf.to_yaml(shared),
+    )
+
+
+def _value(value: Any) -> str:
+    return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def commands(sources: Sources) -> list[str]:
+    """The commands that make this study again."""
+    options, cfg = sources.study.options, sources.runs[0].finished.cfg
+    where = [f"root={options.root}"] if options.root != "outputs" else []
+    names = [f"space={cfg.space.name}", f"data={cfg.data.name}"]
+    named = options.study != f"{cfg.space.name}-{cfg.data.name}"
+    where += [f"study={options.study}"] * named
+    path = [f"data.path={cfg.data.path}"] if cfg.data.get("path") else []
+    lines = []
+    overrides = sources.truth.manifest.get("overrides")
+    if overrides is not None:
+        seed = sources.truth.manifest.get("seed", 0)
+        lines.append(_line("train-landmarks", where, names, path, overrides, [f"seed={seed}"] * bool(seed)))
+    searches: dict[tuple[str, ...], list[int]] = {}
+    for run in sources.runs:
+        result = run.finished.result
+        own = (f"algo={result['algo']}", f"reg={result['reg']}", *result.get("overrides", []))
+        searches.setdefault(own, []).append(result["seed"])
+    for own, seeds in searches.items():
+        several = ["-m"] if len(seeds) > 1 else []
+        lines.append(
+            _line("search", several, where, names, path, own, [f"seed={','.join(map(str, seeds))}"])
+        )
+    short = where if named else [*where, *names]
+    return [*lines, _line("evaluate", short), _line("report", short)]
+
+
+def _line(command: str, *parts: Iterable[str]) -> str:
+    return " ".join(["lmreg", command, *(shlex.quote(p) for part in parts for p in part)])
+
+
+def facts(sources: Sources) -> list[tuple[str, str]]:
+    """Versions, device and hashes, those that runs disagree on all named."""
+    results = [run.finished.result for run in sources.runs]
+
+    def all_of(values: Iterable[Any]) -> str:
+        return "; ".join(dict.fromkeys(str(v) for v in values if v not in (None, {}, ""))) or "not recorded"
+
+    def pairs(value: dict[str, Any]) -> str:
+        return ", ".join(f"{k} {v:,}" if isinstance(v, int) else f"{k} {v}" for k, v in value.items())
+
+    return [
+        ("Images per split", all_of(pairs(r.get("split_sizes", {})) for r in results)),
+        ("Hash of the data", all_of(r.get("data_hash") for r in results)),
+        ("Hash of the landmarks", sources.truth.landmarks.hash),
+        ("Hash of the pool", sources.truth.pool.hash),
+        ("Versions", all_of(pairs(r.get("versions", {})) for r in results)),
+        (
+            "Device",
+            all_of(
+                f"{r.get('device')}, {r['threads']} threads" if r.get("threads") else r.get("device")
+                for r in results
+            ),
+        ),
+    ]

@@ -1,0 +1,155 @@
+"""What a report is made from: everything that the other commands have left in a study's folder."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from lmreg.errors import LmregError
+from lmreg.files import read_table
+from lmreg.rank.compare import BASELINE, pairs_of
+from lmreg.rank.pool import FinishedRun, finished_runs, shared_overrides
+from lmreg.study import Options, Study
+from lmreg.truth import Truth
+
+METRICS = {"run", "label", "score", "statistic", "value", "low", "high", "n"}
+PAIRED = {
+    *("comparison", "score", "seed", "tau_without", "tau_with"),
+    *("gain", "gain_low", "gain_high", "p_value", "n", "seeds"),
+}
+BASELINES = {"baseline", "run", "label", "score", "statistic", "value", "low", "high", "n"}
+TRAINING = {"step", "epoch", "train_loss_nats"}
+TRACKING = {"step", "epoch", "set", "score", "kendall_tau", "n"}
+
+
+@dataclass(frozen=True)
+class Run:
+    """A ranked run: what the search left, and ``group``, its label without the seed."""
+
+    finished: FinishedRun
+    label: str
+    group: str
+    ranking: pd.DataFrame | None
+    training: pd.DataFrame | None
+    tracking: pd.DataFrame | None
+    candidates: pd.DataFrame
+
+    @property
+    def name(self) -> str:
+        return self.finished.name
+
+    @property
+    def regularised(self) -> bool:
+        return self.finished.result["reg"] != BASELINE
+
+
+@dataclass(frozen=True)
+class Sources:
+    """A study's results. ``pairs`` are (without, with the regulariser), equal in all else."""
+
+    folder: Path
+    study: Study
+    truth: Truth
+    runs: list[Run]
+    pairs: list[tuple[Run, Run]]
+    metrics: pd.DataFrame
+    paired: pd.DataFrame | None
+    baselines: pd.DataFrame | None
+    notes: list[str]
+
+    @property
+    def groups(self) -> list[str]:
+        """The runs' groups, each once: those without a regulariser first."""
+        return list(dict.fromkeys(r.group for r in sorted(self.runs, key=lambda r: r.regularised)))
+
+    @classmethod
+    def load(cls, options: Options) -> Sources:
+        """Read the study's folder.
+
+        Raises:
+            LmregError: there is nothing to report yet, or a file is not what it should be.
+        """
+        folder = Path(options.root) / options.study
+        finished = finished_runs(folder)
+        metrics = _metrics(folder / "evaluate" / "metrics.csv")
+        study = Study(finished[0].cfg, options)
+        truth = Truth.load(folder / "landmarks", study.space)
+        ranked = [run for run in finished if run.name in set(metrics["run"])]
+        if not ranked:
+            raise LmregError(f"{folder} has no results of its present searches; 'lmreg evaluate' makes them")
+        shared = shared_overrides(finished)
+        labels = dict(zip(metrics["run"], metrics["label"].astype(str), strict=True))
+        runs = [_run(run, labels[run.name], run.label(shared, seed=False), folder) for run in ranked]
+        by_name = {run.name: run for run in runs}
+        runs.sort(key=lambda r: (r.finished.result["algo"], r.regularised, r.group, r.finished.result["seed"]))
+        pairs = [(by_name[a.name], by_name[b.name]) for a, b in pairs_of(ranked)]
+        pairs.sort(key=lambda pair: (pair[1].group, pair[1].finished.result["seed"]))
+        return cls(
+            folder,
+            study,
+            truth,
+            runs,
+            pairs,
+            metrics[metrics["run"].isin(by_name)],
+            _optional(folder / "evaluate" / "paired.csv", PAIRED),
+            _optional(folder / "evaluate" / "baselines.csv", BASELINES),
+            list(_notes(folder, finished, runs, metrics, truth)),
+        )
+
+
+def _metrics(path: Path) -> pd.DataFrame:
+    if not path.exists():
+        raise LmregError(
+            f"no evaluation in {path.parent}; 'lmreg evaluate' makes it (give it the same root and study)"
+        )
+    try:
+        return read_table(path, METRICS)
+    except LmregError as error:
+        raise LmregError(f"{error}; 'lmreg evaluate' writes it again") from None
+
+
+def _optional(path: Path, columns: Collection[str]) -> pd.DataFrame | None:
+    return read_table(path, columns) if path.exists() else None
+
+
+def _run(finished: FinishedRun, label: str, group: str, folder: Path) -> Run:
+    ranking = _optional(folder / "evaluate" / f"ranking-{finished.name}.csv", {"arch"})
+    training = _optional(finished.folder / "metrics.csv", TRAINING)
+    tracking = _optional(finished.folder / "tracking.csv", TRACKING)
+    candidates = read_table(finished.folder / "candidates.csv", {"arch"})
+    return Run(finished, label, group, ranking, training, tracking, candidates)
+
+
+def _notes(
+    folder: Path, finished: list[FinishedRun], runs: list[Run], metrics: pd.DataFrame, truth: Truth
+) -> list[str]:
+    """What a reader must know about the completeness of the page."""
+    notes = []
+    done = {run.name for run in finished}
+    if missing := sorted(done - {run.name for run in runs}):
+        notes.append(f"Finished but not evaluated, so not shown: {', '.join(missing)}. Run lmreg evaluate.")
+    if gone := sorted(set(metrics["run"].astype(str)) - done):
+        notes.append(f"Evaluated, but the run is no longer there, so not shown: {', '.join(gone)}.")
+    if begun := sorted(
+        p.parent.name for p in folder.glob("search/*/config.yaml") if p.parent.name not in done
+    ):
+        notes.append(f"Begun but not finished, so not shown: {', '.join(begun)}.")
+    others = [
+        run.name
+        for run in runs
+        if run.finished.cfg.get("landmarks_hash", truth.landmarks.hash) != truth.landmarks.hash
+    ]
+    if others:
+        notes.append(f"Trained with other landmarks than the study has now: {', '.join(others)}.")
+    stale = [
+        run.name
+        for run in runs
+        if (run.finished.folder / "result.json").stat().st_mtime
+        > (folder / "evaluate" / "metrics.csv").stat().st_mtime
+    ]
+    if stale:
+        notes.append(f"Searched again since the last lmreg evaluate: {', '.join(stale)}.")
+    return notes

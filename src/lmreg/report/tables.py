@@ -1,0 +1,172 @@
+"""The page's tables, and the CSVs behind page and figures."""
+
+from __future__ import annotations
+
+import functools
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+from omegaconf import OmegaConf
+
+from lmreg.report import words
+from lmreg.report.scatter import in_words
+from lmreg.report.sources import Run, Sources
+from lmreg.space.base import Arch
+from lmreg.truth import LandmarkSet
+
+
+@dataclass(frozen=True)
+class Best:
+    """The best architecture of one run, and its stand-alone score where the study knows it."""
+
+    run: Run
+    arch: Arch
+    text: str
+    figures: dict[str, float]
+    truth: str
+
+
+def best(sources: Sources) -> list[Best]:
+    """Of every run the candidate that its search put first."""
+    space = sources.study.space
+    known = {}
+    for members, remark in ((sources.truth.landmarks, ", a landmark"), (sources.truth.pool, "")):
+        for arch, score, error in zip(members.archs, members.scores, members.errors, strict=True):
+            known[space.canonical(arch)] = _with_error(score, error) + remark
+    found = []
+    for run in sources.runs:
+        row = run.candidates.iloc[0].to_dict()
+        text = str(row.pop("arch"))
+        arch = space.parse(text)
+        figures = {k: v for k, v in row.items() if isinstance(v, int | float)}
+        found.append(Best(run, arch, text, figures, known.get(space.canonical(arch), "")))
+    return found
+
+
+def _with_error(score: float, error: float) -> str:
+    return words.number(score, 2) + (f" ± {words.number(error, 2)}" if math.isfinite(error) else "")
+
+
+def taus_of_baselines(baselines: pd.DataFrame, score: str) -> pd.DataFrame:
+    """Kendall taus of the baselines that ``score`` doesn't enter, and of those with it."""
+    mine = baselines["score"].isna() | (baselines["score"].astype(str).isin({"", score}))
+    return baselines[mine & (baselines["statistic"] == "kendall_tau")]
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """One row per run, one column per statistic: (value, interval)."""
+
+    columns: list[words.Statistic]
+    rows: list[tuple[Run, list[tuple[str, str]]]]
+
+
+def statistics(sources: Sources, score: str) -> Statistics:
+    """Every statistic of every run by one score."""
+    mine = sources.metrics[sources.metrics["score"] == score]
+    there = list(dict.fromkeys(mine["statistic"]))
+    names = [n for n in words.STATISTICS if n in there] + [n for n in there if n not in words.STATISTICS]
+    rows = []
+    for run in sources.runs:
+        by_name = {r["statistic"]: r for r in mine[mine["run"] == run.name].to_dict("records")}
+        rows.append((run, [_cell(by_name.get(name), words.statistic(name).digits) for name in names]))
+    return Statistics([words.statistic(name) for name in names], rows)
+
+
+def _cell(row: dict[str, Any] | None, digits: int) -> tuple[str, str]:
+    if row is None:
+        return words.NOTHING, ""
+    return words.number(row["value"], digits), words.interval(row["low"], row["high"], digits)
+
+
+def setup(sources: Sources) -> dict[str, Any]:
+    """What was ranked, against what."""
+    manifest, study = sources.truth.manifest, sources.study
+    trainings = manifest.get("trainings_per_architecture", {})
+    return {
+        "space": study.space.name,
+        "size": study.space.size,
+        "data": sources.runs[0].finished.cfg.data.name,
+        "landmarks": len(sources.truth.landmarks.archs),
+        "from_table": manifest.get("table"),
+        "trainings": trainings.get("pool"),
+        "split": manifest.get("splits", {}).get("pool"),
+    }
+
+
+@dataclass(frozen=True)
+class Members:
+    """A row of the table of landmarks and pool."""
+
+    role: str
+    count: int
+    score: str
+    split: str
+    trainings: str
+    scores: tuple[str, str, str]
+    error: str
+
+
+def truth(sources: Sources) -> list[Members]:
+    """Landmarks and pool in numbers."""
+    manifest = sources.truth.manifest
+    rows = []
+    for role, members in (("landmarks", sources.truth.landmarks), ("pool", sources.truth.pool)):
+        scores = pd.Series(members.scores)
+        figures = (scores.iloc[-1], scores.median(), scores.iloc[0])
+        split = manifest.get("splits", {}).get(role, "")
+        trainings = manifest.get("trainings_per_architecture", {}).get(role, "")
+        worst, middle, top = (words.number(f, 2) for f in figures)
+        name = "landmarks" if role == "landmarks" else "held-out pool"
+        column = in_words(members.column)
+        rows.append(
+            Members(name, len(scores), column, split, str(trainings), (worst, middle, top), _error(members))
+        )
+    return rows
+
+
+def _error(members: LandmarkSet) -> str:
+    known = members.errors[pd.notna(members.errors)]
+    return words.number(float(pd.Series(known).median()), 2) if len(known) else words.NOTHING
+
+
+def protocol(sources: Sources) -> str:
+    """The landmarks' manifest as YAML."""
+    return OmegaConf.to_yaml(OmegaConf.create(sources.truth.manifest))
+
+
+def behind(sources: Sources) -> dict[str, pd.DataFrame]:
+    """By file name, the tables from which the page is made."""
+    stack = functools.partial(_stacked, sources.runs)
+    made = {
+        "statistics.csv": sources.metrics,
+        "gains.csv": sources.paired,
+        "baselines.csv": sources.baselines,
+        "scores.csv": stack("ranking"),
+        "tracking.csv": stack("tracking"),
+        "training.csv": stack("training"),
+        "best.csv": pd.DataFrame([_row(b) for b in best(sources)]),
+    }
+    return {name: table for name, table in made.items() if table is not None}
+
+
+def _stacked(runs: list[Run], part: str) -> pd.DataFrame | None:
+    """One table of all runs that have it, the run's name and label first."""
+    kept = [(run, getattr(run, part)) for run in runs if getattr(run, part) is not None]
+    if not kept:
+        return None
+    frames = []
+    for run, table in kept:
+        about = pd.DataFrame({"run": run.name, "label": run.label}, index=table.index)
+        frames.append(pd.concat([about, table], axis=1))
+    return pd.concat(frames, ignore_index=True)
+
+
+def _row(item: Best) -> dict[str, Any]:
+    result = item.run.finished.result
+    row: dict[str, Any] = {"run": item.run.name, "label": item.run.label}
+    row |= {key: result[key] for key in ("algo", "reg", "seed")}
+    row |= {"arch": item.text, **item.figures, "truth": item.truth}
+    return row | {key: result.get(key) for key in ("train_seconds_this_session", "search_seconds", "device")}
