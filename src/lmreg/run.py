@@ -36,7 +36,7 @@ from lmreg.truth import Truth
 # Told by the study's name or by the run's, or without influence on the result.
 _NOT_IN_NAME = {
     *("algo", "reg", "seed", "study", "root", "space", "data", "task", "network"),
-    *("device", "threads", "checkpoint_seconds", "allow_packages", "data.path", "tracking"),
+    *("device", "threads", "workers", "checkpoint_seconds", "allow_packages", "data.path", "tracking"),
     *(f"tracking.{field.name}" for field in fields(TrackingConfig)),
 }
 

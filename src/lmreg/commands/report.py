@@ -8,7 +8,7 @@ from omegaconf import DictConfig
 
 from lmreg.commands.options import top_level
 from lmreg.config.schema import option
-from lmreg.report.page import summary, write_report
+from lmreg.report.page import Report
 from lmreg.report.sources import Sources
 from lmreg.study import Options
 
@@ -23,7 +23,9 @@ def run(cfg: DictConfig) -> None:
     """The command; ``cfg`` is composed from ``conf/report.yaml``."""
     options = top_level(cfg, ReportOptions)
     sources = Sources.load(options)
-    written = write_report(sources, sources.folder / "report", options.title, options.score)
-    for line in [*summary(sources, options.score), *(f"Note: {note}" for note in sources.notes)]:
+    report = Report(sources, options.title, options.score)
+    written = report.write(sources.folder / "report")
+    for line in [*report.summary, *(f"Note: {note}" for note in sources.notes)]:
         print(line)
-    print(f"Written: {written[0]} ({written[0].stat().st_size / 1e3:,.0f} kB) and {len(written) - 1} CSV files")
+    size = written[0].stat().st_size / 1000
+    print(f"Written: {written[0]} ({size:,.0f} kB), and the tables behind it: {len(written) - 1} CSV files")

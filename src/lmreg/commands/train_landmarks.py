@@ -9,6 +9,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 from rich.table import Table
 
@@ -20,6 +21,7 @@ from lmreg.landmarks.base import LandmarkSource
 from lmreg.locks import locked
 from lmreg.machine import usable_cores
 from lmreg.progress import console
+from lmreg.run import other_overrides
 from lmreg.selector.base import Selector
 from lmreg.study import Options, Study, differences, refuse_changes
 from lmreg.truth import MANIFEST, Truth
@@ -47,6 +49,7 @@ def run(cfg: DictConfig) -> None:
     with locked(folder, wait=True):  # several processes may share the trainings; each writes the tables
         _check_origin(folder, origin)
         about = origin | chosen | scored.about
+        about["overrides"] = other_overrides(list(HydraConfig.get().overrides.task))
         Truth.save(folder, study.space, scored.tables, scored.columns, scored.higher_is_better, about)
         truth = Truth.load(folder, study.space)
     _show(truth, study)

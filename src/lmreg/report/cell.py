@@ -10,6 +10,9 @@ _GAP = 74  # between two nodes, px
 _LETTER = 6.3  # width, px
 _LINE = 15  # height of a line of text, px
 
+Box = tuple[float, float, float, float]
+"""Left, right, top and bottom, px."""
+
 
 @dataclass(frozen=True)
 class Node:
@@ -85,9 +88,7 @@ def _sides(graph: Graph, widest: float) -> list[float]:
     return ways
 
 
-def _edge(
-    start: Node, end: Node, way: float, label: str, boxes: list[tuple[float, ...]], live: bool
-) -> Edge:
+def _edge(start: Node, end: Node, way: float, label: str, boxes: list[Box], live: bool) -> Edge:
     if way == 0:
         top, tip = start.y + 13, end.y - 13
         path, head = f"M0 {top}V{tip - 6}", f"M-4.5 {tip - 8}h9L0 {tip}z"
@@ -107,7 +108,9 @@ def _edge(
             for t in (0.5, 0.42, 0.58, 0.34, 0.66, 0.28, 0.72)
         ]
     width = _LETTER * len(label) + 4
-    x, y = min(places, key=lambda place: sum(_overlap(_box(*place, width, _LINE), box) for box in boxes))
+    x, y = min(
+        places, key=lambda place: sum(_overlap(_box(place[0], place[1], width, _LINE), b) for b in boxes)
+    )
     boxes.append(_box(x, y, width, _LINE))
     return Edge(path, head, round(x, 1), round(y, 1), label, live)
 
@@ -117,11 +120,11 @@ def _bezier(a: float, b: float, c: float, d: float, t: float) -> float:
     return s * s * s * a + 3 * s * s * t * b + 3 * s * t * t * c + t * t * t * d
 
 
-def _box(x: float, y: float, width: float, height: float) -> tuple[float, ...]:
+def _box(x: float, y: float, width: float, height: float) -> Box:
     return (x - width / 2, x + width / 2, y - height / 2, y + height / 2)
 
 
-def _overlap(one: tuple[float, ...], other: tuple[float, ...]) -> float:
+def _overlap(one: Box, other: Box) -> float:
     across = min(one[1], other[1]) - max(one[0], other[0])
     down = min(one[3], other[3]) - max(one[2], other[2])
     return max(0.0, across) * max(0.0, down)

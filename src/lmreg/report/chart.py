@@ -75,7 +75,7 @@ class Frame:
     ) -> Frame:
         """Axes from (label, range); with ``falls`` the vertical one grows downwards."""
         width, height = size
-        left, right, top, bottom = 52, width - 10, 8, height - 40
+        left, right, top, bottom = 52, width - 15, 8, height - 40
         across = Axis(x[0], *x[1], left, right)
         ends = (top, bottom) if falls else (bottom, top)
         return cls(width, height, across, Axis(y[0], *y[1], *ends))

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 import pandas as pd
 
+from lmreg.rank.compare import BASELINE
 from lmreg.report import words
 from lmreg.report.cell import Drawing, draw
 from lmreg.report.chart import Axis, Cloud, Frame, Whisker, cloud, polyline, span, whisker, whisker_axis
@@ -42,13 +43,14 @@ class Colours:
 
 @dataclass(frozen=True)
 class Row:
-    """A row of a table with a dot and its interval: texts, then the drawing."""
+    """A row of a table with a dot and its interval: texts, then the drawing; ``beside``: a second dot."""
 
     label: str
     texts: list[str]
     whisker: Whisker
     colour: int | None
     strong: bool = False
+    beside: float | None = None
 
 
 @dataclass(frozen=True)
@@ -72,8 +74,8 @@ def gains(sources: Sources, score: str, colours: Colours) -> Rows | None:
     # Student's interval from two seeds can be wider than tau itself: it must not squeeze the others.
     axis = whisker_axis([*each["gain_low"], *each["gain_high"], *table["gain"]], zero=True)
     rows = []
-    for row in table.sort_values("comparison", kind="stable").to_dict("records"):
-        mean = str(row["seed"]) == "mean"
+    for row in table.sort_values(["against", "comparison"], kind="stable").to_dict("records"):
+        mean, against_none = str(row["seed"]) == "mean", row["against"] == BASELINE
         figure = words.number(row["gain"], signed=True)
         texts = [
             f"mean of {row['seeds']}" if mean else str(row["seed"]),
@@ -83,35 +85,49 @@ def gains(sources: Sources, score: str, colours: Colours) -> Rows | None:
             words.p_value(row["p_value"]),
         ]
         drawn = whisker(axis, row["gain"], row["gain_low"], row["gain_high"])
-        rows.append(Row(str(row["comparison"]), texts, drawn, colours.of(str(row["comparison"])), mean))
+        colour = colours.of(str(row["comparison"])) if against_none else None
+        rows.append(Row(str(row["comparison"]), texts, drawn, colour, mean))
     return Rows(axis, rows)
 
 
 def taus(sources: Sources, score: str, colours: Colours) -> Rows:
-    """Kendall's tau of every run by one score, and of the baselines."""
+    """Kendall's tau of every run by one score, ridge regression with that score beside it, then the
+    baselines that need no super-net."""
     metrics = sources.metrics
     mine = metrics[(metrics["score"] == score) & (metrics["statistic"] == "kendall_tau")]
-    baselines = sources.baselines
-    others = None if baselines is None else taus_of_baselines(baselines, score)
-    tables = [mine, *([] if others is None else [others])]
-    axis = whisker_axis([v for t in tables for c in ("value", "low", "high") for v in t[c]], zero=True)
-    by_run = {row["run"]: row for row in mine.to_dict("records")}
-    rows = [
-        _tau_row(run.label, by_run[run.name], axis, colours.of(run.group), strong=run.regularised)
-        for run in sources.runs
-        if run.name in by_run
-    ]
-    for row in [] if others is None else others.to_dict("records"):
-        name = words.BASELINES.get(str(row["baseline"]), str(row["baseline"]))
-        label = f"{name}, {row['label']}" if pd.notna(row["label"]) and row["label"] else name
-        rows.append(_tau_row(label, row, axis, None))
-    return Rows(axis, rows)
+    others = mine.iloc[:0] if sources.baselines is None else taus_of_baselines(sources.baselines, score)
+    both = pd.concat([table for table in (mine, others) if len(table)])
+    axis = whisker_axis([v for c in ("value", "low", "high") for v in both[c]], zero=True)
+    by_run, ridge = ({str(r["run"]): r for r in records(t)} for t in (mine, others))
+    rows = []
+    for run in sources.runs:
+        if run.name in by_run:
+            tau, colour = by_run[run.name], colours.of(run.group)
+            rows.append(_tau_row(run.label, tau, axis, colour, run.regularised, ridge.get(run.name)))
+    alone = [row for row in records(others) if str(row["run"]) not in by_run]
+    return Rows(
+        axis,
+        rows
+        + [_tau_row(words.baseline(row["baseline"]).removeprefix("the "), row, axis, None) for row in alone],
+    )
 
 
-def _tau_row(label: str, row: dict[str, Any], axis: Axis, colour: int | None, strong: bool = False) -> Row:
-    value, low, high = row["value"], row["low"], row["high"]
-    text = f"{words.number(value)} {words.interval(low, high)}".strip()
-    return Row(label, [text], whisker(axis, value, low, high), colour, strong)
+def records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(key): value for key, value in row.items()} for row in table.to_dict("records")]
+
+
+def _tau_row(
+    label: str,
+    row: dict[str, Any],
+    axis: Axis,
+    colour: int | None,
+    strong: bool = False,
+    beside: dict[str, Any] | None = None,
+) -> Row:
+    drawn = whisker(axis, row["value"], row["low"], row["high"])
+    texts = [words.figure(row), words.figure(beside) if beside else ""]
+    at = whisker(axis, beside["value"], math.nan, math.nan).at if beside else None
+    return Row(label, texts, drawn, colour, strong, at)
 
 
 @dataclass(frozen=True)
@@ -142,9 +158,9 @@ def _panels(sources: Sources, runs: list[Run], score: Scored, colours: Colours) 
     y_label = f"super-net {in_words(score.column)}"
     if sources.truth.pool.better_sign < 0:
         x_label += ", lower is better"
-    frame = Frame.of(
-        (290, 230), (x_label, x_range), (y_label + (", inverted" if score.falls else ""), y_range), score.falls
-    )
+    if score.falls:
+        y_label += ", inverted"
+    frame = Frame.of((290, 230), (x_label, x_range), (y_label, y_range), score.falls)
     panels = []
     for run, table in zip(runs, tables, strict=True):
         points = cloud(frame, table[truth].to_numpy(float), table[score.column].to_numpy(float))
@@ -162,8 +178,7 @@ def _tau_note(sources: Sources, run: Run, score: Scored) -> str:
     mine = m[(m["run"] == run.name) & (m["score"] == score.name) & (m["statistic"] == "kendall_tau")]
     if mine.empty:
         return ""
-    row = mine.iloc[0]
-    return f"τ-b {words.number(row['value'])} {words.interval(row['low'], row['high'])}".strip()
+    return f"τ-b {words.figure(mine.iloc[0].to_dict())}"
 
 
 @dataclass(frozen=True)
@@ -229,7 +244,7 @@ def _chart(
     if not series:
         return None
     low, high = span([v for _, _, y, _ in series for v in y], least)
-    if all(np.nanmin(y) >= 0 for _, _, y, _ in series) and part == "training":
+    if column in ("violated_share", "reg_weight"):
         low = 0.0
     end = max(float(x.max()) for _, x, _, _ in series)
     frame = Frame.of((370, 230), ("epoch", (0.0, max(end, 1e-9))), (label, (low, high)))

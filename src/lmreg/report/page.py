@@ -14,6 +14,7 @@ import jinja2
 from lmreg.config.build import nearest
 from lmreg.errors import LmregError
 from lmreg.files import write_atomically, write_table
+from lmreg.rank.compare import BASELINE
 from lmreg.report import figures, provenance, tables, words
 from lmreg.report.scatter import in_words
 from lmreg.report.sources import Sources
@@ -29,22 +30,86 @@ class Score:
     falls: bool
 
 
-def write_report(sources: Sources, folder: Path, title: str | None, by: str | None) -> list[Path]:
-    """Write ``index.html`` and its CSVs into ``folder``; the paths written, the page first.
+@dataclass(frozen=True)
+class Found:
+    """A comparison's finding, and sentences on rankings that need no super-net."""
+
+    finding: words.Finding
+    beside: list[str]
+
+
+class Report:
+    """The page about a study.
 
     Args:
         title: the page's heading; None: the study's name.
         by: the score that leads; None: the one that chose the searches' candidates.
+
+    Raises:
+        LmregError: no such score, or it has not been evaluated.
     """
-    scores = _scores(sources, by)
-    behind = tables.behind(sources)
-    for name, table in behind.items():
-        write_table(folder / name, table)
-    for stale in {p.name for p in folder.glob("*.csv")} - set(behind):  # of an earlier report
-        (folder / stale).unlink()
-    html = _template().render(_content(sources, scores, title, set(behind)))
-    write_atomically(folder / "index.html", lambda file: file.write(html.encode()))
-    return [folder / "index.html", *(folder / name for name in behind)]
+
+    def __init__(self, sources: Sources, title: str | None = None, by: str | None = None):
+        self._sources = sources
+        self._title = title or sources.study.options.study
+        self._scores = _scores(sources, by)
+        self._found = _findings(sources, self._scores[0])
+
+    @property
+    def summary(self) -> list[str]:
+        """The findings as lines for the terminal."""
+        findings = [found.finding for found in self._found]
+        lines = [f"{f.comparison}: {f.verdict}. {f.text}" for f in findings]
+        return lines or ["No pair of runs with and without the regulariser to compare."]
+
+    def write(self, folder: Path) -> list[Path]:
+        """Write ``index.html`` and its CSVs into ``folder``; the paths written, the page first."""
+        behind = tables.behind(self._sources)
+        for name, table in behind.items():
+            write_table(folder / name, table)
+        for name in set(tables.FILES) - set(behind):  # of an earlier report
+            (folder / name).unlink(missing_ok=True)
+        html = _template().render(self._content(set(behind)))
+        write_atomically(folder / "index.html", lambda file: file.write(html.encode()))
+        return [folder / "index.html", *(folder / name for name in behind)]
+
+    def _content(self, files: set[str]) -> dict[str, Any]:
+        """What the template shows, by name."""
+        sources, scores = self._sources, self._scores
+        lead, study = scores[0], sources.study
+        colours = figures.Colours(sources)
+        best = tables.best(sources)
+        paired = sources.paired
+        return {
+            "title": self._title,
+            "study": study.options.study,
+            "written": f"{datetime.now(timezone.utc):%Y-%m-%d %H:%M} UTC",
+            "version": version("lmreg"),
+            "notes": sources.notes,
+            "files": files,
+            "lead": lead,
+            "n": int(sources.metrics["n"].max()),
+            "findings": self._found,
+            "over_ridge": paired is not None and (paired["against"] != BASELINE).any(),
+            "norms": tables.norms(sources),
+            "setup": tables.setup(sources),
+            "truth": tables.truth(sources),
+            "truth_words": in_words(sources.truth.pool.column),
+            "gains": [(s, figures.gains(sources, s.name, colours)) for s in scores],
+            "taus": [(s, figures.taus(sources, s.name, colours)) for s in scores],
+            "statistics": [(s, tables.statistics(sources, s.name)) for s in scores],
+            "scatter": [(s, figures.scatter(sources, s, colours)) for s in scores],
+            "charts": figures.over_training(sources, lead.name, colours),
+            "legend": colours.legend,
+            "best": best,
+            "best_columns": tables.columns(sources, best),
+            "cells": figures.cells(sources, best),
+            "operations": figures.operations(sources),
+            "differences": provenance.differences(sources.runs),
+            "protocol": tables.protocol(sources),
+            "commands": provenance.commands(sources),
+            "facts": provenance.facts(sources),
+        }
 
 
 def _template() -> jinja2.Template:
@@ -56,11 +121,7 @@ def _template() -> jinja2.Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    formats: dict[str, Callable[..., str]] = {
-        "number": words.number,
-        "counted": words.counted,
-        "in_words": in_words,
-    }
+    formats: dict[str, Callable[..., str]] = {"number": words.number, "counted": words.counted}
     environment.filters.update(formats)
     return environment.get_template("page.html.j2")
 
@@ -81,64 +142,21 @@ def _scores(sources: Sources, by: str | None) -> list[Score]:
     ]
 
 
-def _content(sources: Sources, scores: list[Score], title: str | None, files: set[str]) -> dict[str, Any]:
-    lead, study = scores[0], sources.study
-    colours = figures.Colours(sources)
-    best = tables.best(sources)
-    return {
-        "title": title or study.options.study,
-        "study": study.options.study,
-        "written": f"{datetime.now(timezone.utc):%Y-%m-%d %H:%M} UTC",
-        "version": version("lmreg"),
-        "notes": sources.notes,
-        "files": files,
-        "lead": lead,
-        "scores": scores,
-        "n": int(sources.metrics["n"].max()),
-        "findings": _findings(sources, lead),
-        "setup": tables.setup(sources),
-        "truth": tables.truth(sources),
-        "truth_words": in_words(sources.truth.pool.column),
-        "gains": [(s, figures.gains(sources, s.name, colours)) for s in scores],
-        "taus": [(s, figures.taus(sources, s.name, colours)) for s in scores],
-        "statistics": [(s, tables.statistics(sources, s.name)) for s in scores],
-        "scatter": [(s, figures.scatter(sources, s, colours)) for s in scores],
-        "charts": figures.over_training(sources, lead.name, colours),
-        "legend": colours.legend,
-        "best": best,
-        "cells": figures.cells(sources, best),
-        "operations": figures.operations(sources),
-        "differences": provenance.differences(sources.runs),
-        "protocol": tables.protocol(sources),
-        "commands": provenance.commands(sources),
-        "facts": provenance.facts(sources),
-    }
-
-
-def _findings(sources: Sources, lead: Score) -> list[dict[str, Any]]:
-    """What each comparison tells by the leading score, baselines beside it."""
+def _findings(sources: Sources, lead: Score) -> list[Found]:
+    """What each comparison tells by the leading score."""
     if sources.paired is None:
         return []
     rows = sources.paired[sources.paired["score"] == lead.name]
+    plain, ridge = (rows[rows["against"] == other] for other in (BASELINE, "ridge"))
     found = []
-    for _, group in rows.groupby("comparison", sort=False):
-        finding = words.finding(group, lead.name)
-        ridge = ""
+    for name, group in plain.groupby("comparison"):
+        beside = []
+        over = ridge[ridge["comparison"].str.startswith(f"{name} over")]
+        if len(over):
+            beside.append(words.over_ridge(over))
         if sources.baselines is not None:
             taus = tables.taus_of_baselines(sources.baselines, lead.name)
-            means = group[group["seed"].astype(str) == "mean"]
-            ridge = words.against_baseline(taus, (means if len(means) else group)["tau_with"].iloc[0])
-        found.append({"finding": finding, "ridge": ridge})
+            taus = taus[taus["baseline"] != "ridge"] if beside else taus  # told already
+            beside.append(words.against_baselines(taus, words.overall(group)["tau_with"]))
+        found.append(Found(words.finding(group, lead.name), beside))
     return found
-
-
-def summary(sources: Sources, by: str | None) -> list[str]:
-    """The findings as lines for the terminal."""
-    lead = _scores(sources, by)[0]
-    lines = [
-        f"{f['finding'].comparison}: {f['finding'].verdict}. {f['finding'].text}"
-        for f in _findings(sources, lead)
-    ]
-    return lines or ["No pair of runs with and without the regulariser to compare."]
-
-

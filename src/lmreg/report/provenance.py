@@ -10,6 +10,7 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from lmreg.report.sources import Run, Sources
+from lmreg.report.words import counted
 from lmreg.study import config_hash
 
 Flat = dict[str, Any]
@@ -29,7 +30,8 @@ def flat(node: dict[str, Any], prefix: str = "") -> Flat:
     """Nested dicts as one with dotted keys."""
     items: Flat = {}
     for key, value in node.items():
-        items |= flat(value, f"{prefix}{key}.") if isinstance(value, dict) and value else {f"{prefix}{key}": value}
+        name = f"{prefix}{key}"
+        items |= flat(value, f"{name}.") if isinstance(value, dict) and value else {name: value}
     return items
 
 
@@ -69,9 +71,11 @@ def commands(sources: Sources) -> list[str]:
     path = [f"data.path={cfg.data.path}"] if cfg.data.get("path") else []
     lines = []
     overrides = sources.truth.manifest.get("overrides")
-    if overrides is not None:
+    if overrides is None:  # landmarks of an earlier lmreg
+        lines.append("# lmreg train-landmarks with what landmarks/manifest.json tells below")
+    else:
         seed = sources.truth.manifest.get("seed", 0)
-        lines.append(_line("train-landmarks", where, names, path, overrides, [f"seed={seed}"] * bool(seed)))
+        lines.append(_line("train-landmarks", where, names, path, overrides, [f"seed={seed}"]))
     searches: dict[tuple[str, ...], list[int]] = {}
     for run in sources.runs:
         result = run.finished.result
@@ -79,9 +83,7 @@ def commands(sources: Sources) -> list[str]:
         searches.setdefault(own, []).append(result["seed"])
     for own, seeds in searches.items():
         several = ["-m"] if len(seeds) > 1 else []
-        lines.append(
-            _line("search", several, where, names, path, own, [f"seed={','.join(map(str, seeds))}"])
-        )
+        lines.append(_line("search", several, where, names, path, own, [f"seed={','.join(map(str, seeds))}"]))
     short = where if named else [*where, *names]
     return [*lines, _line("evaluate", short), _line("report", short)]
 
@@ -100,17 +102,15 @@ def facts(sources: Sources) -> list[tuple[str, str]]:
     def pairs(value: dict[str, Any]) -> str:
         return ", ".join(f"{k} {v:,}" if isinstance(v, int) else f"{k} {v}" for k, v in value.items())
 
+    def device(result: dict[str, Any]) -> str | None:
+        threads = f", {counted(result['threads'], 'thread')}" if result.get("threads") else ""
+        return f"{result['device']}{threads}" if result.get("device") else None
+
     return [
         ("Images per split", all_of(pairs(r.get("split_sizes", {})) for r in results)),
         ("Hash of the data", all_of(r.get("data_hash") for r in results)),
         ("Hash of the landmarks", sources.truth.landmarks.hash),
         ("Hash of the pool", sources.truth.pool.hash),
         ("Versions", all_of(pairs(r.get("versions", {})) for r in results)),
-        (
-            "Device",
-            all_of(
-                f"{r.get('device')}, {r['threads']} threads" if r.get("threads") else r.get("device")
-                for r in results
-            ),
-        ),
+        ("Device", all_of(device(r) for r in results)),
     ]

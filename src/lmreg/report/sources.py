@@ -42,6 +42,10 @@ class Run:
         return self.finished.name
 
     @property
+    def seed(self) -> int:
+        return self.finished.result["seed"]
+
+    @property
     def regularised(self) -> bool:
         return self.finished.result["reg"] != BASELINE
 
@@ -84,9 +88,9 @@ class Sources:
         labels = dict(zip(metrics["run"], metrics["label"].astype(str), strict=True))
         runs = [_run(run, labels[run.name], run.label(shared, seed=False), folder) for run in ranked]
         by_name = {run.name: run for run in runs}
-        runs.sort(key=lambda r: (r.finished.result["algo"], r.regularised, r.group, r.finished.result["seed"]))
+        runs.sort(key=lambda r: (r.finished.result["algo"], r.regularised, r.group, r.seed))
         pairs = [(by_name[a.name], by_name[b.name]) for a, b in pairs_of(ranked)]
-        pairs.sort(key=lambda pair: (pair[1].group, pair[1].finished.result["seed"]))
+        pairs.sort(key=lambda pair: (pair[1].group, pair[1].seed))
         return cls(
             folder,
             study,
@@ -94,7 +98,7 @@ class Sources:
             runs,
             pairs,
             metrics[metrics["run"].isin(by_name)],
-            _optional(folder / "evaluate" / "paired.csv", PAIRED),
+            _paired(folder / "evaluate" / "paired.csv"),
             _optional(folder / "evaluate" / "baselines.csv", BASELINES),
             list(_notes(folder, finished, runs, metrics, truth)),
         )
@@ -113,6 +117,12 @@ def _metrics(path: Path) -> pd.DataFrame:
 
 def _optional(path: Path, columns: Collection[str]) -> pd.DataFrame | None:
     return read_table(path, columns) if path.exists() else None
+
+
+def _paired(path: Path) -> pd.DataFrame | None:
+    """Gains by the regulariser (``against`` is none) and over ridge regression."""
+    table = _optional(path, PAIRED)
+    return table if table is None or "against" in table else table.assign(against=BASELINE)
 
 
 def _run(finished: FinishedRun, label: str, group: str, folder: Path) -> Run:

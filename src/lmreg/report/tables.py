@@ -40,9 +40,24 @@ def best(sources: Sources) -> list[Best]:
         row = run.candidates.iloc[0].to_dict()
         text = str(row.pop("arch"))
         arch = space.parse(text)
-        figures = {k: v for k, v in row.items() if isinstance(v, int | float)}
+        figures = {str(k): v for k, v in row.items() if isinstance(v, int | float)}
         found.append(Best(run, arch, text, figures, known.get(space.canonical(arch), "")))
     return found
+
+
+def norms(sources: Sources) -> str:
+    """The batch-norm policies under which the runs were scored, where that is recorded."""
+    recorded = sources.metrics.get("norm", pd.Series(dtype=str)).dropna()
+    return ", ".join(sorted(set(recorded.astype(str))))
+
+
+def columns(sources: Sources, found: list[Best]) -> list[tuple[str, str, int]]:
+    """(name, heading, digits) of the figures that all the best have: scores first, then sizes."""
+    scores = [score.column for score in sources.study.task.scores.values()]
+    headings = {name: in_words(name) for name in scores} | {"params": "parameters", "macs": "MACs"}
+    digits = {name: 2 if name.endswith("_percent") else 3 for name in scores}
+    there = [name for name in headings if all(name in b.figures for b in found)]
+    return [(name, headings[name], digits.get(name, 0)) for name in there]
 
 
 def _with_error(score: float, error: float) -> str:
@@ -50,16 +65,19 @@ def _with_error(score: float, error: float) -> str:
 
 
 def taus_of_baselines(baselines: pd.DataFrame, score: str) -> pd.DataFrame:
-    """Kendall taus of the baselines that ``score`` doesn't enter, and of those with it."""
-    mine = baselines["score"].isna() | (baselines["score"].astype(str).isin({"", score}))
+    """Kendall taus of the baselines that need no super-net's score, and of those by ``score``."""
+    mine = baselines["score"].isna() | (baselines["score"].astype(str) == score)
     return baselines[mine & (baselines["statistic"] == "kendall_tau")]
 
 
 @dataclass(frozen=True)
 class Statistics:
-    """One row per run, one column per statistic: (value, interval)."""
+    """One row per run, one column per statistic: (value, interval).
 
-    columns: list[words.Statistic]
+    ``columns`` are (what it is, n where it isn't the pool's).
+    """
+
+    columns: list[tuple[words.Statistic, str]]
     rows: list[tuple[Run, list[tuple[str, str]]]]
 
 
@@ -72,7 +90,10 @@ def statistics(sources: Sources, score: str) -> Statistics:
     for run in sources.runs:
         by_name = {r["statistic"]: r for r in mine[mine["run"] == run.name].to_dict("records")}
         rows.append((run, [_cell(by_name.get(name), words.statistic(name).digits) for name in names]))
-    return Statistics([words.statistic(name) for name in names], rows)
+    whole = mine["n"].max()
+    smaller = {n: sorted(set(some["n"]) - {whole}) for n, some in mine.groupby("statistic")}
+    notes = [f"n = {', '.join(f'{n:,}' for n in smaller[name])}" if smaller[name] else "" for name in names]
+    return Statistics([(words.statistic(name), note) for name, note in zip(names, notes, strict=True)], rows)
 
 
 def _cell(row: dict[str, Any] | None, digits: int) -> tuple[str, str]:
@@ -137,19 +158,21 @@ def protocol(sources: Sources) -> str:
     return OmegaConf.to_yaml(OmegaConf.create(sources.truth.manifest))
 
 
+FILES = (
+    *("statistics.csv", "gains.csv", "baselines.csv"),
+    *("scores.csv", "tracking.csv", "training.csv", "best.csv"),
+)
+
+
 def behind(sources: Sources) -> dict[str, pd.DataFrame]:
     """By file name, the tables from which the page is made."""
     stack = functools.partial(_stacked, sources.runs)
-    made = {
-        "statistics.csv": sources.metrics,
-        "gains.csv": sources.paired,
-        "baselines.csv": sources.baselines,
-        "scores.csv": stack("ranking"),
-        "tracking.csv": stack("tracking"),
-        "training.csv": stack("training"),
-        "best.csv": pd.DataFrame([_row(b) for b in best(sources)]),
-    }
-    return {name: table for name, table in made.items() if table is not None}
+    made = (
+        *(sources.metrics, sources.paired, sources.baselines),
+        *(stack("ranking"), stack("tracking"), stack("training")),
+        pd.DataFrame([_row(b) for b in best(sources)]),
+    )
+    return {name: table for name, table in zip(FILES, made, strict=True) if table is not None}
 
 
 def _stacked(runs: list[Run], part: str) -> pd.DataFrame | None:

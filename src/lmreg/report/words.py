@@ -50,30 +50,39 @@ class Statistic:
 
 
 STATISTICS = {
-    "kendall_tau": Statistic("Kendall τ-b", "share of pairs ordered rightly less share ordered wrongly"),
-    "kendall_tau_sparse_0.1": Statistic("sparse τ, 0.1", "τ-b after rounding the truth to 0.1"),
-    "kendall_tau_sparse_1": Statistic("sparse τ, 1", "τ-b after rounding the truth to 1"),
+    "kendall_tau": Statistic("Kendall τ‑b", "share of pairs ordered rightly less share ordered wrongly"),
+    "kendall_tau_sparse_0.1": Statistic("sparse τ, 0.1 %", "τ-b after rounding the truth to 0.1 %"),
+    "kendall_tau_sparse_1": Statistic("sparse τ, 1 %", "τ-b after rounding the truth to 1 %"),
     "spearman": Statistic("Spearman ρ", "correlation of the ranks"),
-    "kendall_tau_top_half": Statistic("τ in the top half", "τ-b among the truly better half"),
-    "regret": Statistic(
-        "regret", "how much truer quality the best of the pool has than the one ranked first", 2
-    ),
-    "true_rank": Statistic("true rank of the first", "true rank of the one ranked first; 1 is best", 0),
-    "precision_at_5": Statistic("precision at 5", "share of the five ranked first that truly are among them", 2),
-    "precision_at_10": Statistic("precision at 10", "the same for ten", 2),
+    "kendall_tau_top_half": Statistic("τ in the top half", "τ-b among the truly better half only"),
+    "regret": Statistic("regret", "truth of the best less that of the one ranked first; 0 is perfect", 2),
+    "true_rank": Statistic("true rank of the first", "among the n, of the one ranked first; 1 is perfect", 0),
 }
 
 
 def statistic(name: str) -> Statistic:
+    """How the statistic of that name is shown."""
+    start, _, k = name.rpartition("_")
+    if start == "precision_at":
+        meaning = f"share of the {k} ranked first that are truly among the {k} best"
+        return Statistic(f"precision at\u00a0{k}", meaning, 2)
     return STATISTICS.get(name, Statistic(name.replace("_", " "), ""))
 
 
 BASELINES = {
-    "params": "number of parameters",
-    "macs": "number of MACs",
-    "ridge": "ridge on the landmarks",
-    "ridge+score": "ridge with the super-net's score",
+    "params": "the number of parameters",
+    "macs": "the number of MACs",
+    "ridge": "ridge regression on the landmarks",
 }
+
+
+def baseline(name: str) -> str:
+    return BASELINES.get(name, name)
+
+
+def figure(row: dict[str, Any]) -> str:
+    """The ``value`` of a row and its interval."""
+    return f"{number(row['value'])} {interval(row['low'], row['high'])}".strip()
 
 
 @dataclass(frozen=True)
@@ -93,12 +102,11 @@ def finding(rows: pd.DataFrame, by: str) -> Finding:
         rows: of ``paired.csv`` for one comparison and score: one per seed, and the mean where there is one.
         by: the super-net score in words.
     """
-    means = rows[rows["seed"].astype(str) == "mean"]
-    seeds = rows[rows["seed"].astype(str) != "mean"]
-    row = (means if len(means) else seeds).iloc[0].to_dict()
+    row, seeds = overall(rows), rows[rows["seed"].astype(str) != "mean"]
     count = len(seeds)
     low, high, gain = row["gain_low"], row["gain_high"], row["gain"]
-    taus = f"Kendall's τ-b by {by} is {number(row['tau_without'])} without and {number(row['tau_with'])} with it"
+    taus = f"Kendall's τ-b by {by} is {number(row['tau_without'])} without the regulariser and "
+    taus += f"{number(row['tau_with'])} with it"
     figure = f"{number(gain, signed=True)} {interval(low, high, signed=True)}".strip()
     if not math.isfinite(gain):
         verdict, text = "undefined", f"{taus}: not defined, because scores or truth are all the same."
@@ -118,6 +126,12 @@ def finding(rows: pd.DataFrame, by: str) -> Finding:
         tiles.append(("p", p_value(row["p_value"]), "two-sided, gain = 0"))
     tiles.append(("n", f"{int(row['n']):,}", f"architectures, {counted(count, 'seed')}"))
     return Finding(str(row["comparison"]), verdict, text, tiles)
+
+
+def overall(rows: pd.DataFrame) -> dict[str, Any]:
+    """Of one comparison's rows by one score the mean over seeds; the only seed's where there is one."""
+    means = rows[rows["seed"].astype(str) == "mean"]
+    return {str(k): v for k, v in (means if len(means) else rows).iloc[0].to_dict().items()}
 
 
 def _verdict(gain: float, low: float, high: float) -> str:
@@ -153,15 +167,36 @@ def _seeds(seeds: pd.DataFrame, row: dict[str, Any]) -> str:
     return f"{signs} {said}{few}"
 
 
-def against_baseline(rows: pd.DataFrame, tau_with: float) -> str:
-    """One sentence on ridge regression from the same landmarks, empty where it was not evaluated."""
-    ridge = rows[rows["baseline"] == "ridge"]
-    if ridge.empty or not math.isfinite(tau_with) or not math.isfinite(ridge["value"].iloc[0]):
-        return ""
-    row = ridge.iloc[0]
-    figure = f"{number(row['value'])} {interval(row['low'], row['high'])}".strip()
-    place = "above" if tau_with > row["value"] else "not above"
+def over_ridge(rows: pd.DataFrame) -> str:
+    """One comparison with ridge regression in a sentence; ``rows`` as for `finding`."""
+    row = overall(rows)
+    low, high = row["gain_low"], row["gain_high"]
+    gain = f"{number(row['gain'], signed=True)} {interval(low, high, signed=True)}".strip()
+    p = p_value(row["p_value"])
+    over = f"over {counted(row['seeds'], 'seed')}" + (p and f", p {p if p[0] == '<' else f'= {p}'}")
+    known = math.isfinite(low) and math.isfinite(high)
+    sign = "" if not known else ", so no clear difference" if low <= 0 <= high else ""
     return (
-        f"Ridge regression on the same landmarks' scores, which needs no super-net, ranks at τ-b {figure}; "
-        f"the super-net with the regulariser ({number(tau_with)}) is {place} it."
+        f"Ridge regression on the same landmarks ranks at {number(row['tau_without'])} without a super-net. "
+        f"The super-net with the regulariser gains {gain} over that ({over}){sign}."
+    )
+
+
+def against_baselines(rows: pd.DataFrame, tau_with: float) -> str:
+    """What rankings that need no super-net do, and how the super-net stands beside them.
+
+    Args:
+        rows: Kendall taus of ``baselines.csv`` by one score.
+        tau_with: the super-net's with the regulariser (a mean over seeds).
+    """
+    alone = rows[rows["run"].isna() & rows["value"].notna()]
+    if alone.empty or not math.isfinite(tau_with):
+        return ""
+    rankings = [{str(k): v for k, v in row.items()} for row in alone.to_dict("records")]
+    figures = [f"{baseline(row['baseline'])} {figure(row)}" for row in rankings]
+    below = [baseline(row["baseline"]) for row in rankings if not tau_with > row["value"]]
+    above = "above all of these" if not below else f"not above {listed(below)}"
+    return (
+        f"Rankings that need no super-net reach: {listed(figures)}. "
+        f"The super-net with the regulariser, at {number(tau_with)}, is {above}."
     )
