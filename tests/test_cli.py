@@ -42,6 +42,9 @@ BAD_CALLS = {
     "search reg=none root=/dev/null/x": "can't write to /dev/null/x",
     "evaluate": "no finished search in",
     "evaluate bootstrap=5": "bootstrap=5: must be at least 100",
+    "report": "no finished search in",
+    "report titel=x": "unknown key 'titel=x'; did you mean 'title'?",
+    "report reg=none": "unknown key 'reg=none'",
     "train-landmarks workers=0": "workers=0: must be at least 1",
     "train-landmarks landmarks.count=1": "landmarks.count=1: must be at least 2",
     "train-landmarks landmarks.score=f1": "landmarks.score=f1: must be one of loss, accuracy",
@@ -66,7 +69,7 @@ def test_an_unknown_command_is_refused(lmreg) -> None:  # type: ignore[no-untype
     assert "No such command 'serch'" in done.stderr
 
 
-@pytest.mark.parametrize("command", ["train-landmarks", "search", "evaluate"])
+@pytest.mark.parametrize("command", ["train-landmarks", "search", "evaluate", "report"])
 def test_help_shows_choices_options_and_an_example(lmreg, command: str, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     done = lmreg(command, "--help", cwd=tmp_path)
     assert done.returncode == 0

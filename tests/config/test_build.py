@@ -11,6 +11,7 @@ from omegaconf import OmegaConf
 from lmreg.algo.base import Algorithm
 from lmreg.algo.spos import SPOS
 from lmreg.commands.evaluate import EvaluateOptions
+from lmreg.commands.report import ReportOptions
 from lmreg.commands.search import SearchOptions
 from lmreg.commands.train_landmarks import LandmarkOptions
 from lmreg.config.build import nearest, resolve, typed
@@ -118,7 +119,10 @@ def test_every_yaml_lists_exactly_its_schemas_keys(path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("command", "schema"),
-    [("train_landmarks", LandmarkOptions), ("search", SearchOptions), ("evaluate", EvaluateOptions)],
+    [
+        *(("train_landmarks", LandmarkOptions), ("search", SearchOptions)),
+        *(("evaluate", EvaluateOptions), ("report", ReportOptions)),
+    ],
 )
 def test_top_level_keys_match_their_schema(composed, command: str, schema: type) -> None:  # type: ignore[no-untyped-def]
     groups = {p.name for p in conf_dir().iterdir() if p.is_dir()}

@@ -116,3 +116,18 @@ def test_a_space_that_runs_out_says_so(space: NASBench201, rng: np.random.Genera
     three = [space.parse(TEXT), space.mutate(space.parse(TEXT), rng)]
     with pytest.raises(LmregError, match="only 2 were left"):
         draw_distinct(space, lambda: three[rng.integers(2)], 3)
+
+
+def test_a_cell_as_a_graph_has_the_edges_that_carry_something(space: NASBench201) -> None:
+    text = "|nor_conv_3x3~0|+|none~0|none~1|+|skip_connect~0|avg_pool_3x3~1|none~2|"
+    (graph,) = space.graphs(space.parse(text))
+    assert graph.nodes == ("input", "1", "2", "output")
+    assert graph.edges == ((0, 1, "nor_conv_3x3"), (0, 3, "skip_connect"), (1, 3, "avg_pool_3x3"))
+    assert graph.live() == {0, 1, 2}
+
+
+def test_edges_from_or_to_nowhere_are_not_live(space: NASBench201) -> None:
+    text = "|none~0|+|skip_connect~0|nor_conv_1x1~1|+|skip_connect~0|avg_pool_3x3~1|none~2|"
+    (graph,) = space.graphs(space.parse(text))
+    live = {graph.edges[i][:2] for i in graph.live()}
+    assert live == {(0, 3)}  # node 1 gets nothing, node 2 passes nothing on

@@ -11,7 +11,7 @@ import pandas as pd
 from lmreg.errors import LmregError
 from lmreg.files import read_table
 from lmreg.rank.compare import BASELINE, pairs_of
-from lmreg.rank.pool import FinishedRun, finished_runs, shared_overrides
+from lmreg.rank.finished import FinishedRun, finished_runs, shared_overrides
 from lmreg.study import Options, Study
 from lmreg.truth import Truth
 

@@ -1,0 +1,289 @@
+"""The page: complete, honest about what is missing, self-contained, and safe whatever names it shows."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import shlex
+import shutil
+from html.parser import HTMLParser
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pandas as pd
+import pytest
+from tests.conftest import Compose
+from tests.report.conftest import STUDY
+
+from lmreg.commands.report import run as report
+from lmreg.errors import LmregError
+from lmreg.report.page import Report
+from lmreg.report.provenance import commands
+from lmreg.report.sources import Sources
+from lmreg.space.nasbench201 import NASBench201
+from lmreg.study import result_config
+
+VOID = {"meta", "link"}
+
+
+class Page(HTMLParser):
+    """Parses a page strictly: every element is closed in order; collects attributes and text."""
+
+    def __init__(self, text: str):
+        super().__init__()
+        self.open: list[str] = []
+        self.attributes: list[tuple[str, str, str]] = []
+        self.text = ""
+        self.feed(text)
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.attributes += [(tag, name, value or "") for name, value in attrs]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.attributes += [(tag, name, value or "") for name, value in attrs]
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open[-1:] != ["style"]:
+            self.text += data
+
+
+def page_of(root: Path, composed: Compose, *overrides: str) -> str:
+    report(composed("report", f"root={root}", *overrides))
+    return (root / STUDY / "report" / "index.html").read_text()
+
+
+@pytest.fixture
+def html(evaluated_once: Path, composed: Compose) -> str:
+    return page_of(evaluated_once, composed)
+
+
+def test_the_page_needs_nothing_from_elsewhere(html: str, evaluated_once: Path) -> None:
+    page = Page(html)
+    links = [value for tag, name, value in page.attributes if name in ("href", "src", "xlink:href")]
+    files = {link for link in links if not link.startswith(("#", "data:,"))}
+    assert files == {p.name for p in (evaluated_once / STUDY / "report").glob("*.csv")}
+    assert not re.search(r"https?://|@import|url\(|<script|javascript:", html)
+    ids = [value for _, name, value in page.attributes if name == "id"]
+    assert len(ids) == len(set(ids))
+    assert {link.removeprefix("#") for link in links if link.startswith("#")} <= set(ids)
+
+
+def test_every_drawing_is_well_formed_and_described(html: str) -> None:
+    drawings = re.findall(r"<svg.*?</svg>", html, flags=re.S)
+    assert len(drawings) > 20
+    for drawing in drawings:
+        root = ElementTree.fromstring(drawing)
+        assert root.get("aria-label") or root.get("aria-hidden") == "true"
+        assert "nan" not in drawing.lower()
+
+
+def test_the_page_tells_what_evaluate_found(html: str, evaluated_once: Path) -> None:
+    text = Page(html).text
+    paired = pd.read_csv(evaluated_once / STUDY / "evaluate" / "paired.csv")
+    mine = paired[(paired["score"] == "loss") & (paired["seed"] == "mean") & (paired["against"] == "none")]
+    assert len(mine) == 1
+    for column in ("tau_without", "tau_with"):
+        assert f"{mine[column].item():.3f}".replace("-", "−") in text
+    assert f"{mine['gain'].item():+.3f}".replace("-", "−") in text
+    metrics = pd.read_csv(evaluated_once / STUDY / "evaluate" / "metrics.csv")
+    assert {str(n) for n in metrics["n"]} >= {"5"}
+    for row in metrics.itertuples():
+        assert str(row.label) in text
+        if row.statistic == "kendall_tau" and np.isfinite(row.value):
+            assert f"{row.value:.3f}".replace("-", "−") in text
+    assert "5 held-out architectures" in text
+    assert "means over 2 paired seeds" in text
+
+
+def test_the_best_cells_are_drawn(html: str, evaluated_once: Path, space: NASBench201) -> None:
+    for folder in (evaluated_once / STUDY / "search").iterdir():
+        best = pd.read_csv(folder / "candidates.csv")["arch"][0]
+        assert best in html
+        (graph,) = space.graphs(space.parse(best))
+        described = [f"{graph.nodes[a]} to {graph.nodes[b]}: {label}" for a, b, label in graph.edges]
+        assert f'aria-label="cell: {", ".join(described)}"' in html
+
+
+def test_the_tables_behind_it_hold_everything(evaluated: Path, composed: Compose) -> None:
+    page_of(evaluated, composed)
+    folder = evaluated / STUDY
+    for name, source in (("statistics", "metrics"), ("gains", "paired"), ("baselines", "baselines")):
+        mine, original = (folder / "report" / f"{name}.csv", folder / "evaluate" / f"{source}.csv")
+        pd.testing.assert_frame_equal(pd.read_csv(mine), pd.read_csv(original), check_like=True)
+    scores = pd.read_csv(folder / "report" / "scores.csv")
+    for run, group in scores.groupby("run"):
+        ranking = pd.read_csv(folder / "evaluate" / f"ranking-{run}.csv")
+        assert group["arch"].tolist() == ranking["arch"].tolist()
+        assert group["loss_nats"].tolist() == ranking["loss_nats"].tolist()
+    assert len(pd.read_csv(folder / "report" / "best.csv")) == 4
+    assert set(pd.read_csv(folder / "report" / "training.csv")["step"]) == {10, 20, 30}
+
+
+def test_the_commands_make_the_same_runs(sources: Sources, composed: Compose) -> None:
+    """Composed again, each search command has the very configuration of its runs."""
+    lines = [shlex.split(line) for line in commands(sources)]
+    assert [line[1] for line in lines] == ["train-landmarks", "search", "search", "evaluate", "report"]
+    wanted = [result_config(run.finished.cfg) for run in sources.runs]
+    for config in wanted:
+        config.pop("landmarks_hash", None)
+    made = []
+    for line in lines[1:3]:
+        overrides = [part for part in line[2:] if part != "-m" and not part.startswith("seed=")]
+        seeds = next(part for part in line if part.startswith("seed=")).removeprefix("seed=").split(",")
+        made += [result_config(composed("search", *overrides, f"seed={seed}")) for seed in seeds]
+    assert made == wanted
+    landmarks = composed("train_landmarks", *lines[0][2:])
+    assert result_config(landmarks)["landmarks"]["pool"] == 5
+    assert landmarks.trainer.epochs == 0.5
+
+
+def test_differences_between_the_runs_come_first(html: str) -> None:
+    before, _, after = Page(html).text.partition("Configuration that all runs share")
+    assert "reg.weight" in before
+    assert "momentum: 0.9" in after
+    assert "reg.weight" not in after
+
+
+OPTIONAL = {
+    "paired.csv": ("No paired gains", "Nothing to compare yet"),
+    "baselines.csv": ("No baselines", "evaluate/baselines.csv is not there"),
+    "ranking-*.csv": ("Left out: no evaluate/ranking-<run>.csv is there",),
+}
+
+
+@pytest.mark.parametrize("missing", OPTIONAL)
+def test_a_missing_file_leaves_its_part_out_with_a_note(
+    missing: str, evaluated: Path, composed: Compose
+) -> None:
+    whole = Page(page_of(evaluated, composed)).text
+    for path in (evaluated / STUDY / "evaluate").glob(missing):
+        path.unlink()
+    text = Page(page_of(evaluated, composed)).text
+    for note in OPTIONAL[missing]:
+        assert note in text
+        assert note not in whole
+    # What an earlier report had written is not left beside a page that doesn't show it.
+    written = {p.name for p in (evaluated / STUDY / "report").glob("*.csv")}
+    gone = {"paired.csv": "gains.csv", "ranking-*.csv": "scores.csv"}.get(missing, missing)
+    assert gone not in written
+
+
+def test_runs_without_their_training_metrics_are_shown_all_the_same(
+    evaluated: Path, composed: Compose
+) -> None:
+    for path in [*evaluated.glob("*/search/*/metrics.csv"), *evaluated.glob("*/search/*/tracking.csv")]:
+        path.unlink()
+    assert "Left out: the runs have no metrics.csv" in Page(page_of(evaluated, composed)).text
+
+
+def test_tau_over_training_is_drawn_where_it_was_tracked(evaluated: Path, composed: Compose) -> None:
+    for folder in (evaluated / STUDY / "search").iterdir():
+        rows = [
+            {"step": s, "epoch": s / 125, "set": role, "score": "loss", "kendall_tau": s / 40, "n": n}
+            for s in (10, 20, 30)
+            for role, n in (("landmarks", 4), ("pool", 5))
+        ]
+        pd.DataFrame(rows).to_csv(folder / "tracking.csv", index=False)
+    html = page_of(evaluated, composed)
+    assert "τ-b on the held-out pool" in html
+    assert "τ-b on the landmarks" in html
+    figure = html[html.index("τ-b on the held-out pool") :]
+    assert figure[: figure.index("</svg>")].count('class="line') == 4  # one per run
+    assert len(pd.read_csv(evaluated / STUDY / "report" / "tracking.csv")) == 24
+
+
+def test_what_is_not_shown_is_named(evaluated: Path, composed: Compose) -> None:
+    search, evaluate = evaluated / STUDY / "search", evaluated / STUDY / "evaluate"
+    names = sorted(p.name for p in search.iterdir())
+    (search / names[0] / "result.json").unlink()
+    shutil.rmtree(search / names[1])
+    metrics = pd.read_csv(evaluate / "metrics.csv")
+    metrics[metrics["run"] != names[2]].to_csv(evaluate / "metrics.csv", index=False)
+    text = Page(page_of(evaluated, composed)).text
+    assert f"Begun but not finished, so not shown: {names[0]}." in text
+    assert f"no longer there, so not shown: {names[0]}, {names[1]}." in text
+    assert f"Finished but not evaluated, so not shown: {names[2]}. Run lmreg evaluate." in text
+
+
+def spoil(evaluate: Path, how: str) -> None:
+    metrics = evaluate / "metrics.csv"
+    if how == "none":
+        shutil.rmtree(evaluate)
+    elif how == "older":
+        pd.read_csv(metrics).drop(columns="statistic").to_csv(metrics, index=False)
+    elif how == "empty":
+        metrics.write_text("")
+    else:
+        (evaluate / "paired.csv").write_text("comparison,score\na,b\n")
+
+
+@pytest.mark.parametrize(
+    ("how", "message"),
+    [
+        ("none", "no evaluation in .*'lmreg evaluate' makes it"),
+        ("older", "has no column 'statistic'.*'lmreg evaluate' writes it again"),
+        ("empty", "is not a CSV table.*'lmreg evaluate' writes it again"),
+        ("paired", "paired.csv has no column"),
+    ],
+)
+def test_an_unusable_evaluation_is_told_in_one_line(
+    how: str, message: str, evaluated: Path, composed: Compose
+) -> None:
+    spoil(evaluated / STUDY / "evaluate", how)
+    with pytest.raises(LmregError, match=message) as error:
+        page_of(evaluated, composed)
+    assert "\n" not in str(error.value)
+    assert not (evaluated / STUDY / "report" / "index.html").exists()
+
+
+def test_the_leading_score_can_be_chosen(evaluated: Path, composed: Compose) -> None:
+    assert "by accuracy" in Page(page_of(evaluated, composed, "score=accuracy")).text.split("Table 1")[0]
+    with pytest.raises(LmregError, match="score=acuracy; did you mean 'accuracy'"):
+        page_of(evaluated, composed, "score=acuracy")
+
+
+def test_names_cannot_become_markup(evaluated: Path, composed: Compose) -> None:
+    evil = """<script>alert('1')</script>"&amp;"""
+    study = "a<b>&c\"d'e"
+    (evaluated / STUDY).rename(evaluated / study)
+    evaluate = evaluated / study / "evaluate"
+    metrics = pd.read_csv(evaluate / "metrics.csv").assign(label=evil)
+    metrics.to_csv(evaluate / "metrics.csv", index=False)
+    paired = pd.read_csv(evaluate / "paired.csv").assign(comparison=evil)
+    paired.to_csv(evaluate / "paired.csv", index=False)
+    config = composed("report", f"root={evaluated}")
+    config.study, config.title = study, "<img src=x onerror=alert(1)>"
+    report(config)
+    html = (evaluated / study / "report" / "index.html").read_text()
+    assert "<script" not in html
+    assert "<img" not in html
+    page = Page(html)
+    assert {name for _, name, _ in page.attributes if name.startswith("on")} == set()
+    for name in (evil, study, "<img src=x onerror=alert(1)>"):
+        assert name in page.text  # shown as it is
+
+
+def test_twenty_runs_of_a_thousand_architectures_stay_small(sources: Sources, tmp_path: Path) -> None:
+    rng, run = np.random.default_rng(0), sources.runs[0]
+    assert run.ranking is not None
+    assert run.training is not None
+    truth, rows = f"truth_{sources.truth.pool.column}", 1000
+    many = []
+    for _ in range(20):
+        scores = {"loss_nats": rng.normal(size=rows), "accuracy_percent": rng.normal(size=rows)}
+        ranking = pd.DataFrame({"arch": run.ranking["arch"][0], truth: rng.normal(size=rows), **scores})
+        steps = np.arange(5000)
+        figures = {c: rng.normal(size=5000) for c in ("train_loss_nats", "violated_share", "reg_weight")}
+        training = pd.DataFrame({"step": steps, "epoch": steps / 100, **figures})
+        many.append(dataclasses.replace(run, ranking=ranking, training=training))
+    large = dataclasses.replace(sources, runs=many, pairs=list(zip(many[::2], many[1::2], strict=True)))
+    page, *_ = Report(large).write(tmp_path)
+    assert page.read_text().count('class="dots') == 20 * 2 * 4  # runs, scores, layers
+    assert page.stat().st_size < 2_000_000
