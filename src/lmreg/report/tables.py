@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -111,7 +112,7 @@ def setup(sources: Sources) -> dict[str, Any]:
         "size": study.space.size,
         "data": sources.runs[0].finished.cfg.data.name,
         "landmarks": len(sources.truth.landmarks.archs),
-        "from_table": manifest.get("table"),
+        "from_table": Path(manifest["table"]).name if "table" in manifest else None,
         "trainings": trainings.get("pool"),
         "split": manifest.get("splits", {}).get("pool"),
     }
