@@ -69,7 +69,7 @@ def draw(graph: Graph) -> Drawing:
 def _sides(graph: Graph, widest: float) -> list[float]:
     """How far right (negative: left) of the middle each edge swings out; zero between neighbours."""
     longest = max((len(label) for _, _, label in graph.edges), default=0)
-    first = max(widest / 2 + 26, _LETTER * longest + 18)
+    first = max(widest / 2 + 26, _LETTER * longest + 14)
     step = 20 + _LETTER * longest / 3
     taken: dict[int, list[tuple[int, int, int]]] = {1: [], -1: []}
     ways = [0.0] * len(graph.edges)
