@@ -81,3 +81,12 @@ def test_a_baseline_that_is_better_is_named() -> None:
 def test_statistics_that_are_not_known_are_shown_by_their_name() -> None:
     assert words.statistic("precision_at_7").heading == "precision at\u00a07"
     assert words.statistic("some_new_one").heading == "some new one"
+
+
+def test_an_interval_over_seeds_does_not_hide_that_the_pool_is_small() -> None:
+    mean = (0.1, 0.05, 0.15, 0.004)
+    small, large = rows([0.09] * 5, mean), rows([0.2] * 5, mean)  # each seed's interval: gain ± 0.1
+    for sentence in (words.finding(small, "loss").text, words.over_ridge(small)):
+        assert "includes zero for 5 of 5 seeds: a larger pool is needed" in sentence
+    for sentence in (words.finding(large, "loss").text, words.over_ridge(large)):
+        assert "larger pool" not in sentence

@@ -164,7 +164,18 @@ def _seeds(seeds: pd.DataFrame, row: dict[str, Any]) -> str:
     else:
         said = f"The interval over seeds excludes zero{p}."
     few = f" {count} seeds show a direction at best; take five or more for a conclusion." if count < 5 else ""
-    return f"{signs} {said}{few}"
+    return f"{signs} {said}{few}{_other_pools(seeds)}"
+
+
+def _other_pools(seeds: pd.DataFrame) -> str:
+    """A warning where another pool could turn the result: an interval over seeds doesn't know of pools."""
+    open_ones = int(((seeds["gain_low"] <= 0) & (seeds["gain_high"] >= 0)).sum())
+    if not open_ones:
+        return ""
+    return (
+        f" Over architectures the interval includes zero for {open_ones} of {len(seeds)} seeds: "
+        "a larger pool is needed to tell."
+    )
 
 
 def over_ridge(rows: pd.DataFrame) -> str:
@@ -179,6 +190,7 @@ def over_ridge(rows: pd.DataFrame) -> str:
     return (
         f"Ridge regression on the same landmarks ranks at {number(row['tau_without'])} without a super-net. "
         f"The super-net with the regulariser gains {gain} over that ({over}){sign}."
+        f"{_other_pools(rows[rows['seed'].astype(str) != 'mean'])}"
     )
 
 
