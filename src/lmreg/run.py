@@ -219,9 +219,7 @@ class SearchRun:
         with Progress(f"{self._name}: scoring", budget) as progress:
 
             def scores(archs: Sequence[Arch]) -> pd.DataFrame:
-                return score(
-                    ctx.net, study.task, archs, batches, lambda: progress.advance(""), calibration
-                )
+                return score(ctx.net, study.task, archs, batches, lambda: progress.advance(""), calibration)
 
             problem = SearchProblem(ctx, self._algo, scores, by, self._cost, self._strategy.config)
             self._strategy.search(problem)
