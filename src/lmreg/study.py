@@ -198,7 +198,7 @@ def _with_absolute_data_path(cfg: DictConfig) -> DictConfig:
     """A copy that means the same from any folder."""
     cfg = cfg.copy()
     if cfg.data.get("path"):
-        cfg.data.path = str(Path(cfg.data.path).absolute())
+        cfg.data.path = str(Path(cfg.data.path).expanduser().absolute())
     return cfg
 
 

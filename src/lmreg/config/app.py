@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import NoReturn
 
 from hydra import compose, initialize_config_dir
@@ -32,6 +33,7 @@ def run_app(command: str, args: list[str], task: Task) -> None:
     the run was interrupted (its state saved). ``HYDRA_FULL_ERROR=1`` shows the full traceback.
     """
     config_name = command.replace("-", "_")
+    args = [_with_home(argument) for argument in args]
     full_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
     os.environ["HYDRA_FULL_ERROR"] = "1"  # makes Hydra raise, so that errors are told here
     args = [_quoted(arg) for arg in args]
@@ -85,6 +87,12 @@ def fail(message: str) -> NoReturn:
     """Print one line to standard error and exit with code 2."""
     tell(message)
     sys.exit(2)
+
+
+def _with_home(argument: str) -> str:
+    """``key=~/folder`` with the home folder in it: shells leave it as it is, and Hydra can't read it."""
+    key, equals, value = argument.partition("=")
+    return f"{key}={Path(value).expanduser()}" if equals and value.startswith("~") else argument
 
 
 def _check_flags(args: list[str]) -> None:

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+import lmreg.config.names  # noqa: F401 (what a config may ask for)
 from lmreg.config.schema import range_error
 from lmreg.errors import LmregError
 

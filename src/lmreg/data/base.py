@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from lmreg.config.schema import option
+from lmreg.errors import LmregError
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,37 @@ class RawData:
     train: Part
     test: Part
     classes: tuple[str, ...]
+
+    def check(self, place: str) -> None:
+        """Nothing where it can be trained on.
+
+        Raises:
+            LmregError: an empty part, a label that names no class, one class only, images that differ
+                in size or channels; the line names ``place``.
+        """
+        count = len(self.classes)
+        for name, part in (("training", self.train), ("test", self.test)):
+            if len(part.images) == 0:
+                raise LmregError(f"{place}: the {name} part has no images")
+            if len(part.images) != len(part.labels):
+                raise LmregError(
+                    f"{place}: the {name} part has {len(part.images)} images but {len(part.labels)} labels"
+                )
+            wrong = np.flatnonzero((part.labels < 0) | (part.labels >= count))
+            if len(wrong):
+                raise LmregError(
+                    f"{place}: {name} image {wrong[0]} has label {part.labels[wrong[0]]}; "
+                    f"with {count} classes labels go from 0 to {count - 1}"
+                )
+        if self.train.labels.min() == self.train.labels.max():
+            only = self.classes[self.train.labels[0]]
+            raise LmregError(f"{place}: all training images are of one class ({only}); it takes at least two")
+        shapes = [part.images.shape[1:] for part in (self.train, self.test)]
+        if shapes[0] != shapes[1]:
+            told = " and ".join(f"{h}x{w} with {c} channels" for h, w, c in shapes)
+            raise LmregError(
+                f"{place}: training and test images differ ({told}); set data.resolution where it is the size"
+            )
 
 
 @dataclass(frozen=True)
@@ -45,12 +78,20 @@ class DataConfig:
     rank_fraction: float = option(0.25, min=0, max=1, help="of the training images, for the regulariser")
     crop_padding: int = option(0, min=0, help="pixels of zero padding for random crops; 0 for none")
     flip: bool = option(False, help="mirror half of the training images")
+    cutout: int = option(0, min=0, help="side of a square that is blanked in training images; 0 for none")
+    resolution: int | None = option(None, min=4, help="resize the images to this square size")
 
 
 class DataSource(ABC):
     """Reads a data set. Where the files are and which columns to take is its own Config's."""
 
     config: DataConfig
+
+    @property
+    def place(self) -> str:
+        """Where the data comes from, for messages."""
+        path = getattr(self.config, "path", None)
+        return self.config.name if path is None else f"data.path={path}"
 
     @abstractmethod
     def read(self) -> RawData:
@@ -59,3 +100,22 @@ class DataSource(ABC):
         Raises:
             LmregError: files are missing or don't hold what they should.
         """
+
+
+def data_folder(path: str | None, name: str, holds: str) -> Path:
+    """The folder that ``data.path`` names.
+
+    Args:
+        holds: what should be in it, for messages.
+
+    Raises:
+        LmregError: none was given, or there is no such folder.
+    """
+    if path is None:
+        raise LmregError(f"data={name} needs data.path=<folder with {holds}>")
+    folder = Path(path)
+    if folder.is_file():
+        raise LmregError(f"data.path={path} is a file; unpack it and name the folder with {holds}")
+    if not folder.is_dir():
+        raise LmregError(f"data.path={path}: there is no such folder")
+    return folder

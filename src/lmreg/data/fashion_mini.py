@@ -12,20 +12,10 @@ from pathlib import Path
 import numpy as np
 
 from lmreg.data.base import DataConfig, DataSource, Part, RawData
+from lmreg.data.fashion_mnist import CLASSES
+from lmreg.data.pixels import resize
 
 FILE = Path(__file__).with_suffix(".npz")
-CLASSES = (
-    "T-shirt",
-    "trouser",
-    "pullover",
-    "dress",
-    "coat",
-    "sandal",
-    "shirt",
-    "sneaker",
-    "bag",
-    "ankle boot",
-)
 
 
 @dataclass
@@ -42,7 +32,10 @@ class FashionMini(DataSource):
     def read(self) -> RawData:
         with np.load(FILE, allow_pickle=False) as arrays:
             parts = {
-                name: Part(arrays[f"{name}_images"][..., None], arrays[f"{name}_labels"].astype(np.int64))
+                name: Part(
+                    resize(arrays[f"{name}_images"][..., None], self.config.resolution),
+                    arrays[f"{name}_labels"].astype(np.int64),
+                )
                 for name in ("train", "test")
             }
         return RawData(parts["train"], parts["test"], CLASSES)

@@ -3,27 +3,38 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from lmreg.config.schema import option
-from lmreg.data.base import DataConfig, DataSource, Part, RawData
+from lmreg.data.base import DataConfig, DataSource, Part, RawData, data_folder
+from lmreg.data.pixels import decode
 from lmreg.errors import LmregError
 
 
 @dataclass
 class Config(DataConfig):
     hub: str | None = option(None, help="name on the hub, used when path is null")
-    path: str | None = option(None, help="folder with train*.parquet and test*.parquet")
+    subset: str | None = option(None, help="which of a hub data set's subsets, where it has several")
+    path: str | None = option(None, help="folder with <split>*.parquet files")
     image_column: str = "img"
     label_column: str = "label"
-    resolution: int | None = option(
-        None, min=4, help="resize the images to this square size; null keeps theirs"
-    )
+    train_split: str = "train"
+    test_split: str = "test"
+
+
+@dataclass(frozen=True)
+class _Split:
+    """Encoded images, labels, class names where they are told, and where image i lies."""
+
+    contents: list[Any]
+    labels: np.ndarray
+    classes: tuple[str, ...] | None
+    name: Callable[[int], str]
 
 
 class HubImages(DataSource):
@@ -32,75 +43,122 @@ class HubImages(DataSource):
     def __init__(self, config: Config):
         self.config: Config = config
 
-    def read(self) -> RawData:
-        train, names = self._part("train")
-        test, _ = self._part("test")
-        if train.images.shape[1:] != test.images.shape[1:]:
-            raise LmregError(f"{self._place}: training and test images differ in size; set data.resolution")
-        if names is None:
-            names = tuple(map(str, range(int(train.labels.max()) + 1)))
-        return RawData(train, test, names)
-
     @property
-    def _place(self) -> str:
-        return str(self.config.path or self.config.hub)
+    def place(self) -> str:
+        return f"data.hub={self.config.hub}" if self.config.path is None else f"data.path={self.config.path}"
 
-    def _load(self, split: str) -> Any:
+    def read(self) -> RawData:
+        train, test = self._split(self.config.train_split), self._split(self.config.test_split)
+        count = len(train.contents)
+        if not count:
+            raise LmregError(f"{self.place}: {self.config.train_split} has no images")
+
+        def name(i: int) -> str:
+            return train.name(i) if i < count else test.name(i - count)
+
+        images = decode([*train.contents, *test.contents], name, self.place, self.config.resolution)
+        classes = train.classes or tuple(map(str, range(int(train.labels.max()) + 1)))
+        return RawData(Part(images[:count], train.labels), Part(images[count:], test.labels), classes)
+
+    def _split(self, split: str) -> _Split:
+        import datasets
+
+        config = self.config
+        files = self._files(split)
+        table = self._from_hub(split) if files is None else self._from_files(files)
+        for column in (config.image_column, config.label_column):
+            if column not in table.column_names:
+                there = ", ".join(table.column_names)
+                raise LmregError(f"{self.place}: no column {column!r} in {split}; there are: {there}")
+        name = _row_name(self.place, split, files)
+        labels = np.asarray(table[config.label_column][:])
+        if labels.dtype.kind not in "iu":
+            raise LmregError(
+                f"{self.place}: column {config.label_column!r} of {split} must have a whole number in "
+                f"every row; it holds {table.features[config.label_column]}"
+            )
+        try:
+            # The library leaves the pictures as they are, so that threads can decode them.
+            table = table.cast_column(config.image_column, datasets.Image(decode=False))
+        except Exception as error:  # arrow's errors have no base of their own
+            raise LmregError(
+                f"{self.place}: column {config.image_column!r} of {split} has no images"
+            ) from error
+        rows = table.select_columns([config.image_column]).with_format("arrow")[:]
+        contents = [
+            Path(row["path"]) if row["bytes"] is None and row["path"] else row["bytes"]
+            for row in rows[config.image_column].to_pylist()
+        ]
+        missing = next((i for i, content in enumerate(contents) if content is None), None)
+        if missing is not None:
+            raise LmregError(f"{name(missing)} has no image in column {config.image_column!r}")
+        feature = table.features[config.label_column]
+        return _Split(
+            contents, labels.astype(np.int64), tuple(getattr(feature, "names", None) or ()) or None, name
+        )
+
+    def _from_hub(self, split: str) -> Any:
         import datasets
 
         datasets.disable_progress_bars()
         # Its warnings about every retry would bury the one line that tells what to do.
         logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
         config = self.config
-        if config.path is None:
-            try:
-                return datasets.load_dataset(config.hub, split=split)
-            except Exception as error:  # the library raises dozens of kinds: network, cache, format
-                raise LmregError(
-                    f"can't load {config.hub!r} from the hub ({type(error).__name__}); "
-                    "with local Parquet files pass data.path=<folder>"
-                ) from error
-        folder = Path(config.path)
-        if not folder.is_dir():
-            raise LmregError(f"data.path={folder}: there is no such folder")
+        if config.hub is None:
+            raise LmregError(
+                f"data={config.name} needs data.hub=<name on the hub> or data.path=<folder of Parquet files>"
+            )
+        try:
+            return datasets.load_dataset(config.hub, config.subset, split=split)
+        except ValueError as error:  # an unknown split or subset; the message lists what there is
+            reason = " ".join(str(error).split())
+            raise LmregError(f"data.hub={config.hub}, split {split!r}: {reason}") from error
+        except Exception as error:  # the library raises dozens of kinds: network, cache, format
+            raise LmregError(
+                f"can't load {config.hub!r} from the hub ({type(error).__name__}); "
+                "with local Parquet files pass data.path=<folder>"
+            ) from error
+
+    def _files(self, split: str) -> list[str] | None:
+        """The split's Parquet files; None where it comes from the hub."""
+        if self.config.path is None:
+            return None
+        folder = data_folder(self.config.path, self.config.name, "Parquet files")
         files = sorted(map(str, folder.rglob(f"{split}*.parquet")))
         if not files:
-            raise LmregError(f"data.path={folder}: there is no {split}*.parquet in that folder")
+            others = ", ".join(sorted(p.name for p in folder.rglob("*.parquet"))[:5])
+            hint = f"; there are: {others} (name the split by data.train_split or data.test_split)"
+            raise LmregError(
+                f"data.path={folder}: there is no {split}*.parquet in that folder{hint if others else ''}"
+            )
         if len(places := {str(Path(file).parent) for file in files}) > 1:
             raise LmregError(
                 f"data.path={folder} has several data sets: {', '.join(sorted(places))}; name one"
             )
+        return files
+
+    def _from_files(self, files: list[str]) -> Any:
+        import datasets
+
+        datasets.disable_progress_bars()
         try:
             # Read straight from the files: no second copy in the library's cache.
             return datasets.Dataset.from_parquet(files, keep_in_memory=True)
         except Exception as error:
             raise LmregError(f"can't read {files[0]}: {str(error).splitlines()[0]}") from error
 
-    def _part(self, split: str) -> tuple[Part, tuple[str, ...] | None]:
-        import datasets
 
-        config, table = self.config, self._load(split)
-        for column in (config.image_column, config.label_column):
-            if column not in table.column_names:
-                there = ", ".join(table.column_names)
-                raise LmregError(f"{self._place}: no column {column!r} in {split}; there are: {there}")
-        feature = table.features[config.label_column]
-        labels = np.asarray(table[config.label_column][:], dtype=np.int64)
-        table = table.cast_column(config.image_column, datasets.Image())
-        pictures = table[config.image_column]
-        grey = all(picture.mode == "L" for picture in pictures[:100])
-        pixels = [self._pixels(picture, "L" if grey else "RGB") for picture in pictures]
-        if len(sizes := {p.shape[:2] for p in pixels}) > 1:
-            raise LmregError(f"{self._place}: {split} images have {len(sizes)} sizes; set data.resolution")
-        images = np.stack(pixels)
-        if grey:
-            images = images[..., None]
-        return Part(images, labels), tuple(getattr(feature, "names", None) or ()) or None
+def _row_name(place: str, split: str, files: list[str] | None) -> Callable[[int], str]:
+    """What tells a user where row i of a split lies."""
 
-    def _pixels(self, picture: Image.Image, mode: str) -> np.ndarray:
-        if picture.mode != mode:
-            picture = picture.convert(mode)
-        size = self.config.resolution
-        if size is not None and picture.size != (size, size):
-            picture = picture.resize((size, size), Image.Resampling.BOX)
-        return np.asarray(picture, dtype=np.uint8)
+    def name(i: int) -> str:
+        import pyarrow.parquet
+
+        for file in files or ():
+            rows = pyarrow.parquet.read_metadata(file).num_rows
+            if i < rows:
+                return f"row {i} of {file}"
+            i -= rows
+        return f"row {i} of {split} in {place}"
+
+    return name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import math
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lmreg.data.base import DataSource, InputShape, Part
+from lmreg.data.base import DataSource, InputShape, Part, RawData
 from lmreg.data.splits import split, stratified_order
 from lmreg.errors import LmregError
 
@@ -26,24 +27,46 @@ class Batch:
 
 
 class Split:
-    """One split's images on the device, padded once so that a random crop is a single gather."""
+    """Images on the device, padded once so that a random crop is a single gather.
 
-    def __init__(self, part: Part, mean: Tensor, std: Tensor, padding: int, flip: bool):
-        self.padding, self.flip = padding, flip
+    Splits of one `Part` share its pixels: each is a list of indices into them, see `subset`.
+    """
+
+    def __init__(
+        self,
+        part: Part,
+        mean: Tensor,
+        std: Tensor,
+        padding: int,
+        flip: bool,
+        cutout: int = 0,
+        name: str = "its split",
+    ):
+        self.padding, self.flip, self.cutout, self.name = padding, flip, cutout, name
         self._mean, self._std = mean, std
         device = mean.device
         pad = ((0, 0), (padding, padding), (padding, padding), (0, 0))
-        self._padded = torch.from_numpy(np.pad(part.images, pad)).to(device)
+        padded = np.pad(part.images, pad) if padding else np.require(part.images, requirements=["C", "W"])
+        self._padded = torch.from_numpy(padded).to(device)
+        self._where = torch.arange(len(part.labels), device=device)
         self.targets = torch.from_numpy(part.labels).to(device)
         self.height, self.width = part.images.shape[1:3]
         self._rows = torch.arange(self.height, device=device)
         self._columns = torch.arange(self.width, device=device)
 
+    def subset(self, index: np.ndarray, name: str) -> Split:
+        """The images at ``index`` [n] as a split of their own, without a copy of them."""
+        some = copy.copy(self)
+        where = torch.from_numpy(index).to(self.targets.device)
+        some._where, some.targets, some.name = self._where[where], self.targets[where], name
+        return some
+
     def __len__(self) -> int:
         return len(self.targets)
 
     def _batch(self, index: Tensor, rows: Tensor, columns: Tensor) -> Batch:
-        pixels = self._padded[index[:, None, None], rows[:, :, None], columns[:, None, :]]
+        place = self._where[index]
+        pixels = self._padded[place[:, None, None], rows[:, :, None], columns[:, None, :]]
         images = (pixels.float() - self._mean) / self._std
         return Batch(images.permute(0, 3, 1, 2), self.targets[index])
 
@@ -53,7 +76,7 @@ class Split:
         return self._batch(index, rows.expand(len(index), -1), columns.expand(len(index), -1))
 
     def augmented(self, index: Tensor, generator: torch.Generator) -> Batch:
-        """The images at ``index`` [B], each cropped and mirrored on its own from ``generator``."""
+        """The images at ``index`` [B], each cropped, mirrored and cut out on its own from ``generator``."""
         size, device = (len(index), 1), index.device
         span = 2 * self.padding + 1
         top, left = (torch.randint(span, size, generator=generator, device=device) for _ in range(2))
@@ -61,7 +84,23 @@ class Split:
         if self.flip:
             mirrored = torch.rand(size, generator=generator, device=device) < 0.5
             columns = torch.where(mirrored, columns.flip(1), columns)
-        return self._batch(index, top + self._rows, left + columns)
+        batch = self._batch(index, top + self._rows, left + columns)
+        if self.cutout:
+            batch.images.masked_fill_(self._holes(len(index), generator)[:, None], 0)
+        return batch
+
+    def _holes(self, count: int, generator: torch.Generator) -> Tensor:
+        """Bool [count, height, width]: a square of side ``cutout`` in each, its centre anywhere in the
+        image, so that it may reach over the border (DeVries & Taylor 2017)."""
+        rows, columns = (
+            # How far each row or column lies behind the square's first one.
+            along
+            - torch.randint(len(along), (count, 1), generator=generator, device=along.device)
+            + self.cutout // 2
+            for along in (self._rows, self._columns)
+        )
+        inside = [(along >= 0) & (along < self.cutout) for along in (rows, columns)]
+        return inside[0][:, :, None] & inside[1][:, None, :]
 
     def scoring_batches(self, batch_size: int, limit: int | None = None) -> list[Batch]:
         """Every image once (or the first ``limit``) in near-equal batches of at most ``batch_size``.
@@ -79,7 +118,10 @@ class BatchStream:
 
     def __init__(self, data: Split, batch_size: int, generator: torch.Generator):
         if batch_size > len(data):
-            raise LmregError(f"a batch of {batch_size} needs more images than the {len(data)} of its split")
+            raise LmregError(
+                f"a batch of {batch_size} needs more images than the {len(data)} of {data.name}; lower "
+                "trainer.batch_size"
+            )
         self._data, self._batch_size, self._generator = data, batch_size, generator
         self._order = torch.empty(0, dtype=torch.long, device=data.targets.device)
         self._next = 0
@@ -108,53 +150,78 @@ class BatchStream:
 
 
 class ImageData:
-    """A data set split into train, rank, score and test; a split reaches the device when asked for.
+    """A data set split into train, rank, score and test; a part reaches the device when asked for.
 
     *train* fits weights, *rank* feeds the regulariser and orders the landmarks, *score* ranks
     sub-nets and steers the search, *test* is only the truth of the evaluation pool.
+
+    Raises:
+        LmregError: it can't be read, or can't be trained on, see `RawData.check`.
     """
 
     def __init__(self, source: DataSource, device: torch.device):
         config, raw = source.config, source.read()
+        raw.check(source.place)
         fractions = {"train": config.train_fraction, "rank": config.rank_fraction}
         fractions["score"] = 1 - sum(fractions.values())
-        self._config, self.classes = config, raw.classes
-        self._indices = split(raw.train.labels, fractions)
-        self._raw = raw
+        self._config, self._place, self.classes = config, source.place, raw.classes
+        try:
+            self._indices = split(raw.train.labels, fractions)
+        except LmregError as error:
+            raise LmregError(f"{source.place}: {error}") from None
         height, width, channels = raw.train.images.shape[1:]
         self.shape = InputShape(channels, height, width)
-        train = raw.train.images[self._indices["train"]]
-        # Channel statistics of the training split only; the sums are exact in float64.
-        self._mean = torch.tensor(train.mean((0, 1, 2), dtype=np.float64), dtype=torch.float32).to(device)
-        std = train.std((0, 1, 2), dtype=np.float64).clip(min=1e-3)
-        self._std = torch.tensor(std, dtype=torch.float32).to(device)
-        self.hash = self._content_hash()
+        if config.cutout > min(height, width):
+            raise LmregError(f"data.cutout={config.cutout}: the images have only {width}x{height} pixels")
+        self._mean, self._std = _statistics(raw.train.images, self._indices["train"], device)
+        self.hash = _content_hash(raw, self._indices)
+        self.sizes = {name: len(i) for name, i in self._indices.items()} | {"test": len(raw.test.labels)}
+        self._parts: dict[str, Part | Split] = {"train": raw.train, "test": raw.test}
         self._splits: dict[str, Split] = {}
 
     def split(self, name: str) -> Split:
         """The split of that name: train, rank, score or test."""
         if name not in self._splits:
-            self._splits[name] = self._make(name)
+            whole = self._on_device("test" if name == "test" else "train")
+            index = self._indices.get(name, np.arange(self.sizes[name]))
+            self._splits[name] = whole.subset(index, f"the {name} split of {self._place}")
         return self._splits[name]
 
-    def _make(self, name: str) -> Split:
-        part = self._raw.test
-        if name != "test":
-            index = self._indices[name]
-            part = Part(self._raw.train.images[index], self._raw.train.labels[index])
-        return Split(part, self._mean, self._std, self._config.crop_padding, self._config.flip)
+    def _on_device(self, name: str) -> Split:
+        """The official part of that name; what was read is let go of, so that it isn't kept twice."""
+        part, config = self._parts[name], self._config
+        if isinstance(part, Part):
+            part = Split(part, self._mean, self._std, config.crop_padding, config.flip, config.cutout)
+            self._parts[name] = part
+        return part
 
-    @property
-    def sizes(self) -> dict[str, int]:
-        return {name: len(i) for name, i in self._indices.items()} | {"test": len(self._raw.test.labels)}
 
-    def _content_hash(self) -> str:
-        digest = hashlib.sha256()
-        for part in (self._raw.train, self._raw.test):
-            digest.update(repr(part.images.shape).encode())
-            digest.update(np.ascontiguousarray(part.images).data)
-            digest.update(np.ascontiguousarray(part.labels).data)
-        for name, index in self._indices.items():
-            digest.update(name.encode())
-            digest.update(np.ascontiguousarray(index).data)
-        return digest.hexdigest()[:16]
+def _statistics(images: np.ndarray, index: np.ndarray, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation per channel of the images at ``index``, from counts of each value:
+    exact, and without a copy of the images in floating point."""
+    channels, values = images.shape[-1], np.arange(256)
+    counts = np.zeros((channels, 256), np.int64)
+    for piece in np.array_split(index, max(1, len(index) // 1000)):
+        pixels = images[piece]
+        for channel in range(channels):
+            counts[channel] += np.bincount(pixels[..., channel].ravel(), minlength=256)
+    total = counts.sum(1)
+    mean = counts @ values / total
+    variance = (counts * (values - mean[:, None]) ** 2).sum(1) / total
+    std = np.sqrt(variance).clip(min=1e-3)
+    return tuple(torch.tensor(v, dtype=torch.float32).to(device) for v in (mean, std))  # type: ignore[return-value]
+
+
+def _content_hash(raw: RawData, indices: dict[str, np.ndarray]) -> str:
+    """Of all that changes numbers: pixels, labels, how many classes, and the splits."""
+    digest = hashlib.sha256()
+    for part in (raw.train, raw.test):
+        digest.update(repr(part.images.shape).encode())
+        digest.update(np.ascontiguousarray(part.images).data)
+        digest.update(np.ascontiguousarray(part.labels).data)
+    if len(raw.classes) != raw.train.labels.max() + 1:  # else the labels tell
+        digest.update(repr(len(raw.classes)).encode())
+    for name, index in indices.items():
+        digest.update(name.encode())
+        digest.update(np.ascontiguousarray(index).data)
+    return digest.hexdigest()[:16]

@@ -1,0 +1,27 @@
+"""CIFAR-100: the same images' origin and the same forms as CIFAR-10, with fine and coarse labels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lmreg.data.cifar10 import CIFAR10
+from lmreg.data.cifar10 import Config as CIFAR10Config
+
+
+@dataclass
+class Config(CIFAR10Config):
+    name: str = "cifar100"
+    hub: str | None = "uoft-cs/cifar100"
+    label_column: str = "fine_label"
+
+
+class CIFAR100(CIFAR10):
+    """100 fine classes, or 20 coarse ones."""
+
+    train_files = ("train",)
+    test_files = ("test",)
+    names_file = "meta"
+    folder_name = "cifar-100-python"
+
+    def __init__(self, config: Config):
+        super().__init__(config)

@@ -1,0 +1,100 @@
+"""Fashion-MNIST, or any data set of its form: four IDX files, gzipped or not.
+
+Source: Xiao, Rasul, Vollgraf, "Fashion-MNIST: a Novel Image Dataset for Benchmarking Machine Learning
+Algorithms", 2017; the format: LeCun, Cortes, Burges, "The MNIST database".
+"""
+
+from __future__ import annotations
+
+import gzip
+import math
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from lmreg.config.schema import option
+from lmreg.data.base import DataConfig, DataSource, Part, RawData, data_folder
+from lmreg.data.pixels import resize
+from lmreg.errors import LmregError
+
+CLASSES = (
+    "T-shirt",
+    "trouser",
+    "pullover",
+    "dress",
+    "coat",
+    "sandal",
+    "shirt",
+    "sneaker",
+    "bag",
+    "ankle boot",
+)
+
+
+@dataclass
+class Config(DataConfig):
+    name: str = "fashion_mnist"
+    path: str | None = option(None, help="folder with the four IDX files")
+
+
+class FashionMNIST(DataSource):
+    """Grey images, 28 × 28, of ten kinds of clothing."""
+
+    def __init__(self, config: Config):
+        self.config: Config = config
+
+    def read(self) -> RawData:
+        return RawData(self._part("train"), self._part("t10k"), CLASSES)
+
+    def _part(self, prefix: str) -> Part:
+        image_file, label_file = (
+            self._file(f"{prefix}-images?idx3-ubyte"),
+            self._file(f"{prefix}-labels?idx1-ubyte"),
+        )
+        images, labels = read_idx(image_file, 3), read_idx(label_file, 1)
+        if len(images) != len(labels):
+            raise LmregError(
+                f"{image_file} has {len(images)} images, but {label_file} has {len(labels)} labels"
+            )
+        if len(labels) and labels.max() >= len(CLASSES):
+            raise LmregError(f"{label_file} has label {labels.max()}; they go from 0 to {len(CLASSES) - 1}")
+        return Part(resize(images[..., None], self.config.resolution), labels.astype(np.int64))
+
+    def _file(self, pattern: str) -> Path:
+        """The file of that name, as it is or gzipped, in the folder or below it."""
+        name = pattern.replace("?", "-")
+        folder = data_folder(self.config.path, self.config.name, "the four IDX files")
+        found = sorted(p for end in ("", ".gz") for p in folder.rglob(pattern + end) if p.is_file())
+        if not found:
+            raise LmregError(f"data.path={folder}: there is no {name} or {name}.gz in that folder")
+        if len({path.parent for path in found}) > 1:
+            places = ", ".join(str(path.parent) for path in found)
+            raise LmregError(f"data.path={folder} has several data sets: {places}; name one")
+        return found[0]
+
+
+def read_idx(path: Path, dimensions: int) -> np.ndarray:
+    """An IDX file of unsigned bytes, uint8 of so many dimensions; gzipped if its name ends in .gz.
+
+    Raises:
+        LmregError: it can't be read, or isn't such a file, or is cut off.
+    """
+    try:
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+            content = bytearray(file.read())
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise LmregError(f"can't read {path}: {error}; get it again") from error
+    except OSError as error:
+        raise LmregError(f"can't read {path}: {error.strerror}") from error
+    header = 4 + 4 * dimensions
+    if len(content) < header or bytes(content[:4]) != bytes((0, 0, 8, dimensions)):
+        raise LmregError(f"{path} is not an IDX file of unsigned bytes in {dimensions} dimensions")
+    shape = tuple(int(size) for size in np.frombuffer(content, ">u4", dimensions, offset=4))
+    if len(content) - header != math.prod(shape):
+        told = "x".join(map(str, shape))
+        raise LmregError(
+            f"{path} holds {len(content) - header} values instead of the {told} it announces; get it again"
+        )
+    return np.frombuffer(content, np.uint8, offset=header).reshape(shape)

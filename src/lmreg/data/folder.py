@@ -1,0 +1,120 @@
+"""The user's own images, in one folder per class."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from lmreg.config.schema import option
+from lmreg.data.base import DataConfig, DataSource, Part, RawData, data_folder
+from lmreg.data.pixels import decode
+from lmreg.data.splits import split
+from lmreg.errors import LmregError
+
+SUFFIXES = (
+    *(".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp"),
+    *(".tif", ".tiff", ".ppm", ".pgm", ".pbm"),
+)
+_LAYOUTS = "<class>/ folders of images, or train/<class>/ and test/<class>/"
+
+
+@dataclass
+class Config(DataConfig):
+    name: str = "folder"
+    path: str | None = option(None, help=f"folder with {_LAYOUTS}")
+    train_folder: str = option("train", help="its sub-folder with training images, where it has one")
+    test_folder: str = option("test", help="its sub-folder with test images, where it has one")
+    test_fraction: float = option(0.2, min=0, max=1, help="of all images, where there is no test folder")
+
+
+Labelled = list[tuple[Path, int]]
+
+
+class ImageFolder(DataSource):
+    """Classes are the folders' names in alphabetical order; images may lie in folders further down."""
+
+    def __init__(self, config: Config):
+        self.config: Config = config
+
+    def read(self) -> RawData:
+        config = self.config
+        folder = data_folder(config.path, config.name, _LAYOUTS)
+        train_folder, test_folder = folder / config.train_folder, folder / config.test_folder
+        # A folder of that name which has images but no classes in it is itself a class.
+        if _subfolders(train_folder):
+            if not _subfolders(test_folder):
+                there = ", ".join(p.name for p in _subfolders(folder) if p != train_folder)
+                raise LmregError(
+                    f"{train_folder} has classes, but there is no {test_folder} with the same; pass "
+                    f"data.test_folder=<name>{f' (there are: {there})' if there else ''}"
+                )
+            classes = self._classes(train_folder)
+            train, test = _labelled(train_folder, classes), self._test(test_folder, train_folder, classes)
+        else:
+            classes = self._classes(folder)
+            train, test = self._split_off(_labelled(folder, classes))
+        paths = [path for path, _ in (*train, *test)]
+        images = decode(paths, lambda i: str(paths[i]), self.place, config.resolution)
+        labels = np.array([label for _, label in (*train, *test)], dtype=np.int64)
+        count = len(train)
+        return RawData(
+            Part(images[:count], labels[:count]), Part(images[count:], labels[count:]), tuple(classes)
+        )
+
+    def _classes(self, folder: Path) -> list[str]:
+        names = [path.name for path in _subfolders(folder)]
+        if not names:
+            raise LmregError(f"{folder} has no folders in it; it should have {_LAYOUTS}")
+        if len(names) == 1:
+            raise LmregError(f"{folder} has one class only ({names[0]}); it takes at least two folders in it")
+        return names
+
+    def _test(self, folder: Path, train_folder: Path, classes: Sequence[str]) -> Labelled:
+        names = {path.name for path in _subfolders(folder)}
+        for missing, place in ((set(classes) - names, folder), (names - set(classes), train_folder)):
+            if missing:
+                raise LmregError(f"{place} lacks the class {min(missing)}; both parts must have the same")
+        return _labelled(folder, classes)
+
+    def _split_off(self, images: Labelled) -> tuple[Labelled, Labelled]:
+        """Training and test part, the same every time, with the classes' proportions in both."""
+        fraction = self.config.test_fraction
+        try:
+            parts = split(np.array([label for _, label in images]), {"test": fraction, "train": 1 - fraction})
+        except LmregError as error:
+            raise LmregError(f"{self.place}, data.test_fraction={fraction:g}: {error}") from None
+        train, test = ([images[i] for i in sorted(parts[name])] for name in ("train", "test"))
+        return train, test
+
+
+def _subfolders(folder: Path) -> list[Path]:
+    """The folders in ``folder`` by name; none where it isn't one. Hidden ones don't count."""
+    if not folder.is_dir():
+        return []
+    return sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith((".", "__")))
+
+
+def _labelled(folder: Path, classes: Sequence[str]) -> Labelled:
+    """Every image below the folders of ``classes``, in an order that no file system decides.
+
+    Raises:
+        LmregError: a class has none.
+    """
+    found: Labelled = []
+    for label, name in enumerate(classes):
+        images = sorted(
+            Path(where, file)
+            for where, _, files in os.walk(folder / name, followlinks=True)
+            for file in files
+            if file.lower().endswith(SUFFIXES) and not file.startswith(".")
+        )
+        if not images:
+            raise LmregError(
+                f"{folder / name} has no images in it (files named {', '.join(SUFFIXES[:3])}, ...)"
+            )
+        found += [(path, label) for path in images]
+    return found

@@ -1,0 +1,139 @@
+"""Pictures to arrays, the same for every reader: decoding, colour mode, resizing."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from lmreg.errors import LmregError
+from lmreg.machine import usable_cores
+
+_GREY = ("1", "L", "LA", "La")
+_ORIENTATION = 0x0112  # the EXIF tag by which a camera tells how it was held
+_CHUNK = 128  # pictures that a thread takes at a time: small ones cost less than a hand-over
+
+T = TypeVar("T")
+
+
+def decode(
+    contents: Sequence[Any], name: Callable[[int], str], place: str, resolution: int | None
+) -> np.ndarray:
+    """Pixels uint8 [n, height, width, channels] of encoded pictures, in their order.
+
+    There is one channel where all pictures are grey, else three: grey ones are repeated. Palettes are
+    looked up, transparent parts show white behind them, 16-bit grey keeps its upper 8 bits, and a
+    camera's orientation is applied.
+
+    Args:
+        contents: files' paths, or the encoded bytes of each picture.
+        name: tells where picture i lies, for messages.
+        place: where all of them lie.
+        resolution: `square` them to this size; None keeps theirs, which must then be equal.
+
+    Raises:
+        LmregError: a picture can't be read, or sizes differ.
+    """
+
+    def one(i: int) -> np.ndarray:
+        try:
+            return _pixels(contents[i], resolution)
+        except Exception as error:  # decoders raise nearly everything at broken input
+            reason = "it is no image" if isinstance(error, Image.UnidentifiedImageError) else error
+            raise LmregError(f"can't read {name(i)} as an image: {reason}; mend or remove it") from error
+
+    pixels: list[Any] = _in_threads(one, len(contents))
+    sizes: dict[tuple[int, ...], int] = {}
+    for i, array in enumerate(pixels):
+        sizes.setdefault(array.shape[:2], i)
+    if len(sizes) > 1:
+        examples = " and ".join(f"{name(i)} has {w}x{h}" for (h, w), i in list(sizes.items())[:2])
+        raise LmregError(
+            f"{place}: the images have {len(sizes)} sizes ({examples}); pass data.resolution=<pixels>"
+        )
+    channels = max(array.shape[2] for array in pixels)
+    images = np.empty((len(pixels), *next(iter(sizes)), channels), np.uint8)
+    for i in range(len(pixels)):
+        images[i] = pixels[i]
+        pixels[i] = None  # as the one grows the other shrinks: never twice in memory
+    return images
+
+
+def resize(images: np.ndarray, resolution: int | None) -> np.ndarray:
+    """``images`` uint8 [n, height, width, channels], each made `square`; None leaves them as they are."""
+    if resolution is None or images.shape[1:3] == (resolution, resolution):
+        return images
+    resized = np.empty((len(images), resolution, resolution, images.shape[3]), np.uint8)
+
+    def one(i: int) -> None:
+        pixels = images[i, ..., 0] if images.shape[3] == 1 else images[i]
+        resized[i] = _array(square(Image.fromarray(pixels), resolution))
+
+    _in_threads(one, len(images))
+    return resized
+
+
+def square(picture: Image.Image, size: int) -> Image.Image:
+    """The middle square of a picture at ``size`` × ``size`` pixels.
+
+    That is the field's habit: the shorter side gives the scale, what sticks out of the longer one is
+    cut off on both ends. Shrinking averages pixels (a box filter, as downsampled ImageNet has it:
+    Chrabaszcz et al. 2017); enlarging repeats them.
+    """
+    width, height = picture.size
+    if (width, height) == (size, size):
+        return picture
+    short = min(width, height)
+    left, top = (width - short) // 2, (height - short) // 2
+    box = (left, top, left + short, top + short)
+    return picture.resize((size, size), Image.Resampling.BOX, box=box)
+
+
+def _pixels(content: Any, resolution: int | None) -> np.ndarray:
+    with Image.open(content if isinstance(content, Path) else io.BytesIO(content)) as picture:
+        if resolution is not None:
+            # A large JPEG is decoded at a half, a quarter or an eighth of its size: several times
+            # faster, and with 8 times the pixels still there, no matter.
+            picture.draft(None, (8 * resolution, 8 * resolution))  # type: ignore[arg-type]
+        upright = picture
+        if picture.getexif().get(_ORIENTATION, 1) != 1:
+            upright = ImageOps.exif_transpose(picture)
+        flat = _flat(upright)
+        return _array(flat if resolution is None else square(flat, resolution))
+
+
+def _flat(picture: Image.Image) -> Image.Image:
+    """The picture as 8-bit grey (L) or colour (RGB) without transparency."""
+    if picture.mode == "F":
+        raise ValueError("its pixels are floating-point numbers; save it with 8 bits per channel")
+    if picture.mode.startswith("I"):
+        values = np.asarray(picture)
+        if values.min() < 0 or values.max() > 0xFFFF:
+            raise ValueError("its pixels have more than 16 bits; save it with 8 bits per channel")
+        return Image.fromarray((values >> 8).astype(np.uint8))
+    mode = "L" if picture.mode in _GREY else "RGB"
+    if picture.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in picture.info:
+        white = Image.new("RGBA", picture.size, "white")
+        picture = Image.alpha_composite(white, picture.convert("RGBA"))
+    return picture if picture.mode == mode else picture.convert(mode)
+
+
+def _array(picture: Image.Image) -> np.ndarray:
+    """Its pixels, uint8 [height, width, channels]."""
+    pixels = np.asarray(picture, dtype=np.uint8)
+    return pixels[..., None] if pixels.ndim == 2 else pixels
+
+
+def _in_threads(work: Callable[[int], T], count: int) -> list[T]:
+    """``work(0)`` to ``work(count - 1)``: decoders let go of Python's lock."""
+
+    def several(start: int) -> list[T]:
+        return [work(i) for i in range(start, min(start + _CHUNK, count))]
+
+    with ThreadPoolExecutor(usable_cores()) as pool:
+        return [result for part in pool.map(several, range(0, count, _CHUNK)) for result in part]
