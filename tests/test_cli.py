@@ -73,7 +73,12 @@ def test_an_unknown_command_is_refused(lmreg) -> None:  # type: ignore[no-untype
 def test_help_shows_choices_options_and_an_example(lmreg, command: str, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     done = lmreg(command, "--help", cwd=tmp_path)
     assert done.returncode == 0
-    for expected in (f"\n  lmreg {command}", "data: cifar10, fashion_mini", "seed: 0", "Examples:"):
+    for expected in (
+        f"\n  lmreg {command}",
+        "data: cifar10, cifar100, fashion_mini, fashion_mnist, folder, hub",
+        "seed: 0",
+        "Examples:",
+    ):
         assert expected in done.stdout
     assert list(tmp_path.iterdir()) == []
 

@@ -3,12 +3,15 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
+import datasets
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from PIL import Image
 
 from lmreg.data.hub import Config, HubImages
+from lmreg.data.images import ImageData
 from lmreg.errors import LmregError
 
 
@@ -61,6 +64,95 @@ def test_missing_files_and_columns_are_named(tmp_path: Path, colour: list[np.nda
     (tmp_path / "train.parquet").write_bytes(b"PAR1 not really")
     with pytest.raises(LmregError, match=r"can't read .*train\.parquet"):
         HubImages(Config(path=str(tmp_path))).read()
+
+
+def test_columns_and_splits_have_the_names_that_are_given(tmp_path: Path, colour: list[np.ndarray]) -> None:
+    for part in ("training", "validation"):
+        table = pd.DataFrame({"image": [{"bytes": png(i), "path": None} for i in colour], "fine": [0, 1] * 6})
+        table.to_parquet(tmp_path / f"{part}-00000.parquet")
+    names = {"image_column": "image", "label_column": "fine", "test_split": "validation"}
+    raw = HubImages(Config(path=str(tmp_path), **names)).read()  # type: ignore[arg-type]
+    np.testing.assert_array_equal(raw.test.images, np.stack(colour))
+    with pytest.raises(
+        LmregError, match=r"no test\*\.parquet in that folder; there are: training.*data.test_spl"
+    ):
+        HubImages(Config(path=str(tmp_path), **(names | {"test_split": "test"}))).read()  # type: ignore[arg-type]
+
+
+def test_class_names_of_the_files_are_kept(tmp_path: Path, colour: list[np.ndarray]) -> None:
+    features = datasets.Features(
+        {"img": datasets.Image(), "label": datasets.ClassLabel(names=["cat", "dog", "emu"])}
+    )
+    for part in ("train", "test"):
+        pictures = [Image.fromarray(image) for image in colour]
+        table = datasets.Dataset.from_dict({"img": pictures, "label": [0, 1] * 6}, features=features)
+        table.to_parquet(tmp_path / f"{part}.parquet")
+    raw = HubImages(Config(path=str(tmp_path))).read()
+    assert raw.classes == ("cat", "dog", "emu")
+    np.testing.assert_array_equal(raw.train.images, np.stack(colour))
+
+
+def test_grey_and_colour_may_be_mixed(tmp_path: Path, colour: list[np.ndarray]) -> None:
+    write(tmp_path / "train.parquet", [image[..., 0] for image in colour], [0, 1] * 6)
+    write(tmp_path / "test.parquet", colour, [0, 1] * 6)
+    raw = HubImages(Config(path=str(tmp_path))).read()
+    assert raw.train.images.shape == raw.test.images.shape == (12, 8, 8, 3)
+    assert (raw.train.images == np.stack(colour)[..., :1]).all()
+
+
+def test_broken_rows_are_named_by_their_file(tmp_path: Path, colour: list[np.ndarray]) -> None:
+    write(tmp_path / "train-0.parquet", colour, [0, 1] * 6)
+    write(tmp_path / "test.parquet", colour, [0, 1] * 6)
+    for content, message in (
+        (b"no picture", "can't read row 1 of .*train-1.parquet as an image: it is no image"),
+        (None, "row 1 of .*train-1.parquet has no image in column 'img'"),
+    ):
+        images = [{"bytes": png(colour[0]), "path": None}, {"bytes": content, "path": None}]
+        pd.DataFrame({"img": images, "label": [0, 1]}).to_parquet(tmp_path / "train-1.parquet")
+        with pytest.raises(LmregError, match=message):
+            HubImages(Config(path=str(tmp_path))).read()
+    write(tmp_path / "train-1.parquet", [colour[0], colour[1][:5]], [0, 1])
+    with pytest.raises(LmregError, match=r"row 1 of .*train-1.parquet has 8x5.*; pass data.resolution="):
+        HubImages(Config(path=str(tmp_path))).read()
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        ([0, 1] * 5 + [0, -1], "training image 11 has label -1; with 2 classes labels go from 0 to 1"),
+        ([1] * 12, r"all training images are of one class \(1\)"),
+        (
+            ["cat", "dog"] * 6,
+            "column 'label' of train must have a whole number in every row; it holds .*string",
+        ),
+        ([0, None] * 6, "column 'label' of train must have a whole number in every row"),
+        ([], r"train\.parquet has no rows"),
+    ],
+)
+def test_wrong_labels_are_refused(
+    tmp_path: Path, colour: list[np.ndarray], labels: list[int], message: str
+) -> None:
+    write(tmp_path / "train.parquet", colour[: len(labels)], labels)
+    write(tmp_path / "test.parquet", colour, [0, 1] * 6)
+    with pytest.raises(LmregError, match=message) as error:
+        ImageData(HubImages(Config(path=str(tmp_path))), torch.device("cpu"))
+    assert str(tmp_path) in str(error.value)
+
+
+def test_labels_of_the_test_part_must_be_known(tmp_path: Path, colour: list[np.ndarray]) -> None:
+    write(tmp_path / "train.parquet", colour, [0, 1] * 6)
+    write(tmp_path / "test.parquet", colour, [0, 1] * 5 + [2, 0])
+    with pytest.raises(LmregError, match="test image 10 has label 2; with 2 classes"):
+        ImageData(HubImages(Config(path=str(tmp_path))), torch.device("cpu"))
+
+
+def test_a_data_set_that_cant_be_had_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    with pytest.raises(LmregError, match=r"needs data.hub=<name on the hub> or data.path="):
+        HubImages(Config(name="hub")).read()
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)  # no retries
+    monkeypatch.setattr("datasets.config.HF_HUB_OFFLINE", True)
+    with pytest.raises(LmregError, match=r"lmreg-tests/nothing.*with local Parquet files pass data.path="):
+        HubImages(Config(hub="lmreg-tests/nothing")).read()
 
 
 def test_cifar10_from_its_parquet_folder(real_data: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import tracemalloc
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -7,8 +8,19 @@ import pytest
 import torch
 
 from lmreg.data.base import DataConfig, DataSource, Part, RawData
+from lmreg.data.fashion_mini import Config as FashionMiniConfig
+from lmreg.data.fashion_mini import FashionMini
 from lmreg.data.images import BatchStream, ImageData, Split
+from lmreg.data.pixels import resize
 from lmreg.errors import LmregError
+from lmreg.network.base import count_macs
+from lmreg.network.nasbench201 import Config as NetworkConfig
+from lmreg.network.nasbench201 import Network
+from lmreg.space.nasbench201 import NASBench201
+from lmreg.streams import Streams
+from lmreg.task.classification import Classification
+from lmreg.train.optimise import TrainerConfig
+from lmreg.train.standalone import train_standalone
 
 CPU = torch.device("cpu")
 
@@ -133,3 +145,175 @@ def test_images_are_normalised_by_the_train_split() -> None:
     train = data.split("train").plain(torch.arange(100)).images
     torch.testing.assert_close(train.mean((0, 2, 3)), torch.zeros(3), atol=1e-5, rtol=0)
     torch.testing.assert_close(train.std((0, 2, 3), correction=0), torch.ones(3), atol=1e-4, rtol=0)
+
+
+def test_without_cutout_nothing_is_drawn_for_it(images: np.ndarray) -> None:
+    """The same images and the same state of the stream as before there was cutout."""
+    generators = [torch.Generator().manual_seed(3) for _ in range(2)]
+    mine, none = (
+        Split(Part(images, np.arange(40)), torch.zeros(3), torch.ones(3), 2, True, cutout).augmented(
+            torch.arange(40), generator
+        )
+        for cutout, generator in zip((3, 0), generators, strict=True)
+    )
+    kept = mine.images != 0
+    assert torch.equal(mine.images[kept], none.images[kept])  # cutout comes after crop and mirror
+    assert not torch.equal(mine.images, none.images)
+    assert not torch.equal(generators[0].get_state(), generators[1].get_state())
+    by_hand = torch.Generator().manual_seed(3)
+    for _ in range(2):
+        torch.randint(5, (40, 1), generator=by_hand)
+    torch.rand((40, 1), generator=by_hand)
+    assert torch.equal(by_hand.get_state(), generators[1].get_state())
+
+
+@pytest.mark.parametrize("side", [1, 2, 3, 5])
+def test_cutout_blanks_a_square_around_any_place(images: np.ndarray, side: int) -> None:
+    data = Split(Part(images, np.arange(40)), torch.zeros(3), torch.ones(3), 0, False, side)
+    generator = torch.Generator().manual_seed(0)
+    centres = set()
+    for _ in range(20):
+        batch = data.augmented(torch.arange(40), generator)
+        assert batch.images.is_contiguous(memory_format=torch.channels_last)
+        for i, got in enumerate(batch.images.permute(0, 2, 3, 1).numpy()):
+            blank = (got == 0).all(-1)
+            matches = []
+            for y in range(6):  # as the paper's code has it, for odd sides too
+                for x in range(5):
+                    hole = np.zeros((6, 5), bool)
+                    top, left = y - side // 2, x - side // 2
+                    hole[max(0, top) : max(0, top + side), max(0, left) : max(0, left + side)] = True
+                    if np.array_equal(hole, blank):
+                        matches.append((y, x))
+            assert matches
+            np.testing.assert_array_equal(got[~blank], images[i][~blank])
+            if len(matches) == 1:
+                centres.add(matches[0])
+    if side < 4:
+        assert len(centres) == 30  # every pixel, the corners too
+
+
+def test_a_cut_out_square_is_blank_after_normalisation() -> None:
+    labels = np.tile([0, 1], 100)
+    data = ImageData(Given(labels, DataConfig(cutout=4)), CPU)
+    batch = data.split("train").augmented(torch.arange(100), torch.Generator().manual_seed(0))
+    blank = (batch.images == 0).all(1)
+    assert blank.sum((1, 2)).min() >= 4  # a quarter of the square, where its centre is in a corner
+    assert blank.sum((1, 2)).max() == 16
+    for name in ("rank", "score", "test"):  # plain images stay whole
+        assert not (data.split(name).plain(torch.arange(20)).images == 0).all(1).any()
+
+
+def test_splits_share_their_pixels() -> None:
+    data = ImageData(Given(np.tile([0, 1], 100), DataConfig(crop_padding=1)), CPU)
+    places = {name: data.split(name)._padded.data_ptr() for name in ("train", "rank", "score", "test")}
+    assert places["train"] == places["rank"] == places["score"] != places["test"]
+    assert not any(isinstance(part, Part) for part in data._parts.values())  # what was read is let go of
+
+
+def test_reading_takes_little_more_memory_than_the_images() -> None:
+    labels = np.tile(np.arange(10), 400)
+
+    class Large(DataSource):
+        config = DataConfig()
+
+        def read(self) -> RawData:
+            pixels = np.random.default_rng(0).integers(255, size=(5000, 32, 32, 3), dtype=np.uint8)
+            return RawData(
+                Part(pixels[:4000], labels), Part(pixels[4000:], labels[:1000]), tuple("abcdefghij")
+            )
+
+    tracemalloc.start()
+    data = ImageData(Large(), CPU)
+    for name in ("train", "rank", "score", "test"):
+        data.split(name)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1.5 * 5000 * 32 * 32 * 3
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "classes", "message"),
+    [
+        ([0, 1, 2], [0], "ab", "training image 2 has label 2; with 2 classes labels go from 0 to 1"),
+        ([0, 1], [0, -1], "ab", "test image 1 has label -1; with 2 classes labels go from 0 to 1"),
+        ([1, 1, 1], [0], "ab", r"all training images are of one class \(b\); it takes at least two"),
+        ([], [0], "ab", "the training part has no images"),
+        ([0, 1], [], "ab", "the test part has no images"),
+        ([0, 1], [0], "ab", "here: the score split would be empty: there are only 2 images"),
+    ],
+)
+def test_what_cant_be_trained_on_is_refused(
+    train: list[int], test: list[int], classes: str, message: str
+) -> None:
+    parts = [Part(np.ones((len(x), 4, 4, 1), np.uint8), np.array(x, np.int64)) for x in (train, test)]
+
+    class Faulty(DataSource):
+        config = DataConfig(name="here")
+
+        def read(self) -> RawData:
+            return RawData(parts[0], parts[1], tuple(classes))
+
+    with pytest.raises(LmregError, match=message) as error:
+        ImageData(Faulty(), CPU)
+    assert "here" in str(error.value)
+
+
+def test_parts_of_different_shape_are_refused() -> None:
+    parts = [Part(np.ones((4, size, 4, 1), np.uint8), np.array([0, 1, 0, 1])) for size in (4, 5)]
+    with pytest.raises(LmregError, match=r"here: training and test .* \(4x4 with 1 channels and 4x5 with"):
+        RawData(parts[0], parts[1], ("a", "b")).check("here")
+
+
+def test_more_classes_change_the_hash() -> None:
+    """They change the network, though neither images nor labels."""
+    source = Given(np.tile([0, 1], 100))
+    more = Given(np.tile([0, 1], 100))
+    raw = source.read()
+    more.read = lambda: RawData(raw.train, raw.test, ("a", "b", "c"))  # type: ignore[method-assign]
+    assert ImageData(source, CPU).hash != ImageData(more, CPU).hash
+
+
+def test_the_embedded_data_is_what_it_was() -> None:
+    """Studies made with earlier versions are told apart by this."""
+    config = FashionMiniConfig(train_fraction=0.666667, rank_fraction=0.166667)
+    data = ImageData(FashionMini(config), CPU)
+    assert data.hash == "8354632c770634fd"
+    assert data._mean.item() == 73.2819595336914
+    assert data._std.item() == 79.465576171875
+
+
+@dataclass
+class Few(DataSource):
+    """A few of the embedded images at a resolution."""
+
+    config: DataConfig
+
+    def read(self) -> RawData:
+        raw = FashionMini().read()
+        images = resize(raw.train.images[:100], self.config.resolution)
+        return RawData(
+            Part(images, raw.train.labels[:100]), Part(images, raw.train.labels[:100]), raw.classes
+        )
+
+
+@pytest.mark.parametrize("resolution", [4, 5, 7, 14, 17, 33])
+def test_any_resolution_trains(resolution: int, space: NASBench201, rng: np.random.Generator) -> None:
+    """One step of the super-net and of a stand-alone network on images of that size."""
+    data = ImageData(Few(DataConfig(resolution=resolution, crop_padding=1, cutout=3)), CPU)
+    assert (data.shape.height, data.shape.width) == (resolution, resolution)
+    task, config = Classification(), TrainerConfig(steps=1, batch_size=8)
+    arch = space.sample(rng)
+    net = Network(NetworkConfig(channels=2), space, data.shape, len(data.classes))
+    for trained in (net, net.extract(arch).net):
+        before = trained.get_parameter("classifier.weight").clone()
+        train_standalone(trained, arch, space, task, data, Streams(0, CPU), config)  # type: ignore[arg-type]
+        assert torch.isfinite(trained.get_parameter("classifier.weight")).all()
+        assert not torch.equal(trained.get_parameter("classifier.weight"), before)
+    assert count_macs(net.standalone(arch), data.shape) > 0
+
+
+def test_the_embedded_images_take_a_resolution() -> None:
+    raw = FashionMini(FashionMiniConfig(resolution=7)).read()
+    assert raw.train.images.shape == (12_000, 7, 7, 1)
+    assert raw.test.images.shape == (4_000, 7, 7, 1)

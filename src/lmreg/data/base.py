@@ -54,9 +54,9 @@ class RawData:
             raise LmregError(f"{place}: all training images are of one class ({only}); it takes at least two")
         shapes = [part.images.shape[1:] for part in (self.train, self.test)]
         if shapes[0] != shapes[1]:
-            told = " and ".join(f"{h}x{w} with {c} channels" for h, w, c in shapes)
+            told = " and ".join(f"{w}x{h} with {c} channels" for h, w, c in shapes)
             raise LmregError(
-                f"{place}: training and test images differ ({told}); set data.resolution where it is the size"
+                f"{place}: training and test images differ ({told}); data.resolution makes sizes equal"
             )
 
 

@@ -50,14 +50,12 @@ class HubImages(DataSource):
     def read(self) -> RawData:
         train, test = self._split(self.config.train_split), self._split(self.config.test_split)
         count = len(train.contents)
-        if not count:
-            raise LmregError(f"{self.place}: {self.config.train_split} has no images")
 
         def name(i: int) -> str:
             return train.name(i) if i < count else test.name(i - count)
 
         images = decode([*train.contents, *test.contents], name, self.place, self.config.resolution)
-        classes = train.classes or tuple(map(str, range(int(train.labels.max()) + 1)))
+        classes = train.classes or tuple(map(str, range(int(train.labels.max(initial=0)) + 1)))
         return RawData(Part(images[:count], train.labels), Part(images[count:], test.labels), classes)
 
     def _split(self, split: str) -> _Split:
@@ -139,23 +137,30 @@ class HubImages(DataSource):
 
     def _from_files(self, files: list[str]) -> Any:
         import datasets
+        from pyarrow.parquet import read_metadata
 
         datasets.disable_progress_bars()
+        logging.getLogger("datasets").setLevel(logging.CRITICAL)  # the error is told here
         try:
+            empty = not any(read_metadata(file).num_rows for file in files)
             # Read straight from the files: no second copy in the library's cache.
-            return datasets.Dataset.from_parquet(files, keep_in_memory=True)
+            table = None if empty else datasets.Dataset.from_parquet(files, keep_in_memory=True)
         except Exception as error:
-            raise LmregError(f"can't read {files[0]}: {str(error).splitlines()[0]}") from error
+            reason = str(error.__cause__ or error).splitlines()[0]
+            raise LmregError(f"can't read {', '.join(files)}: {reason}") from error
+        if table is None:
+            raise LmregError(f"{', '.join(files)} has no rows")
+        return table
 
 
 def _row_name(place: str, split: str, files: list[str] | None) -> Callable[[int], str]:
     """What tells a user where row i of a split lies."""
 
     def name(i: int) -> str:
-        import pyarrow.parquet
+        from pyarrow.parquet import read_metadata
 
         for file in files or ():
-            rows = pyarrow.parquet.read_metadata(file).num_rows
+            rows = read_metadata(file).num_rows
             if i < rows:
                 return f"row {i} of {file}"
             i -= rows

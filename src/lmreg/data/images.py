@@ -201,7 +201,7 @@ def _statistics(images: np.ndarray, index: np.ndarray, device: torch.device) -> 
     exact, and without a copy of the images in floating point."""
     channels, values = images.shape[-1], np.arange(256)
     counts = np.zeros((channels, 256), np.int64)
-    for piece in np.array_split(index, max(1, len(index) // 1000)):
+    for piece in np.array_split(index, max(1, len(index) // 100)):
         pixels = images[piece]
         for channel in range(channels):
             counts[channel] += np.bincount(pixels[..., channel].ravel(), minlength=256)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
@@ -47,20 +48,21 @@ def decode(
             reason = "it is no image" if isinstance(error, Image.UnidentifiedImageError) else error
             raise LmregError(f"can't read {name(i)} as an image: {reason}; mend or remove it") from error
 
-    pixels: list[Any] = _in_threads(one, len(contents))
-    sizes: dict[tuple[int, ...], int] = {}
-    for i, array in enumerate(pixels):
-        sizes.setdefault(array.shape[:2], i)
-    if len(sizes) > 1:
-        examples = " and ".join(f"{name(i)} has {w}x{h}" for (h, w), i in list(sizes.items())[:2])
-        raise LmregError(
-            f"{place}: the images have {len(sizes)} sizes ({examples}); pass data.resolution=<pixels>"
-        )
-    channels = max(array.shape[2] for array in pixels)
-    images = np.empty((len(pixels), *next(iter(sizes)), channels), np.uint8)
-    for i in range(len(pixels)):
-        images[i] = pixels[i]
-        pixels[i] = None  # as the one grows the other shrinks: never twice in memory
+    images = np.empty((0, 0, 0, 1), np.uint8)
+    with contextlib.closing(_in_threads(one, len(contents))) as results:  # an error ends the threads
+        for i, pixels in enumerate(results):
+            if i == 0:
+                images = np.empty((len(contents), *pixels.shape), np.uint8)
+            elif pixels.shape[:2] != images.shape[1:3]:
+                sizes = [
+                    f"{name(j)} has {w}x{h}" for j, (h, w) in ((0, images.shape[1:3]), (i, pixels.shape[:2]))
+                ]
+                raise LmregError(
+                    f"{place}: images differ in size ({' and '.join(sizes)}); pass data.resolution=<pixels>"
+                )
+            elif pixels.shape[2] > images.shape[3]:  # the first one in colour
+                images = np.repeat(images, pixels.shape[2], axis=3)
+            images[i] = pixels
     return images
 
 
@@ -74,7 +76,8 @@ def resize(images: np.ndarray, resolution: int | None) -> np.ndarray:
         pixels = images[i, ..., 0] if images.shape[3] == 1 else images[i]
         resized[i] = _array(square(Image.fromarray(pixels), resolution))
 
-    _in_threads(one, len(images))
+    for _ in _in_threads(one, len(images)):
+        pass
     return resized
 
 
@@ -129,11 +132,15 @@ def _array(picture: Image.Image) -> np.ndarray:
     return pixels[..., None] if pixels.ndim == 2 else pixels
 
 
-def _in_threads(work: Callable[[int], T], count: int) -> list[T]:
-    """``work(0)`` to ``work(count - 1)``: decoders let go of Python's lock."""
+def _in_threads(work: Callable[[int], T], count: int) -> Generator[T, None, None]:
+    """``work(0)`` to ``work(count - 1)``, in order: decoders let go of Python's lock."""
 
     def several(start: int) -> list[T]:
         return [work(i) for i in range(start, min(start + _CHUNK, count))]
 
-    with ThreadPoolExecutor(usable_cores()) as pool:
-        return [result for part in pool.map(several, range(0, count, _CHUNK)) for result in part]
+    pool = ThreadPoolExecutor(usable_cores())
+    try:
+        for results in pool.map(several, range(0, count, _CHUNK)):
+            yield from results
+    finally:
+        pool.shutdown(cancel_futures=True)

@@ -1,0 +1,169 @@
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from lmreg.data.fashion_mini import FashionMini
+from lmreg.data.folder import Config, ImageFolder
+from lmreg.data.images import ImageData
+from lmreg.errors import LmregError
+
+
+def read(folder: Path, **options: object):  # type: ignore[no-untyped-def]
+    return ImageFolder(Config(path=str(folder), **options)).read()  # type: ignore[arg-type]
+
+
+def fill(folder: Path, label: int, count: int, suffix: str = "png") -> np.ndarray:
+    """``count`` real images of a class, saved in ``folder``."""
+    folder.mkdir(parents=True)
+    raw = FashionMini().read().train
+    images = raw.images[raw.labels == label][:count, ..., 0]
+    for i, image in enumerate(images):
+        Image.fromarray(image).save(folder / f"{i:03}.{suffix}")
+    return images
+
+
+@pytest.fixture
+def flat(tmp_path: Path) -> Path:
+    for label, (name, count) in enumerate((("bag", 40), ("coat", 20), ("shoe", 10))):
+        fill(tmp_path / name, label, count)
+    return tmp_path
+
+
+@pytest.fixture
+def parted(tmp_path: Path) -> Path:
+    for part, count in (("train", 12), ("test", 5)):
+        for label, name in enumerate(("bag", "coat")):
+            fill(tmp_path / part / name, label, count)
+    return tmp_path
+
+
+def rows(images: np.ndarray) -> Counter[bytes]:
+    return Counter(image.tobytes() for image in images)
+
+
+def test_a_test_part_is_split_off_by_class_the_same_every_time(flat: Path) -> None:
+    raw = read(flat)
+    assert raw.classes == ("bag", "coat", "shoe")
+    assert (len(raw.train.labels), len(raw.test.labels)) == (56, 14)
+    assert np.abs(np.bincount(raw.test.labels) - [8, 4, 2]).max() <= 1
+    every = [np.asarray(Image.open(path)) for path in sorted(flat.rglob("*.png"))]
+    assert rows(np.concatenate([raw.train.images, raw.test.images])) == rows(np.stack(every))
+    again = read(flat)
+    np.testing.assert_array_equal(raw.train.images, again.train.images)
+    np.testing.assert_array_equal(raw.test.labels, again.test.labels)
+    # Nor does the order matter in which the files came onto the disk.
+    moved = flat.parent / "moved"
+    for path in sorted(flat.rglob("*.png"), reverse=True):
+        (moved / path.parent.name).mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, moved / path.parent.name)
+    np.testing.assert_array_equal(raw.test.images, read(moved).test.images)
+    assert len(read(flat, test_fraction=0.5).test.labels) == 35
+
+
+def test_labels_belong_to_their_images(flat: Path) -> None:
+    raw = read(flat)
+    label_of = {np.asarray(Image.open(p)).tobytes(): p.parent.name for p in flat.rglob("*.png")}
+    for part in (raw.train, raw.test):
+        for image, label in zip(part.images, part.labels, strict=True):
+            assert label_of[image.tobytes()] == raw.classes[label]
+
+
+def test_the_users_own_parts_are_kept(parted: Path) -> None:
+    (parted / "val").mkdir()
+    (parted / "train" / "notes.txt").write_text("no class")
+    (parted / "train" / "bag" / ".hidden.png").write_text("no image")
+    (parted / "train" / "bag" / "more").mkdir()
+    (parted / "train" / "bag" / "000.png").rename(parted / "train" / "bag" / "more" / "X.PNG")
+    raw = read(parted)
+    assert raw.classes == ("bag", "coat")
+    assert np.bincount(raw.train.labels).tolist() == [12, 12]
+    assert np.bincount(raw.test.labels).tolist() == [5, 5]
+    (parted / "test").rename(parted / "holdout")
+    assert len(read(parted, test_folder="holdout").test.labels) == 10
+
+
+def test_a_class_may_be_called_train(flat: Path) -> None:
+    (flat / "coat").rename(flat / "train")
+    assert read(flat).classes == ("bag", "shoe", "train")
+
+
+def test_colour_is_decided_by_all_images(parted: Path) -> None:
+    assert read(parted).train.images.shape[-1] == 1
+    picture = Image.open(parted / "test" / "coat" / "004.png").convert("RGB")
+    picture.save(parted / "test" / "coat" / "004.png")
+    raw = read(parted)
+    assert raw.train.images.shape[-1] == raw.test.images.shape[-1] == 3
+    for suffix, mode in (("gif", "P"), ("png", "RGBA"), ("jpg", "CMYK"), ("tif", "LA"), ("webp", "RGBA")):
+        picture.convert(mode).save(parted / "train" / "bag" / f"of_another_kind.{suffix}")
+    assert len(read(parted).train.labels) == 29
+
+
+def test_two_classes_of_few_images_are_enough(parted: Path) -> None:
+    data = ImageData(ImageFolder(Config(path=str(parted), resolution=7)), torch.device("cpu"))
+    assert data.sizes == {"train": 12, "rank": 6, "score": 6, "test": 10}
+    assert data.shape.height == data.shape.width == 7
+
+
+def test_other_images_change_the_hash_and_other_files_do_not(flat: Path) -> None:
+    def hashed() -> str:
+        return ImageData(ImageFolder(Config(path=str(flat))), torch.device("cpu")).hash
+
+    before = hashed()
+    (flat / "bag" / "readme.txt").write_text("hello")
+    assert hashed() == before
+    (flat / "bag" / "039.png").rename(flat / "shoe" / "039.png")
+    assert hashed() != before
+
+
+def test_faults_are_told_in_one_line(flat: Path) -> None:
+    def refused(message: str, **options: object) -> None:
+        with pytest.raises(LmregError, match=message) as error:
+            ImageData(ImageFolder(Config(**{"path": str(flat), **options})), torch.device("cpu"))  # type: ignore[arg-type]
+        assert "\n" not in str(error.value)
+
+    refused("data=folder needs data.path=<folder with", path=None)
+    refused("there is no such folder", path=str(flat / "nowhere"))
+    refused("is a file", path=str(flat / "bag" / "000.png"))
+    refused(f"{flat / 'bag'} has no folders in it; it should have <class>/", path=str(flat / "bag"))
+    for fraction in (0.0, 1.0):
+        refused(
+            f"data.path={flat}, data.test_fraction={fraction:g}: the split fractions", test_fraction=fraction
+        )
+    refused("test split would be empty", test_fraction=0.001)
+    refused(f"data.path={flat}: the split fractions", train_fraction=0.9)
+    refused("data.cutout=13: the images have only 12x12", cutout=13)
+    Image.new("L", (9, 12)).save(flat / "bag" / "000.png")
+    refused(r"differ in size .*bag/\d+.png has 12x12.*; pass data.resolution=|bag/000.png has 9x12")
+    (flat / "bag" / "000.png").write_bytes(b"torn")
+    refused(f"can't read {flat / 'bag' / '000.png'} as an image: it is no image; mend or remove it")
+    (flat / "bag" / "000.png").unlink()
+    (flat / "empty").mkdir()
+    refused(rf"{flat / 'empty'} has no images in it \(files named .png")
+    for name in ("empty", "bag", "coat"):
+        shutil.rmtree(flat / name)
+    refused(rf"{flat} has one class only \(shoe\)")
+
+
+def test_faults_of_parts_are_told_in_one_line(parted: Path) -> None:
+    def refused(message: str) -> None:
+        with pytest.raises(LmregError, match=message) as error:
+            read(parted)
+        assert "\n" not in str(error.value)
+
+    (parted / "test" / "coat").rename(parted / "test" / "cost")
+    refused(f"{parted / 'test'} lacks the class coat; both parts must have the same")
+    fill(parted / "test" / "coat", 1, 2)
+    refused(f"{parted / 'train'} lacks the class cost")
+    (parted / "test").rename(parted / "val")
+    refused(rf"there is no {parted / 'test'} with the same; pass data.test_folder=<name> \(there are: val\)")
+    (parted / "val").rename(parted / "test")
+    shutil.rmtree(parted / "test" / "cost")
+    shutil.rmtree(parted / "train" / "coat")
+    refused(rf"{parted / 'train'} has one class only \(bag\)")
