@@ -13,6 +13,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from lmreg.algo.base import Algorithm
 from lmreg.config.build import resolve, typed
+from lmreg.config.names import absolute
 from lmreg.config.schema import option
 from lmreg.context import Context
 from lmreg.data.base import DataSource
@@ -198,7 +199,7 @@ def _with_absolute_data_path(cfg: DictConfig) -> DictConfig:
     """A copy that means the same from any folder."""
     cfg = cfg.copy()
     if cfg.data.get("path"):
-        cfg.data.path = str(Path(cfg.data.path).expanduser().absolute())
+        cfg.data.path = absolute(str(cfg.data.path))
     return cfg
 
 

@@ -110,5 +110,5 @@ def test_missing_files_are_named(folder: Path) -> None:
         CIFAR10(Config(path=str(folder.parent))).read()
     for path in folder.iterdir():
         path.unlink()
-    with pytest.raises(LmregError, match=r"there is no train\*\.parquet in that folder"):
+    with pytest.raises(LmregError, match=r"no train\*\.parquet in that folder, nor the files of cifar-10-b"):
         CIFAR10(Config(path=str(folder))).read()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import NoReturn
 
 from hydra import compose, initialize_config_dir
@@ -92,7 +91,8 @@ def fail(message: str) -> NoReturn:
 def _with_home(argument: str) -> str:
     """``key=~/folder`` with the home folder in it: shells leave it as it is, and Hydra can't read it."""
     key, equals, value = argument.partition("=")
-    return f"{key}={Path(value).expanduser()}" if equals and value.startswith("~") else argument
+    # Not Path.expanduser: that fails where there is no such user.
+    return f"{key}={os.path.expanduser(value)}" if equals and value.startswith("~") else argument  # noqa: PTH111
 
 
 def _check_flags(args: list[str]) -> None:

@@ -12,9 +12,13 @@ from omegaconf import OmegaConf
 def last_part(*places: str | None) -> str:
     """The last part of the first path or hub name that is given, safe as a part of a folder's name."""
     place = next((str(place) for place in places if place), "")
-    # The same for a relative path, ~ and the absolute path it means.
-    name = Path(os.path.abspath(Path(place).expanduser())).name  # noqa: PTH100 (resolve follows links)
-    return re.sub(r"[^\w.+-]+", "_", name) or "data"
+    return re.sub(r"[^\w.+-]+", "_", Path(absolute(place)).name) or "data"
+
+
+def absolute(path: str) -> str:
+    """The absolute path that a relative one or one with ~ means now, links left as they are."""
+    # Not pathlib's: its expanduser fails where there is no such user, its resolve follows links.
+    return os.path.abspath(os.path.expanduser(path))  # noqa: PTH100, PTH111
 
 
 OmegaConf.register_new_resolver("last_part", last_part, replace=True)

@@ -35,6 +35,7 @@ class CIFAR10(HubImages):
     test_files: Sequence[str] = ("test_batch",)
     names_file = "batches.meta"
     folder_name = "cifar-10-batches-py"
+    other_form = ", nor the files of cifar-10-batches-py"
 
     def __init__(self, config: Config):
         super().__init__(config)

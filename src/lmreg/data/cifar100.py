@@ -22,6 +22,7 @@ class CIFAR100(CIFAR10):
     test_files = ("test",)
     names_file = "meta"
     folder_name = "cifar-100-python"
+    other_form = ", nor the files of cifar-100-python"
 
     def __init__(self, config: Config):
         super().__init__(config)

@@ -40,6 +40,9 @@ class _Split:
 class HubImages(DataSource):
     """Reads images and labels by column name with the `datasets` library."""
 
+    other_form = ""
+    """For messages: what else a subclass reads."""
+
     def __init__(self, config: Config):
         self.config: Config = config
 
@@ -126,9 +129,8 @@ class HubImages(DataSource):
         if not files:
             others = ", ".join(sorted(p.name for p in folder.rglob("*.parquet"))[:5])
             hint = f"; there are: {others} (name the split by data.train_split or data.test_split)"
-            raise LmregError(
-                f"data.path={folder}: there is no {split}*.parquet in that folder{hint if others else ''}"
-            )
+            hint = hint if others else self.other_form
+            raise LmregError(f"data.path={folder}: there is no {split}*.parquet in that folder{hint}")
         if len(places := {str(Path(file).parent) for file in files}) > 1:
             raise LmregError(
                 f"data.path={folder} has several data sets: {', '.join(sorted(places))}; name one"
