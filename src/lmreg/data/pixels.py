@@ -102,7 +102,7 @@ def _pixels(content: Any, resolution: int | None) -> np.ndarray:
         if resolution is not None:
             # A large JPEG is decoded at a half, a quarter or an eighth of its size: several times
             # faster, and with 8 times the pixels still there, no matter.
-            picture.draft(None, (8 * resolution, 8 * resolution))  # type: ignore[arg-type]
+            picture.draft(None, (8 * resolution, 8 * resolution))
         upright = picture
         if picture.getexif().get(_ORIENTATION, 1) != 1:
             upright = ImageOps.exif_transpose(picture)

@@ -52,7 +52,7 @@ class _Dtype:
     def real(self) -> np.dtype[Any]:
         if self._text[:1] not in "biuf" or self._order not in "<>=|":
             raise _Refused(f"an array of type {self._text!r}")
-        return np.dtype(self._text).newbyteorder(self._order)  # type: ignore[call-overload]
+        return np.dtype(self._text).newbyteorder(self._order)  # type: ignore[arg-type]
 
 
 class _Array:
