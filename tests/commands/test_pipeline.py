@@ -197,7 +197,7 @@ def test_a_kill_after_the_last_checkpoint_loses_nothing(searched: Path, lmreg: L
 
 def test_evaluate_names_only_what_it_has_written(searched: Path, lmreg: Lmreg) -> None:
     assert "paired.csv" in lmreg("evaluate", f"root={searched}", "bootstrap=200").stdout
-    for folder in run_folders(searched)[1:]:
+    for folder in run_folders(searched)[:-1]:  # one without landmarks is left: nothing to compare
         shutil.rmtree(folder)
     done = lmreg("evaluate", f"root={searched}", "bootstrap=200")
     assert done.returncode == 0, done.stderr
