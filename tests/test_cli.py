@@ -8,11 +8,11 @@ import pytest
 
 BAD_CALLS = {
     "search reg=landmrk": "unknown choice 'reg=landmrk'; did you mean 'landmark'?",
-    "search algo=xyz": "unknown choice 'algo=xyz'; there are: spos",
+    "search algo=xyz": "unknown choice 'algo=xyz'; there are: fairnas, randomnas, spos",
     "search reg.wieght=3": "unknown key 'reg.wieght=3'; did you mean 'reg.weight'?",
     "search seeed=3": "unknown key 'seeed=3'; did you mean 'seed'?",
     "search alg=spos": "unknown key 'alg=spos'; did you mean 'algo'?",
-    "search +reg.depth=1": "unknown key 'reg.depth'; there are: min_gap_se, name",
+    "search +reg.depth=1": "unknown key 'reg.depth'; there are: batch, batch_size",
     "search +more=1": "unknown key 'more'",
     "search +more.less=1": "unknown config group 'more'",
     "search reg.weight=heavy": "reg.weight=heavy: Value 'heavy' of type 'str' could not be converted",
