@@ -9,8 +9,8 @@ import lmreg
 
 LAYERS = [
     {"errors"},
-    {"files", "locks", "config", "machine"},
-    {"space", "task", "progress"},
+    {"files", "locks", "config", "machine", "progress", "failures", "events"},
+    {"space", "task"},
     {"data", "selector"},
     {"network"},
     {"truth", "streams"},
@@ -19,7 +19,7 @@ LAYERS = [
     {"train"},
     {"study"},
     {"rank"},
-    {"strategy"},
+    {"strategy", "estimate", "summary", "names"},
     {"landmarks", "run", "report"},
     {"commands"},
     {"cli"},

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
-from lmreg.run import run_name
+from pathlib import Path
+
+from lmreg.names import run_folder, run_name
 from lmreg.study import config_hash, differences, result_config
 
 
@@ -37,3 +39,35 @@ def test_run_names(composed) -> None:  # type: ignore[no-untyped-def]
     other = name(*steps, "trainer.weight_decay=0.00000000000000000001", "trainer.clip=0.00000000000000000003")
     assert len(long.encode()) < 200
     assert long != other
+
+
+def test_a_default_spelt_out_names_no_other_run(composed, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    def name(*overrides: str) -> str:
+        return run_name(composed("search", *overrides), list(overrides))
+
+    for same in (
+        *("reg.weight=10", "reg.weight=10.0", "strategy=random", "trainer=supernet", "trainer.steps=null"),
+        *(
+            "trainer.weight_decay=0.0005",
+            "data.flip=false",
+            "reg.schedule=cosine_increase",
+            "tensorboard=true",
+        ),
+    ):
+        assert name(same) == "spos-landmark-s0", same
+    # The default of the choice that is made, not of another one.
+    assert name("data=cifar10", "data.flip=true") == "spos-landmark-s0"
+    assert name("data=cifar10", "data.flip=false") == "spos-landmark-data.flip=false-s0"
+    assert name("trainer=standalone", "trainer.epochs=12") == (
+        "spos-landmark-trainer.epochs=12-trainer=standalone-s0"
+    )
+    # A run of an earlier lmreg is found under its old name.
+    overrides = [f"root={tmp_path}", "reg.weight=10"]
+    searches = tmp_path / "nasbench201-fashion_mini" / "search"
+    cfg = composed("search", *overrides)
+    assert run_folder(cfg, overrides) == searches / "spos-landmark-s0"
+    older = searches / "spos-landmark-reg.weight=10-s0"
+    older.mkdir(parents=True)
+    assert run_folder(cfg, overrides) == older
+    (searches / "spos-landmark-s0").mkdir()
+    assert run_folder(cfg, overrides) == searches / "spos-landmark-s0"

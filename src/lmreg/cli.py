@@ -9,6 +9,9 @@ import importlib
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem, get_completion_class
+
+from lmreg.config.shells import HOW_TO
 
 _PASS_ON = {"ignore_unknown_options": True, "allow_extra_args": True}
 
@@ -31,22 +34,65 @@ def main() -> None:
     """
 
 
-def _add(name: str, summary: str) -> None:
-    @main.command(name, context_settings=_PASS_ON, add_help_option=False, short_help=summary)
-    @click.argument("overrides", nargs=-1, type=click.UNPROCESSED)
+class _Overrides(click.types.UnprocessedParamType):
+    """``key=value`` words, passed on as they are."""
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        from lmreg.config.completion import candidates
+
+        words = ctx.params.get(param.name or "") or ()
+        found = candidates(str(ctx.info_name), [str(word) for word in words], incomplete)
+        return [CompletionItem(word, help=meaning) for word, meaning in found]
+
+
+class _Command(click.Command):
+    """A command whose flags are Hydra's."""
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        return self.params[0].type.shell_complete(ctx, self.params[0], incomplete)
+
+
+def _add(name: str, summary: str, hydra: bool = True) -> None:
+    @main.command(name, cls=_Command, context_settings=_PASS_ON, add_help_option=False, short_help=summary)
+    @click.argument("overrides", nargs=-1, type=_Overrides())
     def command(overrides: tuple[str, ...]) -> None:
-        from lmreg.config.app import run_app
+        from lmreg.config import app
+
+        if {"--help", "-h"} & set(overrides):
+            app.show_help(name, list(overrides))
+            return
 
         def task(config: Any) -> None:
             importlib.import_module(f"lmreg.commands.{name.replace('-', '_')}").run(config)
 
-        run_app(name, list(overrides), task)
+        (app.run_app if hydra else app.run_plain)(name, list(overrides), task)
 
 
 _add("train-landmarks", "Train landmarks and the evaluation pool stand-alone, or read a table.")
 _add("search", "Train a super-net, with or without the regulariser, and search it.")
 _add("evaluate", "Rank the held-out pool with every finished search of the study.")
 _add("report", "Write one self-contained HTML page about the study, and the tables behind it.")
+_add("runs", "List runs: how far they are, what tells them apart, their figures.", hydra=False)
+
+
+_HOW_TO = "\n".join(f"  {shell:<7}{how}" for shell, how in HOW_TO.items())
+
+
+@main.command(
+    "completion",
+    short_help="Print the completion script of a shell.",
+    help=f"Print the script that completes commands, choices and options in SHELL.\n\n\b\n{_HOW_TO}",
+)
+@click.argument("shell", type=click.Choice(list(HOW_TO)))
+def completion(shell: str) -> None:
+    script = get_completion_class(shell)
+    assert script is not None
+    first, _, rest = script(main, {}, "lmreg", "_LMREG_COMPLETE").source().partition("\n")
+    # zsh wants its #compdef first.
+    lines = [first, f"# {HOW_TO[shell]}"] if first.startswith("#") else [f"# {HOW_TO[shell]}", first]
+    click.echo("\n".join([*lines, rest]), nl=False)
 
 
 if __name__ == "__main__":

@@ -14,3 +14,28 @@ class Interrupted(BaseException):
     def __init__(self, message: str, signal_number: int):
         super().__init__(message)
         self.signal_number = signal_number
+
+
+def is_users(error: BaseException) -> bool:
+    """Whether the user can mend it: a bad value, a missing file, too little memory; else it's a bug."""
+    return isinstance(error, LmregError | OSError) or _out_of_memory(error)
+
+
+def in_one_line(error: BaseException) -> str:
+    """An error for people."""
+    if _out_of_memory(error):
+        reason = ". ".join(" ".join(str(error).split()).split(". ")[:2]).rstrip(".") or "no memory left"
+        return (
+            f"out of memory ({reason}); lower trainer.batch_size, scoring.batch_size or network.channels, "
+            "or end what else uses that memory"
+        )
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.strerror or error}: {error.filename}"
+    text = " ".join(str(error).split())
+    return text if isinstance(error, LmregError | OSError) else f"{type(error).__name__}: {text}"
+
+
+def _out_of_memory(error: BaseException) -> bool:
+    # torch's own class by its name: this module must not import torch.
+    known = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
+    return known or (isinstance(error, RuntimeError) and "can't allocate memory" in str(error))

@@ -8,11 +8,12 @@ import os
 import tempfile
 from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import IO, Any
-
-import pandas as pd
+from typing import IO, TYPE_CHECKING, Any
 
 from lmreg.errors import LmregError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 UNFINISHED = ".unfinished"
 """How the names of files end that are being written."""
@@ -95,6 +96,8 @@ def read_table(path: Path, columns: Collection[str]) -> pd.DataFrame:
     Raises:
         LmregError: missing, unreadable or empty file, or a missing column.
     """
+    import pandas as pd  # here: commands that read no table start faster without
+
     try:
         table = pd.read_csv(path, dtype={"arch": str})
     except OSError as error:

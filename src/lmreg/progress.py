@@ -6,16 +6,22 @@ import time
 from types import TracebackType
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
 
 _PLAIN_INTERVAL_SECONDS = 10.0
+_PLAIN_WIDTH = 160
+_PACE_UNITS, _PACE_SECONDS = 3, 1.0  # from fewer no pace is told
 
 
-def console() -> Console:
-    """Where tables and progress go; full lines where the output is not a terminal."""
+def console(widest: int | None = None) -> Console:
+    """Where tables and progress go, at most ``widest`` columns; colours in a terminal only.
+
+    Where the output is no terminal lines are long enough for every table (or ``widest``).
+    """
     out = Console(highlight=False, markup=False)
-    return out if out.is_terminal else Console(highlight=False, markup=False, width=160)
+    width = out.width if out.is_terminal else widest or _PLAIN_WIDTH
+    return Console(highlight=False, markup=False, width=min(width, widest or width))
 
 
 class Progress:
@@ -23,16 +29,18 @@ class Progress:
 
     def __init__(self, title: str, total: int, done: int = 0):
         self._title, self._total, self._done = title, total, done
-        self._start, self._started_at = time.monotonic(), done
+        # The clock starts with the first unit done: before that caches fill and kernels are prepared.
+        self._start: float | None = None
+        self._started_at = done
         self._last_line = float("-inf")
         self._console = console()
         self._bar: Bar | None = None
         if self._console.is_terminal:
             columns = (TextColumn("{task.description}"), BarColumn(20), MofNCompleteColumn())
-            times = (TimeElapsedColumn(), TextColumn("ETA"), TimeRemainingColumn())
+            times = (TimeElapsedColumn(), TextColumn("ETA {task.fields[eta]}"))
             figures = TextColumn("{task.fields[figures]}", style="dim")
             self._bar = Bar(*columns, *times, figures, console=self._console)
-            self._task = self._bar.add_task(title, total=total, completed=done, figures="")
+            self._task = self._bar.add_task(title, total=total, completed=done, figures="", eta="-:--")
 
     def __enter__(self) -> Progress:
         if self._bar is not None:
@@ -48,20 +56,37 @@ class Progress:
     def advance(self, figures: str | None = None, by: int = 1) -> None:
         """``by`` more units of work are done; ``figures`` says how it goes (None: as before)."""
         self._done += by
+        now = time.monotonic()
+        if self._start is None:
+            self._start, self._started_at = now, self._done
         if self._bar is not None:
-            self._bar.update(self._task, completed=self._done)
+            self._bar.update(self._task, completed=self._done, eta=self._eta(now))
             if figures is not None:
                 self._bar.update(self._task, figures=figures)
             return
-        now = time.monotonic()
         finished = self._done == self._total
         if figures is not None and (finished or now - self._last_line >= _PLAIN_INTERVAL_SECONDS):
             self._last_line = now
-            rate = (now - self._start) / max(1, self._done - self._started_at)
-            eta = _clock(rate * (self._total - self._done))
-            text = f"{self._title} {self._done}/{self._total}, ETA {eta}"
+            text = f"{self._title} {self._done}/{self._total}, ETA {self._eta(now)}"
             print(", ".join(filter(None, (text, figures))), flush=True)
+
+    def _eta(self, now: float) -> str:
+        """Time left at the mean pace so far; nothing before there is one."""
+        assert self._start is not None
+        left, since, elapsed = self._total - self._done, self._done - self._started_at, now - self._start
+        if left > 0 and (since < _PACE_UNITS or elapsed < _PACE_SECONDS):
+            return "-:--"
+        return _clock(elapsed / max(1, since) * left)
 
 
 def _clock(seconds: float) -> str:
     return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
+
+
+def duration(seconds: float) -> str:
+    """Seconds for people: ``8 s``, ``3 min``, ``2 h 10 min``; an estimate has no more digits."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    minutes = round(seconds / 60)
+    hours, rest = divmod(minutes, 60)
+    return f"{minutes} min" if hours == 0 else f"{hours} h {rest} min" if hours < 10 else f"{hours} h"

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import platform
-import re
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import torch
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 
 from lmreg.algo.base import Algorithm
 from lmreg.errors import Interrupted, LmregError
-from lmreg.files import digest, read_json, read_table, write_atomically, write_json, write_table
+from lmreg.events import Events
+from lmreg.files import read_json, read_table, write_atomically, write_json, write_table
 from lmreg.locks import locked
+from lmreg.names import run_folder, telling_overrides
 from lmreg.progress import Progress
 from lmreg.rank.score import ScoringConfig, score
 from lmreg.rank.tracking import Tracker, TrackingConfig
@@ -33,27 +35,6 @@ from lmreg.train.signals import StopRequest
 from lmreg.train.training import Training
 from lmreg.truth import Truth
 
-# Told by the study's name or by the run's, or without influence on the result.
-_NOT_IN_NAME = {
-    *("algo", "reg", "seed", "study", "root", "space", "data", "task", "network"),
-    *("device", "threads", "workers", "checkpoint_seconds", "allow_packages", "data.path", "tracking"),
-    *(f"tracking.{field.name}" for field in fields(TrackingConfig)),
-}
-
-_LONGEST_NAME = 150  # file systems end at 255 bytes, and file names are made from it
-
-
-def other_overrides(overrides: list[str]) -> list[str]:
-    """Those that neither the study's name nor algorithm, regulariser and seed tell of, sorted."""
-    return sorted(o for o in overrides if o.lstrip("+~").partition("=")[0] not in _NOT_IN_NAME)
-
-
-def run_name(cfg: DictConfig, overrides: list[str]) -> str:
-    """``<algo>-<reg>-<other overrides>-s<seed>``, safe as a folder's name."""
-    between = "-".join(re.sub(r"[^\w.=+-]+", "_", other) for other in other_overrides(overrides))
-    if len(between) > _LONGEST_NAME:
-        between = f"{between[:_LONGEST_NAME]}-{digest(between.encode())[:8]}"
-    return "-".join(filter(None, [cfg.algo.name, cfg.reg.name, between, f"s{cfg.seed}"]))
 
 
 @dataclass(frozen=True)
@@ -88,12 +69,13 @@ class SearchRun:
         tracking: TrackingConfig,
         truth: Truth | None,
     ):
-        self._study, self._name = study, run_name(study.cfg, overrides)
-        self._overrides = other_overrides(overrides)
+        self._study = study
+        self._overrides = telling_overrides(study.cfg, overrides)
         self._algo, self._reg, self._strategy, self._scoring = algo, reg, strategy, scoring
         self._tracking, self._truth = tracking, truth
         self._cost = functools.cache(study.cost)
-        self.folder = study.folder / "search" / self._name
+        self.folder = run_folder(study.cfg, overrides)
+        self._name = self.folder.name
         self._config = result_config(study.cfg)
         if truth is not None:
             self._config["landmarks_hash"] = truth.landmarks.hash
@@ -123,8 +105,19 @@ class SearchRun:
         print(f"{self._name}: finished already")
         return result
 
-    def execute(self, log_every: int, checkpoint_seconds: float) -> Result:
-        """Train, search, and write the result last."""
+    def execute(
+        self,
+        log_every: int,
+        checkpoint_seconds: float,
+        announce: Callable[[Training], None] = lambda training: None,
+        events: Events | None = None,
+    ) -> Result:
+        """Train, search, and write the result last.
+
+        Args:
+            announce: called once with the training, fresh or resumed, before it goes on.
+            events: also takes the rows of ``metrics.csv``.
+        """
         limits = self._strategy.config
         if limits.given:  # better now than after the training
             limits.example(self._study.space, self._cost)
@@ -137,7 +130,9 @@ class SearchRun:
                 config["landmarks_hash"] = self._truth.landmarks.hash
             text = OmegaConf.to_yaml(OmegaConf.create(config))
             write_atomically(self.folder / "config.yaml", lambda file: file.write(text.encode()))
-            self._train(training, tracker, log_every, checkpoint_seconds)
+            announce(training)
+            with events or contextlib.nullcontext():
+                self._train(training, tracker, log_every, checkpoint_seconds, events)
             # Once more: a kill between checkpoint and tables must not lose the last rows.
             self._write_rows(training, tracker)
             trained = time.monotonic()
@@ -185,19 +180,33 @@ class SearchRun:
         write_table(self.folder / "metrics.csv", pd.DataFrame(training.rows))
         if tracker.rows:
             write_table(self.folder / "tracking.csv", pd.DataFrame(tracker.rows))
+        # For those who don't want to open a checkpoint, such as `lmreg runs`.
+        ctx = training.ctx
+        write_json(self.folder / "progress.json", {"step": ctx.step, "total_steps": ctx.total_steps})
 
     @property
     def _checkpoint_hash(self) -> str:
         return f"{self._hash}-{self._study.data.hash}"
 
-    def _train(self, training: Training, tracker: Tracker, log_every: int, checkpoint_seconds: float) -> None:
+    def _train(
+        self,
+        training: Training,
+        tracker: Tracker,
+        log_every: int,
+        checkpoint_seconds: float,
+        events: Events | None,
+    ) -> None:
         ctx = training.ctx
         if ctx.step == ctx.total_steps:
             return
         saved = time.monotonic()
+        if events is not None:
+            events.begin(self.folder, training.rows)
         with Progress(self._name, ctx.total_steps, ctx.step) as progress, StopRequest() as stop:
             for logged in training.steps(log_every):
                 progress.advance(_figures(training.rows[-1]) if logged else None)
+                if logged and events is not None:
+                    events.add(training.rows[-1])
                 tracker.look(training)
                 due = time.monotonic() - saved >= checkpoint_seconds
                 last = ctx.step == ctx.total_steps

@@ -48,7 +48,7 @@ class Options:
 # (Another device or number of threads changes the last digits; see `SearchRun` for resuming.)
 _NOT_HASHED = {
     *("study", "root", "device", "threads", "workers", "checkpoint_seconds", "allow_packages"),
-    "tracking",
+    *("tracking", "tensorboard"),
 }
 
 

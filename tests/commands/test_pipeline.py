@@ -165,7 +165,8 @@ def test_a_failing_job_does_not_stop_a_sweep(tmp_path: Path, lmreg: Lmreg) -> No
     done = lmreg("search", "-m", "trainer.lr=1e30,0.05", "reg=none", f"root={tmp_path}", *TINY_SEARCH)
     assert done.returncode == 2
     assert "the training diverged" in done.stderr
-    assert "1 of the sweep's jobs failed" in done.stderr
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith("Error: 1 of the sweep's 2 jobs failed: trainer.lr=1e+30 (the training diverged")
     assert [(p / "result.json").exists() for p in run_folders(tmp_path)] == [True, False]
 
 

@@ -43,9 +43,9 @@ def test_values_are_converted_and_missing_ones_take_defaults() -> None:
         ({"rate": 2}, "s.rate=2.0: must be between 0 and 1"),
         ({"rate": float("nan")}, "s.rate=nan: must be between 0 and 1"),
         ({"count": 0}, "s.count=0: must be at least 1"),
-        ({"count": "many"}, "s.count=many: Value 'many' of type 'str' could not be converted to Integer"),
+        ({"count": "many"}, "s.count=many: must be a whole number or null"),
         ({"kind": "c"}, "s.kind=c: must be one of a, b"),
-        ({"rate": None}, "s.rate=None: .*not Optional"),
+        ({"rate": None}, "s.rate=None: must be a number"),
     ],
 )
 def test_wrong_values_are_told_in_one_line(values: dict[str, object], message: str) -> None:

@@ -9,9 +9,14 @@ from omegaconf import DictConfig
 from rich.table import Table
 
 from lmreg.algo.base import Algorithm
+from lmreg.commands.announce import announce, announce_sweep
 from lmreg.commands.options import top_level
 from lmreg.config.build import typed
 from lmreg.config.schema import option
+from lmreg.config.sweep import sweeping
+from lmreg.events import Events
+from lmreg.failures import noted
+from lmreg.names import run_folder
 from lmreg.progress import console
 from lmreg.rank.score import ScoringConfig
 from lmreg.rank.tracking import TrackingConfig
@@ -19,6 +24,7 @@ from lmreg.reg.base import Regulariser
 from lmreg.run import Result, SearchRun
 from lmreg.strategy.base import Strategy
 from lmreg.study import Options, Study
+from lmreg.train.training import Training
 from lmreg.truth import Truth
 
 
@@ -26,10 +32,18 @@ from lmreg.truth import Truth
 class SearchOptions(Options):
     log_every: int = option(50, min=1, help="steps between two rows of metrics.csv")
     checkpoint_seconds: float = option(30.0, min=0, help="a killed run loses at most this much work")
+    tensorboard: bool = option(False, help="also write the rows of metrics.csv for TensorBoard")
 
 
 def run(cfg: DictConfig) -> None:
     """The command; ``cfg`` is composed from ``conf/search.yaml``."""
+    announce_sweep()
+    overrides = list(HydraConfig.get().overrides.task)
+    with noted(run_folder(cfg, overrides), always=sweeping()):
+        _search(cfg, overrides)
+
+
+def _search(cfg: DictConfig, overrides: list[str]) -> None:
     options = top_level(cfg, SearchOptions)
     study = Study(cfg, options)
     # Everything is checked before anything is read.
@@ -41,11 +55,20 @@ def run(cfg: DictConfig) -> None:
     truth = None
     if reg_class.needs_landmarks:
         truth = Truth.load(study.folder / "landmarks", study.space)
-    reg: Regulariser = reg_class(reg_config, truth.landmarks if truth else None)
+    landmarks = truth.landmarks if truth else None
+    reg: Regulariser = reg_class(reg_config, landmarks)
+    events = Events() if options.tensorboard else None
 
-    overrides = list(HydraConfig.get().overrides.task)
+    def trial() -> Training:
+        return study.training(study.part("algo", Algorithm), reg_class(reg_config, landmarks))
+
+    def before(training: Training) -> None:
+        announce(search, study, truth, training, trial, scoring, strategy.budget())
+
     search = SearchRun(study, overrides, algo, reg, strategy, scoring, tracking, truth)
-    result = search.finished() or search.execute(options.log_every, options.checkpoint_seconds)
+    result = search.finished() or search.execute(
+        options.log_every, options.checkpoint_seconds, before, events
+    )
     _show(result, study)
 
 

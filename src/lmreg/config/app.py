@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import NoReturn
 
-from hydra import compose, initialize_config_dir
+import yaml
 from hydra import main as hydra_main
 from hydra._internal.utils import get_args_parser
-from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
-from hydra.types import RunMode
-from omegaconf import DictConfig
-from omegaconf.errors import InterpolationResolutionError, OmegaConfBaseException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
+from lmreg.config import catalogue
 from lmreg.config.build import nearest
 from lmreg.config.paths import conf_dir
-from lmreg.errors import Interrupted, LmregError
+from lmreg.config.sweep import current_sweep, sweeping
+from lmreg.errors import Interrupted, LmregError, in_one_line, is_users
 
 Task = Callable[[DictConfig], None]
 _USER_ERRORS = (LmregError, HydraException, OmegaConfBaseException, OSError)
@@ -29,7 +30,8 @@ def run_app(command: str, args: list[str], task: Task) -> None:
     """Run ``task`` with the config composed from ``conf/<command>.yaml`` and the overrides.
 
     Exits with code 2 and one line on any error of the user's, with 128 + the signal's number when
-    the run was interrupted (its state saved). ``HYDRA_FULL_ERROR=1`` shows the full traceback.
+    the run was interrupted (its state saved). Whatever the error, a sweep goes on with its other
+    jobs. ``HYDRA_FULL_ERROR=1`` shows the full traceback of any error.
     """
     config_name = command.replace("-", "_")
     args = [_with_home(argument) for argument in args]
@@ -38,23 +40,32 @@ def run_app(command: str, args: list[str], task: Task) -> None:
     args = [_quoted(arg) for arg in args]
     sys.argv = [f"lmreg {command}", *args]
     failed: list[str] = []
+    count = 0
     main_process = os.getpid()
 
     def guarded(config: DictConfig) -> None:
+        nonlocal count
+        count += 1
         try:
             task(config)
-        except _USER_ERRORS as error:
+        except Exception as error:
             if full_traceback or os.getpid() != main_process:
                 raise
             message = _one_line(error, config_name, args)
-            if HydraConfig.get().mode != RunMode.MULTIRUN:
+            if not sweeping():
+                if not _is_users(error):
+                    raise
                 fail(message)
             # One job's failure doesn't stop the others of a sweep.
-            failed.append(" ".join(HydraConfig.get().overrides.task))
-            tell(f"{failed[-1]}: {message}")
+            sweep, mine = current_sweep(), list(HydraConfig.get().overrides.task)
+            failed.append(f"{' '.join(sweep.own(mine) if sweep else mine)} ({message})")
+            tell(f"{' '.join(mine)}: {message}")
+        if failed:
+            gc.collect()  # what the failed job held, before the next one needs it
 
     try:
         _check_flags(args)
+        _check_groups(command, args)
         hydra_main(version_base="1.3", config_path=str(conf_dir()), config_name=config_name)(guarded)()
     except Interrupted as stop:
         print(stop, file=sys.stderr)
@@ -67,7 +78,43 @@ def run_app(command: str, args: list[str], task: Task) -> None:
             raise
         fail(_one_line(error, config_name, args))
     if failed:
-        fail(f"{len(failed)} of the sweep's jobs failed: {'; '.join(failed)}")
+        fail(f"{len(failed)} of the sweep's {count} jobs failed: {'; '.join(failed)}")
+
+
+def _is_users(error: Exception) -> bool:
+    return isinstance(error, _USER_ERRORS) or is_users(error)
+
+
+def run_plain(command: str, args: list[str], task: Task) -> None:
+    """Run ``task`` with ``conf/<command>.yaml`` and the overrides, without Hydra: it has no groups."""
+    try:
+        config = OmegaConf.load(conf_dir() / f"{command}.yaml")
+        assert isinstance(config, DictConfig)
+        for arg in args:
+            key, is_given, value = arg.partition("=")
+            if arg.startswith("-"):
+                raise LmregError(f"unknown flag {arg!r}; 'lmreg {command} --help' shows what there is")
+            if not is_given:
+                raise LmregError(f"can't read {arg!r}: expected key=value")
+            if key not in config:
+                raise LmregError(f"unknown key '{arg}'{nearest(key, map(str, config))}")
+            try:
+                config[key] = yaml.safe_load(value)
+            except yaml.YAMLError:
+                raise LmregError(f"can't read {arg!r}: quote values with special characters") from None
+        task(config)
+    except _USER_ERRORS as error:
+        fail(_one_line(error, command, args))
+
+
+def show_help(command: str, args: list[str]) -> None:
+    """Print the help of a command under the choices in ``args``."""
+    from lmreg.config.help import show_help
+
+    try:
+        show_help(command, [arg for arg in args if not arg.startswith("-")])
+    except LmregError as error:
+        fail(str(error))
 
 
 def _quoted(arg: str) -> str:
@@ -111,55 +158,50 @@ def _check_flags(args: list[str]) -> None:
         raise LmregError(f"unknown flag {unknown[0]!r}{nearest(unknown[0], flags)}")
 
 
+def _check_groups(command: str, args: list[str]) -> None:
+    """Every group has a choice, which Hydra itself answers with a traceback if it's missing."""
+    for arg in args:
+        group, _, value = arg.lstrip("+~").partition("=")
+        if group in catalogue.groups(command) and (arg.startswith("~") or value in ("", "null")):
+            raise LmregError(
+                f"{arg}: {group} needs one of its choices: {', '.join(catalogue.choices(group))}"
+            )
+
+
 def _one_line(error: Exception, config_name: str, args: list[str]) -> str:
     if isinstance(error, MissingConfigException) and error.options is not None:
         group, _, choice = str(error.missing_cfg_file).rpartition("/")
         return f"unknown choice '{group}={choice}'{nearest(choice, error.options)}"
     if isinstance(error, OverrideParseException):
         return f"can't read {error.override!r}: expected key=value (quote values with special characters)"
-    if isinstance(error, InterpolationResolutionError):
-        return str(error).splitlines()[0]
     if isinstance(error, HydraException):
         return _composition_error(error, config_name, args)
-    if isinstance(error, OSError):
-        return f"{error.strerror or error}: {error.filename}" if error.filename else str(error)
-    return str(error)
+    if isinstance(error, OmegaConfBaseException):
+        return str(error).splitlines()[0]
+    return in_one_line(error)
 
 
 def _composition_error(error: HydraException, config_name: str, args: list[str]) -> str:
     text = str(error).splitlines()[0]
     if "Could not override" in text:
-        key = text.split("'")[1].split("@")[0]
-        names = list(_known_keys(config_name, args))
-        if "." in key and key in names:  # it exists, but not with every choice that was swept over
-            return f"'{key}' does not exist with every choice of this sweep; sweep over those apart"
-        value = next((a for a in args if a.lstrip("+~").split("=")[0] == key), key)
-        return f"unknown key '{value}'{nearest(key, names) if names else ''}"
+        return _unknown_key(text.split("'")[1].split("@")[0], config_name, args)
     if "Ambiguous value" in text:
-        return f"{text}; for a sweep over several values add -m"
+        value = text.split("'")[1]
+        return f"{value}: several values; for a sweep over them add -m"
     cause = f": {str(error.__cause__).splitlines()[0]}" if error.__cause__ else ""
     return text.rstrip(".:") + cause
 
 
-def _known_keys(config_name: str, args: list[str]) -> Iterator[str]:
-    """Config groups and the dotted keys of the config under the same choices where they compose."""
-    groups = [p.name for p in conf_dir().iterdir() if p.is_dir() and p.name != "hydra"]
-    chosen = [a for a in args if a.split("=")[0] in groups and "," not in a]
-    GlobalHydra.instance().clear()
-    for overrides in (chosen, []):
-        try:
-            with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-                config = compose(config_name, overrides)
-            yield from (group for group in groups if group in config)
-            yield from _dotted(config)
-            return
-        except HydraException:
-            continue
-
-
-def _dotted(node: DictConfig, prefix: str = "") -> Iterator[str]:
-    for key, value in node.items_ex(resolve=False):
-        if isinstance(value, DictConfig):
-            yield from _dotted(value, f"{prefix}{key!s}.")
-        elif key != "_target_":
-            yield f"{prefix}{key!s}"
+def _unknown_key(key: str, command: str, args: list[str]) -> str:
+    """Why ``key`` can't be set: a slip, or an option of another choice."""
+    value = next((a for a in args if a.lstrip("+~").split("=")[0] == key), key)
+    group, owners = key.partition(".")[0], catalogue.owners(key)
+    if owners and group in catalogue.groups(command):
+        now = catalogue.chosen(command, args)[group]
+        if len(now) > 1:
+            return f"'{key}' belongs to {' and '.join(owners)} only; sweep over {group} apart from it"
+        return (
+            f"'{value}': with {group}={now[0]} there is no such option; it belongs to {' and '.join(owners)}"
+        )
+    names = [o.key for o in catalogue.options(command, args)]
+    return f"unknown key '{value}'{nearest(key, [*catalogue.groups(command), *names])}"

@@ -59,8 +59,7 @@ def typed(node: Mapping[str, Any] | DictConfig, schema: type[T], where: str) -> 
         try:
             config[key] = value
         except OmegaConfBaseException as error:
-            reason = str(error).splitlines()[0]
-            raise LmregError(f"{prefix}{key}={value}: {reason}") from None
+            raise LmregError(f"{prefix}{key}={value}: {_expected(fields[key], error)}") from None
     try:
         result: T = OmegaConf.to_object(config)  # type: ignore[assignment]
     except ValueError as error:  # the schema's own check of values that must fit together
@@ -69,6 +68,17 @@ def typed(node: Mapping[str, Any] | DictConfig, schema: type[T], where: str) -> 
         if problem := range_error(field, getattr(result, name)):
             raise LmregError(f"{prefix}{name}={getattr(result, name)}: {problem}")
     return result
+
+
+_KINDS = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "text"}
+
+
+def _expected(field: dataclasses.Field[Any], error: Exception) -> str:
+    """What a value of this field's type looks like."""
+    kind, *others = str(field.type).split(" | ")
+    if kind not in _KINDS:
+        return str(error).splitlines()[0]
+    return f"must be {_KINDS[kind]}" + (" or null" if "None" in others else "")
 
 
 def resolve(node: DictConfig, base: type[T], where: str, allow: Iterable[str] = ()) -> tuple[type[T], Any]:

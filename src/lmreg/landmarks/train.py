@@ -11,12 +11,16 @@ import pandas as pd
 
 from lmreg.config.schema import option
 from lmreg.errors import LmregError
+from lmreg.estimate import standalone_seconds
 from lmreg.landmarks.base import LandmarkSource, Scored, SourceConfig, draw_roles
 from lmreg.landmarks.records import SPLIT, Job, Records, protocol_of
-from lmreg.landmarks.workers import train_all
-from lmreg.progress import Progress
+from lmreg.landmarks.workers import threads_of, train_all
+from lmreg.progress import Progress, duration
 from lmreg.selector.base import Selector
 from lmreg.study import Study
+from lmreg.summary import data_in_words, place
+
+_ENOUGH_RECORDS = 8  # whose times tell more than a trial does
 
 
 @dataclass
@@ -69,6 +73,8 @@ def _train_missing(
     missing = [job for job in jobs if job not in done]
     if done:
         print(f"{len(done)} of {len(jobs)} trainings are done already")
+    if missing:
+        print(_outlook(study, missing, list(done.values()), workers), flush=True)
     with Progress("stand-alone trainings", len(missing)) as progress:
         for job, record in train_all(missing, study, records, workers):
             done[job] = record
@@ -77,6 +83,21 @@ def _train_missing(
     # As the folder has them now: all processes that share it then write the same tables, even where
     # there are no locks and some trainings were done twice.
     return done | {job: record for job in jobs if (record := records.read(job))}
+
+
+def _outlook(study: Study, missing: list[Job], records: list[dict[str, Any]], workers: int) -> str:
+    """How many trainings there are to do, where, and about how long they will take."""
+    threads, workers = threads_of(study, workers), min(workers, len(missing))
+    known = [r["seconds"] for r in records if r.get("device") == study.device.type]
+    seconds: float | None
+    if len(known) >= _ENOUGH_RECORDS:
+        seconds = float(np.mean(known)) * len(missing) / workers
+    else:
+        archs = [job.arch for job in missing]
+        seconds = standalone_seconds(study, archs, workers, threads)
+    time = f"; about {duration(seconds)}" if seconds else ""
+    at_once = f", {workers} at a time" if workers > 1 else ""
+    return f"{len(missing)} trainings to do on {data_in_words(study)}{at_once}; {place(study, threads)}{time}"
 
 
 def _table(study: Study, jobs: list[Job], records: dict[Job, dict[str, Any]]) -> pd.DataFrame:

@@ -51,6 +51,11 @@ def train_all(
             jobs = elsewhere
 
 
+def threads_of(study: Study, workers: int) -> int:
+    """CPU threads of each of so many workers."""
+    return study.options.threads or max(1, usable_cores() // workers)
+
+
 @contextlib.contextmanager
 def _trainers(
     study: Study, records: Records, workers: int, jobs: int
@@ -58,7 +63,7 @@ def _trainers(
     """A function that goes through jobs once; the cores are shared out among the workers."""
     # From the workers asked for, whatever is still missing: the number of threads can change sums
     # in their last digits, and a rerun must give what an undisturbed run gives.
-    threads = study.options.threads or max(1, usable_cores() // workers)
+    threads = threads_of(study, workers)
     if workers == 1 or jobs <= 1:
         torch.set_num_threads(threads)
         yield lambda some: ((job, records.make(study, job)) for job in some)

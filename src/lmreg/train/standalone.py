@@ -31,6 +31,21 @@ class OneArchitecture(Algorithm):
         return [self._arch]
 
 
+def standalone_training(
+    net: SuperNet,
+    arch: Arch,
+    space: Space,
+    task: Task,
+    data: ImageData,
+    streams: Streams,
+    config: TrainerConfig,
+) -> Training:
+    """The training of ``net``, which has the parts of ``arch``, on the train split before its first step."""
+    train = BatchStream(data.split("train"), config.batch_size, streams.data)
+    ctx = Context(space, net, task, streams, None, config.total_steps(train.batches_per_epoch))
+    return Training(ctx, OneArchitecture(arch), NoRegulariser(), train, config)
+
+
 def train_standalone(
     net: SuperNet,
     arch: Arch,
@@ -40,9 +55,7 @@ def train_standalone(
     streams: Streams,
     config: TrainerConfig,
 ) -> None:
-    """Train ``net``, which has the parts of ``arch``, on the train split."""
-    train = BatchStream(data.split("train"), config.batch_size, streams.data)
-    ctx = Context(space, net, task, streams, None, config.total_steps(train.batches_per_epoch))
-    training = Training(ctx, OneArchitecture(arch), NoRegulariser(), train, config)
-    for _ in training.steps(log_every=ctx.total_steps):
+    """Train ``net`` from its first step to its last."""
+    training = standalone_training(net, arch, space, task, data, streams, config)
+    for _ in training.steps(log_every=training.ctx.total_steps):
         pass

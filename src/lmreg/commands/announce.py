@@ -1,0 +1,54 @@
+"""What ``lmreg search`` says before it trains: what will run, where, and about how long."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from hydra import compose
+
+from lmreg.config.sweep import current_sweep
+from lmreg.estimate import search_seconds
+from lmreg.names import run_folder
+from lmreg.progress import duration
+from lmreg.rank.score import ScoringConfig
+from lmreg.run import SearchRun
+from lmreg.study import Study
+from lmreg.summary import data_in_words, place
+from lmreg.train.training import Training
+from lmreg.truth import Truth
+
+
+def announce_sweep() -> None:
+    """Before the first job of a sweep: how many there are, and how many are finished already."""
+    sweep = current_sweep()
+    if sweep is not None and sweep.number == 0:
+        folders = [run_folder(compose("search", list(job)), list(job)) for job in sweep.jobs]
+        finished = sum((folder / "result.json").exists() for folder in folders)
+        print(f"Sweep: {len(folders)} jobs, {finished or 'none'} finished already")
+
+
+def announce(
+    run: SearchRun,
+    study: Study,
+    truth: Truth | None,
+    training: Training,
+    trial: Callable[[], Training],
+    scoring: ScoringConfig,
+    candidates: int,
+) -> None:
+    """Three lines about a run that is about to train.
+
+    Args:
+        trial: makes a training like ``training``, to try how fast it is.
+        candidates: how many architectures will be scored after it.
+    """
+    cfg, ctx, sweep = study.cfg, training.ctx, current_sweep()
+    job = f"Job {sweep.number + 1} of {len(sweep.jobs)}: " if sweep else ""
+    landmarks = f" ({len(truth.landmarks.archs)} landmarks)" if truth else ""
+    print(f"{job}algo={cfg.algo.name} reg={cfg.reg.name}{landmarks}, {data_in_words(study)}")
+    steps = f"{ctx.total_steps - ctx.step:,}{' more' if ctx.step else ''} steps"
+    seconds = search_seconds(study, trial, ctx.step, scoring, candidates)
+    time = f"; about {duration(seconds)}" if seconds else ""
+    work = f"{steps} of {study.trainer.batch_size} images, {candidates:,} architectures to score"
+    print(f"{work}; {place(study)}{time}")
+    print(f"Folder: {run.folder}", flush=True)

@@ -1,0 +1,66 @@
+"""What a search is called, and so where it lies."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from omegaconf import DictConfig, OmegaConf
+
+from lmreg.config import catalogue
+from lmreg.files import digest
+from lmreg.study import plain
+
+# Told by the study's name or by the run's, or without influence on the result.
+_NOT_IN_NAME = {
+    *("algo", "reg", "seed", "study", "root", "space", "data", "task", "network"),
+    *("device", "threads", "workers", "checkpoint_seconds", "allow_packages", "data.path", "tensorboard", "tracking"),
+}
+
+_LONGEST_NAME = 150  # file systems end at 255 bytes, and file names are made from it
+
+
+def _is_hidden(override: str) -> bool:
+    key = override.lstrip("+~").partition("=")[0]
+    return key in _NOT_IN_NAME or key.startswith("tracking.")
+
+
+def _other_overrides(overrides: list[str]) -> list[str]:
+    """Those that neither the study's name nor algorithm, regulariser and seed tell of, sorted."""
+    return sorted(o for o in overrides if not _is_hidden(o))
+
+
+def telling_overrides(cfg: DictConfig, overrides: list[str]) -> list[str]:
+    """The overrides that a run is named after, sorted: neither told by its algorithm, regulariser, seed
+    or study, nor a default that is only spelt out."""
+    defaults = {o.key: o.default for o in catalogue.options("search", overrides)}
+    groups = catalogue.groups("search")
+
+    def tells(override: str) -> bool:
+        key, _, value = override.partition("=")
+        if key in groups:
+            return value != groups[key]
+        written = OmegaConf.create(f"default: {defaults[key]}") if key in defaults else None
+        return written is None or plain(OmegaConf.select(cfg, key)) != plain(written)["default"]
+
+    return [o for o in _other_overrides(overrides) if tells(o)]
+
+
+def run_name(cfg: DictConfig, overrides: list[str]) -> str:
+    """``<algo>-<reg>-<other overrides>-s<seed>``, safe as a folder's name."""
+    return _name(cfg, telling_overrides(cfg, overrides))
+
+
+def _name(cfg: DictConfig, others: list[str]) -> str:
+    between = "-".join(re.sub(r"[^\w.=+-]+", "_", other) for other in others)
+    if len(between) > _LONGEST_NAME:
+        between = f"{between[:_LONGEST_NAME]}-{digest(between.encode())[:8]}"
+    return "-".join(filter(None, [cfg.algo.name, cfg.reg.name, between, f"s{cfg.seed}"]))
+
+
+def run_folder(cfg: DictConfig, overrides: list[str]) -> Path:
+    """Where the search of ``cfg``, composed with ``overrides``, lies."""
+    searches = Path(str(cfg.root)) / str(cfg.study) / "search"
+    folder, older = searches / run_name(cfg, overrides), searches / _name(cfg, _other_overrides(overrides))
+    # An earlier lmreg named runs after defaults that were spelt out, too.
+    return older if older.is_dir() and not folder.is_dir() else folder
