@@ -14,7 +14,7 @@ BAD_CALLS = {
     "search reg.wieght=3": "unknown key 'reg.wieght=3'; did you mean 'reg.weight'?",
     "search seeed=3": "unknown key 'seeed=3'; did you mean 'seed'?",
     "search alg=spos": "unknown key 'alg=spos'; did you mean 'algo'?",
-    "search +reg.depth=1": "unknown key 'reg.depth'; there are: batch, batch_size",
+    "search +reg.qqq=1": "unknown key 'reg.qqq'; there are: batch, batch_size",
     "search +more=1": "unknown key 'more'",
     "search +more.less=1": "unknown config group 'more'",
     "search reg.weight=heavy": "reg.weight=heavy: must be a number",

@@ -67,12 +67,16 @@ def _scoring_seconds(study: Study, training: Training, scoring: ScoringConfig, c
     images = min(len(split), scoring.images or len(split))
     batches = math.ceil(images / scoring.batch_size)
     some = split.scoring_batches(scoring.batch_size, min(images, scoring.batch_size))
+    net, calibration = training.ctx.net, scoring.calibration(study.data)
     rng = np.random.default_rng(0)
 
     def one(_place: int) -> float:
         arch = study.space.sample(rng)
-        scored = _timed(lambda: score(training.ctx.net, study.task, [arch], some), study.device)
-        return batches * scored + _timed(lambda: study.cost(arch), study.device)
+        first, others = (
+            _timed(lambda: score(net, study.task, [arch], some, calibration=images), study.device)
+            for images in (calibration, ())
+        )
+        return first + (batches - 1) * others + _timed(lambda: study.cost(arch), study.device)
 
     one(0)
     return count * _mean_of_rounds(one, [0], count, _TRIAL_SECONDS / 3)

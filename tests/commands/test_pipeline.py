@@ -143,7 +143,8 @@ def test_a_finished_sweep_returns_at_once(searched: Path, lmreg: Lmreg) -> None:
     before = {p: p.stat().st_mtime_ns for p in (searched / STUDY / "search").rglob("*") if p.is_file()}
     done = lmreg("search", "-m", "reg=none,landmark", "seed=0,1", f"root={searched}", *TINY_SEARCH)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count("finished already") == 4
+    assert done.stdout.startswith("Sweep: 4 jobs, 4 finished already\n")
+    assert done.stdout.count(": finished already") == 4
     assert {p: p.stat().st_mtime_ns for p in before} == before
 
 
@@ -167,7 +168,10 @@ def test_a_failing_job_does_not_stop_a_sweep(tmp_path: Path, lmreg: Lmreg) -> No
     assert "the training diverged" in done.stderr
     last = done.stderr.splitlines()[-1]
     assert last.startswith("Error: 1 of the sweep's 2 jobs failed: trainer.lr=1e+30 (the training diverged")
-    assert [(p / "result.json").exists() for p in run_folders(tmp_path)] == [True, False]
+    finished, failed = sorted(run_folders(tmp_path), key=lambda p: "lr=1e+30" in p.name)
+    assert [(p / "result.json").exists() for p in (finished, failed)] == [True, False]
+    assert "error: the training diverged" in (failed / "error.txt").read_text()
+    assert not (finished / "error.txt").exists()
 
 
 def test_a_run_begun_on_another_device_is_not_mixed(tmp_path: Path, lmreg: Lmreg) -> None:

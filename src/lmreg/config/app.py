@@ -161,8 +161,9 @@ def _check_flags(args: list[str]) -> None:
 def _check_groups(command: str, args: list[str]) -> None:
     """Every group has a choice, which Hydra itself answers with a traceback if it's missing."""
     for arg in args:
-        group, _, value = arg.lstrip("+~").partition("=")
-        if group in catalogue.groups(command) and (arg.startswith("~") or value in ("", "null")):
+        group, is_given, value = arg.lstrip("+~").partition("=")
+        without = arg.startswith("~") or (is_given and value in ("", "null"))
+        if group in catalogue.groups(command) and without:
             raise LmregError(
                 f"{arg}: {group} needs one of its choices: {', '.join(catalogue.choices(group))}"
             )
