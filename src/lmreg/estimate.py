@@ -72,11 +72,9 @@ def _scoring_seconds(study: Study, training: Training, scoring: ScoringConfig, c
 
     def one(_place: int) -> float:
         arch = study.space.sample(rng)
-        first, others = (
-            _timed(lambda: score(net, study.task, [arch], some, calibration=images), study.device)
-            for images in (calibration, ())
-        )
-        return first + (batches - 1) * others + _timed(lambda: study.cost(arch), study.device)
+        first = _timed(lambda: score(net, study.task, [arch], some, calibration=calibration), study.device)
+        each = _timed(lambda: score(net, study.task, [arch], some), study.device)
+        return first + (batches - 1) * each + _timed(lambda: study.cost(arch), study.device)
 
     one(0)
     return count * _mean_of_rounds(one, [0], count, _TRIAL_SECONDS / 3)

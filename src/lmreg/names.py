@@ -14,7 +14,16 @@ from lmreg.study import plain
 # Told by the study's name or by the run's, or without influence on the result.
 _NOT_IN_NAME = {
     *("algo", "reg", "seed", "study", "root", "space", "data", "task", "network"),
-    *("device", "threads", "workers", "checkpoint_seconds", "allow_packages", "data.path", "tensorboard", "tracking"),
+    *(
+        "device",
+        "threads",
+        "workers",
+        "checkpoint_seconds",
+        "allow_packages",
+        "data.path",
+        "tensorboard",
+        "tracking",
+    ),
 }
 
 _LONGEST_NAME = 150  # file systems end at 255 bytes, and file names are made from it
@@ -25,7 +34,7 @@ def _is_hidden(override: str) -> bool:
     return key in _NOT_IN_NAME or key.startswith("tracking.")
 
 
-def _other_overrides(overrides: list[str]) -> list[str]:
+def other_overrides(overrides: list[str]) -> list[str]:
     """Those that neither the study's name nor algorithm, regulariser and seed tell of, sorted."""
     return sorted(o for o in overrides if not _is_hidden(o))
 
@@ -43,7 +52,7 @@ def telling_overrides(cfg: DictConfig, overrides: list[str]) -> list[str]:
         written = OmegaConf.create(f"default: {defaults[key]}") if key in defaults else None
         return written is None or plain(OmegaConf.select(cfg, key)) != plain(written)["default"]
 
-    return [o for o in _other_overrides(overrides) if tells(o)]
+    return [o for o in other_overrides(overrides) if tells(o)]
 
 
 def run_name(cfg: DictConfig, overrides: list[str]) -> str:
@@ -61,6 +70,6 @@ def _name(cfg: DictConfig, others: list[str]) -> str:
 def run_folder(cfg: DictConfig, overrides: list[str]) -> Path:
     """Where the search of ``cfg``, composed with ``overrides``, lies."""
     searches = Path(str(cfg.root)) / str(cfg.study) / "search"
-    folder, older = searches / run_name(cfg, overrides), searches / _name(cfg, _other_overrides(overrides))
+    folder, older = searches / run_name(cfg, overrides), searches / _name(cfg, other_overrides(overrides))
     # An earlier lmreg named runs after defaults that were spelt out, too.
     return older if older.is_dir() and not folder.is_dir() else folder

@@ -36,7 +36,6 @@ from lmreg.train.training import Training
 from lmreg.truth import Truth
 
 
-
 @dataclass(frozen=True)
 class Result:
     """What a finished search left."""

@@ -19,10 +19,11 @@ from lmreg.algo.spos import SPOS
 from lmreg.context import Context
 from lmreg.data.images import Batch
 from lmreg.errors import Interrupted
+from lmreg.names import run_name
 from lmreg.rank.score import ScoringConfig, score
 from lmreg.rank.tracking import Tracker, TrackingConfig
 from lmreg.reg.none import NoRegulariser
-from lmreg.run import SearchRun, run_name
+from lmreg.run import SearchRun
 from lmreg.space.nasbench201 import NASBench201
 from lmreg.strategy.random import Config, RandomSearch
 from lmreg.study import Options, Study, config_hash, result_config

@@ -20,8 +20,8 @@ from lmreg.files import read_json
 from lmreg.landmarks.base import LandmarkSource
 from lmreg.locks import locked
 from lmreg.machine import usable_cores
+from lmreg.names import other_overrides
 from lmreg.progress import console
-from lmreg.run import other_overrides
 from lmreg.selector.base import Selector
 from lmreg.study import Options, Study, differences, refuse_changes
 from lmreg.truth import MANIFEST, Truth
