@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Set
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -70,18 +70,22 @@ def write_json(path: Path, value: Any) -> None:
     write_atomically(path, lambda file: file.write(text.encode()))
 
 
-def read_json(path: Path) -> Any:
-    """The value in a JSON file.
+def read_json(path: Path, keys: Set[str] = frozenset()) -> Any:
+    """The value in a JSON file; one with ``keys`` must be an object that has them all.
 
     Raises:
-        LmregError: the file is missing or isn't JSON.
+        LmregError: the file is missing, isn't JSON or lacks a key.
     """
     try:
-        return json.loads(path.read_text())
+        value = json.loads(path.read_text())
     except OSError as error:
         raise LmregError(f"can't read {path}: {error.strerror}") from error
     except ValueError as error:
         raise LmregError(f"{path} is not valid JSON ({error}); delete it to have it made again") from error
+    if keys and not (isinstance(value, dict) and keys <= value.keys()):
+        lacks = ", ".join(sorted(set(keys) - set(value if isinstance(value, dict) else ())))
+        raise LmregError(f"{path} lacks {lacks}; delete it to have it made again")
+    return value
 
 
 def write_table(path: Path, table: pd.DataFrame) -> None:

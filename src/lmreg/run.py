@@ -151,7 +151,12 @@ class SearchRun:
         tracker = Tracker(self._tracking, self._scoring, study, self._truth)
         saved = self.folder / "checkpoint.pt"
         if saved.exists():
-            state = checkpoint.load(saved, self._checkpoint_hash, study.device)
+            state = checkpoint.load(
+                saved,
+                self._checkpoint_hash,
+                study.device,
+                training.state_dict().keys() | {"device", "threads"},
+            )
             self._same_machine(state.pop("device"), state.pop("threads"))
             tracker.rows = state.pop("tracking", [])  # older runs have none
             training.load_state_dict(state)

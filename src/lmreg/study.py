@@ -72,7 +72,7 @@ def read_config(path: Path) -> DictConfig:
         config = OmegaConf.load(path)
     except Exception as error:  # the parser's errors have no common base
         raise LmregError(f"{path} can't be read ({type(error).__name__}); delete {path.parent}") from error
-    if not isinstance(config, DictConfig):
+    if not isinstance(config, DictConfig) or not config:
         raise LmregError(f"{path} is not a configuration; delete {path.parent}")
     return config
 

@@ -90,16 +90,21 @@ class Truth:
                 f"no landmarks in {folder}; 'lmreg train-landmarks' makes them "
                 "(give it the same root, study, space and data)"
             )
-        manifest = read_json(folder / MANIFEST)
-        if manifest.get("format") != FORMAT:
+        manifest = read_json(folder / MANIFEST, {"format"})
+        if manifest["format"] != FORMAT:
             raise LmregError(
-                f"{folder / MANIFEST} has format {manifest.get('format')}, this lmreg reads {FORMAT}"
+                f"{folder / MANIFEST} has format {manifest['format']}, this lmreg reads {FORMAT}"
             )
+        read_json(folder / MANIFEST, {"space", "landmarks", "pool"})
         if manifest["space"] != space.name:
             raise LmregError(f"{folder} has landmarks of space {manifest['space']}, not of {space.name}")
         sets = []
         for file, role in ((LANDMARKS, "landmarks"), (POOL, "pool")):
             score = manifest[role]
+            if lacks := {"column", "higher_is_better", "hash"} - set(score):
+                raise LmregError(
+                    f"{folder / MANIFEST} lacks {role}.{min(lacks)}; 'lmreg train-landmarks' writes it again"
+                )
             columns = {"arch", score["column"]}
             table = read_table(folder / file, columns)
             sign = 1 if score["higher_is_better"] else -1

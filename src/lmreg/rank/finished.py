@@ -14,6 +14,9 @@ from lmreg.files import read_json
 from lmreg.rank.score import ScoringConfig
 from lmreg.study import plain, read_config, result_config
 
+RESULT_KEYS = frozenset({"algo", "reg", "seed", "landmarks", "config_hash", "data_hash"})
+"""What every ``result.json`` has, whichever lmreg wrote it."""
+
 
 @dataclass(frozen=True)
 class FinishedRun:
@@ -53,7 +56,7 @@ class FinishedRun:
             raise LmregError(f"{folder} is not the folder of a search: it has no config.yaml")
         if not (folder / "result.json").exists():
             raise LmregError(f"{folder.name} is not finished; its search command goes on with it")
-        run = cls(folder, read_config(folder / "config.yaml"), read_json(folder / "result.json"))
+        run = cls(folder, read_config(folder / "config.yaml"), read_json(folder / "result.json", RESULT_KEYS))
         if data_path is not None:
             run.cfg.data.path = data_path
         return run

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+from collections.abc import Set
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +18,14 @@ FORMAT = 1
 def save(path: Path, state: dict[str, Any], config_hash: str) -> None:
     """Write ``state`` (tensors, numbers, strings and containers of them)."""
     content = {"format": FORMAT, "config_hash": config_hash, "state": state}
-    write_atomically(path, lambda file: torch.save(content, file))
+    # By way of memory: torch hides what the file system says (a full disk) behind an error of its own.
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    write_atomically(path, lambda file: file.write(buffer.getbuffer()))
 
 
-def load(path: Path, config_hash: str, device: torch.device) -> dict[str, Any]:
-    """The state in ``path``.
+def load(path: Path, config_hash: str, device: torch.device, keys: Set[str] = frozenset()) -> dict[str, Any]:
+    """The state in ``path``, which must have ``keys``.
 
     Raises:
         LmregError: unreadable file, another format, or the checkpoint of another config.
@@ -39,4 +44,6 @@ def load(path: Path, config_hash: str, device: torch.device) -> dict[str, Any]:
         raise LmregError(
             f"{path} belongs to another configuration; delete {path.parent} to start that run again"
         )
+    if lacks := sorted(keys - set(content["state"])):
+        raise LmregError(f"{path} lacks {lacks[0]}; delete {path.parent} to start that run again")
     return content["state"]

@@ -1,0 +1,134 @@
+"""Every command of the README and of the demo, run as it stands there, but at a tiny size."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from lmreg.space.nasbench201 import NASBench201
+from tests.conftest import ROOT, InProcess
+
+SMALL_TRAINING = ("trainer.steps=8", "trainer.batch_size=8", "network.channels=2", "threads=1")
+SIZES = {
+    "train-landmarks": ("landmarks.count=4", "landmarks.pool=5", "workers=1"),
+    "search": ("log_every=4", "scoring.images=64"),
+    "evaluate": ("bootstrap=100", "threads=1"),
+}
+
+
+def commands(text: str) -> list[str]:
+    """The ``lmreg`` calls in indented blocks and scripts, continuation lines joined, comments cut off."""
+    lines = [re.split(r"\s#", line)[0] for line in text.replace("\\\n", " ").splitlines()]
+    calls = [re.search(r"lmreg [a-z-]+(?= |$|\)).*", line) for line in lines if not line.startswith("|")]
+    found = [re.split(r"\)\"|\s+>", call[0])[0] for call in calls if call]
+    return [" ".join(shlex.split(call)[1:]) for call in found]
+
+
+README = (ROOT / "README.md").read_text()
+BLOCKS = "\n".join(line for line in README.splitlines() if line.startswith("    "))
+DEMO = (ROOT / "scripts" / "demo.sh").read_text()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A working folder with what the README takes for granted: a table, images, CIFAR-10 as Parquet."""
+    root = tmp_path_factory.mktemp("readme")
+    rng = np.random.default_rng(0)
+    space = NASBench201()
+    archs = {space.canonical(a): a for a in (space.sample(rng) for _ in range(60))}.values()
+    scores = rng.uniform(60, 90, (2, len(archs)))
+    columns = {"arch": map(space.format, archs), "valid_acc": scores[0], "test_acc": scores[1]}
+    pd.DataFrame(columns).to_csv(root / "nasbench201.csv", index=False)
+    for label in ("cat", "dog"):
+        images = root / "my_images" / label
+        images.mkdir(parents=True)
+        for i in range(40):
+            Image.fromarray(rng.integers(255, size=(20, 24, 3), dtype=np.uint8)).save(images / f"{i}.png")
+    cifar = root / "path" / "to" / "cifar10"
+    cifar.mkdir(parents=True)
+    for part in ("train", "test"):
+        pictures = [(root / f"my_images/cat/{i}.png").read_bytes() for i in range(40)]
+        rows = [{"bytes": picture, "path": f"{i}.png"} for i, picture in enumerate(pictures)]
+        labels = [i % 10 for i in range(40)]
+        pd.DataFrame({"img": rows, "label": labels}).to_parquet(cifar / f"{part}.parquet")
+    return root
+
+
+def tiny(call: str, folder: Path) -> list[str]:
+    """``call`` with sizes added, and the folder of a real run for the README's <study> and <run>."""
+    args = call.replace("~", str(folder)).split()
+    command = args[0]
+    extra = list(SIZES.get(command, ()))
+    if "--help" in args or "--cfg" in args:
+        return args
+    if command in ("train-landmarks", "search"):
+        extra += SMALL_TRAINING
+        args = [a for a in args if not a.startswith("trainer.epochs=")]
+    if command == "search":
+        evolution = "strategy=evolution" in args
+        extra += ["strategy.budget=4", "strategy.population=2"] if evolution else ["strategy.count=3"]
+        args = [a for a in args if not a.startswith("strategy.budget=")]
+    if "selector=stratified" in args:
+        extra.append("selector.candidates=10")
+    if "selector=spaced" in args:
+        extra.append("selector.min_distance=2")
+        args.remove("selector.min_distance=4")
+    if "data=cifar10" in args:
+        extra += ["data.resolution=8"] if command == "train-landmarks" else []
+        if command == "train-landmarks" and not any(a.startswith("data.path") for a in args):
+            extra.append("data.path=path/to/cifar10")
+    return [*args, *extra]
+
+
+def test_the_readme_and_the_demo_have_commands() -> None:
+    found = {call.split()[0] for call in commands(BLOCKS)}
+    assert found == {"train-landmarks", "search", "evaluate", "report", "runs", "completion"}
+    assert [call.split()[0] for call in commands(DEMO)] == ["train-landmarks", "search", "evaluate", "report"]
+
+
+def test_every_command_of_the_readme_and_the_demo(
+    folder: Path, in_process: InProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("HOME", str(folder))
+    monkeypatch.setattr(sys, "argv", ["lmreg"])
+    for call in [*commands(DEMO), *commands(BLOCKS)]:
+        args = tiny(call, folder)
+        if "run=outputs/<study>/search/<run>" in args:
+            run = sorted(Path("outputs/nasbench201-fashion_mini/search").glob("*/result.json"))[0].parent
+            args[args.index("run=outputs/<study>/search/<run>")] = f"run={run}"
+        code, out, errors = in_process(*args)
+        assert code == 0, f"lmreg {call}\n{errors}"
+        assert out, call
+    for study in ("nasbench201-fashion_mini", "nasbench201-my_images"):
+        assert (folder / "outputs" / study / "report" / "index.html").stat().st_size > 10_000
+    assert list((folder / "outputs" / "by-table" / "evaluate").glob("scores-*.csv"))
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
+def test_the_completion_line_of_the_readme_works_in_bash() -> None:
+    (line,) = re.findall(r'^    (eval "\$\(lmreg completion bash\)")', README, re.M)
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    done = subprocess.run(
+        ["bash", "-c", f"{line}; complete -p lmreg"],
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=False,
+    )
+    assert "lmreg" in done.stdout, done.stderr
+
+
+def test_pictures_and_files_that_the_readme_names_are_there() -> None:
+    for path in re.findall(r"\]\(([^)#:]+)\)", README):
+        assert (ROOT / path).exists(), path
