@@ -13,17 +13,8 @@ from lmreg.study import plain
 
 # Told by the study's name or by the run's, or without influence on the result.
 _NOT_IN_NAME = {
-    *("algo", "reg", "seed", "study", "root", "space", "data", "task", "network"),
-    *(
-        "device",
-        "threads",
-        "workers",
-        "checkpoint_seconds",
-        "allow_packages",
-        "data.path",
-        "tensorboard",
-        "tracking",
-    ),
+    *("algo", "reg", "seed", "study", "root", "space", "data", "task", "network", "data.path"),
+    *("device", "threads", "workers", "checkpoint_seconds", "allow_packages", "tensorboard", "tracking"),
 }
 
 _LONGEST_NAME = 150  # file systems end at 255 bytes, and file names are made from it
@@ -49,8 +40,10 @@ def telling_overrides(cfg: DictConfig, overrides: list[str]) -> list[str]:
         key, _, value = override.partition("=")
         if key in groups:
             return value != groups[key]
-        written = OmegaConf.create(f"default: {defaults[key]}") if key in defaults else None
-        return written is None or plain(OmegaConf.select(cfg, key)) != plain(written)["default"]
+        default = defaults.get(key, "${")
+        if "${" in default:  # what it comes to depends on other options
+            return True
+        return plain(OmegaConf.select(cfg, key)) != plain(OmegaConf.create(f"it: {default}"))["it"]
 
     return [o for o in other_overrides(overrides) if tells(o)]
 
@@ -67,9 +60,9 @@ def _name(cfg: DictConfig, others: list[str]) -> str:
     return "-".join(filter(None, [cfg.algo.name, cfg.reg.name, between, f"s{cfg.seed}"]))
 
 
-def run_folder(cfg: DictConfig, overrides: list[str]) -> Path:
-    """Where the search of ``cfg``, composed with ``overrides``, lies."""
-    searches = Path(str(cfg.root)) / str(cfg.study) / "search"
+def run_folder(cfg: DictConfig, overrides: list[str], study_folder: Path | None = None) -> Path:
+    """Where the search of ``cfg``, composed with ``overrides``, lies: in its study's folder."""
+    searches = (study_folder or Path(str(cfg.root)) / str(cfg.study)) / "search"
     folder, older = searches / run_name(cfg, overrides), searches / _name(cfg, other_overrides(overrides))
     # An earlier lmreg named runs after defaults that were spelt out, too.
     return older if older.is_dir() and not folder.is_dir() else folder

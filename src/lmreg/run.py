@@ -73,7 +73,7 @@ class SearchRun:
         self._algo, self._reg, self._strategy, self._scoring = algo, reg, strategy, scoring
         self._tracking, self._truth = tracking, truth
         self._cost = functools.cache(study.cost)
-        self.folder = run_folder(study.cfg, overrides)
+        self.folder = run_folder(study.cfg, overrides, study.folder)
         self._name = self.folder.name
         self._config = result_config(study.cfg)
         if truth is not None:
