@@ -98,9 +98,10 @@ def in_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[InProcess]:
     before = [signal.getsignal(number) for number in signals]
 
     def call(*args: str) -> Outcome:
-        monkeypatch.delenv("HYDRA_FULL_ERROR", raising=False)
+        monkeypatch.setenv("HYDRA_FULL_ERROR", "0")  # the command sets it for its process
         GlobalHydra.instance().clear()
         result = CliRunner().invoke(main, list(args))
+        monkeypatch.delenv("HYDRA_FULL_ERROR")
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
         return result.exit_code, result.stdout, result.stderr

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from lmreg.config.catalogue import options
+from tests.conftest import InProcess
 
 BAD_CALLS = {
     "search reg=landmrk": "unknown choice 'reg=landmrk'; did you mean 'landmark'?",
@@ -71,12 +72,21 @@ BAD_CALLS = {
 
 
 @pytest.mark.parametrize("call", BAD_CALLS)
-def test_a_bad_call_gets_one_helpful_line(lmreg, call: str, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    done = lmreg(*call.split(), cwd=tmp_path)
-    assert done.returncode == 2
-    assert BAD_CALLS[call] in done.stderr
-    assert done.stderr.startswith("Error: ")
-    assert done.stderr.count("\n") == 1
+def test_a_bad_call_gets_one_helpful_line(
+    in_process: InProcess, call: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, _, errors = in_process(*call.split())
+    assert code == 2
+    assert BAD_CALLS[call] in errors
+    assert errors.startswith("Error: ")
+    assert errors.count("\n") == 1
+
+
+def test_a_bad_call_in_a_process_of_its_own(lmreg, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    done = lmreg("search", "reg=landmrk", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "Error: unknown choice 'reg=landmrk'; did you mean 'landmark'?\n"
 
 
 def test_an_unknown_command_is_refused(lmreg) -> None:  # type: ignore[no-untyped-def]

@@ -76,7 +76,11 @@ def tiny(call: str, folder: Path) -> list[str]:
         args = [a for a in args if not a.startswith("trainer.epochs=")]
     if command == "search":
         evolution = "strategy=evolution" in args
-        extra += ["strategy.budget=4", "strategy.population=2"] if evolution else ["strategy.count=3"]
+        extra += (
+            ["strategy.budget=4", "strategy.population=2", "strategy.tournament=2"]
+            if evolution
+            else ["strategy.count=3"]
+        )
         args = [a for a in args if not a.startswith("strategy.budget=")]
     if "selector=stratified" in args:
         extra.append("selector.candidates=10")

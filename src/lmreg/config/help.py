@@ -32,7 +32,7 @@ def show_help(command: str, overrides: Sequence[str]) -> None:
     out = console(widest=_WIDEST)
     path = conf_dir() / "hydra" / "help" / f"{command.replace('-', '_')}.yaml"
     text = yaml.safe_load(path.read_text())["template"]
-    for part in re.split(r"(\$\w+)\n", text.rstrip()):
+    for part in re.split(r"(\$\w+)\n", text.rstrip() + "\n"):
         if part == "$APP_CONFIG_GROUPS":
             _print(out, _groups(command, overrides))
         elif part == "$CONFIG":
