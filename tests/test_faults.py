@@ -139,7 +139,7 @@ FINISHED = [
     ("config.yaml", replaced("lr: 0.05", "lr: 0.06"), SEARCH, "trainer.lr: 0.06 -> 0.05"),
     ("result.json", half, SEARCH, "result.json is not valid JSON"),
     ("result.json", half, EVALUATE, "result.json is not valid JSON"),
-    ("result.json", lambda p: p.write_text("{}"), EVALUATE, "result.json lacks algo, config_hash"),
+    ("result.json", lambda p: p.write_text("{}"), EVALUATE, "result.json lacks algo, chosen_by"),
     ("result.json", of_other_data, EVALUATE, "trained on other data"),
     ("config.yaml", half, EVALUATE, "config.yaml"),
     ("config.yaml", replaced("lmreg.algo.spos.SPOS", "os.system"), ("report",), ""),

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from lmreg.errors import Interrupted, LmregError, in_one_line, is_users
 from lmreg.files import write_atomically
+from lmreg.locks import is_locked
 
 ERROR_FILE = "error.txt"
 
@@ -29,7 +30,9 @@ def noted(folder: Path, always: bool) -> Iterator[None]:
         (folder / ERROR_FILE).unlink(missing_ok=True)
         raise
     except Exception as error:
-        if always or folder.is_dir():
+        # Not beside a result, nor where another process is at work: their folder is in order.
+        theirs = (folder / "result.json").exists() or is_locked(folder)
+        if (always or folder.is_dir()) and not theirs:
             report = _report(error).encode()
             with contextlib.suppress(LmregError):  # a folder that can't be written is told of already
                 write_atomically(folder / ERROR_FILE, lambda file: file.write(report))

@@ -64,6 +64,18 @@ def locked(folder: Path, wait: bool = False) -> Iterator[None]:
         yield
 
 
+def is_locked(folder: Path) -> bool:
+    """Whether another process has ``folder``, see `locked`."""
+    try:
+        with (folder / ".lock").open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        pass
+    return False
+
+
 @contextlib.contextmanager
 def no_empty_folder(folder: Path) -> Iterator[None]:
     """At the end, ``folder`` and those above it are removed if they are new and nothing is in them."""

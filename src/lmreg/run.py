@@ -6,7 +6,7 @@ import contextlib
 import functools
 import platform
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -120,7 +120,7 @@ class SearchRun:
         limits = self._strategy.config
         if limits.given:  # better now than after the training
             limits.example(self._study.space, self._cost)
-        with locked(self.folder):
+        with locked(self.folder), _same_threads_after():
             start = time.monotonic()
             training, tracker = self._training()
             config = OmegaConf.to_container(self._study.cfg, resolve=True)
@@ -286,3 +286,13 @@ def _figures(row: dict[str, float]) -> str:
 
 def _device_name(device: torch.device) -> str:
     return torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine() + " CPU"
+
+
+@contextlib.contextmanager
+def _same_threads_after() -> Iterator[None]:
+    """A resumed job takes the threads that it was begun with; the next job of a sweep must not."""
+    threads = torch.get_num_threads()
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)

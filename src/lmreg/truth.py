@@ -51,6 +51,11 @@ class LandmarkSet:
         Raises:
             LmregError: there is no such pair.
         """
+        if min_gap_se > 0 and not np.isfinite(self.errors).all():
+            raise LmregError(
+                f"reg.min_gap_se={min_gap_se:g} needs standard errors of the landmarks' scores; "
+                "train them with landmarks.seeds=2 or more"
+            )
         better, worse = np.triu_indices(len(self.archs), k=1)
         noise = np.nan_to_num(np.hypot(self.errors[better], self.errors[worse]))
         gaps = np.abs(self.scores[better] - self.scores[worse])

@@ -167,3 +167,16 @@ def test_faults_of_parts_are_told_in_one_line(parted: Path) -> None:
     shutil.rmtree(parted / "test" / "cost")
     shutil.rmtree(parted / "train" / "coat")
     refused(rf"{parted / 'train'} has one class only \(bag\)")
+
+
+def test_links_and_hidden_folders_bring_no_image_twice(flat: Path) -> None:
+    before = ImageFolder(Config(path=str(flat), resolution=8)).read()
+    inner = next(p for p in flat.iterdir() if p.is_dir())
+    (inner / "loop").symlink_to(flat / inner.name)
+    (inner / ".ipynb_checkpoints").mkdir()
+    image = next(p for p in sorted(inner.iterdir()) if p.is_file() and not p.name.startswith("."))
+    (inner / ".ipynb_checkpoints" / image.name).write_bytes(image.read_bytes())
+    (inner / f"again{image.suffix}").symlink_to(image)
+    after = ImageFolder(Config(path=str(flat), resolution=8)).read()
+    counts = [len(raw.train.labels) + len(raw.test.labels) for raw in (before, after)]
+    assert counts[0] == counts[1]

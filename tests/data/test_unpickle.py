@@ -103,3 +103,12 @@ def test_torn_files_are_named(tmp_path: Path) -> None:
         assert "\n" not in str(error.value)
     with pytest.raises(LmregError, match=r"can't read .*nowhere: No such file"):
         load_plain(tmp_path / "nowhere")
+
+
+def test_a_pickle_can_neither_write_to_the_stand_ins_nor_return_one(tmp_path: Path) -> None:
+    writes = b"c_codecs\nencode\n(N}(V__doc__\nVowned\nutb."
+    returns = b"c_codecs\nencode\n."
+    for content in (writes, returns):
+        (tmp_path / "f").write_bytes(content)
+        with pytest.raises(LmregError):
+            load_plain(tmp_path / "f")

@@ -119,10 +119,15 @@ def test_ties_are_no_pairs(space: NASBench201) -> None:
 
 def test_pairs_within_the_noise_are_left_out(space: NASBench201) -> None:
     archs = [space.format(space.arch((i,) * 6)) for i in range(3)]
-    table = pd.DataFrame({"arch": archs, "acc": [80.0, 79.0, 70.0], "acc_se": [0.6, 0.8, float("nan")]})
+    table = pd.DataFrame({"arch": archs, "acc": [80.0, 79.0, 70.0], "acc_se": [0.6, 0.8, 0.0]})
     landmarks = LandmarkSet.from_table(table, space, "acc", +1)
     assert landmarks.pairs(min_gap_se=1.0).tolist() == [[0, 1], [0, 2], [1, 2]]  # the gap's error is 1.0
     assert landmarks.pairs(min_gap_se=1.1).tolist() == [[0, 2], [1, 2]]
+
+
+def test_a_gap_in_standard_errors_needs_standard_errors(space: NASBench201) -> None:
+    with pytest.raises(LmregError, match=r"min_gap_se=1 needs standard errors.*landmarks.seeds=2"):
+        landmark_set(space, [80.0, 70.0]).pairs(min_gap_se=1.0)
 
 
 def test_lower_is_better_turns_the_order(space: NASBench201) -> None:

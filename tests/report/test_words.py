@@ -33,8 +33,13 @@ CASES = {
     ),
     "two seeds": (
         rows([0.1, 0.11], (0.105, 0.04, 0.17, 0.03)),
-        "ranks better",
+        "a direction, from 2 seeds",
         "2 seeds show a direction at best",
+    ),
+    "another pool might turn it": (
+        rows([0.1] * 5, (0.1, 0.05, 0.15, 0.004)).assign(gain_pool_low=-0.02, gain_pool_high=0.2),
+        "no clear difference",
+        "excludes zero",
     ),
     "one seed": (rows([0.3]), "one seed only", "one seed can't tell whether the regulariser helps"),
     "all the same": (rows([0.1, 0.1], (0.1, NAN, NAN, NAN)), "no interval", "gain the same"),

@@ -17,7 +17,7 @@ from lmreg.context import Context
 from lmreg.data.images import Batch
 from lmreg.errors import LmregError
 from lmreg.space.base import Arch, Space
-from lmreg.space.draw import draw_distinct
+from lmreg.space.draw import draw_up_to
 
 
 @dataclass
@@ -36,7 +36,7 @@ class FairNAS(Algorithm):
             yield ctx.loss(arch, batch)
 
     def propose(self, ctx: Context, count: int) -> list[Arch]:
-        return draw_distinct(ctx.space, lambda: ctx.space.sample(ctx.streams.arch), count)
+        return draw_up_to(ctx.space, lambda: ctx.space.sample(ctx.streams.arch), count)
 
 
 def fair_paths(space: Space, rng: np.random.Generator) -> list[Arch]:

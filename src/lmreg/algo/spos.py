@@ -14,7 +14,7 @@ from lmreg.algo.base import Algorithm
 from lmreg.context import Context
 from lmreg.data.images import Batch
 from lmreg.space.base import Arch
-from lmreg.space.draw import draw_distinct
+from lmreg.space.draw import draw_up_to
 
 
 @dataclass
@@ -32,4 +32,4 @@ class SPOS(Algorithm):
         yield ctx.loss(ctx.space.sample(ctx.streams.arch), batch)
 
     def propose(self, ctx: Context, count: int) -> list[Arch]:
-        return draw_distinct(ctx.space, lambda: ctx.space.sample(ctx.streams.arch), count)
+        return draw_up_to(ctx.space, lambda: ctx.space.sample(ctx.streams.arch), count)

@@ -53,7 +53,7 @@ def run(cfg: DictConfig) -> None:
         folder = runs[0].study_folder
         out = folder / "evaluate"
     else:
-        only = FinishedRun.load(Path(options.run), data_path)
+        only = FinishedRun.load(Path(options.run).resolve(), data_path)
         runs, folder, out = [only], only.study_folder, only.folder / "evaluate"
         options = replace(options, root=str(folder.parent), study=folder.name)
     if options.table is not None:
@@ -75,6 +75,7 @@ def _evaluate(runs: list[FinishedRun], folder: Path, options: EvaluateOptions, o
     shared, left_out = shared_overrides(runs), []
     for finished in runs:
         try:
+            _check_data(finished, truth)
             scored = ScoredRun(finished, options, options.norm)
             label = finished.label(shared)
             write_table(out / f"ranking-{finished.name}.csv", ranking_table(scored, pool))
@@ -103,6 +104,12 @@ def _evaluate(runs: list[FinishedRun], folder: Path, options: EvaluateOptions, o
     show(options.study, figures, beside, gains, pool, truths, len(landmarks.archs), sorted(shared))
     print(f"Written to {out}: {', '.join(written)}")
     _tell_left_out(left_out, runs)
+
+
+def _check_data(finished: FinishedRun, truth: Truth) -> None:
+    data = finished.result["data_hash"]
+    if truth.manifest.get("data_hash", data) != data:
+        raise LmregError("it was trained on other data or other splits than the study's landmarks and pool")
 
 
 def _score_table(runs: list[FinishedRun], path: Path, options: EvaluateOptions, out: Path) -> None:

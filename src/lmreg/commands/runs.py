@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import fcntl
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
@@ -18,6 +17,7 @@ from lmreg.config.build import typed
 from lmreg.config.schema import option
 from lmreg.errors import LmregError
 from lmreg.failures import read_failure
+from lmreg.locks import is_locked
 from lmreg.progress import console, duration
 
 _NOT_SHOWN = ("study", "root", "device", "threads", "allow_packages", "checkpoint_seconds", "tensorboard")
@@ -79,7 +79,7 @@ def _read(folder: Path) -> Run:
         return run
     done, total = _steps(folder, progress)
     at = f"step {done:,}" + (f" of {total:,}" if total else "")
-    if _is_locked(folder):
+    if is_locked(folder):
         return Run(folder, "running", at, config)
     if failure is not None:
         return Run(folder, "failed", failure, config)
@@ -89,28 +89,16 @@ def _read(folder: Path) -> Run:
 def _steps(folder: Path, progress: dict[str, Any]) -> tuple[int, int | None]:
     """Steps done at the last checkpoint, and of how many; runs of an earlier lmreg don't say the latter."""
     if progress:
-        return progress["step"], progress["total_steps"]
+        return int(progress.get("step", 0)), progress.get("total_steps")
     rows = _rows(folder / "metrics.csv")
     return (int(rows[-1]["step"]) if rows else 0), None
-
-
-def _is_locked(folder: Path) -> bool:
-    """Whether a process works in ``folder``, see `lmreg.locks.locked`."""
-    try:
-        with (folder / ".lock").open() as lock:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
-        pass
-    return False
 
 
 def _taus(path: Path, run: str) -> dict[str, float]:
     """Kendall's tau of a run by score, from the table of `lmreg evaluate`."""
     found: dict[str, float] = {}
     for row in _rows(path):
-        if row.get("run") == run and row.get("statistic") == "kendall_tau":
+        if row.get("run") == run and row.get("statistic") == "kendall_tau" and row.get("value"):
             found.setdefault(row["score"], float(row["value"]))
     return found
 

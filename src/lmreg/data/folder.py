@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -106,15 +106,27 @@ def _labelled(folder: Path, classes: Sequence[str]) -> Labelled:
     """
     found: Labelled = []
     for label, name in enumerate(classes):
-        images = sorted(
-            Path(where, file)
-            for where, _, files in os.walk(folder / name, followlinks=True)
-            for file in files
-            if file.lower().endswith(SUFFIXES) and not file.startswith(".")
-        )
+        images = sorted(_images(folder / name))
         if not images:
             raise LmregError(
                 f"{folder / name} has no images in it (files named {', '.join(SUFFIXES[:3])}, ...)"
             )
         found += [(path, label) for path in images]
     return found
+
+
+def _images(folder: Path) -> Iterator[Path]:
+    """Every image file below ``folder`` once, however many links lead to it; none in hidden folders."""
+    seen: set[str] = set()
+    for where, folders, files in os.walk(folder, followlinks=True):
+        real = os.path.realpath(where)
+        if real in seen:  # a link to a folder that has been walked, perhaps one above
+            folders.clear()
+            continue
+        seen.add(real)
+        folders[:] = sorted(name for name in folders if not name.startswith((".", "__")))
+        for file in sorted(files):
+            path = os.path.realpath(Path(where, file))
+            if file.lower().endswith(SUFFIXES) and not file.startswith(".") and path not in seen:
+                seen.add(path)
+                yield Path(where, file)

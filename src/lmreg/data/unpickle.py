@@ -99,15 +99,30 @@ def _text(value: str | bytes) -> str:
     return value.decode("ascii") if isinstance(value, bytes) else value
 
 
+class _Function:
+    """A stand-in that a pickle can call, but not write attributes to."""
+
+    __slots__ = ("_call",)
+
+    def __init__(self, call: Callable[..., Any]):
+        self._call = call
+
+    def __call__(self, *args: Any) -> Any:
+        return self._call(*args)
+
+    def __setstate__(self, state: Any) -> None:
+        raise _Refused("attributes of a function")
+
+
 _STAND_INS: dict[tuple[str, str], Callable[..., Any]] = {
     ("numpy", "dtype"): _Dtype,
     ("numpy", "ndarray"): _Array,
-    ("_codecs", "encode"): _encode,
+    ("_codecs", "encode"): _Function(_encode),
 }
 for _core in ("numpy.core", "numpy._core"):
-    _STAND_INS[_core + ".multiarray", "_reconstruct"] = _reconstruct
+    _STAND_INS[_core + ".multiarray", "_reconstruct"] = _Function(_reconstruct)
     _STAND_INS[_core + ".multiarray", "scalar"] = _scalar
-    _STAND_INS[_core + ".numeric", "_frombuffer"] = _frombuffer
+    _STAND_INS[_core + ".numeric", "_frombuffer"] = _Function(_frombuffer)
 
 
 class _Unpickler(pickle.Unpickler):
@@ -129,4 +144,6 @@ def _resolved(value: Any) -> Any:
         return {key: _resolved(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return type(value)(map(_resolved, value))
-    return value
+    if value is None or isinstance(value, str | bytes | int | float):
+        return value
+    raise _Refused(f"a value of type {type(value).__name__}")

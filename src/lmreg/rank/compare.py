@@ -5,6 +5,7 @@ Runs with and without the regulariser share seed, data and paths, so their diffe
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,11 +20,20 @@ from lmreg.study import config_hash
 BASELINE = "none"
 
 
-def pairs_of(runs: list[FinishedRun]) -> list[tuple[FinishedRun, FinishedRun]]:
-    """(baseline, regularised) runs whose configs differ in nothing but the regulariser."""
+@dataclass(frozen=True)
+class _Gain:
+    """One seed's row, the hash of all its config but the seed, and its gain for each resample [1 + B]."""
 
-    def shared(run: FinishedRun) -> str:
-        return config_hash(run.config_without("reg", "landmarks_hash"))
+    row: dict[str, Any]
+    config: str
+    resampled: np.ndarray
+
+
+def pairs_of(runs: list[FinishedRun]) -> list[tuple[FinishedRun, FinishedRun]]:
+    """(baseline, regularised) runs on the same data, whose configs differ in nothing but the regulariser."""
+
+    def shared(run: FinishedRun) -> tuple[str, str]:
+        return config_hash(run.config_without("reg", "landmarks_hash")), run.result["data_hash"]
 
     baselines = {shared(run): run for run in runs if run.result["reg"] == BASELINE}
     others = [run for run in runs if run.result["reg"] != BASELINE]
@@ -36,7 +46,8 @@ def paired(
     """Gain in Kendall tau per seed, and the mean over seeds (``seed`` = mean) where there are several.
 
     Per seed the interval is a bootstrap over the pool, the same resamples for both; of the mean it is
-    Student's over seeds, as the p-value.
+    Student's over seeds, as the p-value: it tells of other seeds with this pool and these landmarks.
+    ``gain_pool_low`` and ``gain_pool_high`` bound the mean gain of these seeds over other pools.
 
     Args:
         rankings: of every run by every score.
@@ -49,7 +60,7 @@ def paired(
     for ranking in rankings:
         if ranking.run is not None:
             by_run[ranking.run.run.name].append(ranking)
-    rows = []
+    rows: list[_Gain] = []
     for baseline, run in pairs_of(list(runs.values())):
         for before, after in zip(by_run[baseline.name], by_run[run.name], strict=True):
             rows.append(_row(run, run.label(shared, seed=False), BASELINE, before, after, truths))
@@ -57,18 +68,15 @@ def paired(
         if ridge is not None and run.cfg.get("landmarks_hash") == landmarks_hash:
             label = f"{run.label(shared, seed=False)} over ridge"
             rows += [_row(run, label, ridge.baseline, ridge, after, truths) for after in by_run[run.name]]
-    table = pd.DataFrame(rows)
-    if table.empty:
-        return table
-    return pd.concat([table, _means(table, truths.confidence)], ignore_index=True)
+    return pd.DataFrame([gain.row for gain in rows] + _means(rows, truths))
 
 
 def _row(
     run: FinishedRun, comparison: str, against: str, before: Ranking, after: Ranking, truths: Truths
-) -> dict[str, Any]:
+) -> _Gain:
     taus = [kendall_tau_b(truths.values, r.values, truths.draws) for r in (before, after)]
     figure = estimate(taus[1] - taus[0], truths.n, truths.confidence)
-    return {
+    row = {
         "comparison": comparison,
         "score": after.score,
         "seed": str(run.result["seed"]),
@@ -77,33 +85,42 @@ def _row(
         "gain": figure.value,
         "gain_low": figure.low,
         "gain_high": figure.high,
+        "gain_pool_low": figure.low,
+        "gain_pool_high": figure.high,
         "p_value": float("nan"),
         "n": figure.n,
         "seeds": 1,
         "against": against,
     }
+    return _Gain(row, config_hash(run.config_without("seed")), taus[1] - taus[0])
 
 
-def _means(table: pd.DataFrame, confidence: float) -> pd.DataFrame:
+def _means(gains: list[_Gain], truths: Truths) -> list[dict[str, Any]]:
+    """A row for every comparison by every score of runs that differ in nothing but the seed."""
+    groups: dict[tuple[str, ...], list[_Gain]] = {}
+    for gain in gains:
+        row = gain.row
+        groups.setdefault((row["comparison"], row["score"], row["against"], gain.config), []).append(gain)
     rows = []
-    for (comparison, score, against), group in table.groupby(["comparison", "score", "against"], sort=False):
+    for group in groups.values():
         if len(group) < 2:
             continue
-        mean, low, high, p_value = mean_over_seeds(group["gain"].to_numpy(), confidence)
+        table = pd.DataFrame([gain.row for gain in group])
+        mean, low, high, p_value = mean_over_seeds(table["gain"].to_numpy(), truths.confidence)
+        pool = estimate(np.mean([gain.resampled for gain in group], axis=0), truths.n, truths.confidence)
         rows.append(
-            {
-                "comparison": comparison,
-                "score": score,
+            group[0].row
+            | {
                 "seed": "mean",
-                "tau_without": np.mean(group["tau_without"]),
-                "tau_with": np.mean(group["tau_with"]),
+                "tau_without": table["tau_without"].mean(),
+                "tau_with": table["tau_with"].mean(),
                 "gain": mean,
                 "gain_low": low,
                 "gain_high": high,
+                "gain_pool_low": pool.low,
+                "gain_pool_high": pool.high,
                 "p_value": p_value,
-                "n": group["n"].iloc[0],
                 "seeds": len(group),
-                "against": against,
             }
         )
-    return pd.DataFrame(rows)
+    return rows

@@ -14,7 +14,7 @@ from lmreg.files import read_json
 from lmreg.rank.score import ScoringConfig
 from lmreg.study import plain, read_config, result_config
 
-RESULT_KEYS = frozenset({"algo", "reg", "seed", "landmarks", "config_hash", "data_hash"})
+RESULT_KEYS = frozenset({"algo", "reg", "seed", "landmarks", "chosen_by", "config_hash", "data_hash"})
 """What every ``result.json`` has, whichever lmreg wrote it."""
 
 

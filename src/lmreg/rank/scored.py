@@ -43,7 +43,8 @@ class ScoredRun:
         about = {"supernet": file_hash(self._weights), "scoring": self._scoring.protocol}
         self._path = run.folder / ".scores" / f"{digest(repr(about).encode())}.json"
         self._about = about
-        self._scores: dict[str, list[float]] = read_json(self._path)["scores"] if self._path.exists() else {}
+        kept = read_json(self._path, {"scores"})["scores"] if self._path.exists() else {}
+        self._scores: dict[str, list[float]] = kept
 
     def scores(self, archs: Sequence[Arch]) -> pd.DataFrame:
         """One column per score of the task, one row per architecture in their order.

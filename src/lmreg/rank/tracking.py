@@ -59,6 +59,7 @@ class Tracker:
             self._sets["pool"] = _part(held_out(truth, [], study), config.pool)
         images = min(config.images, scoring.images or config.images)
         self._batches = study.data.split("score").scoring_batches(scoring.batch_size, images)
+        self._calibration = scoring.calibration(study.data)
 
     def look(self, training: Training) -> None:
         """Add rows if this step is one to look at; nothing of the training changes."""
@@ -70,7 +71,7 @@ class Tracker:
             return
         archs = [arch for members in self._sets.values() for arch in members.archs]
         with _untouched(ctx.net):
-            table = score(ctx.net, self._task, archs, self._batches)
+            table = score(ctx.net, self._task, archs, self._batches, calibration=self._calibration)
         for name, members in self._sets.items():
             mine, table = table[: len(members.archs)], table[len(members.archs) :]
             truth = members.better_sign * members.scores

@@ -14,11 +14,12 @@ from lmreg.rank.correlation import Estimate
 from lmreg.rank.pool import Ranking
 from lmreg.rank.statistics import Truths
 from lmreg.report.scatter import in_words
+from lmreg.report.words import FEW_SEEDS
 from lmreg.truth import LandmarkSet
 
 WIDE = 130
 """Columns from which on every figure is shown with its interval."""
-SMALL_POOL, FEW_SEEDS = 100, 5
+SMALL_POOL = 100
 
 _HEADINGS = {
     "kendall_tau": "Kendall τ",
@@ -133,7 +134,8 @@ def _gains(gains: pd.DataFrame, confidence: float) -> Table:
     table = Table(
         title="Gain in τ: by the regulariser (same seed, data and paths), and over ridge regression on the "
         "same landmarks",
-        caption=f"[low, high]: {_percent(confidence)} over architectures; means, over seeds (Student's t)",
+        caption=f"[low, high]: {_percent(confidence)} over architectures; means and p, over seeds "
+        "(Student's t), for this pool and these landmarks",
         title_justify="left",
         caption_justify="left",
         box=box.SIMPLE_HEAD,

@@ -13,7 +13,7 @@ from lmreg.files import read_table
 from lmreg.rank.compare import BASELINE, pairs_of
 from lmreg.rank.finished import FinishedRun, finished_runs, shared_overrides
 from lmreg.study import Options, Study
-from lmreg.truth import Truth
+from lmreg.truth import MANIFEST, Truth
 
 METRICS = {"run", "label", "score", "statistic", "value", "low", "high", "n"}
 PAIRED = {
@@ -160,6 +160,9 @@ def _notes(
         if (run.finished.folder / "result.json").stat().st_mtime
         > (folder / "evaluate" / "metrics.csv").stat().st_mtime
     ]
+    evaluated = (folder / "evaluate" / "metrics.csv").stat().st_mtime
+    if (folder / "landmarks" / MANIFEST).stat().st_mtime > evaluated:
+        notes.append("The landmarks or the pool were written again since the last lmreg evaluate.")
     if stale:
         notes.append(f"Searched again since the last lmreg evaluate: {', '.join(stale)}.")
     return notes

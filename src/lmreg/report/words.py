@@ -10,6 +10,9 @@ import pandas as pd
 
 NOTHING = "–"
 
+FEW_SEEDS = 5
+"""Fewer show a direction at best."""
+
 
 def number(value: float | None, digits: int = 3, *, signed: bool = False) -> str:
     """``value`` with a fixed number of digits and a real minus sign; a dash where there is none."""
@@ -114,7 +117,7 @@ def finding(rows: pd.DataFrame, by: str) -> Finding:
         verdict = "one seed only"
         text = f"{taus}, a gain of {figure} over the {row['n']} architectures. {_one_seed(low, high)}"
     else:
-        verdict = _verdict(gain, low, high)
+        verdict = _verdict(row, count)
         text = f"{taus}, means over {count} paired seeds: a gain of {figure}. {_seeds(seeds, row)}"
     name, shown = ("", "one seed") if count == 1 else ("mean ", f"mean of {count} seeds")
     tiles = [
@@ -134,12 +137,18 @@ def overall(rows: pd.DataFrame) -> dict[str, Any]:
     return {str(k): v for k, v in (means if len(means) else rows).iloc[0].to_dict().items()}
 
 
-def _verdict(gain: float, low: float, high: float) -> str:
-    if not (math.isfinite(low) and math.isfinite(high)):
+def _verdict(row: dict[str, Any], seeds: int) -> str:
+    """Only what both intervals of the mean bear out, the one over seeds and the one over pools."""
+    bounds = [(row["gain_low"], row["gain_high"])]
+    if "gain_pool_low" in row:
+        bounds.append((row["gain_pool_low"], row["gain_pool_high"]))
+    if not all(math.isfinite(bound) for pair in bounds for bound in pair):
         return "no interval"
-    if low <= 0 <= high:
+    if any(low <= 0 <= high for low, high in bounds):
         return "no clear difference"
-    return "ranks better" if gain > 0 else "ranks worse"
+    if seeds < FEW_SEEDS:
+        return f"a direction, from {seeds} seeds"
+    return "ranks better" if row["gain"] > 0 else "ranks worse"
 
 
 def _one_seed(low: float, high: float) -> str:
@@ -163,7 +172,8 @@ def _seeds(seeds: pd.DataFrame, row: dict[str, Any]) -> str:
         said = f"The interval over seeds includes zero{p}: this does not show a difference."
     else:
         said = f"The interval over seeds excludes zero{p}."
-    few = f" {count} seeds show a direction at best; take five or more for a conclusion." if count < 5 else ""
+    few_seeds = count < FEW_SEEDS
+    few = f" {count} seeds show a direction at best; take five or more for a conclusion." if few_seeds else ""
     return f"{signs} {said}{few}{_other_pools(seeds)}"
 
 
