@@ -12,7 +12,8 @@ from omegaconf import DictConfig
 from lmreg.commands.options import top_level
 from lmreg.config.schema import option
 from lmreg.errors import LmregError
-from lmreg.files import read_table, write_table
+from lmreg.files import write_table
+from lmreg.landmarks.scores import read_archs
 from lmreg.rank.baselines import by_cost, by_ridge, by_ridge_and_score
 from lmreg.rank.compare import paired
 from lmreg.rank.correlation import Estimate, resamples
@@ -35,7 +36,9 @@ class EvaluateOptions(Options):
     norm: str | None = option(
         None, choices=["batch", "recalibrate"], help="batch-norm policy; null for that of each run"
     )
-    table: str | None = option(None, help="CSV file whose architectures are scored instead of the pool")
+    table: str | None = option(
+        None, help="CSV or Parquet file whose architectures are scored instead of the pool"
+    )
     table_arch_column: str = option("arch", help="its column with the architecture's text form")
 
     def __post_init__(self) -> None:
@@ -114,13 +117,8 @@ def _check_data(finished: FinishedRun, truth: Truth) -> None:
 
 def _score_table(runs: list[FinishedRun], path: Path, options: EvaluateOptions, out: Path) -> None:
     """Write ``scores-<run>.csv``: the scores of every row of the table, by every run."""
-    column, left_out, space = options.table_arch_column, [], Study(runs[0].cfg, options).space
-    archs = []
-    for row, text in enumerate(read_table(path, {column})[column]):
-        try:
-            archs.append(space.parse(str(text)))
-        except LmregError as error:
-            raise LmregError(f"{path}, row {row + 2}: {error}") from None
+    left_out, space = [], Study(runs[0].cfg, options).space
+    archs = read_archs(path, options.table_arch_column, space, "table_arch_column")
     for finished in runs:
         try:
             scores = ScoredRun(finished, options, options.norm).scores(archs)

@@ -53,7 +53,7 @@ def read_scores(path: Path, columns: Mapping[str, str], space: Space) -> ScoreTa
     """
     header, raw = _read(path)
     for key, column in columns.items():
-        _check_column(path, header, key, column)
+        _check_column(path, header, f"landmarks.{key}", column)
     arch_column = columns["arch_column"]
     wanted = {column for key, column in columns.items() if key != "arch_column"}
     if arch_column in wanted:
@@ -66,6 +66,19 @@ def read_scores(path: Path, columns: Mapping[str, str], space: Space) -> ScoreTa
         _check_percent(path, raw.index, column, values)
     _check_same_scale(path, scores)
     return ScoreTable(path, archs, scores)
+
+
+def read_archs(path: Path, column: str, space: Space, key: str) -> list[Arch]:
+    """The architectures of a table, all different, in their order; ``key`` is the option of ``column``.
+
+    Raises:
+        LmregError: anything that makes the table unfit.
+    """
+    header, raw = _read(path)
+    _check_column(path, header, key, column)
+    if raw.empty:
+        raise LmregError(f"{path} has no rows")
+    return _archs(path, raw[header.index(column)], column, space)
 
 
 def _read(path: Path) -> tuple[list[str], pd.DataFrame]:
@@ -139,7 +152,7 @@ def _check_column(path: Path, header: list[str], key: str, column: str) -> None:
     times = Counter(header)[column]
     if times == 0:
         there = ", ".join(header[:_SHOWN]) + (", ..." if len(header) > _SHOWN else "")
-        raise LmregError(f"{path} has no column '{column}'; set landmarks.{key} to one of: {there}")
+        raise LmregError(f"{path} has no column '{column}'; set {key} to one of: {there}")
     if times > 1:
         raise LmregError(f"{path} has {times} columns named '{column}'; rename or remove all but one")
 
