@@ -3,12 +3,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from lmreg.errors import LmregError
 from lmreg.space.nasbench201 import NASBench201
-from lmreg.truth import Truth
+from lmreg.truth import LandmarkSet, Truth
 
 
 @pytest.fixture
@@ -63,3 +64,17 @@ def test_a_spoilt_folder_is_refused(folder: Path, space: NASBench201, kind: str,
     spoil(folder, kind)
     with pytest.raises(LmregError, match=message):
         Truth.load(folder, space)
+
+
+def test_scores_that_seeds_change_as_much_as_architectures_are_called_noisy() -> None:
+    space = NASBench201()
+    archs = tuple(space.arch((i,) * 6) for i in range(3))
+
+    def note(scores: list[float], error: float) -> str | None:
+        return LandmarkSet(archs, np.array(scores), np.full(3, error), "accuracy_percent", 1).noise_note()
+
+    assert note([60.0, 58.0, 56.0], 0.1) is None
+    assert note([60.0, 58.0, 56.0], float("nan")) is None  # one seed each: not known
+    told = note([60.0, 58.0, 56.0], 2.0)
+    assert told is not None
+    assert "a standard error of 2 where the architectures differ by 1.6" in told

@@ -6,7 +6,7 @@ import contextlib
 import functools
 import platform
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -29,7 +29,15 @@ from lmreg.reg.base import Regulariser
 from lmreg.space.base import Arch
 from lmreg.strategy.base import Strategy
 from lmreg.strategy.problem import SearchProblem
-from lmreg.study import Study, config_hash, differences, read_config, refuse_changes, result_config
+from lmreg.study import (
+    Study,
+    config_hash,
+    differences,
+    read_config,
+    refuse_changes,
+    result_config,
+    same_threads_after,
+)
 from lmreg.train import checkpoint
 from lmreg.train.signals import StopRequest
 from lmreg.train.training import Training
@@ -120,7 +128,7 @@ class SearchRun:
         limits = self._strategy.config
         if limits.given:  # better now than after the training
             limits.example(self._study.space, self._cost)
-        with locked(self.folder), _same_threads_after():
+        with locked(self.folder), same_threads_after():
             start = time.monotonic()
             training, tracker = self._training()
             config = OmegaConf.to_container(self._study.cfg, resolve=True)
@@ -143,9 +151,12 @@ class SearchRun:
     def _training(self) -> tuple[Training, Tracker]:
         study, data = self._study, self._study.data
         if self._truth is not None and self._truth.manifest.get("data_hash", data.hash) != data.hash:
+            then = self._truth.manifest.get("protocol", {}).get("data", {})
+            changed = differences(then, result_config(study.cfg)["data"], "data.") if then else []
             raise LmregError(
-                f"the landmarks in {study.folder}/landmarks were trained on other data or other splits; "
-                "run 'lmreg train-landmarks' with the same data options, or pass study=<new name>"
+                f"the landmarks in {study.folder}/landmarks were trained on other data or other splits "
+                f"({'; '.join(changed) or 'the images have changed since'}); give the options that they had, "
+                "or pass study=<new name> here and to 'lmreg train-landmarks'"
             )
         training = study.training(self._algo, self._reg)
         tracker = Tracker(self._tracking, self._scoring, study, self._truth)
@@ -286,13 +297,3 @@ def _figures(row: dict[str, float]) -> str:
 
 def _device_name(device: torch.device) -> str:
     return torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine() + " CPU"
-
-
-@contextlib.contextmanager
-def _same_threads_after() -> Iterator[None]:
-    """A resumed job takes the threads that it was begun with; the next job of a sweep must not."""
-    threads = torch.get_num_threads()
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)

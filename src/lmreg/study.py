@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -218,3 +220,13 @@ def pick_device(name: str) -> torch.device:
         reason = str(error).splitlines()[0] if name.startswith("cuda") else "use auto, cpu, cuda or cuda:N"
         raise LmregError(f"device={name}: not to be had here; {reason}") from None
     return device
+
+
+@contextlib.contextmanager
+def same_threads_after() -> Iterator[None]:
+    """A resumed job takes the threads that it was begun with; the next job of a sweep must not."""
+    threads = torch.get_num_threads()
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)

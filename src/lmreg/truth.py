@@ -67,6 +67,17 @@ class LandmarkSet:
             )
         return np.stack([better[known], worse[known]], 1)
 
+    def noise_note(self) -> str | None:
+        """A warning where training seeds change the scores as much as architectures do, if known."""
+        error = float(np.sqrt(np.nanmean(self.errors**2))) if np.isfinite(self.errors).any() else 0.0
+        spread = float(self.scores.std())
+        if error <= spread / 2:
+            return None
+        return (
+            f"noisy: a standard error of {error:.2g} where the architectures differ by {spread:.2g} "
+            f"(standard deviations, {self.column}); train longer (trainer.epochs) or with more seeds"
+        )
+
     @property
     def hash(self) -> str:
         """Changes when a landmark or a score does."""

@@ -138,6 +138,8 @@ def _tell_left_out(left_out: list[str], runs: list[FinishedRun]) -> None:
 
 def _notes(runs: list[FinishedRun], truth: Truth, folder: Path, whole_study: bool) -> None:
     """What a reader must know besides the tables."""
+    if note := truth.pool.noise_note():
+        print(f"Note: the truth of the pool is {note}; no ranking can agree well with it.")
     for finished in runs:
         if finished.cfg.get("landmarks_hash", truth.landmarks.hash) != truth.landmarks.hash:
             print(f"Note: {finished.name} was trained with other landmarks than the study has now.")

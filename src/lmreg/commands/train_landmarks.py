@@ -9,6 +9,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
+import numpy as np
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 from rich.table import Table
@@ -73,6 +74,9 @@ def _show(truth: Truth, study: Study) -> None:
         table.add_column(heading, justify="left" if heading in ("set", "score") else "right")
     for role, members in (("landmarks", truth.landmarks), ("pool", truth.pool)):
         scores = members.scores
-        figures = (scores[-1], sorted(scores)[len(scores) // 2], scores[0])
+        figures = (scores[-1], float(np.median(scores)), scores[0])
         table.add_row(role, str(len(scores)), members.column, *(f"{f:.4g}" for f in figures))
     console().print(table)
+    for role, members in (("landmarks", truth.landmarks), ("pool", truth.pool)):
+        if note := members.noise_note():
+            print(f"Note: the {role}'s scores are {note}")

@@ -174,7 +174,10 @@ def _one_line(error: Exception, config_name: str, args: list[str]) -> str:
         group, _, choice = str(error.missing_cfg_file).rpartition("/")
         return f"unknown choice '{group}={choice}'{nearest(choice, error.options)}"
     if isinstance(error, OverrideParseException):
-        return f"can't read {error.override!r}: expected key=value (quote values with special characters)"
+        return (
+            f"can't read {error.override!r}: expected key=value; a value with special characters needs "
+            "quotes of its own: \"key='a & b'\""
+        )
     if isinstance(error, HydraException):
         return _composition_error(error, config_name, args)
     if isinstance(error, OmegaConfBaseException):

@@ -50,6 +50,7 @@ class ImageFolder(DataSource):
                 there = ", ".join(p.name for p in _subfolders(folder) if p != train_folder)
                 raise LmregError(
                     f"{train_folder} has classes, but there is no {test_folder} with the same; pass "
+                    f"data.path={train_folder} to have one split off, or "
                     f"data.test_folder=<name>{f' (there are: {there})' if there else ''}"
                 )
             classes = self._classes(train_folder)

@@ -65,7 +65,10 @@ class Records:
             # Claimed, so that of two processes with different protocols only one can begin a folder.
             with claimed(described, wait=True):
                 if described.exists():
-                    changed = differences(read_json(described), protocol)
+                    changed = [
+                        "the images or splits have changed since" if "data_hash" in line else line
+                        for line in differences(read_json(described), protocol)
+                    ]
                     refuse_changes(folder.parent, "trainings of another protocol", changed)
                 else:
                     write_json(described, protocol)

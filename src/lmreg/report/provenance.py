@@ -65,8 +65,10 @@ def commands(sources: Sources) -> list[str]:
     """The commands that make this study again."""
     options, cfg = sources.study.options, sources.runs[0].finished.cfg
     where = [f"root={options.root}"] if options.root != "outputs" else []
-    names = [f"space={cfg.space.name}", f"data={cfg.data.name}"]
-    named = options.study != f"{cfg.space.name}-{cfg.data.name}"
+    # A choice is called like its module; a data set's own name may be that of the user's folder.
+    choice = str(cfg.data["_target_"]).split(".")[-2]
+    names = [f"space={cfg.space.name}", f"data={choice}"]
+    named = options.study != f"{cfg.space.name}-{choice}"
     where += [f"study={options.study}"] * named
     path = [f"data.path={cfg.data.path}"] if cfg.data.get("path") else []
     lines = []

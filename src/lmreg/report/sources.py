@@ -163,6 +163,8 @@ def _notes(
     evaluated = (folder / "evaluate" / "metrics.csv").stat().st_mtime
     if (folder / "landmarks" / MANIFEST).stat().st_mtime > evaluated:
         notes.append("The landmarks or the pool were written again since the last lmreg evaluate.")
+    if noise := truth.pool.noise_note():
+        notes.append(f"The truth of the pool is {noise}; no ranking can agree well with it.")
     if stale:
         notes.append(f"Searched again since the last lmreg evaluate: {', '.join(stale)}.")
     return notes
