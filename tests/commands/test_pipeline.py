@@ -393,10 +393,12 @@ def test_scores_of_a_table_go_on_after_an_interruption(
     kept.unlink()
     evaluate(*arguments)
     pd.testing.assert_frame_equal(pd.read_csv(out), scores)  # the same numbers without interruption
-    with pytest.raises(LmregError, match=r"table.csv has no column 'arch'; it has: cell, other"):
+    with pytest.raises(
+        LmregError, match=r"table.csv has no column 'arch'; set table_arch_column to one of: cell"
+    ):
         evaluate(*arguments[:2])
     pd.DataFrame({"arch": [archs[0], "nonsense"]}).to_csv(table, index=False)
-    with pytest.raises(LmregError, match=r"table.csv, row 3: .*nonsense"):
+    with pytest.raises(LmregError, match=r"table.csv, row 3, column 'arch': 'nonsense'"):
         evaluate(*arguments[:2])
 
 

@@ -162,7 +162,9 @@ def test_faults_of_parts_are_told_in_one_line(parted: Path) -> None:
     fill(parted / "test" / "coat", 1, 2)
     refused(f"{parted / 'train'} lacks the class cost")
     (parted / "test").rename(parted / "val")
-    refused(rf"there is no {parted / 'test'} with the same; pass .* or data.test_folder=<name> \(there are: val\)")
+    refused(
+        rf"there is no {parted / 'test'} with the same; pass .* or data.test_folder=<name> \(there are: val\)"
+    )
     (parted / "val").rename(parted / "test")
     shutil.rmtree(parted / "test" / "cost")
     shutil.rmtree(parted / "train" / "coat")

@@ -60,7 +60,7 @@ def read_scores(path: Path, columns: Mapping[str, str], space: Space) -> ScoreTa
         raise LmregError(f"{path}: column '{arch_column}' can't be both architectures and scores")
     if raw.empty:
         raise LmregError(f"{path} has no rows")
-    archs = _archs(path, raw[header.index(arch_column)], arch_column, space)
+    archs = _archs(path, raw[header.index(arch_column)], arch_column, space, distinct=True)
     scores = {column: _numbers(path, raw[header.index(column)], column) for column in sorted(wanted)}
     for column, values in scores.items():
         _check_percent(path, raw.index, column, values)
@@ -69,7 +69,7 @@ def read_scores(path: Path, columns: Mapping[str, str], space: Space) -> ScoreTa
 
 
 def read_archs(path: Path, column: str, space: Space, key: str) -> list[Arch]:
-    """The architectures of a table, all different, in their order; ``key`` is the option of ``column``.
+    """The architectures of a table row by row; ``key`` is the option of ``column``.
 
     Raises:
         LmregError: anything that makes the table unfit.
@@ -78,7 +78,7 @@ def read_archs(path: Path, column: str, space: Space, key: str) -> list[Arch]:
     _check_column(path, header, key, column)
     if raw.empty:
         raise LmregError(f"{path} has no rows")
-    return _archs(path, raw[header.index(column)], column, space)
+    return _archs(path, raw[header.index(column)], column, space, distinct=False)
 
 
 def _read(path: Path) -> tuple[list[str], pd.DataFrame]:
@@ -157,7 +157,8 @@ def _check_column(path: Path, header: list[str], key: str, column: str) -> None:
         raise LmregError(f"{path} has {times} columns named '{column}'; rename or remove all but one")
 
 
-def _archs(path: Path, texts: pd.Series, column: str, space: Space) -> list[Arch]:
+def _archs(path: Path, texts: pd.Series, column: str, space: Space, distinct: bool) -> list[Arch]:
+    archs: list[Arch] = []
     first_row: dict[Arch, int] = {}
     for row, text in texts.items():
         where = f"{path}, row {row}, column '{column}'"
@@ -165,10 +166,11 @@ def _archs(path: Path, texts: pd.Series, column: str, space: Space) -> list[Arch
             arch = space.parse(str(text))
         except LmregError as error:
             raise LmregError(f"{where}: {error}") from None
-        if arch in first_row:
+        if distinct and arch in first_row:
             raise LmregError(f"{where}: {text} stands in row {first_row[arch]} already; keep one of them")
         first_row[arch] = int(str(row))
-    return list(first_row)
+        archs.append(arch)
+    return archs
 
 
 def _numbers(path: Path, values: pd.Series, column: str) -> np.ndarray:
