@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TypeVar
 
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from lmreg.config.build import nearest, typed
@@ -21,3 +22,8 @@ def top_level(cfg: DictConfig, schema: type[T]) -> T:
         if isinstance(value, DictConfig) and key not in groups:
             raise LmregError(f"unknown config group '{key!s}'{nearest(str(key), groups)}")
     return typed({k: v for k, v in cfg.items() if k not in groups}, schema, "")  # type: ignore[misc]
+
+
+def given_overrides() -> list[str]:
+    """What the user wrote behind the command's name; nothing where lmreg is called as a library."""
+    return list(HydraConfig.get().overrides.task) if HydraConfig.initialized() else []

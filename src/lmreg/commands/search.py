@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 from rich.table import Table
 
 from lmreg.algo.base import Algorithm
 from lmreg.commands.announce import announce, announce_sweep
-from lmreg.commands.options import top_level
+from lmreg.commands.options import given_overrides, top_level
 from lmreg.config.build import typed
 from lmreg.config.schema import option
 from lmreg.config.sweep import sweeping
@@ -38,7 +37,7 @@ class SearchOptions(Options):
 def run(cfg: DictConfig) -> None:
     """The command; ``cfg`` is composed from ``conf/search.yaml``."""
     announce_sweep()
-    overrides = list(HydraConfig.get().overrides.task)
+    overrides = given_overrides()
     with noted(run_folder(cfg, overrides), always=sweeping()):
         _search(cfg, overrides)
 

@@ -10,11 +10,10 @@ from types import FrameType
 from typing import Any, NoReturn
 
 import numpy as np
-from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 from rich.table import Table
 
-from lmreg.commands.options import top_level
+from lmreg.commands.options import given_overrides, top_level
 from lmreg.config.schema import option
 from lmreg.errors import Interrupted
 from lmreg.files import read_json
@@ -50,7 +49,7 @@ def run(cfg: DictConfig) -> None:
     with locked(folder, wait=True):  # several processes may share the trainings; each writes the tables
         _check_origin(folder, origin)
         about = origin | chosen | scored.about
-        about["overrides"] = other_overrides(list(HydraConfig.get().overrides.task))
+        about["overrides"] = other_overrides(given_overrides())
         Truth.save(folder, study.space, scored.tables, scored.columns, scored.higher_is_better, about)
         truth = Truth.load(folder, study.space)
     _show(truth, study)
