@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -123,5 +124,25 @@ def tiny_study(tmp_path_factory: pytest.TempPathFactory, lmreg: Lmreg) -> Path:
     """A root folder in which landmarks and pool of a tiny study have been trained for real."""
     root = tmp_path_factory.mktemp("tiny")
     done = lmreg("train-landmarks", f"root={root}", *TINY_LANDMARKS)
+    assert done.returncode == 0, done.stderr
+    return root
+
+
+@pytest.fixture(scope="session")
+def searched_study(tiny_study: Path, lmreg: Lmreg, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny study with four finished searches, without and with landmarks; spoil only copies."""
+    root = tmp_path_factory.mktemp("searched") / "root"
+    shutil.copytree(tiny_study, root)
+    done = lmreg("search", "-m", "reg=none,landmark", "seed=0,1", f"root={root}", *TINY_SEARCH)
+    assert done.returncode == 0, done.stderr
+    return root
+
+
+@pytest.fixture(scope="session")
+def evaluated_study(searched_study: Path, lmreg: Lmreg, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same, evaluated; spoil only copies."""
+    root = tmp_path_factory.mktemp("evaluated") / "root"
+    shutil.copytree(searched_study, root)
+    done = lmreg("evaluate", f"root={root}", "bootstrap=100")
     assert done.returncode == 0, done.stderr
     return root

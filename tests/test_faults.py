@@ -20,13 +20,12 @@ EVALUATE = ("evaluate", "bootstrap=100")
 
 
 @pytest.fixture(scope="module")
-def made(tiny_study: Path, lmreg: Lmreg, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A root with landmarks, two finished searches, their evaluation and report."""
-    root = tmp_path_factory.mktemp("made")
-    shutil.copytree(tiny_study, root, dirs_exist_ok=True)
-    for call in (("search", "-m", "reg=none,landmark", *TINY_SEARCH), EVALUATE, ("report",)):
-        done = lmreg(*call, f"root={root}")
-        assert done.returncode == 0, done.stderr
+def made(evaluated_study: Path, lmreg: Lmreg, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A root with landmarks, finished searches, their evaluation and report."""
+    root = tmp_path_factory.mktemp("made") / "root"
+    shutil.copytree(evaluated_study, root)
+    done = lmreg("report", f"root={root}")
+    assert done.returncode == 0, done.stderr
     return root
 
 
@@ -37,7 +36,7 @@ def root(made: Path, tmp_path: Path) -> Path:
 
 
 def run_of(root: Path, reg: str = "landmark") -> Path:
-    (folder,) = (root / STUDY / "search").glob(f"*-{reg}-*")
+    (folder,) = (root / STUDY / "search").glob(f"*-{reg}-*-s0")
     return folder
 
 

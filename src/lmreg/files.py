@@ -82,10 +82,19 @@ def read_json(path: Path, keys: Set[str] = frozenset()) -> Any:
         raise LmregError(f"can't read {path}: {error.strerror}") from error
     except ValueError as error:
         raise LmregError(f"{path} is not valid JSON ({error}); delete it to have it made again") from error
+    require(value, keys, path)
+    return value
+
+
+def require(value: Any, keys: Set[str], path: Path) -> None:
+    """Nothing if ``value``, read from ``path``, is an object with ``keys`` or none are asked for.
+
+    Raises:
+        LmregError: a key is missing.
+    """
     if keys and not (isinstance(value, dict) and keys <= value.keys()):
         lacks = ", ".join(sorted(set(keys) - set(value if isinstance(value, dict) else ())))
         raise LmregError(f"{path} lacks {lacks}; delete it to have it made again")
-    return value
 
 
 def write_table(path: Path, table: pd.DataFrame) -> None:

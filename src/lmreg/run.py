@@ -150,7 +150,7 @@ class SearchRun:
 
     def _training(self) -> tuple[Training, Tracker]:
         study, data = self._study, self._study.data
-        if self._truth is not None and self._truth.manifest.get("data_hash", data.hash) != data.hash:
+        if self._truth is not None and not self._truth.fits(data.hash):
             then = self._truth.manifest.get("protocol", {}).get("data", {})
             changed = differences(then, result_config(study.cfg)["data"], "data.") if then else []
             raise LmregError(

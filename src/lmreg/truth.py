@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from lmreg.errors import LmregError
-from lmreg.files import digest, read_json, read_table, write_json, write_table
+from lmreg.files import digest, read_json, read_table, require, write_json, write_table
 from lmreg.space.base import Arch, Space
 
 FORMAT = 1
@@ -67,6 +69,11 @@ class LandmarkSet:
             )
         return np.stack([better[known], worse[known]], 1)
 
+    def subset(self, keep: Sequence[int] | np.ndarray) -> LandmarkSet:
+        """The members at the ascending indices ``keep``, still best first."""
+        archs = tuple(self.archs[i] for i in keep)
+        return dataclasses.replace(self, archs=archs, scores=self.scores[keep], errors=self.errors[keep])
+
     def noise_note(self) -> str | None:
         """A warning where training seeds change the scores as much as architectures do, if known."""
         error = float(np.sqrt(np.nanmean(self.errors**2))) if np.isfinite(self.errors).any() else 0.0
@@ -94,6 +101,10 @@ class Truth:
     pool: LandmarkSet
     manifest: dict[str, Any]
 
+    def fits(self, data_hash: str) -> bool:
+        """Whether it was trained on that data and those splits; scores of a table fit any."""
+        return self.manifest.get("data_hash", data_hash) == data_hash
+
     @classmethod
     def load(cls, folder: Path, space: Space) -> Truth:
         """Read the folder.
@@ -111,7 +122,7 @@ class Truth:
             raise LmregError(
                 f"{folder / MANIFEST} has format {manifest['format']}, this lmreg reads {FORMAT}"
             )
-        read_json(folder / MANIFEST, {"space", "landmarks", "pool"})
+        require(manifest, {"space", "landmarks", "pool"}, folder / MANIFEST)
         if manifest["space"] != space.name:
             raise LmregError(f"{folder} has landmarks of space {manifest['space']}, not of {space.name}")
         sets = []

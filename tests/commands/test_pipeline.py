@@ -40,17 +40,9 @@ def copy_of(study: Path, folder: Path) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module")
-def searched_once(tiny_study: Path, lmreg: Lmreg, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = copy_of(tiny_study, tmp_path_factory.mktemp("searched"))
-    done = lmreg("search", "-m", "reg=none,landmark", "seed=0,1", f"root={root}", *TINY_SEARCH)
-    assert done.returncode == 0, done.stderr
-    return root
-
-
 @pytest.fixture
-def searched(searched_once: Path, tmp_path: Path) -> Path:
-    return copy_of(searched_once, tmp_path / "root")
+def searched(searched_study: Path, tmp_path: Path) -> Path:
+    return copy_of(searched_study, tmp_path / "root")
 
 
 @pytest.fixture

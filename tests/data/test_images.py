@@ -20,7 +20,7 @@ from lmreg.space.nasbench201 import NASBench201
 from lmreg.streams import Streams
 from lmreg.task.classification import Classification
 from lmreg.train.optimise import TrainerConfig
-from lmreg.train.standalone import train_standalone
+from lmreg.train.standalone import standalone_training
 
 CPU = torch.device("cpu")
 
@@ -307,7 +307,7 @@ def test_any_resolution_trains(resolution: int, space: NASBench201, rng: np.rand
     net = Network(NetworkConfig(channels=2), space, data.shape, len(data.classes))
     for trained in (net, net.extract(arch).net):
         before = trained.get_parameter("classifier.weight").clone()
-        train_standalone(trained, arch, space, task, data, Streams(0, CPU), config)  # type: ignore[arg-type]
+        standalone_training(trained, arch, space, task, data, Streams(0, CPU), config).run()  # type: ignore[arg-type]
         assert torch.isfinite(trained.get_parameter("classifier.weight")).all()
         assert not torch.equal(trained.get_parameter("classifier.weight"), before)
     assert count_macs(net.standalone(arch), data.shape) > 0

@@ -60,15 +60,15 @@ def page_of(root: Path, composed: Compose, *overrides: str) -> str:
 
 
 @pytest.fixture
-def html(evaluated_once: Path, composed: Compose) -> str:
-    return page_of(evaluated_once, composed)
+def html(evaluated_study: Path, composed: Compose) -> str:
+    return page_of(evaluated_study, composed)
 
 
-def test_the_page_needs_nothing_from_elsewhere(html: str, evaluated_once: Path) -> None:
+def test_the_page_needs_nothing_from_elsewhere(html: str, evaluated_study: Path) -> None:
     page = Page(html)
     links = [value for tag, name, value in page.attributes if name in ("href", "src", "xlink:href")]
     files = {link for link in links if not link.startswith(("#", "data:,"))}
-    assert files == {p.name for p in (evaluated_once / STUDY / "report").glob("*.csv")}
+    assert files == {p.name for p in (evaluated_study / STUDY / "report").glob("*.csv")}
     assert not re.search(r"https?://|@import|url\(|<script|javascript:", html)
     ids = [value for _, name, value in page.attributes if name == "id"]
     assert len(ids) == len(set(ids))
@@ -84,15 +84,15 @@ def test_every_drawing_is_well_formed_and_described(html: str) -> None:
         assert "nan" not in drawing.lower()
 
 
-def test_the_page_tells_what_evaluate_found(html: str, evaluated_once: Path) -> None:
+def test_the_page_tells_what_evaluate_found(html: str, evaluated_study: Path) -> None:
     text = Page(html).text
-    paired = pd.read_csv(evaluated_once / STUDY / "evaluate" / "paired.csv")
+    paired = pd.read_csv(evaluated_study / STUDY / "evaluate" / "paired.csv")
     mine = paired[(paired["score"] == "loss") & (paired["seed"] == "mean") & (paired["against"] == "none")]
     assert len(mine) == 1
     for column in ("tau_without", "tau_with"):
         assert f"{mine[column].item():.3f}".replace("-", "−") in text
     assert f"{mine['gain'].item():+.3f}".replace("-", "−") in text
-    metrics = pd.read_csv(evaluated_once / STUDY / "evaluate" / "metrics.csv")
+    metrics = pd.read_csv(evaluated_study / STUDY / "evaluate" / "metrics.csv")
     assert {str(n) for n in metrics["n"]} >= {"5"}
     for row in metrics.itertuples():
         assert str(row.label) in text
@@ -102,8 +102,8 @@ def test_the_page_tells_what_evaluate_found(html: str, evaluated_once: Path) -> 
     assert "means over 2 paired seeds" in text
 
 
-def test_the_best_cells_are_drawn(html: str, evaluated_once: Path, space: NASBench201) -> None:
-    for folder in (evaluated_once / STUDY / "search").iterdir():
+def test_the_best_cells_are_drawn(html: str, evaluated_study: Path, space: NASBench201) -> None:
+    for folder in (evaluated_study / STUDY / "search").iterdir():
         best = pd.read_csv(folder / "candidates.csv")["arch"][0]
         assert best in html
         (graph,) = space.graphs(space.parse(best))

@@ -11,6 +11,7 @@ from torch import Tensor
 from lmreg.context import Context
 from lmreg.data.images import Batch, BatchStream
 from lmreg.space.base import Arch
+from lmreg.space.draw import draw_up_to
 
 
 class Algorithm(ABC):
@@ -23,9 +24,10 @@ class Algorithm(ABC):
     def weight_losses(self, ctx: Context, batch: Batch) -> Iterator[Tensor]:
         """Yield losses, each back-propagated before the next is asked for; their gradients add up."""
 
-    @abstractmethod
     def propose(self, ctx: Context, count: int) -> list[Arch]:
-        """Up to ``count`` candidates for the search over the trained super-net, no two isomorphic."""
+        """Up to ``count`` candidates for the search over the trained super-net, no two isomorphic;
+        uniform ones by default."""
+        return draw_up_to(ctx.space, lambda: ctx.space.sample(ctx.streams.arch), count)
 
     def state_dict(self) -> dict[str, Any]:
         """Everything needed to go on exactly; only tensors, numbers, strings and containers."""

@@ -17,7 +17,6 @@ from lmreg.context import Context
 from lmreg.data.images import Batch
 from lmreg.errors import LmregError
 from lmreg.space.base import Arch, Space
-from lmreg.space.draw import draw_up_to
 
 
 @dataclass
@@ -34,9 +33,6 @@ class FairNAS(Algorithm):
     def weight_losses(self, ctx: Context, batch: Batch) -> Iterator[Tensor]:
         for arch in fair_paths(ctx.space, ctx.streams.arch):
             yield ctx.loss(arch, batch)
-
-    def propose(self, ctx: Context, count: int) -> list[Arch]:
-        return draw_up_to(ctx.space, lambda: ctx.space.sample(ctx.streams.arch), count)
 
 
 def fair_paths(space: Space, rng: np.random.Generator) -> list[Arch]:

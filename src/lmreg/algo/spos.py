@@ -13,8 +13,6 @@ from torch import Tensor
 from lmreg.algo.base import Algorithm
 from lmreg.context import Context
 from lmreg.data.images import Batch
-from lmreg.space.base import Arch
-from lmreg.space.draw import draw_up_to
 
 
 @dataclass
@@ -30,6 +28,3 @@ class SPOS(Algorithm):
 
     def weight_losses(self, ctx: Context, batch: Batch) -> Iterator[Tensor]:
         yield ctx.loss(ctx.space.sample(ctx.streams.arch), batch)
-
-    def propose(self, ctx: Context, count: int) -> list[Arch]:
-        return draw_up_to(ctx.space, lambda: ctx.space.sample(ctx.streams.arch), count)

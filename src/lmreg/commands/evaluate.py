@@ -78,7 +78,10 @@ def _evaluate(runs: list[FinishedRun], folder: Path, options: EvaluateOptions, o
     shared, left_out = shared_overrides(runs), []
     for finished in runs:
         try:
-            _check_data(finished, truth)
+            if not truth.fits(finished.result["data_hash"]):
+                raise LmregError(
+                    "it was trained on other data or other splits than the study's landmarks and pool"
+                )
             scored = ScoredRun(finished, options, options.norm)
             label = finished.label(shared)
             write_table(out / f"ranking-{finished.name}.csv", ranking_table(scored, pool))
@@ -107,12 +110,6 @@ def _evaluate(runs: list[FinishedRun], folder: Path, options: EvaluateOptions, o
     show(options.study, figures, beside, gains, pool, truths, len(landmarks.archs), sorted(shared))
     print(f"Written to {out}: {', '.join(written)}")
     _tell_left_out(left_out, runs)
-
-
-def _check_data(finished: FinishedRun, truth: Truth) -> None:
-    data = finished.result["data_hash"]
-    if truth.manifest.get("data_hash", data) != data:
-        raise LmregError("it was trained on other data or other splits than the study's landmarks and pool")
 
 
 def _score_table(runs: list[FinishedRun], path: Path, options: EvaluateOptions, out: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ import yaml
 from omegaconf import DictConfig
 from rich.table import Table
 
-from lmreg.config.build import typed
+from lmreg.config.build import dotted, typed
 from lmreg.config.schema import option
 from lmreg.errors import LmregError
 from lmreg.failures import read_failure
@@ -71,7 +70,7 @@ def run(cfg: DictConfig) -> None:
 
 def _read(folder: Path) -> Run:
     result, progress = _json(folder / "result.json"), _json(folder / "progress.json")
-    config = dict(_dotted(_yaml(folder / "config.yaml")))
+    config = dotted(_yaml(folder / "config.yaml"))
     failure = read_failure(folder)
     if result:
         run = Run(folder, "finished", config=config, result=result)
@@ -185,11 +184,3 @@ def _rows(path: Path) -> list[dict[str, str]]:
             return list(csv.DictReader(file))
     except (OSError, csv.Error):
         return []
-
-
-def _dotted(node: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in node.items():
-        if isinstance(value, dict):
-            yield from _dotted(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value

@@ -38,6 +38,15 @@ def nearest(word: str, names: Iterable[str]) -> str:
     return f"; there are: {', '.join(shown)}"
 
 
+def dotted(node: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested mappings as one with dotted keys."""
+    items: dict[str, Any] = {}
+    for key, value in node.items():
+        name = f"{prefix}{key}"
+        items |= dotted(value, f"{name}.") if isinstance(value, Mapping) and value else {name: value}
+    return items
+
+
 def typed(node: Mapping[str, Any] | DictConfig, schema: type[T], where: str) -> T:
     """``node`` as an instance of dataclass ``schema``, every key, type and range checked.
 

@@ -20,7 +20,7 @@ from lmreg.rank.score import score
 from lmreg.space.base import Arch
 from lmreg.streams import Streams, derive
 from lmreg.study import Study, config_hash, differences, refuse_changes, result_config
-from lmreg.train.standalone import train_standalone
+from lmreg.train.standalone import standalone_training
 
 SPLIT = {"landmarks": "rank", "pool": "test"}
 """What scores a role: the regulariser's own split orders the landmarks, so neither the score split
@@ -113,7 +113,7 @@ def _train(study: Study, job: Job) -> dict[str, Any]:
     seed = derive(job.seed, "standalone")
     net = study.standalone(job.arch, seed)
     streams = Streams(seed, study.device)
-    train_standalone(net, job.arch, study.space, study.task, study.data, streams, study.trainer)
+    standalone_training(net, job.arch, study.space, study.task, study.data, streams, study.trainer).run()
     batches = study.data.split(SPLIT[job.role]).scoring_batches(_SCORING_BATCH)
     table = score(net, study.task, [job.arch], batches)
     if not np.isfinite(table.to_numpy()).all():

@@ -60,28 +60,42 @@ def paired(
     for ranking in rankings:
         if ranking.run is not None:
             by_run[ranking.run.run.name].append(ranking)
+    # Each ranking stands in several comparisons; its bootstrap is the costly part.
+    taus = {id(r): kendall_tau_b(truths.values, r.values, truths.draws) for r in rankings}
+    if ridge is not None:
+        taus[id(ridge)] = kendall_tau_b(truths.values, ridge.values, truths.draws)
+
+    def compared(run: FinishedRun, label: str, against: str, before: Ranking, after: Ranking) -> _Gain:
+        return _gain(run, label, against, after.score, taus[id(before)], taus[id(after)], truths)
+
     rows: list[_Gain] = []
     for baseline, run in pairs_of(list(runs.values())):
         for before, after in zip(by_run[baseline.name], by_run[run.name], strict=True):
-            rows.append(_row(run, run.label(shared, seed=False), BASELINE, before, after, truths))
+            rows.append(compared(run, run.label(shared, seed=False), BASELINE, before, after))
     for run in runs.values():
         if ridge is not None and run.cfg.get("landmarks_hash") == landmarks_hash:
             label = f"{run.label(shared, seed=False)} over ridge"
-            rows += [_row(run, label, ridge.baseline, ridge, after, truths) for after in by_run[run.name]]
+            rows += [compared(run, label, ridge.baseline, ridge, after) for after in by_run[run.name]]
     return pd.DataFrame([gain.row for gain in rows] + _means(rows, truths))
 
 
-def _row(
-    run: FinishedRun, comparison: str, against: str, before: Ranking, after: Ranking, truths: Truths
+def _gain(
+    run: FinishedRun,
+    comparison: str,
+    against: str,
+    score: str,
+    before: np.ndarray,
+    after: np.ndarray,
+    truths: Truths,
 ) -> _Gain:
-    taus = [kendall_tau_b(truths.values, r.values, truths.draws) for r in (before, after)]
-    figure = estimate(taus[1] - taus[0], truths.n, truths.confidence)
+    """Of the taus ``before`` and ``after`` for each resample [1 + B]."""
+    figure = estimate(after - before, truths.n, truths.confidence)
     row = {
         "comparison": comparison,
-        "score": after.score,
+        "score": score,
         "seed": str(run.result["seed"]),
-        "tau_without": taus[0][0],
-        "tau_with": taus[1][0],
+        "tau_without": before[0],
+        "tau_with": after[0],
         "gain": figure.value,
         "gain_low": figure.low,
         "gain_high": figure.high,
@@ -92,7 +106,7 @@ def _row(
         "seeds": 1,
         "against": against,
     }
-    return _Gain(row, config_hash(run.config_without("seed")), taus[1] - taus[0])
+    return _Gain(row, config_hash(run.config_without("seed")), after - before)
 
 
 def _means(gains: list[_Gain], truths: Truths) -> list[dict[str, Any]]:

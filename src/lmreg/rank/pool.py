@@ -43,8 +43,7 @@ def held_out(truth: Truth, runs: list[FinishedRun], study: Study) -> LandmarkSet
         raise LmregError(
             f"only {len(keep)} architectures of the pool are no landmarks; enlarge landmarks.pool"
         )
-    archs = tuple(pool.archs[i] for i in keep)
-    return LandmarkSet(archs, pool.scores[keep], pool.errors[keep], pool.column, pool.better_sign)
+    return pool.subset(keep)
 
 
 def ranking_table(run: ScoredRun, pool: LandmarkSet) -> pd.DataFrame:

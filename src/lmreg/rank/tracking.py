@@ -97,7 +97,7 @@ def _truth_of(study: Study) -> Truth | None:
         return None
     try:
         truth = Truth.load(folder, study.space)
-        if truth.manifest.get("data_hash", study.data.hash) != study.data.hash:
+        if not truth.fits(study.data.hash):
             raise LmregError(f"the landmarks in {folder} were trained on other data or other splits")
     except LmregError as error:
         print(f"Note: the ranking is not tracked while training: {error}")
@@ -108,8 +108,7 @@ def _truth_of(study: Study) -> Truth | None:
 def _part(pool: LandmarkSet, count: int) -> LandmarkSet:
     """A random part of ``pool`` (its first ones would be its best ones), still best first."""
     keep = np.sort(np.random.default_rng(_SEED).permutation(len(pool.archs))[:count])
-    archs = tuple(pool.archs[i] for i in keep)
-    return LandmarkSet(archs, pool.scores[keep], pool.errors[keep], pool.column, pool.better_sign)
+    return pool.subset(keep)
 
 
 @contextlib.contextmanager

@@ -151,7 +151,7 @@ def _findings(sources: Sources, lead: Score) -> list[Found]:
     found = []
     for name, group in plain.groupby("comparison"):
         beside = []
-        over = ridge[ridge["comparison"].str.startswith(f"{name} over")]
+        over = ridge[ridge["comparison"] == f"{name} over ridge"]
         if len(over):
             beside.append(words.over_ridge(over))
         if sources.baselines is not None:

@@ -9,11 +9,10 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
+from lmreg.config.build import dotted
 from lmreg.report.sources import Run, Sources
 from lmreg.report.words import counted
 from lmreg.study import config_hash
-
-Flat = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -26,21 +25,12 @@ class Differences:
     shared: str
 
 
-def flat(node: dict[str, Any], prefix: str = "") -> Flat:
-    """Nested dicts as one with dotted keys."""
-    items: Flat = {}
-    for key, value in node.items():
-        name = f"{prefix}{key}"
-        items |= flat(value, f"{name}.") if isinstance(value, dict) and value else {name: value}
-    return items
-
-
 def differences(runs: list[Run]) -> Differences:
     """Where the runs' configs differ, and as YAML what they share."""
     groups: dict[str, list[Run]] = {}
     for run in runs:
         groups.setdefault(config_hash(run.finished.config_without("seed")), []).append(run)
-    configs = [flat(members[0].finished.config_without("seed")) for members in groups.values()]
+    configs = [dotted(members[0].finished.config_without("seed")) for members in groups.values()]
     keys = sorted({key for config in configs for key in config})
     missing = object()
     same = {k for k in keys if all(c.get(k, missing) == configs[0].get(k, missing) for c in configs)}

@@ -195,8 +195,7 @@ def over_ridge(rows: pd.DataFrame) -> str:
     gain = f"{number(row['gain'], signed=True)} {interval(low, high, signed=True)}".strip()
     p = p_value(row["p_value"])
     over = f"over {counted(row['seeds'], 'seed')}" + (p and f", p {p if p[0] == '<' else f'= {p}'}")
-    known = math.isfinite(low) and math.isfinite(high)
-    sign = "" if not known else ", so no clear difference" if low <= 0 <= high else ""
+    sign = ", so no clear difference" if low <= 0 <= high else ""  # false without an interval
     return (
         f"Ridge regression on the same landmarks ranks at {number(row['tau_without'])} without a super-net. "
         f"The super-net with the regulariser gains {gain} over that ({over}){sign}."

@@ -44,18 +44,3 @@ def standalone_training(
     train = BatchStream(data.split("train"), config.batch_size, streams.data)
     ctx = Context(space, net, task, streams, None, config.total_steps(train.batches_per_epoch))
     return Training(ctx, OneArchitecture(arch), NoRegulariser(), train, config)
-
-
-def train_standalone(
-    net: SuperNet,
-    arch: Arch,
-    space: Space,
-    task: Task,
-    data: ImageData,
-    streams: Streams,
-    config: TrainerConfig,
-) -> None:
-    """Train ``net`` from its first step to its last."""
-    training = standalone_training(net, arch, space, task, data, streams, config)
-    for _ in training.steps(log_every=training.ctx.total_steps):
-        pass

@@ -51,6 +51,11 @@ class Training:
                 self._log()
             yield log
 
+    def run(self) -> None:
+        """Take all remaining steps; only the last is logged."""
+        for _ in self.steps(log_every=self.ctx.total_steps):
+            pass
+
     def _log(self) -> None:
         ctx = self.ctx
         since = self.rows[-1]["step"] if self.rows else 0
