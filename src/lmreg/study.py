@@ -54,6 +54,9 @@ _NOT_HASHED = {
 }
 
 
+_OF_A_RUN = {"space", "network", "data", "task", "algo", "reg", "trainer", "scoring", "seed"}
+
+
 def plain(node: Any) -> Any:
     """A config node as resolved dicts, lists and values; 3.0 becomes 3, as which it may be given too."""
     value = OmegaConf.to_container(node, resolve=True) if isinstance(node, DictConfig | ListConfig) else node
@@ -76,6 +79,8 @@ def read_config(path: Path) -> DictConfig:
         raise LmregError(f"{path} can't be read ({type(error).__name__}); delete {path.parent}") from error
     if not isinstance(config, DictConfig) or not config:
         raise LmregError(f"{path} is not a configuration; delete {path.parent}")
+    if lacks := sorted(_OF_A_RUN - set(config)):
+        raise LmregError(f"{path} lacks {lacks[0]} (torn?); delete {path.parent}")
     return config
 
 
