@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import pickle
 import resource
@@ -244,32 +245,39 @@ def test_a_torn_score_store_is_told(root: Path, in_process: InProcess) -> None:
     one_line(in_process(*EVALUATE, f"root={root}"), "delete it to have it made again")
 
 
-@pytest.fixture
+@contextlib.contextmanager
 def tiny_disk() -> Iterator[None]:
-    """No file may grow beyond 4 kB: the system refuses to write more, as it does on a full disk."""
+    """No file may grow beyond 4 kB: the system refuses to write more, as it does on a full disk.
+
+    Only while a command runs: pytest's own output may be a longer file.
+    """
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def test_a_full_disk_is_told_and_leaves_what_was_there(
-    root: Path, in_process: InProcess, tiny_disk: None
-) -> None:
+def test_a_full_disk_is_told_and_leaves_what_was_there(root: Path, in_process: InProcess) -> None:
     run = run_of(root)
     (run / "result.json").unlink()
     checkpoint = (run / "checkpoint.pt").read_bytes()
     (run / "supernet.pt").unlink()
-    one_line(in_process(*SEARCH, f"root={root}"), "can't write")
+    with tiny_disk():
+        outcome = in_process(*SEARCH, f"root={root}")
+    one_line(outcome, "can't write")
     assert (run / "checkpoint.pt").read_bytes() == checkpoint
     assert not (run / "supernet.pt").exists()
     assert not list(root.rglob("*.unfinished"))
 
 
-def test_a_full_disk_at_the_report(root: Path, in_process: InProcess, tiny_disk: None) -> None:
+def test_a_full_disk_at_the_report(root: Path, in_process: InProcess) -> None:
     page = root / STUDY / "report" / "index.html"
     before = page.read_bytes()
-    one_line(in_process("report", f"root={root}", "title=another"), "can't write")
+    with tiny_disk():
+        outcome = in_process("report", f"root={root}", "title=another")
+    one_line(outcome, "can't write")
     assert page.read_bytes() == before
 
 
