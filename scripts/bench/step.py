@@ -47,7 +47,8 @@ def main() -> None:
     always = {"warmup": 0.0, "schedule": "constant", "weight": 1.0}
     streams = Streams(0, study.device)
     batches = BatchStream(study.data.split("train"), study.trainer.batch_size, streams.data)
-    net, scoring = study.supernet(0), study.data.split("score").scoring_batches(500)
+    net = study.supernet(0, study.part("algo", Algorithm))
+    scoring = study.data.split("score").scoring_batches(500)
     rows: dict[str, Callable[[], None]] = {
         "step, reg=none": stepper(NoRegulariser()),
         "step, reg=landmark, every pair back-propagated": stepper(

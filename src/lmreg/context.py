@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
+import numpy as np
+import torch
 from torch import Tensor
 
 from lmreg.data.images import Batch, BatchStream
 from lmreg.network.base import SuperNet
+from lmreg.network.mixture import Choice
 from lmreg.space.base import Arch, Space
 from lmreg.streams import Streams
 from lmreg.task.base import Task
+
+Scorer = Callable[[SuperNet, Sequence[Arch]], np.ndarray]
+"""How good architectures are with a super-net's weights, float64 [n], growing with quality."""
 
 
 @dataclass
@@ -22,15 +29,26 @@ class Context:
     task: Task
     streams: Streams
     rank_batches: BatchStream | None
-    """Held-out batches for the regulariser and for architecture parameters."""
+    """Held-out batches for the regulariser."""
     total_steps: int
     step: int = 0
+    alpha_batches: BatchStream | None = None
+    """Batches for architecture parameters, of the split that the algorithm asks for; a stream of its
+    own, so that the regulariser's draws don't shift it."""
+    scorer: Scorer | None = None
+    optimizer: torch.optim.SGD = field(init=False)
+    """The weights' optimizer, made by the training: its state is a part of what a step will do."""
 
     @property
     def progress(self) -> float:
         """Share of the training that is done, from 0 before the first step to 1 after the last."""
         return self.step / self.total_steps
 
-    def loss(self, arch: Arch, batch: Batch) -> Tensor:
-        """The task's loss of one path on one batch, a scalar with its graph."""
-        return self.task.loss(self.net(batch.images, arch), batch.targets)
+    def loss(self, choice: Choice, batch: Batch) -> Tensor:
+        """The task's loss of a path or a mixture on one batch, a scalar with its graph."""
+        return self.task.loss(self.net(batch.images, choice), batch.targets)
+
+    def scores(self, archs: Sequence[Arch]) -> np.ndarray:
+        """How the super-net scores architectures now, on the score split: [n], growing with quality."""
+        assert self.scorer is not None
+        return self.scorer(self.net, archs)

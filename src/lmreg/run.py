@@ -4,13 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import platform
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from importlib.metadata import version
-from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import torch
@@ -19,13 +14,14 @@ from omegaconf import OmegaConf
 from lmreg.algo.base import Algorithm
 from lmreg.errors import Interrupted, LmregError
 from lmreg.events import Events
-from lmreg.files import read_json, read_table, write_atomically, write_json, write_table
+from lmreg.files import write_atomically, write_json, write_table
 from lmreg.locks import locked
 from lmreg.names import run_folder, telling_overrides
 from lmreg.progress import Progress
 from lmreg.rank.score import ScoringConfig, score
 from lmreg.rank.tracking import Tracker, TrackingConfig
 from lmreg.reg.base import Regulariser
+from lmreg.result import Result, summary_of
 from lmreg.space.base import Arch
 from lmreg.strategy.base import Strategy
 from lmreg.strategy.problem import SearchProblem
@@ -42,24 +38,6 @@ from lmreg.train import checkpoint
 from lmreg.train.signals import StopRequest
 from lmreg.train.training import Training
 from lmreg.truth import Truth
-
-
-@dataclass(frozen=True)
-class Result:
-    """What a finished search left."""
-
-    folder: Path
-    summary: dict[str, Any]
-    candidates: pd.DataFrame
-
-    @property
-    def run(self) -> str:
-        return self.folder.name
-
-    @classmethod
-    def load(cls, folder: Path) -> Result:
-        candidates = read_table(folder / "candidates.csv", {"arch"})
-        return cls(folder, read_json(folder / "result.json"), candidates)
 
 
 class SearchRun:
@@ -128,10 +106,11 @@ class SearchRun:
         limits = self._strategy.config
         if limits.given:  # better now than after the training
             limits.example(self._study.space, self._cost)
+        study = self._study
         with locked(self.folder), same_threads_after():
             start = time.monotonic()
             training, tracker = self._training()
-            config = OmegaConf.to_container(self._study.cfg, resolve=True)
+            config = OmegaConf.to_container(study.cfg, resolve=True)
             assert isinstance(config, dict)
             if self._truth is not None:
                 config["landmarks_hash"] = self._truth.landmarks.hash
@@ -145,7 +124,14 @@ class SearchRun:
             trained = time.monotonic()
             candidates = self._search(training)
             write_table(self.folder / "candidates.csv", candidates)
-            self._finish(training, candidates, trained - start, time.monotonic() - trained)
+            seconds = {
+                "train_seconds_this_session": round(trained - start, 1),
+                "search_seconds": round(time.monotonic() - trained, 1),
+            }
+            checkpoint.save(self.folder / "supernet.pt", training.ctx.net.state_dict(), self._checkpoint_hash)
+            about = {"run": self._name, "overrides": self._overrides, "config_hash": self._hash, **seconds}
+            summary = about | summary_of(study, training, candidates, self._scoring, self._truth)
+            write_json(self.folder / "result.json", summary)
         return Result.load(self.folder)
 
     def _training(self) -> tuple[Training, Tracker]:
@@ -158,7 +144,7 @@ class SearchRun:
                 f"({'; '.join(changed) or 'the images have changed since'}); give the options that they had, "
                 "or pass study=<new name> here and to 'lmreg train-landmarks'"
             )
-        training = study.training(self._algo, self._reg)
+        training = study.training(self._algo, self._reg, self._scoring.scorer(study.data, study.task))
         tracker = Tracker(self._tracking, self._scoring, study, self._truth)
         saved = self.folder / "checkpoint.pt"
         if saved.exists():
@@ -251,41 +237,6 @@ class SearchRun:
             print(f"{self._name}: scored {problem.scored} of {budget} architectures; no others were found")
         return problem.candidates()
 
-    def _finish(
-        self, training: Training, candidates: pd.DataFrame, train_seconds: float, search_seconds: float
-    ) -> None:
-        study = self._study
-        checkpoint.save(self.folder / "supernet.pt", training.ctx.net.state_dict(), self._checkpoint_hash)
-        best = candidates.iloc[0]
-        landmarks = self._truth.landmarks.archs if self._truth else ()
-        summary = {
-            "run": self._name,
-            "algo": study.cfg.algo.name,
-            "reg": study.cfg.reg.name,
-            "seed": study.options.seed,
-            "overrides": self._overrides,
-            "steps": training.ctx.total_steps,
-            "best": {"arch": best["arch"]}
-            | {s.column: float(best[s.column]) for s in study.task.scores.values()},
-            "candidates": len(candidates),
-            "chosen_by": study.task.score(self._scoring.by).column,
-            "norm": self._scoring.norm,
-            "landmarks": [study.space.format(arch) for arch in landmarks],
-            "config_hash": self._hash,
-            "data_hash": study.data.hash,
-            "split_sizes": study.data.sizes,
-            "train_seconds_this_session": round(train_seconds, 1),
-            "search_seconds": round(search_seconds, 1),
-            "device": _device_name(study.device),
-            "threads": torch.get_num_threads(),
-            "versions": {
-                "lmreg": version("lmreg"),
-                "torch": torch.__version__,
-                "python": platform.python_version(),
-            },
-        }
-        write_json(self.folder / "result.json", summary)
-
 
 def _figures(row: dict[str, float]) -> str:
     """A row of metrics.csv for people."""
@@ -293,7 +244,3 @@ def _figures(row: dict[str, float]) -> str:
     if row.get("reg_weight", 0) > 0:
         parts.append(f"violated {100 * row['violated_share']:.0f} %, λ {row['reg_weight']:.2f}")
     return ", ".join(parts)
-
-
-def _device_name(device: torch.device) -> str:
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine() + " CPU"

@@ -9,12 +9,13 @@ import numpy as np
 import torch
 
 _NUMPY = ("arch", "reg")
-_TORCH = ("data", "rank", "gumbel")
+_TORCH = ("data", "rank", "alpha", "gumbel")
 
 
 class Streams:
     """Independent generators from one seed: ``arch`` paths, ``reg`` landmark pairs (numpy);
-    ``data`` training batches, ``rank`` held-out batches, ``gumbel`` noise (torch, on the device).
+    ``data`` training batches, ``rank`` the regulariser's batches, ``alpha`` those of architecture
+    parameters, ``gumbel`` noise (torch, on the device).
 
     Initial weights have their own stream too, see `initialised`. Runs with and without the
     regulariser therefore see the same initial weights, paths and training batches.
@@ -22,7 +23,7 @@ class Streams:
 
     def __init__(self, seed: int, device: torch.device):
         self.arch, self.reg = (np.random.default_rng(derive(seed, name)) for name in _NUMPY)
-        self.data, self.rank, self.gumbel = (
+        self.data, self.rank, self.alpha, self.gumbel = (
             torch.Generator(device).manual_seed(derive(seed, name)) for name in _TORCH
         )
 

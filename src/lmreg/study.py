@@ -17,7 +17,7 @@ from lmreg.algo.base import Algorithm
 from lmreg.config.build import resolve, typed
 from lmreg.config.names import absolute
 from lmreg.config.schema import option
-from lmreg.context import Context
+from lmreg.context import Context, Scorer
 from lmreg.data.base import DataSource
 from lmreg.data.images import BatchStream, ImageData
 from lmreg.errors import LmregError
@@ -155,10 +155,10 @@ class Study:
             _loaded[key] = ImageData(self._source, self.device)
         return _loaded[key]
 
-    def supernet(self, seed: int) -> SuperNet:
-        """A super-net with initial weights from ``seed``, on the device, channels last."""
+    def supernet(self, seed: int, algo: Algorithm) -> SuperNet:
+        """A super-net for ``algo`` with initial weights from ``seed``, on the device, channels last."""
         with initialised(seed):
-            return self._placed(self._new_network())
+            return self._placed(self._new_network(**algo.network_options()))
 
     def standalone(self, arch: Arch, seed: int) -> SuperNet:
         """The network of ``arch`` alone, with initial weights from ``seed``."""
@@ -175,14 +175,18 @@ class Study:
         """Number of parameters of the network of ``arch``; without the MACs of `cost` much quicker."""
         return count_params(self._skeleton.standalone(arch))
 
-    def training(self, algo: Algorithm, reg: Regulariser) -> Training:
+    def training(self, algo: Algorithm, reg: Regulariser, scorer: Scorer | None = None) -> Training:
         """A super-net's training before its first step, everything in it from the study's seed."""
         streams, config = Streams(self.options.seed, self.device), self.trainer
         train = BatchStream(self.data.split("train"), config.batch_size, streams.data)
         rank = BatchStream(self.data.split("rank"), reg.batch_size or config.batch_size, streams.rank)
         total = config.total_steps(train.batches_per_epoch)
-        net = self.supernet(self.options.seed)
-        ctx = Context(self.space, net, self.task, streams, rank, total)
+        net = self.supernet(self.options.seed, algo)
+        ctx = Context(self.space, net, self.task, streams, rank, total, scorer=scorer)
+        if algo.alpha_split is not None:
+            ctx.alpha_batches = BatchStream(
+                self.data.split(algo.alpha_split), config.batch_size, streams.alpha
+            )
         return Training(ctx, algo, reg, train, config)
 
     @functools.cached_property
@@ -190,9 +194,10 @@ class Study:
         """A super-net on the CPU, of use for its structure only."""
         return self._new_network()
 
-    def _new_network(self) -> SuperNet:
+    def _new_network(self, **options: int) -> SuperNet:
         cls, config = self._network
-        return cls(config, self.space, self.data.shape, self.task.outputs(len(self.data.classes)))
+        outputs = self.task.outputs(len(self.data.classes))
+        return cls(config, self.space, self.data.shape, outputs, **options)
 
     def _placed(self, net: SuperNet) -> SuperNet:
         # Channels last: 1.6 times faster on CPUs, faster with tensor cores too.

@@ -103,7 +103,7 @@ def test_tracking_changes_no_bit_of_the_training(
 ) -> None:
     if wrap:
         plain = study.supernet
-        monkeypatch.setattr(study, "supernet", lambda seed: RunningStatistics(plain(seed)))
+        monkeypatch.setattr(study, "supernet", lambda seed, algo: RunningStatistics(plain(seed, algo)))
     tracker = Tracker(OFTEN, ScoringConfig(), study, None)
     without, with_it = trained(study, None).state_dict(), trained(study, tracker).state_dict()
     assert len(tracker.rows) == 12

@@ -9,8 +9,13 @@ import numpy as np
 import pytest
 import torch
 
+from lmreg.algo import darts, darts2, gdas, pcdarts
 from lmreg.algo.base import Algorithm
+from lmreg.algo.darts import DARTS
+from lmreg.algo.darts2 import DARTS2
 from lmreg.algo.fairnas import FairNAS
+from lmreg.algo.gdas import GDAS
+from lmreg.algo.pcdarts import PCDARTS
 from lmreg.algo.randomnas import RandomNAS
 from lmreg.algo.spos import SPOS
 from lmreg.config.build import typed
@@ -56,12 +61,15 @@ def make(
     reg: Regulariser, seed: int = 0, trainer: TrainerConfig | None = None, algo: Algorithm | None = None
 ) -> Training:
     trainer = trainer or TrainerConfig(steps=STEPS, batch_size=16, lr=0.1)
-    streams = Streams(seed, CPU)
+    streams, algo = Streams(seed, CPU), algo or SPOS()
+    shape = InputShape(1, 8, 8)
     with initialised(seed):
-        net = Network(NetworkConfig(channels=4), SPACE, InputShape(1, 8, 8), outputs=3)
+        net = Network(NetworkConfig(channels=4), SPACE, shape, outputs=3, **algo.network_options())
     rank = BatchStream(split(1), 16, streams.rank)
     ctx = Context(SPACE, net, Classification(), streams, rank, STEPS)
-    return Training(ctx, algo or SPOS(), reg, BatchStream(split(0), 16, streams.data), trainer)
+    if algo.alpha_split is not None:
+        ctx.alpha_batches = BatchStream(split(2), 16, streams.alpha)
+    return Training(ctx, algo, reg, BatchStream(split(0), 16, streams.data), trainer)
 
 
 def regularised(**options: Any) -> Landmark:
@@ -95,9 +103,18 @@ REGS: dict[str, Callable[[], Regulariser]] = {
     "none": NoRegulariser,
     "landmark": regularised,
     "landmark-all": lambda: regularised(sampler="all", pair_loss="softplus", schedule="step_increase"),
+    "landmark-soft": lambda: regularised(passes="soft_oneshot"),
     "landmark-train": lambda: regularised(sampler="triples", batch="train", detach="worse"),
 }
-ALGOS: dict[str, Callable[[], Algorithm]] = {"spos": SPOS, "fairnas": FairNAS, "randomnas": RandomNAS}
+ALGOS: dict[str, Callable[[], Algorithm]] = {
+    "spos": SPOS,
+    "fairnas": FairNAS,
+    "randomnas": RandomNAS,
+    "darts": lambda: DARTS(darts.Config(alpha_warmup=0.3)),
+    "darts2": lambda: DARTS2(darts2.Config(alpha_warmup=0.3, alpha_split="score")),
+    "gdas": lambda: GDAS(gdas.Config(alpha_warmup=0.3)),
+    "pcdarts": lambda: PCDARTS(pcdarts.Config(alpha_warmup=0.3, partial=2)),
+}
 
 
 @pytest.mark.parametrize("reg", REGS)

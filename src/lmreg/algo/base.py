@@ -9,20 +9,53 @@ from typing import Any
 from torch import Tensor
 
 from lmreg.context import Context
-from lmreg.data.images import Batch, BatchStream
-from lmreg.space.base import Arch
+from lmreg.data.images import Batch
+from lmreg.space.base import Arch, Space
 from lmreg.space.draw import draw_up_to
 
 
 class Algorithm(ABC):
     """Called once per training step, see `lmreg.train.step`."""
 
-    def arch_step(self, ctx: Context, train: Batch, val: BatchStream | None) -> None:  # noqa: B027
-        """Update architecture parameters on a held-out batch; nothing by default."""
+    needs: frozenset[str] = frozenset()
+    """What the super-net must offer, see `SuperNet.offers`."""
+    alpha_split: str | None = None
+    """The split whose images architecture parameters learn from; None without any."""
+    interval_epochs: float | None = None
+    """Epochs between two calls of `on_interval`; None for never."""
+
+    def check(self, space: Space) -> None:  # noqa: B027
+        """Before any data is read.
+
+        Raises:
+            LmregError: the algorithm can't search ``space``.
+        """
+
+    def network_options(self) -> dict[str, int]:
+        """What the super-net is built with besides its config, of what it `offers`."""
+        return {}
+
+    def begin(self, ctx: Context) -> None:  # noqa: B027
+        """Make own state; called once before the first step, and before a state is loaded."""
+
+    def arch_step(self, ctx: Context, train: Batch) -> None:  # noqa: B027
+        """Update architecture parameters on a batch of their own; ``train`` is what the weights will
+        be trained on in this step."""
 
     @abstractmethod
     def weight_losses(self, ctx: Context, batch: Batch) -> Iterator[Tensor]:
         """Yield losses, each back-propagated before the next is asked for; their gradients add up."""
+
+    def on_interval(self, ctx: Context) -> None:  # noqa: B027
+        """Called after every `interval_epochs` epochs, between two steps."""
+
+    def discretised(self, ctx: Context) -> Arch | None:
+        """The one architecture that was learned; None where the algorithm learns none."""
+        return None
+
+    def figures(self) -> dict[str, float]:
+        """Figures for ``metrics.csv``, as of now."""
+        return {}
 
     def propose(self, ctx: Context, count: int) -> list[Arch]:
         """Up to ``count`` candidates for the search over the trained super-net, no two isomorphic;

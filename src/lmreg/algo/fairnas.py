@@ -30,6 +30,9 @@ class FairNAS(Algorithm):
     def __init__(self, config: Config | None = None):
         self.config = config or Config()
 
+    def check(self, space: Space) -> None:
+        fair_paths(space, np.random.default_rng(0))
+
     def weight_losses(self, ctx: Context, batch: Batch) -> Iterator[Tensor]:
         for arch in fair_paths(ctx.space, ctx.streams.arch):
             yield ctx.loss(arch, batch)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import pandas as pd
 from omegaconf import DictConfig
 from rich.table import Table
 
 from lmreg.algo.base import Algorithm
 from lmreg.commands.announce import announce, announce_sweep
 from lmreg.commands.options import given_overrides, top_level
+from lmreg.compat import check_compatible
 from lmreg.config.build import typed
 from lmreg.config.schema import option
 from lmreg.config.sweep import sweeping
@@ -20,8 +22,10 @@ from lmreg.progress import console
 from lmreg.rank.score import ScoringConfig
 from lmreg.rank.tracking import TrackingConfig
 from lmreg.reg.base import Regulariser
-from lmreg.run import Result, SearchRun
+from lmreg.result import Result
+from lmreg.run import SearchRun
 from lmreg.strategy.base import Strategy
+from lmreg.strategy.problem import DISCRETISED
 from lmreg.study import Options, Study
 from lmreg.train.training import Training
 from lmreg.truth import Truth
@@ -56,10 +60,12 @@ def _search(cfg: DictConfig, overrides: list[str]) -> None:
         truth = Truth.load(study.folder / "landmarks", study.space)
     landmarks = truth.landmarks if truth else None
     reg: Regulariser = reg_class(reg_config, landmarks)
+    check_compatible(study, algo, reg)
     events = Events() if options.tensorboard else None
 
     def trial() -> Training:
-        return study.training(study.part("algo", Algorithm), reg_class(reg_config, landmarks))
+        scorer = scoring.scorer(study.data, study.task)
+        return study.training(study.part("algo", Algorithm), reg_class(reg_config, landmarks), scorer)
 
     def before(training: Training) -> None:
         announce(search, study, truth, training, trial, scoring, strategy.budget())
@@ -77,9 +83,10 @@ def _show(result: Result, study: Study) -> None:
     columns = [*(s.column for s in study.task.scores.values()), "params", "macs"]
     for column in columns:
         table.add_column(column, justify="right")
-    for row in result.candidates.head(3).to_dict("records"):
-        table.add_row(
-            row["arch"], *(f"{row[c]:,}" if c in ("params", "macs") else f"{row[c]:.4g}" for c in columns)
-        )
+    best = result.candidates.head(3)
+    learned = result.candidates[result.candidates["origin"] == DISCRETISED]
+    for row in pd.concat([best, learned]).drop_duplicates().to_dict("records"):
+        name = row["arch"] + (" (discretised)" if row["origin"] == DISCRETISED else "")
+        table.add_row(name, *(f"{row[c]:,}" if c in ("params", "macs") else f"{row[c]:.4g}" for c in columns))
     console().print(table)
     print(f"Written: {result.folder}")

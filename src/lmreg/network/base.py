@@ -8,27 +8,43 @@ import torch
 from torch import Tensor, nn
 
 from lmreg.data.base import InputShape
+from lmreg.errors import LmregError
+from lmreg.network.mixture import Choice
 from lmreg.space.base import Arch
+
+MIXTURES = "mixtures of operations"
+PARTIAL_CHANNELS = "operations on a part of the channels"
 
 
 class SuperNet(nn.Module, ABC):
     """A network that holds every architecture of a space.
 
-    ``net(x, arch)`` evaluates one path; nothing about it is remembered between calls.
+    ``net(x, choice)`` evaluates one path, or a mixture of them where that is offered; nothing about
+    it is remembered between calls.
     """
 
+    offers: frozenset[str] = frozenset()
+    """What else it can do, and an algorithm or a regulariser may need: ``MIXTURES``,
+    ``PARTIAL_CHANNELS``."""
+
     @abstractmethod
-    def forward(self, x: Tensor, arch: Arch) -> Tensor:
-        """Outputs [B, outputs] of path ``arch`` for images ``x`` [B, channels, height, width]."""
+    def forward(self, x: Tensor, choice: Choice) -> Tensor:
+        """Outputs [B, outputs] of ``choice`` for images ``x`` [B, channels, height, width]."""
 
     @abstractmethod
     def standalone(self, arch: Arch) -> Standalone:
         """A freshly initialised network that has the parts of ``arch`` only, under their names."""
 
     def extract(self, arch: Arch) -> Standalone:
-        """The stand-alone network of ``arch`` with the super-net's weights copied into it."""
+        """The stand-alone network of ``arch`` with the super-net's weights copied into it.
+
+        Raises:
+            LmregError: the super-net's operations see a part of the channels only.
+        """
         alone = self.standalone(arch)
         mine = self.state_dict()
+        if any(mine[key].shape != value.shape for key, value in alone.net.state_dict().items()):
+            raise LmregError("a super-net with partial channels has no weights for stand-alone networks")
         alone.net.load_state_dict({key: mine[key] for key in alone.net.state_dict()})
         return alone
 

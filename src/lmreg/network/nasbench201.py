@@ -14,7 +14,9 @@ from torch import Tensor, nn
 
 from lmreg.config.schema import option
 from lmreg.data.base import InputShape
-from lmreg.network.base import Standalone, SuperNet
+from lmreg.errors import LmregError
+from lmreg.network.base import MIXTURES, PARTIAL_CHANNELS, Standalone, SuperNet
+from lmreg.network.mixture import Choice, Mixture, terms
 from lmreg.space.base import Arch
 from lmreg.space.nasbench201 import EDGES, NODES, OPERATIONS, NASBench201
 
@@ -47,25 +49,57 @@ def _operation(name: str, channels: int) -> nn.Module:
     return nn.Identity()  # skip_connect; `none` is never called
 
 
-class Cell(nn.Module):
-    """Four nodes; each is the sum of its incoming edges' operations on earlier nodes."""
+class Edge(nn.ModuleDict):
+    """The operations offered between two nodes, by name.
 
-    def __init__(self, channels: int, offered: Sequence[Sequence[int]]):
-        super().__init__()
-        self.edges = nn.ModuleList(
-            nn.ModuleDict({OPERATIONS[c]: _operation(OPERATIONS[c], channels) for c in choices})
-            for choices in offered
-        )
+    With ``partial`` = k they see the first 1/k of the channels; the others pass by, and all are
+    shuffled, so that the next edge's operations see others (PC-DARTS, Xu et al., ICLR 2020).
+    """
 
-    def forward(self, x: Tensor, arch: Arch) -> Tensor:
-        nodes: list[Tensor | None] = [x] + [None] * (NODES - 1)
-        for (source, target), edge, choice in zip(EDGES, self.edges, arch.choices, strict=True):
+    def __init__(self, channels: int, offered: Sequence[int], partial: int):
+        seen = channels // partial
+        super().__init__({OPERATIONS[c]: _operation(OPERATIONS[c], seen) for c in offered})
+        self._seen, self._partial = seen, partial
+
+    def forward(self, x: Tensor, weighted: list[tuple[int, Tensor | None]]) -> Tensor | None:
+        """The weighted sum of operations on ``x`` [B, channels, height, width]; None where it is zero.
+
+        Args:
+            weighted: operations with their weights, see `lmreg.network.mixture.terms`.
+        """
+        whole = self._partial == 1
+        part = x if whole else x[:, : self._seen]
+        total: Tensor | None = None
+        for choice, weight in weighted:
             name = OPERATIONS[choice]
             if name == "none":
                 continue
-            if nodes[source] is None:
-                nodes[source] = torch.zeros_like(x)
-            value = edge.get_submodule(name)(nodes[source])
+            value = self[name](part)
+            value = value if weight is None else weight * value
+            total = value if total is None else total + value
+        absent = all(OPERATIONS[c] == "none" and weight is None for c, weight in weighted)
+        if whole or absent:  # a path without this edge lacks its by-pass, too
+            return total
+        total = torch.zeros_like(part) if total is None else total
+        return F.channel_shuffle(torch.cat([total, x[:, self._seen :]], 1), self._partial)
+
+
+class Cell(nn.Module):
+    """Four nodes; each is the sum of its incoming edges' operations on earlier nodes."""
+
+    def __init__(self, channels: int, offered: Sequence[Sequence[int]], partial: int):
+        super().__init__()
+        self.edges = nn.ModuleList(Edge(channels, choices, partial) for choices in offered)
+
+    def forward(self, x: Tensor, choice: Choice) -> Tensor:
+        nodes: list[Tensor | None] = [x] + [None] * (NODES - 1)
+        factors = choice.edges if isinstance(choice, Mixture) else None
+        for i, ((source, target), edge) in enumerate(zip(EDGES, self.edges, strict=True)):
+            start = nodes[source]
+            value = edge(torch.zeros_like(x) if start is None else start, terms(choice, i))
+            if value is None:
+                continue
+            value = value if factors is None else factors[i] * value
             so_far = nodes[target]
             nodes[target] = value if so_far is None else so_far + value
         output = nodes[-1]
@@ -87,7 +121,12 @@ class ResidualBlock(nn.Module):
 
 
 class Network(SuperNet):
-    """The super-net, or with one option offered per edge the network of one architecture."""
+    """The super-net, or with one option offered per edge the network of one architecture.
+
+    With ``partial`` = k the edges' operations see 1/k of the channels, see `Edge`.
+    """
+
+    offers = frozenset({MIXTURES, PARTIAL_CHANNELS})
 
     def __init__(
         self,
@@ -96,9 +135,14 @@ class Network(SuperNet):
         shape: InputShape,
         outputs: int,
         offered: Sequence[Sequence[int]] | None = None,
+        partial: int = 1,
     ):
         super().__init__()
         self._parts = (config, space, shape, outputs)
+        if config.channels % partial:
+            raise LmregError(
+                f"partial channels need a multiple of {partial}; network.channels={config.channels}"
+            )
         offered = offered or [range(len(names)) for names in space.options]
         widths = [config.channels * 2**stage for stage in range(STAGES)]
         stem = nn.Conv2d(shape.channels, widths[0], 3, padding=1, bias=False)
@@ -107,14 +151,14 @@ class Network(SuperNet):
         for stage, width in enumerate(widths):
             if stage > 0:
                 self.body.append(ResidualBlock(widths[stage - 1], width))
-            self.body.extend(Cell(width, offered) for _ in range(config.cells))
+            self.body.extend(Cell(width, offered, partial) for _ in range(config.cells))
         self.norm = _norm(widths[-1])
         self.classifier = nn.Linear(widths[-1], outputs)
 
-    def forward(self, x: Tensor, arch: Arch) -> Tensor:
+    def forward(self, x: Tensor, choice: Choice) -> Tensor:
         x = self.stem(x)
         for block in self.body:
-            x = block(x, arch) if isinstance(block, Cell) else block(x)
+            x = block(x, choice) if isinstance(block, Cell) else block(x)
         return self.classifier(F.relu(self.norm(x)).mean((2, 3)))
 
     def standalone(self, arch: Arch) -> Standalone:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+import functools
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import torch
+from torch import nn
 
 from lmreg.config.build import nearest
 from lmreg.config.schema import option
+from lmreg.context import Scorer
 from lmreg.data.images import Batch, ImageData
 from lmreg.errors import LmregError
 from lmreg.network.base import SuperNet
@@ -53,6 +57,21 @@ def score(
     return pd.DataFrame(values, columns=[s.column for s in task.scores.values()])
 
 
+@contextmanager
+def untouched(net: nn.Module) -> Iterator[None]:
+    """Buffers (running statistics) and modes of ``net`` are afterwards what they were."""
+    buffers = {name: buffer.clone() for name, buffer in net.named_buffers()}
+    modes = {module: module.training for module in net.modules()}
+    try:
+        yield
+    finally:
+        for module, mode in modes.items():
+            module.training = mode
+        with torch.no_grad():
+            for name, buffer in net.named_buffers():
+                buffer.copy_(buffers[name])
+
+
 @dataclass
 class ScoringConfig:
     """How sub-nets are scored on the score split."""
@@ -90,3 +109,16 @@ class ScoringConfig:
         """What scores depend on: equal for configurations that give the same ones."""
         same = {"batch_size": self.batch_size, "images": self.images, "norm": self.norm}
         return same if self.norm == "batch" else {**same, "calibration_images": self.calibration_images}
+
+    def scorer(self, data: ImageData, task: Task) -> Scorer:
+        """A function for algorithms that look at scores while they train; the super-net stays as it is."""
+        by = task.score(self.by)
+        images = functools.cache(lambda: (self.batches(data), self.calibration(data)))
+
+        def scores(net: SuperNet, archs: Sequence[Arch]) -> np.ndarray:
+            batches, calibration = images()
+            with untouched(net):
+                table = score(net, task, archs, batches, calibration=calibration)
+            return by.sign * table[by.column].to_numpy()
+
+        return scores

@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from lmreg.algo.base import Algorithm
 from lmreg.errors import Interrupted, LmregError
 from lmreg.files import digest, file_hash, read_json, write_json
 from lmreg.progress import Progress
@@ -66,7 +67,7 @@ class ScoredRun:
             raise LmregError(
                 f"{run.name} was trained on other data than there is now at its place; search again"
             )
-        net = study.supernet(0)
+        net = study.supernet(0, study.part("algo", Algorithm))
         expected = f"{run.result['config_hash']}-{run.result['data_hash']}"
         net.load_state_dict(checkpoint.load(self._weights, expected, study.device))
         batches, calibration = scoring.batches(study.data), scoring.calibration(study.data)

@@ -7,18 +7,15 @@ pool, and nothing is chosen by these figures.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import torch
-from torch import nn
 
 from lmreg.config.schema import option
 from lmreg.errors import LmregError
 from lmreg.rank.correlation import kendall_tau_b
 from lmreg.rank.pool import held_out
-from lmreg.rank.score import ScoringConfig, score
+from lmreg.rank.score import ScoringConfig, score, untouched
 from lmreg.study import Study
 from lmreg.train.training import Training
 from lmreg.truth import MANIFEST, LandmarkSet, Truth
@@ -70,7 +67,7 @@ class Tracker:
         if ctx.step % interval != 0 and ctx.step != ctx.total_steps:
             return
         archs = [arch for members in self._sets.values() for arch in members.archs]
-        with _untouched(ctx.net):
+        with untouched(ctx.net):
             table = score(ctx.net, self._task, archs, self._batches, calibration=self._calibration)
         for name, members in self._sets.items():
             mine, table = table[: len(members.archs)], table[len(members.archs) :]
@@ -109,18 +106,3 @@ def _part(pool: LandmarkSet, count: int) -> LandmarkSet:
     """A random part of ``pool`` (its first ones would be its best ones), still best first."""
     keep = np.sort(np.random.default_rng(_SEED).permutation(len(pool.archs))[:count])
     return pool.subset(keep)
-
-
-@contextlib.contextmanager
-def _untouched(net: nn.Module) -> Iterator[None]:
-    """Buffers (running statistics) and modes of ``net`` are afterwards what they were."""
-    buffers = {name: buffer.clone() for name, buffer in net.named_buffers()}
-    modes = {module: module.training for module in net.modules()}
-    try:
-        yield
-    finally:
-        for module, mode in modes.items():
-            module.training = mode
-        with torch.no_grad():
-            for name, buffer in net.named_buffers():
-                buffer.copy_(buffers[name])

@@ -17,6 +17,8 @@ class Regulariser(ABC):
     """Called once per training step after the algorithm's losses, see `lmreg.train.step`."""
 
     needs_landmarks = False
+    needs: frozenset[str] = frozenset()
+    """What the super-net must offer, see `SuperNet.offers`."""
     batch_size: int | None = None
     """Images per batch of the rank split; None for as many as the trainer takes."""
 

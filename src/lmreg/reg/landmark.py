@@ -20,10 +20,13 @@ from lmreg.config.schema import option
 from lmreg.context import Context
 from lmreg.data.images import Batch
 from lmreg.errors import LmregError
+from lmreg.network.base import MIXTURES
+from lmreg.network.mixture import Choice, soft_one_shot
 from lmreg.reg.base import Regulariser
 from lmreg.reg.pair_losses import PAIR_LOSSES
 from lmreg.reg.pair_samplers import PAIR_SAMPLERS
 from lmreg.reg.schedules import SCHEDULES, share
+from lmreg.space.base import Arch
 from lmreg.truth import LandmarkSet
 
 
@@ -39,6 +42,8 @@ class Config:
     beta: float = option(1.0, min=1e-6, help="sharpness of pair_loss=softplus")
     margin: float = option(1.0, min=0, help="nats, of pair_loss=margin")
     gap_weighted: bool = option(False, help="weigh the loss gap by the pair's gap in stand-alone score")
+    passes: str = option("path", choices=["path", "soft_oneshot"], help="how a landmark is evaluated")
+    delta: float = option(0.01, min=0, help="δ of passes=soft_oneshot: how far it leans to the landmark")
     detach: str = option("none", choices=["none", "better", "worse"], help="side without a gradient")
     batch: str = option(
         "rank", choices=["rank", "train"], help="images it acts on: rank split, training batch"
@@ -63,6 +68,8 @@ class Landmark(Regulariser):
         if landmarks is None:
             raise LmregError("reg=landmark needs landmarks; 'lmreg train-landmarks' makes them")
         self.config, self.batch_size = config, config.batch_size
+        if config.passes == "soft_oneshot":
+            self.needs = frozenset({MIXTURES})
         self._archs = landmarks.archs
         self._pairs = landmarks.pairs(config.min_gap_se)
         # Gaps in units of their mean over all pairs: λ means the same whatever the score's unit is.
@@ -99,7 +106,7 @@ class Landmark(Regulariser):
         members = np.unique(pairs)
         # With more than two landmarks a graph is made anew when it is walked: one in memory at a time.
         loss = ctx.loss if len(members) == 2 else functools.partial(checkpoint, ctx.loss, use_reentrant=False)
-        losses = {i: loss(self._archs[i], batch) for i in members}
+        losses = {i: loss(self._choice(ctx, self._archs[i]), batch) for i in members}
         config, costs, violated = self.config, [], []
         for better, worse in pairs:
             d = _unless(config.detach == "better", losses[better]) - _unless(
@@ -111,6 +118,13 @@ class Landmark(Regulariser):
             costs.append(PAIR_LOSSES[config.pair_loss](d, config.beta, config.margin))
         self._record(torch.stack(violated), torch.stack(costs).detach())
         return costs
+
+    def _choice(self, ctx: Context, arch: Arch) -> Choice:
+        """What stands for a landmark: never anything with a gradient of its own."""
+        if self.config.passes == "path":
+            return arch
+        counts = [len(options) for options in ctx.space.options]
+        return soft_one_shot(arch, counts, self.config.delta, next(ctx.net.parameters()).detach())
 
     def _record(self, violated: Tensor, costs: Tensor) -> None:
         figures = torch.stack([torch.ones_like(costs), violated.to(costs), costs]).sum(1)

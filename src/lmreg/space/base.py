@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,6 +60,8 @@ class Space(ABC):
     name: str
     options: tuple[tuple[str, ...], ...]
     """The names of the options of every decision."""
+    targets: tuple[int, ...] = ()
+    """The node that each decision's edge leads to; empty where decisions aren't edges of a graph."""
 
     @property
     def size(self) -> int:
@@ -112,6 +114,18 @@ class Space(ABC):
             if self.canonical(mutant) != old:
                 return mutant
         raise LmregError(f"no single change of {self.format(arch)} gives another network")
+
+    def strongest(self, weights: Sequence[np.ndarray]) -> Arch:
+        """The architecture that a mixture is discretised to: the option of largest weight everywhere.
+
+        Args:
+            weights: one array [options] per decision.
+        """
+        return self.arch(tuple(int(np.argmax(row)) for row in weights))
+
+    def sample_from(self, weights: Sequence[np.ndarray], rng: np.random.Generator) -> Arch:
+        """An architecture whose options are drawn with probabilities ``weights``, [options] per decision."""
+        return self.arch(tuple(int(rng.choice(len(row), p=row)) for row in weights))
 
     def enumerate(self) -> Iterator[Arch]:
         """Every architecture once, the last decision varying fastest."""

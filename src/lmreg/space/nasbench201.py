@@ -28,6 +28,7 @@ class NASBench201(Space):
     def __init__(self, config: Config | None = None):
         self.name = (config or Config()).name
         self.options = (OPERATIONS,) * len(EDGES)
+        self.targets = tuple(target for _, target in EDGES)
 
     def canonical(self, arch: Arch) -> str:
         """The benchmark's own isomorphism key.

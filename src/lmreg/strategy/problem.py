@@ -16,6 +16,9 @@ from lmreg.task.base import Score
 ScoreArchs = Callable[[Sequence[Arch]], pd.DataFrame]
 """Scores architectures on the score split: one row each, one column per score of the task."""
 
+DISCRETISED = "discretised"
+"""How the table of candidates marks the architecture that an algorithm has learned."""
+
 _PATIENCE = 20
 
 
@@ -30,6 +33,7 @@ class SearchProblem:
         self._ctx, self._algo, self._score, self._by = ctx, algo, score, by
         self._cost, self._limits = cost, limits
         self._values: dict[str, float] = {}
+        self._origins: dict[str, str] = {}
         self._archs: list[Arch] = []
         self._tables: list[pd.DataFrame] = []
 
@@ -45,22 +49,29 @@ class SearchProblem:
     def propose(self, count: int) -> list[Arch]:
         """Up to ``count`` admissible architectures that the algorithm proposes, no two isomorphic.
 
-        It is asked again for those that break the limits, until 20 times in a row nothing new comes;
-        if none has come then, one is looked for.
+        The one that it has learned, if it learns one, comes first. It is asked again for those that
+        break the limits, until 20 times in a row nothing new comes; if none has come then, one is
+        looked for.
 
         Raises:
             LmregError: no architecture is found that keeps the limits.
         """
-        if not self._limits.given:
-            return self._algo.propose(self._ctx, count)
+        learned = self._algo.discretised(self._ctx)
         found: dict[str, Arch] = {}
+        if learned is not None:
+            self._origins[self.space.canonical(learned)] = DISCRETISED
+            if self.admissible(learned):
+                found[self.space.canonical(learned)] = learned
         misses = 0
-        while len(found) < count and misses < _PATIENCE:
+        while len(found) < count and misses < (_PATIENCE if self._limits.given else 1):
             before = len(found)
             for arch in filter(self.admissible, self._algo.propose(self._ctx, count)):
                 found.setdefault(self.space.canonical(arch), arch)
             misses = 0 if len(found) > before else misses + 1
-        return list(found.values())[:count] or [self._limits.example(self.space, self._cost)]
+        proposed = list(found.values())[:count] or [self._limits.example(self.space, self._cost)]
+        for arch in proposed:
+            self._origins.setdefault(self.space.canonical(arch), "sampled")
+        return proposed
 
     def values(self, archs: Sequence[Arch]) -> list[float]:
         """How good architectures are by `scoring.by`, growing with quality.
@@ -81,9 +92,19 @@ class SearchProblem:
         return [self._values[key] for key in keys]
 
     def candidates(self) -> pd.DataFrame:
-        """What has been scored, best first: ``arch``, ``params``, ``macs`` and the task's scores."""
-        about = [{"arch": self.space.format(arch), **self._cost(arch)} for arch in self._archs]
+        """What has been scored, best first.
+
+        The columns are ``arch``, ``origin`` (discretised, sampled or mutated), ``params``, ``macs`` and
+        the task's scores.
+        """
+        about = [
+            {"arch": self.space.format(arch), "origin": self._origin(arch), **self._cost(arch)}
+            for arch in self._archs
+        ]
         scores = pd.concat(self._tables, ignore_index=True)
         table = pd.concat([pd.DataFrame(about), scores], axis=1)
         ascending = not self._by.higher_is_better
         return table.sort_values(self._by.column, ascending=ascending, kind="stable")
+
+    def _origin(self, arch: Arch) -> str:
+        return self._origins.get(self.space.canonical(arch), "mutated")

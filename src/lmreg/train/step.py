@@ -17,17 +17,17 @@ def train_step(
     algo: Algorithm,
     reg: Regulariser,
     train: BatchStream,
-    optimizer: torch.optim.Optimizer,
     config: TrainerConfig,
 ) -> Tensor:
     """Advance the weights by one step; returns the mean search loss (a scalar without its graph).
 
     Every loss is back-propagated as soon as it is yielded, so at most two paths' graphs are alive.
     """
+    optimizer = ctx.optimizer
     for group in optimizer.param_groups:
         group["lr"] = learning_rate(config, ctx.progress)
     batch = next(train)
-    algo.arch_step(ctx, batch, ctx.rank_batches)
+    algo.arch_step(ctx, batch)
     optimizer.zero_grad(set_to_none=False)
     search_losses = []
     for loss in algo.weight_losses(ctx, batch):

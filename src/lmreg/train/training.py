@@ -29,7 +29,9 @@ class Training:
     ):
         self.ctx, self.algo, self.reg = ctx, algo, reg
         self._train, self._config = train, config
-        self._optimizer = make_optimizer(config, ctx.net)
+        ctx.optimizer = make_optimizer(config, ctx.net)
+        algo.begin(ctx)
+        self._interval = _steps_between(algo.interval_epochs, train.batches_per_epoch)
         self._loss_sum = torch.zeros((), device=next(ctx.net.parameters()).device)
         self.rows: list[dict[str, float]] = []
 
@@ -45,7 +47,9 @@ class Training:
         """
         ctx = self.ctx
         while ctx.step < ctx.total_steps:
-            self._loss_sum += train_step(ctx, self.algo, self.reg, self._train, self._optimizer, self._config)
+            self._loss_sum += train_step(ctx, self.algo, self.reg, self._train, self._config)
+            if self._interval is not None and ctx.step % self._interval == 0:
+                self.algo.on_interval(ctx)
             log = ctx.step % log_every == 0 or ctx.step == ctx.total_steps
             if log:
                 self._log()
@@ -72,19 +76,20 @@ class Training:
             "lr": learning_rate(self._config, ctx.progress),
             "train_loss_nats": loss,
         }
-        self.rows.append(row | self.reg.figures())
+        self.rows.append(row | self.algo.figures() | self.reg.figures())
 
     def state_dict(self) -> dict[str, Any]:
         ctx = self.ctx
         return {
             "step": ctx.step,
             "net": ctx.net.state_dict(),
-            "optimizer": self._optimizer.state_dict(),
+            "optimizer": ctx.optimizer.state_dict(),
             "algo": self.algo.state_dict(),
             "reg": self.reg.state_dict(),
             "streams": ctx.streams.state_dict(),
             "train_batches": self._train.state_dict(),
-            "rank_batches": None if ctx.rank_batches is None else ctx.rank_batches.state_dict(),
+            "rank_batches": _state(ctx.rank_batches),
+            "alpha_batches": _state(ctx.alpha_batches),
             "loss_sum": self._loss_sum,
             "rows": self.rows,
         }
@@ -93,12 +98,21 @@ class Training:
         ctx = self.ctx
         ctx.step = state["step"]
         ctx.net.load_state_dict(state["net"])
-        self._optimizer.load_state_dict(state["optimizer"])
+        ctx.optimizer.load_state_dict(state["optimizer"])
         self.algo.load_state_dict(state["algo"])
         self.reg.load_state_dict(state["reg"])
         ctx.streams.load_state_dict(state["streams"])
         self._train.load_state_dict(state["train_batches"])
-        if ctx.rank_batches is not None:
-            ctx.rank_batches.load_state_dict(state["rank_batches"])
+        for name in ("rank_batches", "alpha_batches"):
+            if (stream := getattr(ctx, name)) is not None:
+                stream.load_state_dict(state[name])
         self._loss_sum.copy_(state["loss_sum"])
         self.rows = state["rows"]
+
+
+def _steps_between(epochs: float | None, batches_per_epoch: int) -> int | None:
+    return None if epochs is None else max(1, round(epochs * batches_per_epoch))
+
+
+def _state(stream: BatchStream | None) -> dict[str, Any] | None:
+    return None if stream is None else stream.state_dict()

@@ -1,0 +1,53 @@
+"""PC-DARTS: a part of the channels passes through the mixture, and edges have weights of their own.
+
+Source: Xu et al., "PC-DARTS: Partial Channel Connections for Memory-Efficient Architecture Search", ICLR
+2020.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from lmreg.algo.alphas import AlphaAlgorithm, AlphaConfig
+from lmreg.config.schema import option
+from lmreg.context import Context
+from lmreg.errors import LmregError
+from lmreg.network.base import MIXTURES, PARTIAL_CHANNELS
+from lmreg.network.mixture import Mixture
+from lmreg.space.base import Space
+
+
+@dataclass
+class Config(AlphaConfig):
+    name: str = "pcdarts"
+    partial: int = option(4, min=1, help="k: 1/k of the channels pass through the operations")
+
+
+class PCDARTS(AlphaAlgorithm):
+    """DARTS on a super-net with partial channels, with normalised weights on the edges into each node."""
+
+    needs = frozenset({MIXTURES, PARTIAL_CHANNELS})
+    config: Config
+
+    def __init__(self, config: Config | None = None):
+        super().__init__(config or Config())
+
+    def check(self, space: Space) -> None:
+        if not space.targets:
+            raise LmregError(f"algo=pcdarts needs decisions on edges of a graph; {space.name} has none")
+
+    def network_options(self) -> dict[str, int]:
+        return {"partial": self.config.partial}
+
+    def more_parameters(self, ctx: Context) -> dict[str, int]:
+        return {"edges": len(ctx.space.targets)}
+
+    def mixture(self, ctx: Context) -> Mixture:
+        operations = super().mixture(ctx).weights
+        targets = torch.tensor(ctx.space.targets, device=operations[0].device)
+        same = targets[:, None] == targets[None, :]
+        # Row e: the edges into the node that edge e leads to, normalised; its own share is at e.
+        shares = torch.where(same, self._parameters["edges"], -torch.inf).softmax(1).diagonal()
+        return Mixture(operations, edges=shares)

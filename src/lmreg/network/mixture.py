@@ -1,0 +1,55 @@
+"""Many architectures at once: every option of a decision, weighted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from lmreg.space.base import Arch
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """What a super-net evaluates instead of one path: each decision's options, weighted and summed.
+
+    Attributes:
+        weights: one tensor [options] per decision of the space.
+        active: the only option of each decision that is evaluated, the others' weights being zero in
+            value (but not in gradient); None for all of them.
+        edges: [decisions], what the sum of each decision is multiplied with as a whole; None for 1.
+    """
+
+    weights: tuple[Tensor, ...]
+    active: tuple[int, ...] | None = None
+    edges: Tensor | None = None
+
+
+Choice = Arch | Mixture
+
+
+def terms(choice: Choice, decision: int) -> list[tuple[int, Tensor | None]]:
+    """The options that count at ``decision``, each with its weight, a scalar; None for 1."""
+    if isinstance(choice, Arch):
+        return [(choice.choices[decision], None)]
+    weights = choice.weights[decision]
+    options: Sequence[int] = range(len(weights)) if choice.active is None else [choice.active[decision]]
+    return [(option, weights[option]) for option in options]
+
+
+def soft_one_shot(arch: Arch, counts: Sequence[int], delta: float, like: Tensor) -> Mixture:
+    """A nearly uniform mixture that leans towards ``arch``: of n options the chosen one has weight
+    1/n + δ, each other one 1/n − δ/(n−1).
+
+    Args:
+        counts: the number of options of every decision.
+        like: a tensor of the device and type that the weights get.
+    """
+    weights = []
+    for choice, count in zip(arch.choices, counts, strict=True):
+        row = torch.full((count,), 1 / count - (delta / (count - 1) if count > 1 else 0.0))
+        row[choice] = 1 / count + (delta if count > 1 else 0.0)
+        weights.append(row.to(like))
+    return Mixture(tuple(weights))

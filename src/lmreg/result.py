@@ -1,0 +1,82 @@
+"""What a finished search leaves."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+
+from lmreg.files import read_json, read_table
+from lmreg.rank.score import ScoringConfig
+from lmreg.strategy.problem import DISCRETISED
+from lmreg.study import Study
+from lmreg.task.base import Task
+from lmreg.train.training import Training
+from lmreg.truth import Truth
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a finished search left."""
+
+    folder: Path
+    summary: dict[str, Any]
+    candidates: pd.DataFrame
+
+    @property
+    def run(self) -> str:
+        return self.folder.name
+
+    @classmethod
+    def load(cls, folder: Path) -> Result:
+        candidates = read_table(folder / "candidates.csv", {"arch"})
+        return cls(folder, read_json(folder / "result.json"), candidates)
+
+
+def summary_of(
+    study: Study, training: Training, candidates: pd.DataFrame, scoring: ScoringConfig, truth: Truth | None
+) -> dict[str, Any]:
+    """What ``result.json`` tells of the search beside its name: what was found, of what, with what.
+
+    Args:
+        candidates: what was scored, best first.
+        truth: the landmarks that were trained with.
+    """
+    learned = candidates[candidates["origin"] == DISCRETISED]
+    landmarks = truth.landmarks.archs if truth else ()
+    return {
+        "algo": study.cfg.algo.name,
+        "reg": study.cfg.reg.name,
+        "seed": study.options.seed,
+        "steps": training.ctx.total_steps,
+        "best": _found(candidates, study.task),
+        # What the algorithm itself has learned, whatever the super-net thinks of it.
+        "discretised": None if learned.empty else _found(learned, study.task),
+        "candidates": len(candidates),
+        "chosen_by": study.task.score(scoring.by).column,
+        "norm": scoring.norm,
+        "landmarks": [study.space.format(arch) for arch in landmarks],
+        "data_hash": study.data.hash,
+        "split_sizes": study.data.sizes,
+        "device": _device_name(study.device),
+        "threads": torch.get_num_threads(),
+        "versions": {
+            "lmreg": version("lmreg"),
+            "torch": torch.__version__,
+            "python": platform.python_version(),
+        },
+    }
+
+
+def _found(candidates: pd.DataFrame, task: Task) -> dict[str, Any]:
+    best = candidates.iloc[0]
+    return {"arch": best["arch"]} | {s.column: float(best[s.column]) for s in task.scores.values()}
+
+
+def _device_name(device: torch.device) -> str:
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine() + " CPU"
