@@ -11,7 +11,7 @@ from tests.conftest import InProcess
 
 BAD_CALLS = {
     "search reg=landmrk": "unknown choice 'reg=landmrk'; did you mean 'landmark'?",
-    "search algo=xyz": "unknown choice 'algo=xyz'; there are: fairnas, randomnas, spos",
+    "search algo=xyz": "unknown choice 'algo=xyz'; there are: darts, darts2, fairnas",
     "search reg.wieght=3": "unknown key 'reg.wieght=3'; did you mean 'reg.weight'?",
     "search seeed=3": "unknown key 'seeed=3'; did you mean 'seed'?",
     "search alg=spos": "unknown key 'alg=spos'; did you mean 'algo'?",
