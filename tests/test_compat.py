@@ -1,0 +1,80 @@
+"""Combinations that can't work are refused before any data is read, with what would work."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lmreg.algo.fairnas import FairNAS
+from lmreg.data.images import ImageData
+from lmreg.errors import LmregError
+from lmreg.network import nasbench201
+from lmreg.space.nasbench201 import NASBench201
+from tests.conftest import InProcess
+
+
+@dataclass
+class Config:
+    channels: int = 4
+
+
+class PathsOnly(nasbench201.Network):
+    """A super-net that takes paths, no mixtures; users' own are found by their package's name."""
+
+    offers = frozenset()
+
+    def __init__(self, config: Config, *parts: Any, **options: int):
+        super().__init__(nasbench201.Config(channels=config.channels), *parts, **options)
+
+
+OWN = ("allow_packages=[tests]", f"network._target_={__name__}.PathsOnly", "~network.cells")
+
+
+@pytest.fixture
+def no_data(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*args: Any) -> None:
+        raise AssertionError("data was read")
+
+    monkeypatch.setattr(ImageData, "__init__", refuse)
+    monkeypatch.setitem(sys.modules, "tests.test_compat", sys.modules[__name__])
+
+
+@pytest.mark.parametrize("algo", ["darts", "darts2", "gdas", "pcdarts"])
+def test_a_super_net_without_mixtures(
+    algo: str, in_process: InProcess, tmp_path: Path, no_data: None
+) -> None:
+    code, _, errors = in_process("search", f"algo={algo}", "reg=none", f"root={tmp_path}", *OWN)
+    assert code == 2
+    assert f"algo={algo} needs mixtures of operations" in errors
+    assert "with this space work algo=fairnas,nao,randomnas,spos" in errors.replace(
+        "fairnas,randomnas", "fairnas,nao,randomnas"
+    )
+    assert "network=nasbench201" in errors
+    assert len(errors.strip().splitlines()) == 1
+    assert not list(tmp_path.glob("*/search/*/config.yaml"))
+
+
+def test_soft_landmark_passes_without_mixtures(
+    in_process: InProcess, tiny_study: Path, no_data: None
+) -> None:
+    code, _, errors = in_process("search", "reg.passes=soft_oneshot", f"root={tiny_study}", *OWN)
+    assert code == 2
+    assert "reg=landmark needs mixtures of operations" in errors
+    assert "reg.passes=path" in errors
+
+
+def test_what_goes_together_is_let_through(in_process: InProcess, tmp_path: Path) -> None:
+    short = ("trainer.steps=2", "strategy.count=2", "scoring.images=50", "network.channels=2")
+    code, _, errors = in_process("search", "algo=spos", "reg=none", f"root={tmp_path}", *OWN, *short)
+    assert (code, errors.count("Error")) == (0, 0)
+
+
+def test_fairnas_on_decisions_that_differ() -> None:
+    space = NASBench201()
+    space.options = (("a", "b"), ("a", "b", "c"))
+    with pytest.raises(LmregError, match="as many options at every decision"):
+        FairNAS().check(space)
