@@ -27,7 +27,7 @@ def _is_hidden(override: str) -> bool:
 
 def other_overrides(overrides: list[str]) -> list[str]:
     """Those that neither the study's name nor algorithm, regulariser and seed tell of, sorted."""
-    return sorted(o for o in overrides if not _is_hidden(o))
+    return sorted(o.lstrip("+") for o in overrides if not _is_hidden(o))
 
 
 def telling_overrides(cfg: DictConfig, overrides: list[str]) -> list[str]:

@@ -37,7 +37,7 @@ def run_app(command: str, args: list[str], task: Task) -> None:
     args = [_with_home(argument) for argument in args]
     full_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
     os.environ["HYDRA_FULL_ERROR"] = "1"  # makes Hydra raise, so that errors are told here
-    args = [_quoted(arg) for arg in args]
+    args = _for_swept_choices(command, [_quoted(arg) for arg in args])
     sys.argv = [f"lmreg {command}", *args]
     failed: list[str] = []
     count = 0
@@ -122,6 +122,23 @@ def _quoted(arg: str) -> str:
     key, _, value = arg.partition("=")
     plain = "=" in value and not set(value) & set("'\"\\,[]{}()$") and not arg.startswith("-")
     return f"{key}='{value}'" if plain else arg
+
+
+def _for_swept_choices(command: str, args: list[str]) -> list[str]:
+    """``algo.key=value`` as ``++algo.key=value`` in a sweep over ``algo`` whose choices all have that key.
+
+    Hydra composes a sweep with the default choice first, and would refuse a key that this one lacks.
+    """
+    if not {"-m", "--multirun"} & set(args):
+        return args
+    swept = {group for group, choices in catalogue.chosen(command, args).items() if len(choices) > 1}
+    common = {option.key for option in catalogue.options(command, args)}
+
+    def addable(arg: str) -> bool:
+        key = arg.partition("=")[0]
+        return key in common and key.partition(".")[0] in swept
+
+    return [f"++{arg}" if addable(arg) else arg for arg in args]
 
 
 def tell(message: str) -> None:

@@ -1,0 +1,139 @@
+"""Time, work and memory of a training step of every algorithm on the same super-net.
+
+    python scripts/bench/algorithms.py [key=value ...]      # overrides as for `lmreg search`
+
+Per algorithm and phase: milliseconds (median over rounds that take turns), convolution and matrix
+multiplications in MFLOP as torch counts them, and the most that autograd keeps for backward passes at a time
+in MB; each also as a multiple of the first row. Work tells what time should be: what time has beyond it
+goes to what isn't counted (normalisation, sums, memory traffic, calls).
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from hydra import compose, initialize_config_dir
+from torch.autograd.graph import saved_tensors_hooks
+from torch.utils.flop_counter import FlopCounterMode
+
+from lmreg.algo.base import Algorithm
+from lmreg.commands.options import top_level
+from lmreg.commands.search import SearchOptions
+from lmreg.config.catalogue import choices
+from lmreg.config.paths import conf_dir
+from lmreg.rank.score import ScoringConfig
+from lmreg.reg.none import NoRegulariser
+from lmreg.study import Study
+from lmreg.train.training import Training
+
+ROUNDS, STEPS, COUNTED = 5, 6, 24
+FIRST = "spos"
+
+
+class Kept:
+    """Bytes that autograd keeps for backward passes: now, and at most. Weights are not counted."""
+
+    def __init__(self, net: torch.nn.Module):
+        self._weights = {p.untyped_storage().data_ptr() for p in net.parameters()}
+        self._users: Counter[int] = Counter()
+        self.now = self.most = 0
+
+    def hooks(self) -> saved_tensors_hooks:
+        return saved_tensors_hooks(lambda tensor: _Saved(tensor, self), lambda saved: saved.tensor)
+
+    def add(self, tensor: torch.Tensor, sign: int) -> None:
+        storage = tensor.untyped_storage()
+        place = storage.data_ptr()
+        if place in self._weights:
+            return
+        before = self._users[place]
+        self._users[place] += sign
+        if min(before, self._users[place]) == 0:  # the first user has come or the last one gone
+            self.now += sign * storage.nbytes()
+            self.most = max(self.most, self.now)
+
+
+class _Saved:
+    def __init__(self, tensor: torch.Tensor, kept: Kept):
+        self.tensor, self._kept = tensor, kept
+        kept.add(tensor, 1)
+
+    def __del__(self) -> None:
+        self._kept.add(self.tensor, -1)
+
+
+def training(overrides: list[str]) -> Training:
+    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        cfg = compose("search", [*overrides, "trainer.steps=100000"])
+    study = Study(cfg, top_level(cfg, SearchOptions))
+    scorer = ScoringConfig().scorer(study.data, study.task)
+    return study.training(study.part("algo", Algorithm), NoRegulariser(), scorer)
+
+
+def main() -> None:
+    rows: dict[str, tuple[Training, float]] = {}
+    for name in sorted(choices("algo"), key=lambda name: name != FIRST):
+        made = training([f"algo={name}", *sys.argv[1:]])
+        rows[f"{name}, weights alone"] = (made, 0.0)
+        if made.algo.alpha_split is not None:
+            rows[f"{name}, with alphas"] = (training([f"algo={name}", *sys.argv[1:]]), 0.9)
+    figures: dict[str, list[float]] = {}
+    for name, (made, _progress) in rows.items():
+        figures[name] = measure(made, _progress)
+    times: dict[str, list[float]] = {name: [] for name in rows}
+    for _ in range(ROUNDS):
+        for name, (made, progress) in rows.items():
+            times[name].append(seconds(made, progress))
+    made = next(iter(rows.values()))[0]
+    device = next(made.ctx.net.parameters()).device
+    print(f"{device}, {torch.get_num_threads()} threads; MFLOP and MB counted, ms medians of {ROUNDS} rounds")
+    table = {name: [1000 * statistics.median(times[name]), *figures[name]] for name in rows}
+    unit = next(iter(table.values()))
+    print(f"{'':26}{'ms':>9}{'':9}{'MFLOP':>9}{'':9}{'MB kept':>9}")
+    for name, values in table.items():
+        cells = (f"{value:9.2f}{value / one:7.2f} ×" for value, one in zip(values, unit, strict=True))
+        print(f"{name:26}" + "".join(cells))
+
+
+def steps(made: Training, progress: float, count: int) -> Callable[[], Any]:
+    """Takes ``count`` steps as if the training were at ``progress``."""
+    going = made.steps(log_every=10**9)
+
+    def take() -> None:
+        for _ in range(count):
+            # One that no interval divides: what happens between steps isn't measured.
+            made.ctx.step = int(progress * made.ctx.total_steps) + 1
+            next(going)
+
+    return take
+
+
+def seconds(made: Training, progress: float) -> float:
+    take = steps(made, progress, STEPS)
+    start = time.perf_counter()
+    take()
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return (time.perf_counter() - start) / STEPS
+
+
+def measure(made: Training, progress: float) -> list[float]:
+    """MFLOP per step and MB kept at most, means over the paths of some steps."""
+    work, most = [], []
+    for _ in range(COUNTED):
+        kept = Kept(made.ctx.net)
+        with FlopCounterMode(display=False) as counter, kept.hooks():
+            steps(made, progress, 1)()
+        work.append(counter.get_total_flops() / 1e6)
+        most.append(kept.most / 1e6)
+    return [statistics.mean(work), statistics.mean(most)]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,153 @@
+"""Every algorithm of a study without and with landmarks, as a table and a figure.
+
+    python scripts/study/algorithms.py outputs/<study> <table.csv> docs/studies/<name>
+
+reads what `lmreg evaluate` has written, writes ``<name>.csv`` (one row per run) and ``<name>.png``, prints
+the means as Markdown. Beside tau there are: the share of landmark pairs that the trained super-net orders
+wrongly by loss on the score split; the true accuracy (of the table) of the best-ranked candidate and of the
+architecture that a differentiable algorithm has learned; minutes of training. The table may be a part of
+the space: of the candidates the best-ranked one that it has is taken, learned architectures may be missing.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+import pandas as pd
+
+from lmreg.files import read_json, read_table, write_atomically, write_table
+from lmreg.rank.correlation import kendall_tau_b, mean_over_seeds
+from lmreg.rank.finished import FinishedRun, finished_runs
+from lmreg.rank.scored import ScoredRun
+from lmreg.study import Options, Study
+from lmreg.truth import MANIFEST, Truth
+
+matplotlib.use("Agg")
+from matplotlib import pyplot as plt
+
+# What is told apart beside algorithm and regulariser, by its key in the config.
+VARIANTS = {"reg.passes": "path", "reg.batch": "rank", "algo.alpha_split": "rank"}
+COLOURS = {"none": "#888888", "landmark": "#1f5fa8"}
+
+
+def main() -> None:
+    folder, table, out = Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3])
+    runs = finished_runs(folder)
+    options = Options(study=folder.name, root=str(folder.parent))
+    space = Study(runs[0].cfg, options).space
+    landmarks = Truth.load(folder / "landmarks", space).landmarks
+    column = read_json(folder / "landmarks" / MANIFEST)["pool"]["column"]
+    scores = read_table(table, {"arch", column})
+    truth = {space.canonical(space.parse(a)): s for a, s in zip(scores["arch"], scores[column], strict=True)}
+    metrics = read_table(folder / "evaluate" / "metrics.csv", {"run", "statistic", "score"})
+
+    def row(run: FinishedRun) -> dict[str, Any]:
+        candidates = read_table(run.folder / "candidates.csv", {"arch"})["arch"]
+        known = [truth[key] for arch in candidates if (key := space.canonical(space.parse(arch))) in truth]
+        learned = run.result.get("discretised")
+        taus = metrics[(metrics["run"] == run.name) & (metrics["statistic"] == "kendall_tau")]
+        by = dict(zip(taus["score"], taus["value"], strict=True))
+        losses = -ScoredRun(run, options).scores(landmarks.archs)["loss_nats"].to_numpy()
+        everything = np.ones((1, len(losses)))
+        order = landmarks.better_sign * landmarks.scores
+        return {
+            "algo": run.result["algo"],
+            "reg": run.result["reg"],
+            "variant": variant(run),
+            "seed": run.result["seed"],
+            "tau_by_loss": by["loss"],
+            "tau_by_accuracy": by["accuracy"],
+            "violated_percent": 50 * (1 - float(kendall_tau_b(order, losses, everything)[0])),
+            "best_true_percent": known[0] if known else np.nan,
+            "learned_true_percent": np.nan
+            if learned is None
+            else truth.get(space.canonical(space.parse(learned["arch"])), np.nan),
+            "minutes": run.result["train_seconds_this_session"] / 60,
+        }
+
+    rows = pd.DataFrame([row(run) for run in runs]).sort_values(["variant", "algo", "reg", "seed"])
+    write_table(out.with_suffix(".csv"), rows)
+    pool = Truth.load(folder / "landmarks", space).pool
+    figures = f"true accuracy {pool.scores.mean():.2f} % on average, {pool.scores[0]:.2f} % at best"
+    print(f"Pool: n = {len(pool.archs)}, {figures}\n")
+    print(markdown(rows))
+    figure = draw(rows[rows["variant"] == ""])
+    write_atomically(out.with_suffix(".png"), lambda file: figure.savefig(file, format="png", dpi=150))
+
+
+def variant(run: FinishedRun) -> str:
+    """What a run does unlike the study's main runs; empty for those."""
+    given = {}
+    for key, usual in VARIANTS.items():
+        group, name = key.split(".")
+        value = run.cfg[group].get(name, usual)
+        if value != usual:
+            given[key] = value
+    return " ".join(f"{key}={value}" for key, value in given.items())
+
+
+def without(rows: pd.DataFrame, algo: str, which: str) -> pd.DataFrame:
+    """The runs without landmarks that belong to a variant: those that differ in the regulariser alone."""
+    own = " ".join(part for part in which.split() if not part.startswith("reg."))
+    return rows[(rows["algo"] == algo) & (rows["reg"] == "none") & (rows["variant"] == own)]
+
+
+def markdown(rows: pd.DataFrame) -> str:
+    lines = [
+        "| algorithm | variant | landmarks | seeds | tau by loss | gain [95 %], p | tau by accuracy | "
+        "pairs violated | best found, true | learned, true | minutes |",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for (which, algo, reg), some in rows.groupby(["variant", "algo", "reg"], sort=True):
+        base = without(rows, algo, which).set_index("seed")["tau_by_loss"]
+        gains = (some.set_index("seed")["tau_by_loss"] - base).dropna().to_numpy()
+        gain = ""
+        if reg != "none" and len(gains) > 1:
+            mean, low, high, p = mean_over_seeds(gains, 0.95)
+            gain = f"{mean:+.3f} [{low:+.3f}, {high:+.3f}], {p:.2g}"
+        learned = some["learned_true_percent"].dropna()
+        each = ", ".join(f"{tau:.3f}" for tau in some["tau_by_loss"])
+        cells = [
+            algo,
+            which or "–",
+            "yes" if reg != "none" else "no",
+            str(len(some)),
+            f"**{some['tau_by_loss'].mean():.3f}** ({each})",
+            gain,
+            f"{some['tau_by_accuracy'].mean():.3f}",
+            f"{some['violated_percent'].mean():.0f} %",
+            f"{some['best_true_percent'].mean():.2f} %",
+            f"{learned.mean():.2f} % ({len(learned)} of {len(some)} in the table)" if len(learned) else "–",
+            f"{some['minutes'].mean():.1f}",
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def draw(rows: pd.DataFrame) -> plt.Figure:
+    """Tau by loss of every seed, without and with landmarks, joined by a line; one place per algorithm."""
+    figure, axes = plt.subplots(figsize=(8, 4), layout="constrained")
+    algos = sorted(rows["algo"].unique())
+    for place, algo in enumerate(algos):
+        mine = rows[rows["algo"] == algo].pivot_table(index="seed", columns="reg", values="tau_by_loss")
+        for seed, pair in mine.iterrows():
+            x = [place - 0.15 + 0.03 * float(seed), place + 0.15 + 0.03 * float(seed)]  # type: ignore[arg-type]
+            taus = [pair.get("none", np.nan), pair.get("landmark", np.nan)]
+            axes.plot(x, taus, color="#bbbbbb", lw=1, zorder=1)
+            for at, tau, reg in zip(x, taus, ("none", "landmark"), strict=True):
+                label = f"reg={reg}" if place == 0 and seed == mine.index[0] else None
+                axes.scatter([at], [tau], color=COLOURS[reg], s=28, label=label, zorder=2)
+    axes.set_xticks(range(len(algos)), algos)
+    axes.set_ylabel("Kendall τ by loss, held-out architectures")
+    axes.grid(axis="y", alpha=0.25)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False, fontsize=9)
+    return figure
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# Which weight-sharing algorithms does the regulariser help? NAS-Bench-201 at CPU size: real CIFAR-10 at
+# 16×16, the benchmark's table as truth, M = 30 landmarks, every algorithm with and without landmarks, 3
+# paired seeds, 400 held-out architectures. And what landmark passes and image splits the differentiable
+# ones take best.
+#
+#     scripts/study/algorithms_nasbench201.sh <cifar10 parquet folder> <table.csv> [seeds, default "0 1 2"]
+#
+# About 100 minutes on 2 cores. All train 2,000 paths (a step of FairNAS has five, with a landmark pair
+# each), or mixtures in as many steps; alphas learn in the last quarter.
+source "$(dirname "${BASH_SOURCE[0]}")/../setup.sh"
+study=nasbench201-algorithms
+data=(study=$study data=cifar10 data.path="$1" data.resolution=16 data.crop_padding=2)
+search=(lmreg search -m "${data[@]}" trainer.batch_size=64 scoring.images=1000 strategy.count=50 threads=1
+    tracking.every_epochs=null)
+alphas=(trainer.steps=2000 algo.alpha_warmup=0.75 algo.alpha_lr=3e-3)
+lmreg train-landmarks "${data[@]}" landmarks=table landmarks.path="$2" landmarks.count=30 landmarks.pool=400 \
+    landmarks.score_column=cifar10_valid_acc_percent landmarks.pool_column=cifar10_test_acc_percent
+paths() {
+    "${search[@]}" seed="$1" algo=spos,randomnas,nao reg=none,landmark trainer.steps=2000
+    "${search[@]}" seed="$1" algo=fairnas reg=none trainer.steps=400
+    "${search[@]}" seed="$1" algo=fairnas reg=landmark reg.pairs=5 trainer.steps=400
+    "${search[@]}" seed="$1" algo=gdas,pcdarts reg=none,landmark "${alphas[@]}"
+}
+mixtures() { "${search[@]}" seed="$1" algo=darts,darts2 reg=none,landmark "${alphas[@]}"; }
+# How landmarks are evaluated, and whether alphas and regulariser share their images.
+passes() {
+    "${search[@]}" seed="$1" algo="$2" reg=landmark reg.passes=soft_oneshot "${alphas[@]}"
+    "${search[@]}" seed="$1" algo="$2" reg=landmark reg.batch=train "${alphas[@]}"
+    "${search[@]}" seed="$1" algo="$2" reg=none,landmark algo.alpha_split=score "${alphas[@]}"
+}
+each_seed() { for seed in ${seeds:?}; do "$@" "$seed"; done; }
+seeds=${3:-0 1 2}
+# Side by side, one core each.
+{ each_seed paths; for seed in $seeds; do passes "$seed" gdas,pcdarts; done; } &
+each_seed mixtures
+for seed in $seeds; do passes "$seed" darts; done
+wait $!
+lmreg evaluate study=$study
+lmreg report study=$study
+python scripts/study/algorithms.py outputs/$study "$2" docs/studies/algorithms_nasbench201
