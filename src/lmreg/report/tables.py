@@ -15,22 +15,31 @@ from lmreg.report import words
 from lmreg.report.scatter import in_words
 from lmreg.report.sources import Run, Sources
 from lmreg.space.base import Arch
+from lmreg.strategy.problem import DISCRETISED
 from lmreg.truth import LandmarkSet
 
 
 @dataclass(frozen=True)
 class Best:
-    """The best architecture of one run, and its stand-alone score where the study knows it."""
+    """An architecture that one run ends with, and its stand-alone score where the study knows it.
+
+    ``learned``: by the algorithm itself, not put first by the super-net's scores.
+    """
 
     run: Run
+    learned: bool
     arch: Arch
     text: str
     figures: dict[str, float]
     truth: str
 
+    @property
+    def label(self) -> str:
+        return self.run.label + (", learned" if self.learned else "")
+
 
 def best(sources: Sources) -> list[Best]:
-    """Of every run the candidate that its search put first."""
+    """Of every run the candidate that its search put first, and the one that was learned if another."""
     space = sources.study.space
     known = {}
     for members, remark in ((sources.truth.landmarks, ", a landmark"), (sources.truth.pool, "")):
@@ -38,11 +47,14 @@ def best(sources: Sources) -> list[Best]:
             known[space.canonical(arch)] = _with_error(score, error) + remark
     found = []
     for run in sources.runs:
-        row = run.candidates.iloc[0].to_dict()
-        text = str(row.pop("arch"))
-        arch = space.parse(text)
-        figures = {str(k): v for k, v in row.items() if isinstance(v, int | float)}
-        found.append(Best(run, arch, text, figures, known.get(space.canonical(arch), "")))
+        learned = (
+            run.candidates.get("origin", pd.Series(index=run.candidates.index, dtype=str)) == DISCRETISED
+        )
+        for place, row in enumerate(run.candidates[learned | (run.candidates.index == 0)].to_dict("records")):
+            text = str(row.pop("arch"))
+            arch = space.parse(text)
+            figures = {str(k): v for k, v in row.items() if isinstance(v, int | float)}
+            found.append(Best(run, place > 0, arch, text, figures, known.get(space.canonical(arch), "")))
     return found
 
 
@@ -190,7 +202,7 @@ def _stacked(runs: list[Run], part: str) -> pd.DataFrame | None:
 
 def _row(item: Best) -> dict[str, Any]:
     result = item.run.finished.result
-    row: dict[str, Any] = {"run": item.run.name, "label": item.run.label}
+    row: dict[str, Any] = {"run": item.run.name, "label": item.label, "learned": item.learned}
     row |= {key: result[key] for key in ("algo", "reg", "seed")}
     row |= {"arch": item.text, **item.figures, "truth": item.truth}
     return row | {key: result.get(key) for key in ("train_seconds_this_session", "search_seconds", "device")}
