@@ -35,6 +35,8 @@ class Result:
     @classmethod
     def load(cls, folder: Path) -> Result:
         candidates = read_table(folder / "candidates.csv", {"arch"})
+        if "origin" not in candidates:  # written by an lmreg without algorithms that learn an architecture
+            candidates["origin"] = "sampled"
         return cls(folder, read_json(folder / "result.json"), candidates)
 
 

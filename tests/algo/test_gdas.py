@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 import torch
-from tests.train.test_training import STEPS, make, run
+from tests.train.test_training import STEPS, make, regularised, run
 
 from lmreg.algo.gdas import GDAS, Config
 from lmreg.reg.none import NoRegulariser
@@ -74,6 +74,19 @@ def test_a_step_trains_one_path_and_before_the_alphas_learn_it_is_uniform() -> N
     assert len(seen) == STEPS
     assert all(arch == training.ctx.space.arch(arch.choices) for arch in seen)
     assert len(set(seen)) > STEPS - 3
+
+
+def test_the_same_paths_with_and_without_the_regulariser_until_the_alphas_learn() -> None:
+    seen = []
+    for reg in (NoRegulariser(), regularised(warmup=0.0)):
+        training = make(reg, algo=GDAS(Config(alpha_warmup=0.5)))
+        states = []
+        for _ in training.steps(log_every=100):
+            states.append(training.ctx.streams.gumbel.get_state().tolist())
+            if training.ctx.progress == 0.5:
+                break
+        seen.append((states, torch.cat(training.algo.alphas).tolist()))  # type: ignore[attr-defined]
+    assert seen[0] == seen[1]  # the noise alone decides while all alphas are 0
 
 
 def test_the_temperature_is_logged() -> None:
