@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from lmreg.algo import darts, darts2, gdas, pcdarts
+from lmreg.algo import darts, darts2, gdas, nao, pcdarts
 from lmreg.algo.base import Algorithm
 from lmreg.algo.darts import DARTS
 from lmreg.algo.darts2 import DARTS2
 from lmreg.algo.fairnas import FairNAS
 from lmreg.algo.gdas import GDAS
+from lmreg.algo.nao import NAO
 from lmreg.algo.pcdarts import PCDARTS
 from lmreg.algo.randomnas import RandomNAS
 from lmreg.algo.spos import SPOS
@@ -24,11 +25,14 @@ from lmreg.context import Context
 from lmreg.data.base import InputShape, Part
 from lmreg.data.images import BatchStream, Split
 from lmreg.errors import LmregError
+from lmreg.network.base import SuperNet
 from lmreg.network.nasbench201 import Config as NetworkConfig
 from lmreg.network.nasbench201 import Network
+from lmreg.rank.score import score, untouched
 from lmreg.reg.base import Regulariser
 from lmreg.reg.landmark import Config, Landmark
 from lmreg.reg.none import NoRegulariser
+from lmreg.space.base import Arch
 from lmreg.space.nasbench201 import NASBench201
 from lmreg.streams import Streams, initialised
 from lmreg.task.classification import Classification
@@ -57,6 +61,11 @@ def split(seed: int) -> Split:
     return Split(part, torch.full((1,), 120.0), torch.full((1,), 60.0), padding=1, flip=True)
 
 
+def scores(net: SuperNet, archs: Sequence[Arch]) -> np.ndarray:
+    with untouched(net):
+        return -score(net, Classification(), archs, split(3).scoring_batches(30))["loss_nats"].to_numpy()
+
+
 def make(
     reg: Regulariser, seed: int = 0, trainer: TrainerConfig | None = None, algo: Algorithm | None = None
 ) -> Training:
@@ -66,7 +75,7 @@ def make(
     with initialised(seed):
         net = Network(NetworkConfig(channels=4), SPACE, shape, outputs=3, **algo.network_options())
     rank = BatchStream(split(1), 16, streams.rank)
-    ctx = Context(SPACE, net, Classification(), streams, rank, STEPS)
+    ctx = Context(SPACE, net, Classification(), streams, rank, STEPS, scorer=scores)
     if algo.alpha_split is not None:
         ctx.alpha_batches = BatchStream(split(2), 16, streams.alpha)
     return Training(ctx, algo, reg, BatchStream(split(0), 16, streams.data), trainer)
@@ -114,6 +123,9 @@ ALGOS: dict[str, Callable[[], Algorithm]] = {
     "darts2": lambda: DARTS2(darts2.Config(alpha_warmup=0.3, alpha_split="score")),
     "gdas": lambda: GDAS(gdas.Config(alpha_warmup=0.3)),
     "pcdarts": lambda: PCDARTS(pcdarts.Config(alpha_warmup=0.3, partial=2)),
+    "nao": lambda: NAO(
+        nao.Config(pool=8, warmup=0.3, refresh_epochs=2, hidden=8, predictor_epochs=20)  # steps 12, 18
+    ),
 }
 
 

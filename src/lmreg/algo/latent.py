@@ -1,0 +1,120 @@
+"""Architectures in a continuous space: an encoder, a predictor of scores and a decoder in one network.
+
+Source: Luo et al., "Neural Architecture Optimization", NeurIPS 2018, section 3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class LatentModel(nn.Module):
+    """Encoder and decoder are LSTMs over the decisions, the predictor is an MLP on the mean of the
+    encoder's outputs.
+
+    An output and a decision belong together, so the decoder reads the outputs in their order and needs
+    neither the original's attention nor its own last choice.
+
+    Args:
+        counts: how many options each decision has.
+        hidden: units of every layer.
+    """
+
+    inside: Tensor
+    starts: Tensor
+
+    def __init__(self, counts: Sequence[int], hidden: int):
+        super().__init__()
+        # All options of all decisions are numbered through: these are the tokens.
+        tokens, ends = sum(counts), np.cumsum(counts)
+        starts = torch.from_numpy(ends - counts)[:, None]
+        number = torch.arange(tokens)
+        self.register_buffer("starts", starts[:, 0])
+        self.register_buffer("inside", (number >= starts) & (number < torch.from_numpy(ends)[:, None]))
+        self.embedding = nn.Embedding(tokens, hidden)
+        self.encoder = nn.LSTM(hidden, hidden, batch_first=True)
+        self.predictor = nn.Sequential(nn.Linear(hidden, hidden), nn.ReLU(), nn.Linear(hidden, 1))
+        self.decoder = nn.LSTM(hidden, hidden, batch_first=True)
+        self.head = nn.Linear(hidden, tokens)
+
+    def encode(self, choices: Tensor) -> Tensor:
+        """Unit vectors [n, decisions, hidden] of choices, int64 [n, decisions]."""
+        return F.normalize(self.encoder(self.embedding(choices + self.starts))[0], dim=-1)
+
+    def predict(self, outputs: Tensor) -> Tensor:
+        """Scores in (0, 1), [n], of the encoder's outputs."""
+        return self.predictor(_latent(outputs)).squeeze(-1).sigmoid()
+
+    def decode(self, outputs: Tensor) -> Tensor:
+        """Logits of tokens, [n, decisions, tokens]; those of other decisions' options are −∞."""
+        state = _latent(outputs)[None]
+        hidden, _ = self.decoder(outputs, (state, torch.zeros_like(state)))
+        return self.head(hidden).masked_fill(~self.inside, -torch.inf)
+
+    def loss(self, choices: Tensor, scores: Tensor, trade_off: float) -> Tensor:
+        """``trade_off`` · squared error of the scores + the rest · negative log-likelihood of the choices."""
+        outputs = self.encode(choices)
+        error = F.mse_loss(self.predict(outputs), scores)
+        tokens = (choices + self.starts).flatten()
+        return trade_off * error + (1 - trade_off) * F.cross_entropy(
+            self.decode(outputs).flatten(0, 1), tokens
+        )
+
+    def moved(self, choices: np.ndarray, steps: Sequence[float]) -> Iterator[np.ndarray]:
+        """Architectures decoded after a step up the predictor's gradient, for one step size after the other.
+
+        Only the gradient's direction counts: its length says how flat the sigmoid is. A step of 1 is as
+        long as an output; a negative one goes down.
+
+        Args:
+            choices: where to start, int64 [n, decisions].
+
+        Yields:
+            What is reached from each, int64 [n, decisions].
+        """
+        outputs = self.encode(torch.from_numpy(choices)).detach().requires_grad_()
+        (gradient,) = torch.autograd.grad(self.predict(outputs).sum(), outputs)
+        direction = F.normalize(gradient, dim=-1)
+        for step in steps:
+            with torch.no_grad():
+                logits = self.decode(F.normalize(outputs + step * direction, dim=-1))
+            yield (logits.argmax(-1) - self.starts).numpy()
+
+
+def _latent(outputs: Tensor) -> Tensor:
+    """One point per architecture, [n, hidden]: the direction of its outputs' mean."""
+    return F.normalize(outputs.mean(1), dim=-1)
+
+
+def fit(
+    choices: np.ndarray,
+    scores: np.ndarray,
+    counts: Sequence[int],
+    *,
+    seed: int,
+    hidden: int,
+    epochs: int,
+    lr: float,
+    trade_off: float,
+) -> LatentModel:
+    """A model fitted from scratch by Adam on full batches, on the CPU; the same for the same ``seed``.
+
+    Args:
+        choices: int [n, decisions].
+        scores: in [0, 1], growing with quality, float [n].
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.random.default_generator.manual_seed(seed)
+        model = LatentModel(counts, hidden)
+    x, y = torch.from_numpy(choices), torch.from_numpy(scores).float()
+    adam = torch.optim.Adam(model.parameters(), lr)
+    for _ in range(epochs):
+        adam.zero_grad()
+        model.loss(x, y, trade_off).backward()
+        adam.step()
+    return model

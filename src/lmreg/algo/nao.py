@@ -1,0 +1,175 @@
+"""NAO: paths come from a pool of architectures that moves uphill in a learned latent space.
+
+Source: Luo et al., "Neural Architecture Optimization", NeurIPS 2018, with weight sharing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import torch
+from scipy import stats
+from torch import Tensor
+
+from lmreg.algo.base import Algorithm
+from lmreg.algo.latent import LatentModel, fit
+from lmreg.config.schema import option
+from lmreg.context import Context
+from lmreg.data.images import Batch
+from lmreg.errors import LmregError
+from lmreg.space.base import Arch
+from lmreg.space.draw import draw_up_to
+
+_STEPS = tuple(0.1 * i for i in range(1, 31))
+"""Lengths of the latent steps, in lengths of an encoder's output; longer ones all end in one place."""
+
+
+@dataclass
+class Config:
+    name: str = "nao"
+    pool: int = option(100, min=2, help="architectures that paths are drawn from")
+    warmup: float = option(0.4, min=0, max=1, help="share of the training before there is a pool")
+    refresh_epochs: float = option(2.0, min=0.001, help="epochs between two refreshes of the pool")
+    keep: float = option(0.5, min=0, max=1, help="best share of a pool: stays, and latent steps start there")
+    hidden: int = option(64, min=1, help="units of encoder, predictor and decoder")
+    predictor_epochs: int = option(200, min=1, help="passes over the pool when they are fitted")
+    predictor_lr: float = option(0.01, min=0, help="learning rate of their Adam")
+    trade_off: float = option(0.8, min=0, max=1, help="weight of the score's error; the rest: reconstruction")
+    holdout: float = option(0.2, min=0, max=0.9, help="share of the pool that only tests the predictor")
+
+
+class NAO(Algorithm):
+    """One path per step, uniform over the space before the first refresh, then uniform over the pool.
+
+    The original trains on its first random pool from the start. Before any score means something, that
+    would only narrow what the weights see: so the pool is drawn at the first refresh.
+    """
+
+    def __init__(self, config: Config | None = None):
+        self.config = config or Config()
+        self.interval_epochs = self.config.refresh_epochs
+        self._pool: list[tuple[int, ...]] = []
+        self._figures = {
+            "predictor_kendall_tau": float("nan"),
+            "predictor_n": 0,
+            "new_by_gradient": 0,
+            "new_at_random": 0,
+        }
+        self._last: Round | None = None
+
+    def weight_losses(self, ctx: Context, batch: Batch) -> Iterator[Tensor]:
+        pool, rng = self._pool, ctx.streams.arch
+        path = ctx.space.arch(pool[int(rng.integers(len(pool)))]) if pool else ctx.space.sample(rng)
+        yield ctx.loss(path, batch)
+
+    def on_interval(self, ctx: Context) -> None:
+        # After the last step there are no more paths to draw, and `propose` has a round of its own.
+        if self.config.warmup <= ctx.progress < 1:
+            latest = self._round(ctx)
+            self._pool = [arch.choices for arch in latest.take(ctx, self.config.pool)]
+            self._figures = latest.figures
+
+    def propose(self, ctx: Context, count: int) -> list[Arch]:
+        """From one more round on the trained weights: the best of the pool and what latent steps from
+        them give. Later calls go on where this one ended."""
+        if self._last is None:
+            self._last = self._round(ctx)
+        return self._last.take(ctx, count)
+
+    def _round(self, ctx: Context) -> Round:
+        pool = [ctx.space.arch(choices) for choices in self._pool]
+        return Round(ctx, pool or _uniform(ctx, self.config.pool, set()), self.config)
+
+    def figures(self) -> dict[str, float]:
+        """Of the last refresh: ``predictor_kendall_tau`` between predictions and super-net scores of the
+        ``predictor_n`` architectures held out (NaN before the first); how many architectures of the pool
+        are new, and where from."""
+        return dict(self._figures)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"pool": self._pool, "figures": self._figures}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self._pool, self._figures = state["pool"], state["figures"]
+
+
+class Round:
+    """A pool with its scores, a latent model fitted to them, and what comes out of it.
+
+    Attributes:
+        figures: see `NAO.figures`.
+    """
+
+    def __init__(self, ctx: Context, pool: list[Arch], config: Config):
+        self._keep = config.keep
+        # Ranks instead of the scores: a few networks that learn nothing would else fill the whole range.
+        scores = stats.rankdata(np.nan_to_num(ctx.scores(pool), nan=-np.inf)) - 1
+        scores /= max(1, len(pool) - 1)
+        choices = np.array([arch.choices for arch in pool])
+        order = ctx.streams.arch.permutation(len(pool))
+        held, fitted = np.split(order, [int(config.holdout * len(pool))])
+        model = fit(
+            choices[fitted],
+            scores[fitted],
+            [len(options) for options in ctx.space.options],
+            seed=int(ctx.streams.arch.integers(2**63)),
+            hidden=config.hidden,
+            epochs=config.predictor_epochs,
+            lr=config.predictor_lr,
+            trade_off=config.trade_off,
+        )
+        best = [pool[i] for i in np.argsort(-scores, kind="stable")]
+        self._seen = {ctx.space.canonical(arch) for arch in pool}
+        self._best = iter(best)
+        self._decoded = self._climb(ctx, model, best[: max(1, round(self._keep * len(best)))])
+        self.figures: dict[str, float] = {
+            "predictor_kendall_tau": _kendall_tau(model, choices[held], scores[held]),
+            "predictor_n": len(held),
+            "new_by_gradient": 0,
+            "new_at_random": 0,
+        }
+
+    def take(self, ctx: Context, count: int) -> list[Arch]:
+        """Up to ``count`` architectures not taken before, no two isomorphic: the pool's best, then new ones
+        by latent steps; where these are too few, uniform ones, and in the end the rest of the pool."""
+        kept = list(islice(self._best, round(self._keep * count)))
+        decoded = list(islice(self._decoded, count - len(kept)))
+        drawn = _uniform(ctx, count - len(kept) - len(decoded), self._seen)
+        self._seen.update(map(ctx.space.canonical, drawn))
+        self.figures["new_by_gradient"] += len(decoded)
+        self.figures["new_at_random"] += len(drawn)
+        found = [*kept, *decoded, *drawn]
+        return found + list(islice(self._best, count - len(found)))
+
+    def _climb(self, ctx: Context, model: LatentModel, starts: list[Arch]) -> Iterator[Arch]:
+        """Valid architectures that are new, those of the shortest steps first."""
+        for rows in model.moved(np.array([arch.choices for arch in starts]), _STEPS):
+            for row in rows.tolist():
+                try:
+                    arch = ctx.space.arch(tuple(row))
+                except LmregError:  # a space may rule out some combinations
+                    continue
+                if (key := ctx.space.canonical(arch)) not in self._seen:
+                    self._seen.add(key)
+                    yield arch
+
+
+def _uniform(ctx: Context, count: int, seen: set[str]) -> list[Arch]:
+    """Up to ``count`` architectures of other classes than ``seen`` ones, from the ``arch`` stream."""
+    space, rng = ctx.space, ctx.streams.arch
+    return draw_up_to(
+        space, lambda: space.sample(rng), count, accept=lambda arch, _: space.canonical(arch) not in seen
+    )
+
+
+def _kendall_tau(model: LatentModel, choices: np.ndarray, scores: np.ndarray) -> float:
+    """Tau-b of predictions; NaN where there are fewer than two, or all are alike."""
+    if len(choices) < 2:
+        return float("nan")
+    with torch.no_grad():
+        predicted = model.predict(model.encode(torch.from_numpy(choices)))
+    return float(stats.kendalltau(predicted.numpy(), scores).statistic)
