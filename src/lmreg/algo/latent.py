@@ -5,6 +5,7 @@ Source: Luo et al., "Neural Architecture Optimization", NeurIPS 2018, section 3.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -102,7 +103,7 @@ def fit(
     lr: float,
     trade_off: float,
 ) -> LatentModel:
-    """A model fitted from scratch by Adam on full batches, on the CPU; the same for the same ``seed``.
+    """A model fitted from scratch by Adam on full batches, on one core; the same for the same ``seed``.
 
     Args:
         choices: int [n, decisions].
@@ -113,8 +114,20 @@ def fit(
         model = LatentModel(counts, hidden)
     x, y = torch.from_numpy(choices), torch.from_numpy(scores).float()
     adam = torch.optim.Adam(model.parameters(), lr)
-    for _ in range(epochs):
-        adam.zero_grad()
-        model.loss(x, y, trade_off).backward()
-        adam.step()
+    with _one_thread():
+        for _ in range(epochs):
+            adam.zero_grad()
+            model.loss(x, y, trade_off).backward()
+            adam.step()
     return model
+
+
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+    """For matrices so small that more threads mostly wait for each other."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)

@@ -33,7 +33,7 @@ class Config:
     name: str = "nao"
     pool: int = option(100, min=2, help="architectures that paths are drawn from")
     warmup: float = option(0.4, min=0, max=1, help="share of the training before there is a pool")
-    refresh_epochs: float = option(2.0, min=0.001, help="epochs between two refreshes of the pool")
+    refresh_epochs: float = option(3.0, min=0.001, help="epochs between two refreshes of the pool")
     keep: float = option(0.5, min=0, max=1, help="best share of a pool: stays, and latent steps start there")
     hidden: int = option(64, min=1, help="units of encoder, predictor and decoder")
     predictor_epochs: int = option(200, min=1, help="passes over the pool when they are fitted")
