@@ -18,7 +18,7 @@ from PIL import Image
 from lmreg.space.nasbench201 import NASBench201
 from tests.conftest import ROOT, InProcess
 
-SMALL_TRAINING = ("trainer.steps=8", "trainer.batch_size=8", "network.channels=2", "threads=1")
+SMALL_TRAINING = ("trainer.steps=8", "trainer.batch_size=8", "network.channels=4", "threads=1")
 SIZES = {
     "train-landmarks": ("landmarks.count=4", "landmarks.pool=5", "workers=1"),
     "search": ("log_every=4", "scoring.images=64"),

@@ -17,7 +17,8 @@ alphas=(trainer.steps=2000 algo.alpha_warmup=0.75 algo.alpha_lr=3e-3)
 lmreg train-landmarks "${data[@]}" landmarks=table landmarks.path="$2" landmarks.count=30 landmarks.pool=200 \
     landmarks.score_column=cifar10_valid_acc_percent landmarks.pool_column=cifar10_test_acc_percent
 paths() {
-    "${search[@]}" seed="$1" algo=spos,randomnas,nao reg=none,landmark trainer.steps=2000
+    "${search[@]}" seed="$1" algo=spos,randomnas reg=none,landmark trainer.steps=2000
+    "${search[@]}" seed="$1" algo=nao reg=none,landmark trainer.steps=2000 algo.refresh_epochs=1
     "${search[@]}" seed="$1" algo=fairnas reg=none trainer.steps=400
     "${search[@]}" seed="$1" algo=fairnas reg=landmark reg.pairs=5 trainer.steps=400
     "${search[@]}" seed="$1" algo=gdas,pcdarts reg=none,landmark "${alphas[@]}"
