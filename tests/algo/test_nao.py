@@ -281,3 +281,16 @@ def test_proposals_after_a_resume_are_those_of_never_stopping(tmp_path: Any) -> 
     resumed.load_state_dict(checkpoint.load(tmp_path / "c.pt", "hash", CPU))
     assert resumed.algo.propose(resumed.ctx, 12) == expected
     assert_same(resumed.state_dict(), straight.state_dict())
+
+
+def test_proposals_in_the_midst_of_a_training_are_not_taken_for_later_ones(paths: list[Arch]) -> None:
+    """Whoever asks between two rounds of landmarks gets what the weights say then."""
+    batch = Batch(torch.zeros(2, 1, 8, 8), torch.zeros(2, dtype=torch.long))
+    ctx, scores = context()
+    algo = NAO(Config(pool=10, **SMALL))
+    algo.propose(ctx, 5)
+    algo.propose(ctx, 5)
+    assert len(scores.asked) == 1
+    list(algo.weight_losses(ctx, batch))
+    algo.propose(ctx, 5)
+    assert len(scores.asked) == 2

@@ -62,6 +62,7 @@ class NAO(Algorithm):
         self._last: Round | None = None
 
     def weight_losses(self, ctx: Context, batch: Batch) -> Iterator[Tensor]:
+        self._last = None  # the weights move on: what was proposed before is out of date
         pool, rng = self._pool, ctx.streams.arch
         path = ctx.space.arch(pool[int(rng.integers(len(pool)))]) if pool else ctx.space.sample(rng)
         yield ctx.loss(path, batch)
@@ -75,7 +76,7 @@ class NAO(Algorithm):
 
     def propose(self, ctx: Context, count: int) -> list[Arch]:
         """From one more round on the trained weights: the best of the pool and what latent steps from
-        them give. Later calls go on where this one ended."""
+        them give. Later calls go on where this one ended, until the training does."""
         if self._last is None:
             self._last = self._round(ctx)
         return self._last.take(ctx, count)
