@@ -28,9 +28,10 @@ def main() -> None:
     study, out = Path(sys.argv[1]), Path(sys.argv[2])
     gains = read_table(study / "evaluate" / "paired.csv", {"comparison", "seed", "gain", "against"})
     metrics = read_table(study / "evaluate" / "metrics.csv", {"algo", "reg", "statistic"})
-    baselines = read_table(study / "evaluate" / "baselines.csv", {"baseline", "statistic"})
+    baselines = read_table(study / "evaluate" / "baselines.csv", {"baseline", "run", "statistic"})
     taus = metrics[metrics["statistic"] == "kendall_tau"]
-    beside = baselines[(baselines["statistic"] == "kendall_tau") & baselines["baseline"].isin(BASELINES)]
+    shared = baselines["baseline"].isin(BASELINES) & baselines["run"].isna()
+    beside = baselines[(baselines["statistic"] == "kendall_tau") & shared]
     write_table(out.with_suffix(".csv"), gains)
     print(markdown(gains, beside))
     figure = draw(taus, beside)

@@ -17,7 +17,7 @@ from lmreg.strategy.problem import DISCRETISED
 from lmreg.study import Study
 from lmreg.task.base import Task
 from lmreg.train.training import Training
-from lmreg.truth import Truth
+from lmreg.truth import LandmarkSet
 
 
 @dataclass(frozen=True)
@@ -41,16 +41,19 @@ class Result:
 
 
 def summary_of(
-    study: Study, training: Training, candidates: pd.DataFrame, scoring: ScoringConfig, truth: Truth | None
+    study: Study,
+    training: Training,
+    candidates: pd.DataFrame,
+    scoring: ScoringConfig,
+    landmarks: LandmarkSet | None,
 ) -> dict[str, Any]:
     """What ``result.json`` tells of the search beside its name: what was found, of what, with what.
 
     Args:
         candidates: what was scored, best first.
-        truth: the landmarks that were trained with.
+        landmarks: all that were trained with.
     """
     learned = candidates[candidates["origin"] == DISCRETISED]
-    landmarks = truth.landmarks.archs if truth else ()
     return {
         "algo": study.cfg.algo.name,
         "reg": study.cfg.reg.name,
@@ -62,7 +65,8 @@ def summary_of(
         "candidates": len(candidates),
         "chosen_by": study.task.score(scoring.by).column,
         "norm": scoring.norm,
-        "landmarks": [study.space.format(arch) for arch in landmarks],
+        "landmarks": [study.space.format(arch) for arch in landmarks.archs] if landmarks else [],
+        "landmark_scores": landmarks.scores.tolist() if landmarks else [],
         "data_hash": study.data.hash,
         "split_sizes": study.data.sizes,
         "device": _device_name(study.device),

@@ -5,26 +5,27 @@ from __future__ import annotations
 import contextlib
 import functools
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import pandas as pd
 import torch
 from omegaconf import OmegaConf
 
 from lmreg.algo.base import Algorithm
+from lmreg.context import Context
 from lmreg.errors import Interrupted, LmregError
 from lmreg.events import Events
 from lmreg.files import write_atomically, write_json, write_table
+from lmreg.landmarks.rounds import Rounds, RoundsConfig
 from lmreg.locks import locked
 from lmreg.names import run_folder, telling_overrides
 from lmreg.progress import Progress
-from lmreg.rank.score import ScoringConfig, score
+from lmreg.rank.score import ScoringConfig
 from lmreg.rank.tracking import Tracker, TrackingConfig
 from lmreg.reg.base import Regulariser
 from lmreg.result import Result, summary_of
-from lmreg.space.base import Arch
 from lmreg.strategy.base import Strategy
-from lmreg.strategy.problem import SearchProblem
+from lmreg.strategy.supernet import search_supernet
 from lmreg.study import (
     Study,
     config_hash,
@@ -53,6 +54,7 @@ class SearchRun:
         scoring: ScoringConfig,
         tracking: TrackingConfig,
         truth: Truth | None,
+        rounds: RoundsConfig | None = None,
     ):
         self._study = study
         self._overrides = telling_overrides(study.cfg, overrides)
@@ -61,6 +63,9 @@ class SearchRun:
         self._cost = functools.cache(study.cost)
         self.folder = run_folder(study.cfg, overrides, study.folder)
         self._name = self.folder.name
+        self.rounds = Rounds(
+            rounds or RoundsConfig(), study, truth, scoring, tracking, self._find, self.folder
+        )
         self._config = result_config(study.cfg)
         if truth is not None:
             self._config["landmarks_hash"] = truth.landmarks.hash
@@ -121,8 +126,9 @@ class SearchRun:
                 self._train(training, tracker, log_every, checkpoint_seconds, events)
             # Once more: a kill between checkpoint and tables must not lose the last rows.
             self._write_rows(training, tracker)
+            self.rounds.write()
             trained = time.monotonic()
-            candidates = self._search(training)
+            candidates = self._find(training.ctx, self._name)
             write_table(self.folder / "candidates.csv", candidates)
             seconds = {
                 "train_seconds_this_session": round(trained - start, 1),
@@ -130,7 +136,7 @@ class SearchRun:
             }
             checkpoint.save(self.folder / "supernet.pt", training.ctx.net.state_dict(), self._checkpoint_hash)
             about = {"run": self._name, "overrides": self._overrides, "config_hash": self._hash, **seconds}
-            summary = about | summary_of(study, training, candidates, self._scoring, self._truth)
+            summary = about | summary_of(study, training, candidates, self._scoring, self.rounds.landmarks)
             write_json(self.folder / "result.json", summary)
         return Result.load(self.folder)
 
@@ -156,8 +162,11 @@ class SearchRun:
             )
             self._same_machine(state.pop("device"), state.pop("threads"))
             tracker.rows = state.pop("tracking", [])  # older runs have none
+            self.rounds.load_state_dict(state.pop("rounds", {"tables": [], "rows": []}))
+            training.reg = self.rounds.regulariser(training.reg)
             training.load_state_dict(state)
             print(f"{self._name}: resuming at step {training.ctx.step} of {training.ctx.total_steps}")
+        self.rounds.begin(training)
         return training, tracker
 
     def _same_machine(self, device: str, threads: int) -> None:
@@ -172,7 +181,7 @@ class SearchRun:
             torch.set_num_threads(threads)
 
     def _save(self, training: Training, tracker: Tracker) -> None:
-        state = training.state_dict() | {"tracking": tracker.rows}
+        state = training.state_dict() | {"tracking": tracker.rows, "rounds": self.rounds.state_dict()}
         state |= {"device": self._study.device.type, "threads": torch.get_num_threads()}
         checkpoint.save(self.folder / "checkpoint.pt", state, self._checkpoint_hash)
         self._write_rows(training, tracker)
@@ -197,20 +206,35 @@ class SearchRun:
         checkpoint_seconds: float,
         events: Events | None,
     ) -> None:
+        """Train to the end, round by round; without further rounds that is one."""
         ctx = training.ctx
-        if ctx.step == ctx.total_steps:
-            return
-        saved = time.monotonic()
-        if events is not None:
+        if events is not None and ctx.step < ctx.total_steps:
             events.begin(self.folder, training.rows)
-        with Progress(self._name, ctx.total_steps, ctx.step) as progress, StopRequest() as stop:
+        with StopRequest() as stop:
+            self._end_round(training, tracker, stop)  # one that was interrupted
+            while ctx.step < ctx.total_steps:
+                self._train_round(training, tracker, stop, log_every, checkpoint_seconds, events)
+                self._end_round(training, tracker, stop)
+
+    def _train_round(
+        self,
+        training: Training,
+        tracker: Tracker,
+        stop: StopRequest,
+        log_every: int,
+        checkpoint_seconds: float,
+        events: Events | None,
+    ) -> None:
+        """Train to the end of the round, whose state is saved then."""
+        ctx, saved = training.ctx, time.monotonic()
+        with Progress(self._name, ctx.total_steps, ctx.step) as progress:
             for logged in training.steps(log_every):
                 progress.advance(_figures(training.rows[-1]) if logged else None)
                 if logged and events is not None:
                     events.add(training.rows[-1])
                 tracker.look(training)
                 due = time.monotonic() - saved >= checkpoint_seconds
-                last = ctx.step == ctx.total_steps
+                last = ctx.step == ctx.total_steps or self.rounds.due(ctx.step)
                 if due or last or stop.signal_number is not None:
                     self._save(training, tracker)
                     saved = time.monotonic()
@@ -220,22 +244,23 @@ class SearchRun:
                         "run the same command again to go on",
                         stop.signal_number,
                     )
+                if last:
+                    return
 
-    def _search(self, training: Training) -> pd.DataFrame:
+    def _end_round(self, training: Training, tracker: Tracker, stop: StopRequest) -> None:
+        """End the round if it is due; its last step is saved already, so this can be done again."""
+        if not self.rounds.due(training.ctx.step):
+            return
+        doing = f"{self._name}: stopped at the end of {self.rounds.now}; run the same command again to go on"
+        with stop.at_once(doing):
+            self.rounds.end(training, self._name)
+            self._save(training, tracker)
+            self.rounds.write()
+
+    def _find(self, ctx: Context, title: str) -> pd.DataFrame:
         """Candidates with their scores, best first."""
-        study, ctx = self._study, training.ctx
-        batches, calibration = self._scoring.batches(study.data), self._scoring.calibration(study.data)
-        by, budget = study.task.score(self._scoring.by), self._strategy.budget()
-        with Progress(f"{self._name}: scoring", budget) as progress:
-
-            def scores(archs: Sequence[Arch]) -> pd.DataFrame:
-                return score(ctx.net, study.task, archs, batches, lambda: progress.advance(""), calibration)
-
-            problem = SearchProblem(ctx, self._algo, scores, by, self._cost, self._strategy.config)
-            self._strategy.search(problem)
-        if problem.scored < budget:
-            print(f"{self._name}: scored {problem.scored} of {budget} architectures; no others were found")
-        return problem.candidates()
+        study, scoring = self._study, self._scoring
+        return search_supernet(study, ctx, self._algo, self._strategy, scoring, self._cost, title)
 
 
 def _figures(row: dict[str, float]) -> str:

@@ -90,6 +90,8 @@ def result_config(cfg: DictConfig) -> dict[str, Any]:
     if isinstance(kept.get("data"), dict):
         # Where the data lies says nothing of what it is; its content is hashed on its own.
         kept["data"] = {key: value for key, value in kept["data"].items() if key != "path"}
+    if isinstance(kept.get("landmarks"), dict) and kept["landmarks"].get("rounds") == 1:
+        del kept["landmarks"]  # nothing is added: the search of an lmreg that knew no rounds
     return kept
 
 

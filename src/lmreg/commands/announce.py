@@ -36,19 +36,22 @@ def announce(
     scoring: ScoringConfig,
     candidates: int,
 ) -> None:
-    """Three lines about a run that is about to train.
+    """Three lines, or four, about a run that is about to train.
 
     Args:
         trial: makes a training like ``training``, to try how fast it is.
-        candidates: how many architectures will be scored after it.
+        candidates: how many architectures each search of the super-net scores.
     """
     cfg, ctx, sweep = study.cfg, training.ctx, current_sweep()
     job = f"Job {sweep.number + 1} of {len(sweep.jobs)}: " if sweep else ""
     landmarks = f" ({len(truth.landmarks.archs)} landmarks)" if truth else ""
     print(f"{job}algo={cfg.algo.name} reg={cfg.reg.name}{landmarks}, {data_in_words(study)}")
+    candidates *= run.rounds.searches_left
     steps = f"{ctx.total_steps - ctx.step:,}{' more' if ctx.step else ''} steps"
     seconds = search_seconds(study, trial, ctx.step, scoring, candidates)
     time = f"; about {duration(seconds)}" if seconds else ""
     work = f"{steps} of {study.trainer.batch_size} images, {candidates:,} architectures to score"
     print(f"{work}; {place(study)}{time}")
+    if rounds := run.rounds.outlook():
+        print(f"Landmarks: {rounds}")
     print(f"Folder: {run.folder}", flush=True)

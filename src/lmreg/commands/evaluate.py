@@ -75,6 +75,7 @@ def _evaluate(runs: list[FinishedRun], folder: Path, options: EvaluateOptions, o
     ridge = by_ridge(study.space, landmarks, pool)
     baselines = [*by_cost(study, pool, out / ".cache"), ridge]
     ranked: list[Ranking] = []
+    ridges: dict[str, Ranking] = {}
     shared, left_out = shared_overrides(runs), []
     for finished in runs:
         try:
@@ -85,7 +86,13 @@ def _evaluate(runs: list[FinishedRun], folder: Path, options: EvaluateOptions, o
             scored = ScoredRun(finished, options, options.norm)
             label = finished.label(shared)
             write_table(out / f"ranking-{finished.name}.csv", ranking_table(scored, pool))
-            with_ridge = by_ridge_and_score(scored, label, landmarks, pool)
+            own = finished.landmarks(study.space, landmarks)
+            with_ridge = by_ridge_and_score(scored, label, own or landmarks, pool)
+            if own is landmarks:
+                ridges[finished.name] = ridge
+            elif own is not None:
+                ridges[finished.name] = by_ridge(study.space, own, pool, scored, label)
+                with_ridge.insert(0, ridges[finished.name])
         except LmregError as error:  # the others can still be evaluated
             left_out.append(f"{finished.name} ({error})")
             continue
@@ -99,7 +106,7 @@ def _evaluate(runs: list[FinishedRun], folder: Path, options: EvaluateOptions, o
     _plots(figures, pool, out)
     write_table(out / "metrics.csv", pd.DataFrame([row for r in figures for row in _metrics(r)]))
     write_table(out / "baselines.csv", pd.DataFrame([row for r in beside for row in _baseline(r)]))
-    gains = paired(ranked, truths, ridge, landmarks.hash)
+    gains = paired(ranked, truths, ridges)
     written = ["metrics.csv", "baselines.csv", "ranking-<run>.csv and a plot <run>.png of every run"]
     if gains.empty:
         (out / "paired.csv").unlink(missing_ok=True)
@@ -107,7 +114,7 @@ def _evaluate(runs: list[FinishedRun], folder: Path, options: EvaluateOptions, o
         write_table(out / "paired.csv", gains)
         written.insert(2, "paired.csv")
     _notes(runs, truth, folder, whole_study=options.run is None)
-    show(options.study, figures, beside, gains, pool, truths, len(landmarks.archs), sorted(shared))
+    show(options.study, figures, beside, gains, pool, truths, sorted(shared))
     print(f"Written to {out}: {', '.join(written)}")
     _tell_left_out(left_out, runs)
 

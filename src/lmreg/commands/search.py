@@ -17,6 +17,7 @@ from lmreg.config.schema import option
 from lmreg.config.sweep import sweeping
 from lmreg.events import Events
 from lmreg.failures import noted
+from lmreg.landmarks.rounds import RoundsConfig
 from lmreg.names import run_folder
 from lmreg.progress import console
 from lmreg.rank.score import ScoringConfig
@@ -54,7 +55,9 @@ def _search(cfg: DictConfig, overrides: list[str]) -> None:
     strategy: Strategy = study.part("strategy", Strategy)
     scoring = typed(cfg.scoring, ScoringConfig, "scoring").checked(study.task)
     tracking = typed(cfg.tracking, TrackingConfig, "tracking")
+    rounds = typed(cfg.landmarks, RoundsConfig, "landmarks")
     reg_class, reg_config = study.resolve("reg", Regulariser)
+    rounds.check(reg_class, str(cfg.reg.name), strategy)
     truth = None
     if reg_class.needs_landmarks:
         truth = Truth.load(study.folder / "landmarks", study.space)
@@ -70,7 +73,7 @@ def _search(cfg: DictConfig, overrides: list[str]) -> None:
     def before(training: Training) -> None:
         announce(search, study, truth, training, trial, scoring, strategy.budget())
 
-    search = SearchRun(study, overrides, algo, reg, strategy, scoring, tracking, truth)
+    search = SearchRun(study, overrides, algo, reg, strategy, scoring, tracking, truth, rounds)
     result = search.finished() or search.execute(
         options.log_every, options.checkpoint_seconds, before, events
     )

@@ -23,6 +23,9 @@ SCHEMAS = {
     "tracking": "lmreg.rank.tracking.TrackingConfig",
 }
 
+# Config of a command's own blocks of options, by its key and the block's.
+BLOCKS = {("search", "landmarks"): "lmreg.landmarks.rounds.RoundsConfig"}
+
 _NOT_OPTIONS = {"_target_", "name", "defaults", "hydra"}
 
 
@@ -93,6 +96,10 @@ def top_options(command: str) -> list[Option]:
              if isinstance(entry, str) and entry != "_self_"]  # fmt: skip
     found = {o.key: o for path in [*paths, _yaml(command)] for o in _options(path)}
     fields = options_fields(command)
+    for (owner, block), schema in BLOCKS.items():
+        if owner == command.replace("_", "-"):
+            inside = config_fields(schema, of_class=False)
+            fields |= {f"{block}.{name}": field for name, field in inside.items()}
     return [Option(o.key, o.default, o.comment, fields.get(o.key)) for o in found.values()]
 
 

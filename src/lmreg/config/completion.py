@@ -50,6 +50,9 @@ def _keys(command: str, words: Sequence[str], name: str, given: set[str]) -> Ite
         inside = [o for o in known if o.key.startswith(f"{group}.")]
         if inside and name and group.startswith(name):
             yield f"{group}.", f"options of {group}"
+    for block in dict.fromkeys(o.key.partition(".")[0] for o in known if "." in o.key):
+        if name and block.startswith(name) and block not in groups(command):
+            yield f"{block}.", f"options of {block}"
     for option in known:
         if option.key.startswith(name) and ("." not in option.key or "." in name):
             yield f"{option.key}=", f"{option.meaning} (default: {option.default})".lstrip()

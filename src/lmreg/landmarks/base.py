@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from omegaconf import OmegaConf
 
+from lmreg.config import catalogue
+from lmreg.config.build import resolve
+from lmreg.config.paths import conf_dir
 from lmreg.config.schema import option
 from lmreg.errors import LmregError
 from lmreg.selector.base import Candidates, Draw, Selector
@@ -17,6 +22,7 @@ from lmreg.space.base import Arch
 from lmreg.space.draw import draw_distinct
 from lmreg.streams import derive
 from lmreg.study import Study
+from lmreg.truth import Truth
 
 
 @dataclass
@@ -41,6 +47,19 @@ class Scored:
     about: dict[str, Any]
 
 
+@dataclass(frozen=True)
+class Further:
+    """Stand-alone scores of further architectures, got as those of a study's landmarks were.
+
+    ``score`` takes architectures and a count: of the first so many that have or get a score it gives
+    ``arch``, the landmarks' score column and ``<column>_se`` (NaN where unknown). ``how`` says where
+    the scores come from.
+    """
+
+    score: Callable[[Sequence[Arch], int], pd.DataFrame]
+    how: str
+
+
 class LandmarkSource(ABC):
     """Draws landmarks and a pool, then finds their scores."""
 
@@ -54,6 +73,28 @@ class LandmarkSource(ABC):
 
         Several processes may be here at the same time, with one ``folder``.
         """
+
+    @classmethod
+    def further(cls, study: Study, truth: Truth, folder: Path) -> Further:
+        """Of the ``truth`` in ``folder`` that this source made for the ``study``.
+
+        Raises:
+            LmregError: there can be no more such scores.
+        """
+        raise LmregError(f"{folder}: {cls.__name__} has no scores of further architectures")
+
+
+def further_scores(study: Study, truth: Truth, folder: Path) -> Further:
+    """Further scores from the source that the ``truth`` in ``folder`` came from.
+
+    Raises:
+        LmregError: that can give none, or it isn't known.
+    """
+    source = truth.manifest.get("source")
+    if source not in catalogue.choices("landmarks"):
+        raise LmregError(f"the manifest in {folder} names no source that could score more architectures")
+    node = OmegaConf.load(conf_dir() / "landmarks" / f"{source}.yaml")
+    return resolve(node, LandmarkSource, "landmarks")[0].further(study, truth, folder)  # type: ignore[arg-type]
 
 
 def draw_roles(

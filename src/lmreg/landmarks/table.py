@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from lmreg.config.names import absolute
 from lmreg.config.schema import option
 from lmreg.errors import LmregError
 from lmreg.files import file_hash
-from lmreg.landmarks.base import LandmarkSource, Scored, SourceConfig, draw_roles
+from lmreg.landmarks.base import Further, LandmarkSource, Scored, SourceConfig, draw_roles
 from lmreg.landmarks.scores import ScoreTable, read_scores
 from lmreg.selector.base import Draw, Selector
+from lmreg.space.base import Arch
 from lmreg.study import Study
+from lmreg.truth import MANIFEST, Truth
 
 
 @dataclass
@@ -65,12 +69,39 @@ class TableSource(LandmarkSource):
             values = table.scores[columns[role]][[row_of[arch] for arch in members]]
             tables[role] = pd.DataFrame({"arch": [space.format(a) for a in members], columns[role]: values})
         about = {
-            "table": str(self._path),
+            "table": absolute(str(self._path)),
+            "table_arch_column": config.arch_column,
             "table_rows": len(table.archs),
             "table_rows_without_score": without,
             "seed": study.options.seed,
         }
         return Scored(tables, columns, config.higher_is_better, about)
+
+    @classmethod
+    def further(cls, study: Study, truth: Truth, folder: Path) -> Further:
+        manifest, column = truth.manifest, truth.landmarks.column
+        if not {"table", "table_hash", "table_arch_column"} <= manifest.keys():
+            raise LmregError(
+                f"{folder / MANIFEST} is of an earlier lmreg and doesn't tell all about its table; "
+                "'lmreg train-landmarks' with the options that it had writes it again"
+            )
+        path = Path(manifest["table"])
+        if not path.is_file() or file_hash(path) != manifest["table_hash"]:
+            state = "has changed since" if path.is_file() else "is gone"
+            raise LmregError(
+                f"{path}, the table of the study's landmarks, {state}; put it back as it was: "
+                "further landmarks are looked up in it"
+            )
+        columns = {"arch_column": manifest["table_arch_column"], "score_column": column}
+        table = read_scores(path, columns, study.space)
+        known = {table.archs[row]: float(table.scores[column][row]) for row in table.usable(column)}
+
+        def score(archs: Sequence[Arch], count: int) -> pd.DataFrame:
+            found = [arch for arch in archs if arch in known][:count]
+            texts, scores = [study.space.format(arch) for arch in found], [known[arch] for arch in found]
+            return pd.DataFrame({"arch": texts, column: scores, f"{column}_se": float("nan")})
+
+        return Further(score, f"looked up in {path.name}")
 
 
 def _count_unusable(table: ScoreTable, columns: dict[str, str]) -> dict[str, int]:

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from omegaconf import OmegaConf
 
 from lmreg.config.schema import option
 from lmreg.errors import LmregError
 from lmreg.estimate import standalone_seconds
-from lmreg.landmarks.base import LandmarkSource, Scored, SourceConfig, draw_roles
+from lmreg.files import require
+from lmreg.landmarks.base import Further, LandmarkSource, Scored, SourceConfig, draw_roles
 from lmreg.landmarks.records import SPLIT, Job, Records, protocol_of
 from lmreg.landmarks.workers import threads_of, train_all
 from lmreg.progress import Progress, duration
 from lmreg.selector.base import Selector
-from lmreg.study import Study
+from lmreg.space.base import Arch
+from lmreg.study import Study, differences, refuse_changes, same_threads_after
 from lmreg.summary import data_in_words, place
+from lmreg.truth import MANIFEST, Truth
 
 _ENOUGH_RECORDS = 8  # whose times tell more than a trial does
 
@@ -63,6 +68,36 @@ class TrainSource(LandmarkSource):
             "protocol": protocol,
         }
         return Scored(tables, dict.fromkeys(roles, score_by.column), score_by.higher_is_better, about)
+
+    @classmethod
+    def further(cls, study: Study, truth: Truth, folder: Path) -> Further:
+        manifest, column = truth.manifest, truth.landmarks.column
+        require(manifest, {"protocol", "trainings_per_architecture"}, folder / MANIFEST)
+        protocol, seeds = manifest["protocol"], manifest["trainings_per_architecture"]["landmarks"]
+        alone = _by_protocol(protocol, study)
+        refuse_changes(folder, "trainings of another protocol", differences(protocol, protocol_of(alone)))
+        with Records.open(folder / "records", protocol):
+            pass  # what can be wrong with it is told before any work
+
+        def score(archs: Sequence[Arch], count: int) -> pd.DataFrame:
+            jobs = [Job(arch, seed, "landmarks") for seed in range(seeds) for arch in archs[:count]]
+            if not jobs:
+                return pd.DataFrame({"arch": [], column: [], f"{column}_se": []})
+            with same_threads_after(), Records.open(folder / "records", protocol) as records:
+                done = _train_missing(jobs, alone, records, workers=1)
+            return _table(alone, jobs, done)[["arch", column, f"{column}_se"]]
+
+        times = f", {seeds} times each" if seeds > 1 else ""
+        return Further(score, f"trained stand-alone as the study's landmarks were{times}")
+
+
+def _by_protocol(protocol: dict[str, Any], study: Study) -> Study:
+    """The ``study`` with the networks, the data's augmentation and the trainer of that protocol."""
+    parts = {key: value for key, value in protocol.items() if key != "data_hash"}
+    cfg = OmegaConf.create(parts)
+    if study.cfg.data.get("path") is not None:
+        cfg.data.path = study.cfg.data.path  # no protocol tells where the data lies
+    return Study(cfg, study.options)
 
 
 def _train_missing(

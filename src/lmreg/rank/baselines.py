@@ -39,10 +39,16 @@ def by_cost(study: Study, pool: LandmarkSet, cache: Path) -> list[Ranking]:
     return [Ranking(table[column].to_numpy(float), baseline=name) for column, name in COSTS.items()]
 
 
-def by_ridge(space: Space, landmarks: LandmarkSet, pool: LandmarkSet) -> Ranking:
-    """Ridge regression on one-hot operations, fitted to how the landmarks rank by stand-alone score."""
+def by_ridge(
+    space: Space, landmarks: LandmarkSet, pool: LandmarkSet, run: ScoredRun | None = None, label: str = ""
+) -> Ranking:
+    """Ridge regression on one-hot operations, fitted to how the landmarks rank by stand-alone score.
+
+    Args:
+        run: whose landmarks they are, and its ``label``, where they aren't just the study's.
+    """
     values = ridge(_one_hot(space, landmarks), _targets(landmarks), _one_hot(space, pool))
-    return Ranking(values, baseline=RIDGE)
+    return Ranking(values, run, label, baseline=RIDGE, landmarks=len(landmarks.archs))
 
 
 def by_ridge_and_score(
@@ -60,7 +66,7 @@ def by_ridge_and_score(
         ranks = stats.rankdata(np.concatenate([of_landmarks.values, of_pool.values]))
         features = np.column_stack([one_hot, (ranks - ranks.mean()) / max(ranks.std(), 1e-9)])
         values = ridge(features[:count], _targets(landmarks), features[count:])
-        found.append(Ranking(values, run, label, of_pool.score, RIDGE_SCORE))
+        found.append(Ranking(values, run, label, of_pool.score, RIDGE_SCORE, count))
     return found
 
 

@@ -5,7 +5,9 @@ Runs with and without the regulariser share seed, data and paths, so their diffe
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -30,10 +32,11 @@ class _Gain:
 
 
 def pairs_of(runs: list[FinishedRun]) -> list[tuple[FinishedRun, FinishedRun]]:
-    """(baseline, regularised) runs on the same data, whose configs differ in nothing but the regulariser."""
+    """(baseline, regularised) runs on the same data, whose configs differ in nothing but the regulariser
+    and its landmarks."""
 
     def shared(run: FinishedRun) -> tuple[str, str]:
-        return config_hash(run.config_without("reg", "landmarks_hash")), run.result["data_hash"]
+        return config_hash(run.config_without("reg", "landmarks_hash", "landmarks")), run.result["data_hash"]
 
     baselines = {shared(run): run for run in runs if run.result["reg"] == BASELINE}
     others = [run for run in runs if run.result["reg"] != BASELINE]
@@ -41,7 +44,7 @@ def pairs_of(runs: list[FinishedRun]) -> list[tuple[FinishedRun, FinishedRun]]:
 
 
 def paired(
-    rankings: list[Ranking], truths: Truths, ridge: Ranking | None = None, landmarks_hash: str = ""
+    rankings: list[Ranking], truths: Truths, ridge: Mapping[str, Ranking] = MappingProxyType({})
 ) -> pd.DataFrame:
     """Gain in Kendall tau per seed, and the mean over seeds (``seed`` = mean) where there are several.
 
@@ -51,8 +54,7 @@ def paired(
 
     Args:
         rankings: of every run by every score.
-        ridge: compared with every run that was trained with the landmarks it was fitted to, those of
-            ``landmarks_hash``.
+        ridge: by a run's name, the ridge regression fitted to the landmarks that it was trained with.
     """
     runs = {r.run.run.name: r.run.run for r in rankings if r.run is not None}
     shared = shared_overrides(list(runs.values())) if runs else set()
@@ -62,8 +64,9 @@ def paired(
             by_run[ranking.run.run.name].append(ranking)
     # Each ranking stands in several comparisons; its bootstrap is the costly part.
     taus = {id(r): kendall_tau_b(truths.values, r.values, truths.draws) for r in rankings}
-    if ridge is not None:
-        taus[id(ridge)] = kendall_tau_b(truths.values, ridge.values, truths.draws)
+    for regression in ridge.values():  # most runs share one
+        if id(regression) not in taus:
+            taus[id(regression)] = kendall_tau_b(truths.values, regression.values, truths.draws)
 
     def compared(run: FinishedRun, label: str, against: str, before: Ranking, after: Ranking) -> _Gain:
         return _gain(run, label, against, after.score, taus[id(before)], taus[id(after)], truths)
@@ -73,9 +76,9 @@ def paired(
         for before, after in zip(by_run[baseline.name], by_run[run.name], strict=True):
             rows.append(compared(run, run.label(shared, seed=False), BASELINE, before, after))
     for run in runs.values():
-        if ridge is not None and run.cfg.get("landmarks_hash") == landmarks_hash:
+        if (mine := ridge.get(run.name)) is not None:
             label = f"{run.label(shared, seed=False)} over ridge"
-            rows += [compared(run, label, ridge.baseline, ridge, after) for after in by_run[run.name]]
+            rows += [compared(run, label, mine.baseline, mine, after) for after in by_run[run.name]]
     return pd.DataFrame([gain.row for gain in rows] + _means(rows, truths))
 
 

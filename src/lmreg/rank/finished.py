@@ -6,13 +6,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from omegaconf import DictConfig
 
 from lmreg.config.build import typed
 from lmreg.errors import LmregError
 from lmreg.files import read_json
 from lmreg.rank.score import ScoringConfig
+from lmreg.space.base import Space
 from lmreg.study import plain, read_config, result_config
+from lmreg.truth import LandmarkSet
 
 RESULT_KEYS = frozenset({"algo", "reg", "seed", "landmarks", "chosen_by", "config_hash", "data_hash"})
 """What every ``result.json`` has, whichever lmreg wrote it."""
@@ -66,6 +69,29 @@ class FinishedRun:
         own = [o for o in self.result.get("overrides", []) if o not in shared]
         parts = [self.result["algo"], self.result["reg"], *own]
         return " ".join([*parts, f"s{self.result['seed']}"] if seed else parts)
+
+    def landmarks(self, space: Space, studys: LandmarkSet) -> LandmarkSet | None:
+        """All landmarks it was trained with; None where it had none or their scores aren't known.
+
+        Args:
+            studys: those that the study has now. Most runs had just these; one of several rounds has
+                added its own, and the study may have changed since.
+
+        Raises:
+            LmregError: ``result.json`` contradicts itself.
+        """
+        texts, scores = self.result["landmarks"], self.result.get("landmark_scores")
+        if scores is None:  # of an earlier lmreg
+            return studys if self.cfg.get("landmarks_hash") == studys.hash else None
+        if len(texts) != len(scores):
+            raise LmregError(
+                f"{self.folder / 'result.json'} has {len(texts)} landmarks, {len(scores)} scores"
+            )
+        if not texts:
+            return None
+        archs, values = tuple(space.parse(text) for text in texts), np.array(scores, float)
+        mine = LandmarkSet(archs, values, np.full(len(archs), np.nan), studys.column, studys.better_sign)
+        return studys if mine.hash == studys.hash else mine
 
     def config_without(self, *keys: str) -> dict[str, Any]:
         """What determines the result, less ``keys``: equal for runs that differ in those only."""

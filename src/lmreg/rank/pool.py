@@ -24,6 +24,7 @@ class Ranking:
         label: what tells that run from the others.
         score: the short name of the super-net's score.
         baseline: the baseline's name; empty for the super-net itself.
+        landmarks: how many landmarks a baseline was fitted to.
     """
 
     values: np.ndarray
@@ -31,6 +32,7 @@ class Ranking:
     label: str = ""
     score: str = ""
     baseline: str = ""
+    landmarks: int = 0
 
 
 def held_out(truth: Truth, runs: list[FinishedRun], study: Study) -> LandmarkSet:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from lmreg.config.schema import option
 from lmreg.errors import LmregError
@@ -17,6 +19,7 @@ from lmreg.rank.correlation import kendall_tau_b
 from lmreg.rank.pool import held_out
 from lmreg.rank.score import ScoringConfig, score, untouched
 from lmreg.study import Study
+from lmreg.task.base import Task
 from lmreg.train.training import Training
 from lmreg.truth import MANIFEST, LandmarkSet, Truth
 
@@ -51,9 +54,7 @@ class Tracker:
         truth = truth or _truth_of(study)
         if truth is None:
             return
-        self._sets["landmarks"] = truth.landmarks
-        with contextlib.suppress(LmregError):  # no pool but landmarks
-            self._sets["pool"] = _part(held_out(truth, [], study), config.pool)
+        self._sets = {"landmarks": truth.landmarks, **tracked_pool(config, truth, study)}
         images = min(config.images, scoring.images or config.images)
         self._batches = study.data.split("score").scoring_batches(scoring.batch_size, images)
         self._calibration = scoring.calibration(study.data)
@@ -71,20 +72,32 @@ class Tracker:
             table = score(ctx.net, self._task, archs, self._batches, calibration=self._calibration)
         for name, members in self._sets.items():
             mine, table = table[: len(members.archs)], table[len(members.archs) :]
-            truth = members.better_sign * members.scores
-            for short, figure in self._task.scores.items():
-                values = figure.sign * mine[figure.column].to_numpy()
-                tau = kendall_tau_b(truth, values, np.ones((1, len(truth))))
-                self.rows.append(
-                    {
-                        "step": ctx.step,
-                        "epoch": ctx.step / per_epoch,
-                        "set": name,
-                        "score": short,
-                        "kendall_tau": float(tau[0]),
-                        "n": len(truth),
-                    }
-                )
+            at: dict[str, float | str] = {"step": ctx.step, "epoch": ctx.step / per_epoch}
+            self.rows += [at | row for row in tau_rows(name, members, mine, self._task)]
+
+
+def tau_rows(
+    name: str, members: LandmarkSet, table: pd.DataFrame, task: Task
+) -> list[dict[str, float | str]]:
+    """Kendall's tau on one set by each score of the task: ``set``, ``score``, ``kendall_tau``, ``n``.
+
+    Args:
+        table: the super-net's scores of ``members`` in their order.
+    """
+    truth = members.better_sign * members.scores
+    rows: list[dict[str, Any]] = []
+    for short, figure in task.scores.items():
+        values = figure.sign * table[figure.column].to_numpy()
+        tau = kendall_tau_b(truth, values, np.ones((1, len(truth))))
+        rows.append({"set": name, "score": short, "kendall_tau": float(tau[0]), "n": len(truth)})
+    return rows
+
+
+def tracked_pool(config: TrackingConfig, truth: Truth, study: Study) -> dict[str, LandmarkSet]:
+    """The part of the pool that is looked at, as ``pool``; nothing where the pool is all landmarks."""
+    with contextlib.suppress(LmregError):
+        return {"pool": _part(held_out(truth, [], study), config.pool)}
+    return {}
 
 
 def _truth_of(study: Study) -> Truth | None:

@@ -16,11 +16,14 @@ from lmreg.truth import LandmarkSet
 class Regulariser(ABC):
     """Called once per training step after the algorithm's losses, see `lmreg.train.step`."""
 
+    config: Any
     needs_landmarks = False
     needs: frozenset[str] = frozenset()
     """What the super-net must offer, see `SuperNet.offers`."""
     batch_size: int | None = None
     """Images per batch of the rank split; None for as many as the trainer takes."""
+    warmup: float = 0.0
+    """Share of the training before it acts, from 0 to 1."""
 
     @abstractmethod
     def __init__(self, config: Any, landmarks: LandmarkSet | None):
@@ -29,6 +32,12 @@ class Regulariser(ABC):
     @abstractmethod
     def terms(self, ctx: Context, batch: Batch) -> Iterator[Tensor]:
         """Yield scaled terms, each back-propagated before the next is asked for."""
+
+    def with_landmarks(self, landmarks: LandmarkSet) -> Regulariser:
+        """As it is now, its state included, but with these landmarks."""
+        other = type(self)(self.config, landmarks)
+        other.load_state_dict(self.state_dict())
+        return other
 
     def figures(self) -> dict[str, float]:
         """Figures for ``metrics.csv`` since the last call."""

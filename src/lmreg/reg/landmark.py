@@ -67,7 +67,7 @@ class Landmark(Regulariser):
     def __init__(self, config: Config, landmarks: LandmarkSet | None):
         if landmarks is None:
             raise LmregError("reg=landmark needs landmarks; 'lmreg train-landmarks' makes them")
-        self.config, self.batch_size = config, config.batch_size
+        self.config, self.batch_size, self.warmup = config, config.batch_size, config.warmup
         if config.passes == "soft_oneshot":
             self.needs = frozenset({MIXTURES})
         self._archs = landmarks.archs

@@ -44,7 +44,6 @@ def show(
     gains: pd.DataFrame,
     pool: LandmarkSet,
     truths: Truths,
-    landmarks: int,
     shared: list[str],
 ) -> None:
     """Print everything.
@@ -52,13 +51,12 @@ def show(
     Args:
         beside: the baselines.
         gains: see `lmreg.rank.compare.paired`; may be empty.
-        landmarks: how many the regressions were fitted to.
         shared: the overrides that all runs were given.
     """
     out = console()
     if shared:
         out.print(f"All runs: {' '.join(shared)}")
-    out.print(_rankings(title, figures, beside, pool, truths, landmarks, wide=out.width >= WIDE))
+    out.print(_rankings(title, figures, beside, pool, truths, wide=out.width >= WIDE))
     if not gains.empty:
         out.print(_gains(gains, truths.confidence))
     if gains.empty or not (gains["against"] == "none").any():
@@ -73,7 +71,6 @@ def _rankings(
     beside: list[Ranked],
     pool: LandmarkSet,
     truths: Truths,
-    landmarks: int,
     wide: bool,
 ) -> Table:
     unit = in_words(pool.column)
@@ -102,7 +99,7 @@ def _rankings(
     for group in (figures, beside):
         before = None
         for ranked in group:
-            label = _name(ranked.ranking, landmarks)
+            label = _name(ranked.ranking)
             cells = [_cell(n, ranked.estimates[n], wide) for n in names]
             table.add_row("" if label == before else label, ranked.ranking.score, *cells)
             before = label
@@ -110,12 +107,13 @@ def _rankings(
     return table
 
 
-def _name(ranking: Ranking, landmarks: int) -> str:
+def _name(ranking: Ranking) -> str:
+    whose = f" of {ranking.label}" if ranking.label else ""
     return {
         "": ranking.label,
         "params": "parameters",
         "macs": "MACs",
-        "ridge": f"ridge, {landmarks} landmarks",
+        "ridge": f"ridge, {ranking.landmarks} landmarks{whose}",
         "ridge_score": f"ridge + {ranking.label}",
     }[ranking.baseline]
 

@@ -98,7 +98,8 @@ def taus(sources: Sources, score: str, colours: Colours) -> Rows:
     others = mine.iloc[:0] if sources.baselines is None else taus_of_baselines(sources.baselines, score)
     both = pd.concat([table for table in (mine, others) if len(table)])
     axis = whisker_axis([v for c in ("value", "low", "high") for v in both[c]], zero=True)
-    by_run, ridge = ({str(r["run"]): r for r in records(t)} for t in (mine, others))
+    with_score = others[others["baseline"] == "ridge_score"] if len(others) else others
+    by_run, ridge = ({str(r["run"]): r for r in records(t)} for t in (mine, with_score))
     rows = []
     for run in sources.runs:
         if run.name in by_run:

@@ -154,6 +154,13 @@ def _notes(
     ]
     if others:
         notes.append(f"Trained with other landmarks than the study has now: {', '.join(others)}.")
+    for run in runs:
+        if "landmarks" in run.finished.config_without():
+            count = len(run.finished.result["landmarks"])
+            notes.append(
+                f"{run.label} added landmarks while it trained and had {count} in the end; "
+                "ridge regression on the same landmarks is fitted to all of these."
+            )
     stale = [
         run.name
         for run in runs

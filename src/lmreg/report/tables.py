@@ -47,14 +47,16 @@ def best(sources: Sources) -> list[Best]:
             known[space.canonical(arch)] = _with_error(score, error) + remark
     found = []
     for run in sources.runs:
-        learned = (
-            run.candidates.get("origin", pd.Series(index=run.candidates.index, dtype=str)) == DISCRETISED
-        )
+        own = run.finished.landmarks(space, sources.truth.landmarks)
+        added = zip(own.archs, own.scores, strict=True) if own else ()
+        mine = {space.canonical(a): f"{words.number(s, 2)}, a landmark of this run" for a, s in added}
+        learned = run.candidates.get("origin") == DISCRETISED
         for place, row in enumerate(run.candidates[learned | (run.candidates.index == 0)].to_dict("records")):
             text = str(row.pop("arch"))
             arch = space.parse(text)
             figures = {str(k): v for k, v in row.items() if isinstance(v, int | float)}
-            found.append(Best(run, place > 0, arch, text, figures, known.get(space.canonical(arch), "")))
+            truth = (mine | known).get(space.canonical(arch), "")
+            found.append(Best(run, place > 0, arch, text, figures, truth))
     return found
 
 

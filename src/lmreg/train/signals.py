@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
+from collections.abc import Iterator
 from types import FrameType, TracebackType
+
+from lmreg.errors import Interrupted
 
 
 class StopRequest:
@@ -16,14 +20,34 @@ class StopRequest:
 
     def __init__(self) -> None:
         self.signal_number: int | None = None
+        self._message: str | None = None
 
     def __enter__(self) -> StopRequest:
         self._before = {number: signal.signal(number, self._note) for number in self._SIGNALS}
         return self
 
+    @contextlib.contextmanager
+    def at_once(self, message: str) -> Iterator[None]:
+        """Within, the signal ends the work wherever it is: for what has been saved and can be done again.
+
+        Raises:
+            Interrupted: with that message.
+        """
+        self._message = message
+        try:
+            self._end()  # it may have come just before
+            yield
+        finally:
+            self._message = None
+
     def _note(self, number: int, frame: FrameType | None) -> None:
         self.signal_number = number
         self._restore()
+        self._end()
+
+    def _end(self) -> None:
+        if self._message is not None and self.signal_number is not None:
+            raise Interrupted(self._message, self.signal_number)
 
     def _restore(self) -> None:
         for number, handler in self._before.items():
