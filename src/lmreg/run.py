@@ -253,7 +253,7 @@ class SearchRun:
             return
         doing = f"{self._name}: stopped at the end of {self.rounds.now}; run the same command again to go on"
         with stop.at_once(doing):
-            self.rounds.end(training, self._name)
+            self.rounds.end(training)
             self._save(training, tracker)
             self.rounds.write()
 

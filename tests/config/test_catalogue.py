@@ -16,6 +16,7 @@ from lmreg.config import catalogue
 from lmreg.config.build import resolve
 from lmreg.config.paths import conf_dir
 from lmreg.config.source import config_fields, options_fields
+from lmreg.landmarks.rounds import RoundsConfig
 from lmreg.rank.score import ScoringConfig
 from lmreg.rank.tracking import TrackingConfig
 from lmreg.train.optimise import TrainerConfig
@@ -57,7 +58,14 @@ def test_schemas_read_from_source_are_the_real_ones(group: str, choice: str) -> 
 )
 def test_options_of_commands_too(command: str, schema: type) -> None:
     same(options_fields(command), schema)  # type: ignore[arg-type]
-    assert {o.key for o in catalogue.top_options(command)} == set(options_fields(command))
+    options = {o.key: o.field for o in catalogue.top_options(command) if "." not in o.key}
+    assert options == options_fields(command)
+
+
+def test_blocks_of_options_too() -> None:
+    options = {o.key: o.field for o in catalogue.top_options("search")}
+    fields = {key.removeprefix("landmarks."): f for key, f in options.items() if key.startswith("landmarks.")}
+    same(fields, RoundsConfig)  # type: ignore[arg-type]
 
 
 def test_what_cannot_be_understood_is_nothing() -> None:

@@ -31,6 +31,9 @@ def test_groups_choices_and_keys() -> None:
     assert words("search reg=none,") == ["reg=none,landmark"]  # a sweep; none of them twice
     assert words("search reg.we") == ["reg.weight="]
     assert words("search +reg.we") == ["+reg.weight="]
+    assert words("search land") == ["landmarks."]
+    assert words("search landmarks.") == ["landmarks.rounds=", "landmarks.add="]
+    assert words("train-landmarks land") == ["landmarks=", "landmarks."]
     assert words("search re") == ["reg=", "reg."]
     assert words("search nothing") == words("search nothing=") == words("search seed=") == []
     assert "workers=" in words("train-landmarks ")

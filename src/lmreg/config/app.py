@@ -225,4 +225,7 @@ def _unknown_key(key: str, command: str, args: list[str]) -> str:
             f"'{value}': with {group}={now[0]} there is no such option; it belongs to {' and '.join(owners)}"
         )
     names = [o.key for o in catalogue.options(command, args)]
+    takers = [c for c in catalogue.commands() if key in catalogue.groups(c)]
+    if takers and (mine := [name for name in names if name.startswith(f"{key}.")]):
+        return f"'{value}': 'lmreg {takers[0]}' takes it; here there are {', '.join(mine)}"
     return f"unknown key '{value}'{nearest(key, [*catalogue.groups(command), *names])}"

@@ -160,16 +160,13 @@ class Rounds:
         """The round that is due, for people."""
         return f"round {len(self._tables) + 1} of {self._config.rounds}"
 
-    def end(self, training: Training, name: str) -> None:
+    def end(self, training: Training) -> None:
         """End the round that is due: add landmarks if another follows, and keep how all of them stand.
 
         The super-net and the training's random streams stay as they are; the regulariser goes on with
         the larger set. Nothing is kept before all is done, so it can be done again.
-
-        Args:
-            name: of the run, for people.
         """
-        ctx, number, title = training.ctx, len(self._tables) + 1, f"{name}: {self.now}"
+        ctx, number, title = training.ctx, len(self._tables) + 1, self.now.capitalize()
         before = self._members()
         added = self._best(ctx, number, title) if number < self._config.rounds else []
         known, task = self._known.landmarks, self._study.task
