@@ -188,8 +188,8 @@ def test_a_search_killed_in_a_round_does_too(
     root = tmp_path / "root"
     shutil.copytree(landmarked, root)
     code = (
-        f"from tests.landmarks.test_rounds import stopping; stopping({where!r}, {count}, {int(signal.SIGKILL)}); "
-        "from lmreg.cli import main; main()"
+        "from tests.landmarks.test_rounds import stopping; from lmreg.cli import main; "
+        f"stopping({where!r}, {count}, {int(signal.SIGKILL)}); main()"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, *call(root, source, *ROUNDS)],
@@ -340,7 +340,11 @@ def test_one_round_is_a_search_as_it_always_was(composed: Compose) -> None:
         (("landmarks.rounds=19",), "landmarks.rounds=19 is too many for 24 steps"),
         (("landmarks.rounds=0",), "landmarks.rounds=0: must be at least 1"),
         (("landmarks.roundz=2",), "unknown key 'landmarks.roundz=2'; did you mean 'landmarks.rounds'?"),
-        (("landmarks=table",), "'lmreg train-landmarks' takes it"),
+        (
+            ("landmarks=table",),
+            "landmarks=table is for 'lmreg train-landmarks'; 'lmreg search' has",
+        ),
+        (("landmarks=null",), "'lmreg search' has landmarks.rounds, landmarks.add"),
     ],
 )
 def test_what_cannot_be_is_told_before_any_work(
@@ -436,5 +440,4 @@ def test_a_signal_that_came_before_ends_what_begins() -> None:
         with pytest.raises(Interrupted, match="at the end of it"), stop.at_once("at the end of it"):
             raise AssertionError("begun all the same")
     with StopRequest() as stop, pytest.raises(Interrupted, match="now"), stop.at_once("now"):
-        os.kill(os.getpid(), signal.SIGTERM)
-        raise AssertionError("gone on all the same")
+        signal.raise_signal(signal.SIGTERM)

@@ -15,7 +15,6 @@ from lmreg.run import SearchRun
 from lmreg.study import Study
 from lmreg.summary import data_in_words, place
 from lmreg.train.training import Training
-from lmreg.truth import Truth
 
 
 def announce_sweep() -> None:
@@ -30,7 +29,6 @@ def announce_sweep() -> None:
 def announce(
     run: SearchRun,
     study: Study,
-    truth: Truth | None,
     training: Training,
     trial: Callable[[], Training],
     scoring: ScoringConfig,
@@ -44,7 +42,8 @@ def announce(
     """
     cfg, ctx, sweep = study.cfg, training.ctx, current_sweep()
     job = f"Job {sweep.number + 1} of {len(sweep.jobs)}: " if sweep else ""
-    landmarks = f" ({len(truth.landmarks.archs)} landmarks)" if truth else ""
+    now = run.rounds.landmarks
+    landmarks = f" ({len(now.archs)} landmarks)" if now else ""
     print(f"{job}algo={cfg.algo.name} reg={cfg.reg.name}{landmarks}, {data_in_words(study)}")
     candidates *= run.rounds.searches_left
     steps = f"{ctx.total_steps - ctx.step:,}{' more' if ctx.step else ''} steps"

@@ -71,7 +71,7 @@ def _search(cfg: DictConfig, overrides: list[str]) -> None:
         return study.training(study.part("algo", Algorithm), reg_class(reg_config, landmarks), scorer)
 
     def before(training: Training) -> None:
-        announce(search, study, truth, training, trial, scoring, strategy.budget())
+        announce(search, study, training, trial, scoring, strategy.budget())
 
     search = SearchRun(study, overrides, algo, reg, strategy, scoring, tracking, truth, rounds)
     result = search.finished() or search.execute(

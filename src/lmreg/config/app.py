@@ -176,7 +176,9 @@ def _check_flags(args: list[str]) -> None:
 
 
 def _check_groups(command: str, args: list[str]) -> None:
-    """Every group has a choice, which Hydra itself answers with a traceback if it's missing."""
+    """Every group has a choice, which Hydra itself answers with a traceback if it's missing; a block of
+    options has none."""
+    inside = [o.key for o in catalogue.top_options(command) if "." in o.key]
     for arg in args:
         group, is_given, value = arg.lstrip("+~").partition("=")
         without = arg.startswith("~") or (is_given and value in ("", "null"))
@@ -184,6 +186,11 @@ def _check_groups(command: str, args: list[str]) -> None:
             raise LmregError(
                 f"{arg}: {group} needs one of its choices: {', '.join(catalogue.choices(group))}"
             )
+        mine = [key for key in inside if key.startswith(f"{group}.")]
+        if mine and (arg.startswith("~") or (is_given and not value.startswith("{"))):
+            takers = [f"'lmreg {c}'" for c in catalogue.commands() if group in catalogue.groups(c)]
+            whose = f" is for {' and '.join(takers)};" if takers else ":"
+            raise LmregError(f"{arg}{whose} 'lmreg {command}' has {', '.join(mine)}")
 
 
 def _one_line(error: Exception, config_name: str, args: list[str]) -> str:
@@ -225,7 +232,4 @@ def _unknown_key(key: str, command: str, args: list[str]) -> str:
             f"'{value}': with {group}={now[0]} there is no such option; it belongs to {' and '.join(owners)}"
         )
     names = [o.key for o in catalogue.options(command, args)]
-    takers = [c for c in catalogue.commands() if key in catalogue.groups(c)]
-    if takers and (mine := [name for name in names if name.startswith(f"{key}.")]):
-        return f"'{value}': 'lmreg {takers[0]}' takes it; here there are {', '.join(mine)}"
     return f"unknown key '{value}'{nearest(key, [*catalogue.groups(command), *names])}"

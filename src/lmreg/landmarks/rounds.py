@@ -126,12 +126,11 @@ class Rounds:
         """What there will be, for people; empty for one round."""
         if not self._ends:
             return ""
-        how = self._further.how if self._further else ""
-        ends = ", ".join(map(str, self._ends))
-        return (
-            f"{self._config.rounds} rounds, to steps {ends}; after each but the last the "
-            f"{self._config.add} best candidates become landmarks, {how}"
-        )
+        rounds = f"{self._config.rounds} rounds, to steps {', '.join(map(str, self._ends))}"
+        if self._further is None:  # the last one goes on
+            return rounds
+        best = f"the {self._config.add} best candidates become landmarks, {self._further.how}"
+        return f"{rounds}; after each but the last {best}"
 
     def state_dict(self) -> dict[str, Any]:
         return {"tables": self._tables, "rows": self._rows}

@@ -21,7 +21,7 @@ from lmreg.landmarks.workers import threads_of, train_all
 from lmreg.progress import Progress, duration
 from lmreg.selector.base import Selector
 from lmreg.space.base import Arch
-from lmreg.study import Study, differences, refuse_changes, same_threads_after
+from lmreg.study import Study, same_threads_after
 from lmreg.summary import data_in_words, place
 from lmreg.truth import MANIFEST, Truth
 
@@ -75,7 +75,6 @@ class TrainSource(LandmarkSource):
         require(manifest, {"protocol", "trainings_per_architecture"}, folder / MANIFEST)
         protocol, seeds = manifest["protocol"], manifest["trainings_per_architecture"]["landmarks"]
         alone = _by_protocol(protocol, study)
-        refuse_changes(folder, "trainings of another protocol", differences(protocol, protocol_of(alone)))
         with Records.open(folder / "records", protocol):
             pass  # what can be wrong with it is told before any work
 

@@ -17,6 +17,7 @@ class Regulariser(ABC):
     """Called once per training step after the algorithm's losses, see `lmreg.train.step`."""
 
     config: Any
+    """What the constructor was given."""
     needs_landmarks = False
     needs: frozenset[str] = frozenset()
     """What the super-net must offer, see `SuperNet.offers`."""
