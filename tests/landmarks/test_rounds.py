@@ -91,7 +91,7 @@ def state_of(run: Path) -> dict[str, Any]:
     state: dict[str, Any] = {name: (run / name).read_text() for name in files}
     for name in ("supernet.pt", "checkpoint.pt"):
         saved = torch.load(run / name, weights_only=True)["state"]
-        state[name] = json.loads(json.dumps(saved, default=lambda x: x.tolist()))
+        state[name] = json.dumps(saved, default=lambda x: x.tolist())  # as text: NaN equals NaN
     result = json.loads((run / "result.json").read_text())
     return state | {key: result[key] for key in ("landmarks", "landmark_scores", "best")}
 
