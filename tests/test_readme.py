@@ -82,6 +82,7 @@ def tiny(call: str, folder: Path) -> list[str]:
             else ["strategy.count=3"]
         )
         args = [a for a in args if not a.startswith("strategy.budget=")]
+        args = ["landmarks.add=2" if a.startswith("landmarks.add=") else a for a in args]
     if "selector=stratified" in args:
         extra.append("selector.candidates=10")
     if "selector=spaced" in args:
