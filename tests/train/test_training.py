@@ -133,7 +133,11 @@ ALGOS: dict[str, Callable[[], Algorithm]] = {
 @pytest.mark.parametrize("algo", ALGOS)
 def test_resume_equals_never_stopping_in_all_state(algo: str, reg: str, tmp_path: Any) -> None:
     straight = run(make(REGS[reg](), algo=ALGOS[algo]()))
-    steps = np.random.default_rng(len(algo) + 100 * len(reg)).choice(np.arange(1, STEPS), 3, replace=False)
+    # One stop where steps are slow: the algorithms share all but their own state.
+    count = 3 if algo == "spos" else 1
+    steps = np.random.default_rng(len(algo) + 100 * len(reg)).choice(
+        np.arange(1, STEPS), count, replace=False
+    )
     for stop in map(int, steps):
         stopped = run(make(REGS[reg](), algo=ALGOS[algo]()), stop)
         checkpoint.save(tmp_path / "c.pt", stopped.state_dict(), "hash")
