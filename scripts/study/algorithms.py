@@ -2,10 +2,10 @@
 
     python scripts/study/algorithms.py outputs/<study> <table.csv> docs/studies/<name>
 
-reads what `lmreg evaluate` has written, writes ``<name>.csv`` (one row per run) and ``<name>.png``, prints
-the means as Markdown. Beside tau there are: the share of landmark pairs that the trained super-net orders
-wrongly by loss on the score split; the true accuracy (of the table) of the best-ranked candidate and of the
-architecture that a differentiable algorithm has learned; minutes of training. The table may be a part of
+scores what `lmreg evaluate` has not scored yet, writes ``<name>.csv`` (one row per run) and ``<name>.png``,
+prints the means as Markdown. Beside tau there are: the share of landmark pairs that the trained super-net
+orders wrongly by loss on the score split; the true accuracy (of the table) of the best-ranked candidate and of
+the architecture that a differentiable algorithm has learned; minutes of training. The table may be a part of
 the space: of the candidates the best-ranked one that it has is taken, learned architectures may be missing.
 """
 
@@ -22,9 +22,10 @@ import pandas as pd
 from lmreg.files import read_json, read_table, write_atomically, write_table
 from lmreg.rank.correlation import kendall_tau_b, mean_over_seeds
 from lmreg.rank.finished import FinishedRun, finished_runs
+from lmreg.rank.pool import held_out
 from lmreg.rank.scored import ScoredRun
 from lmreg.study import Options, Study
-from lmreg.truth import MANIFEST, Truth
+from lmreg.truth import MANIFEST, LandmarkSet, Truth
 
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt
@@ -38,30 +39,27 @@ def main() -> None:
     folder, table, out = Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3])
     runs = finished_runs(folder)
     options = Options(study=folder.name, root=str(folder.parent))
-    space = Study(runs[0].cfg, options).space
-    landmarks = Truth.load(folder / "landmarks", space).landmarks
+    study = Study(runs[0].cfg, options)
+    space = study.space
+    known_truth = Truth.load(folder / "landmarks", space)
     column = read_json(folder / "landmarks" / MANIFEST)["pool"]["column"]
     scores = read_table(table, {"arch", column})
     truth = {space.canonical(space.parse(a)): s for a, s in zip(scores["arch"], scores[column], strict=True)}
-    metrics = read_table(folder / "evaluate" / "metrics.csv", {"run", "statistic", "score"})
+    pool = held_out(known_truth, runs, study)
 
     def row(run: FinishedRun) -> dict[str, Any]:
         candidates = read_table(run.folder / "candidates.csv", {"arch"})["arch"]
         known = [truth[key] for arch in candidates if (key := space.canonical(space.parse(arch))) in truth]
         learned = run.result.get("discretised")
-        taus = metrics[(metrics["run"] == run.name) & (metrics["statistic"] == "kendall_tau")]
-        by = dict(zip(taus["score"], taus["value"], strict=True))
-        losses = -ScoredRun(run, options).scores(landmarks.archs)["loss_nats"].to_numpy()
-        everything = np.ones((1, len(losses)))
-        order = landmarks.better_sign * landmarks.scores
+        scored = ScoredRun(run, options)
         return {
             "algo": run.result["algo"],
             "reg": run.result["reg"],
             "variant": variant(run),
             "seed": run.result["seed"],
-            "tau_by_loss": by["loss"],
-            "tau_by_accuracy": by["accuracy"],
-            "violated_percent": 50 * (1 - float(kendall_tau_b(order, losses, everything)[0])),
+            "tau_by_loss": tau(scored, pool, "loss"),
+            "tau_by_accuracy": tau(scored, pool, "accuracy"),
+            "violated_percent": 50 * (1 - tau(scored, known_truth.landmarks, "loss")),
             "best_true_percent": known[0] if known else np.nan,
             "learned_true_percent": np.nan
             if learned is None
@@ -71,12 +69,19 @@ def main() -> None:
 
     rows = pd.DataFrame([row(run) for run in runs]).sort_values(["variant", "algo", "reg", "seed"])
     write_table(out.with_suffix(".csv"), rows)
-    pool = Truth.load(folder / "landmarks", space).pool
     figures = f"true accuracy {pool.scores.mean():.2f} % on average, {pool.scores[0]:.2f} % at best"
     print(f"Pool: n = {len(pool.archs)}, {figures}\n")
     print(markdown(rows))
     figure = draw(rows[rows["variant"] == ""])
     write_atomically(out.with_suffix(".png"), lambda file: figure.savefig(file, format="png", dpi=150))
+
+
+def tau(run: ScoredRun, members: LandmarkSet, name: str) -> float:
+    """Kendall's tau-b between the truth of ``members`` and a run's score of that name."""
+    score = run.study.task.score(name)
+    values = score.sign * run.scores(members.archs)[score.column].to_numpy()
+    truth = members.better_sign * members.scores
+    return float(kendall_tau_b(truth, values, np.ones((1, len(truth))))[0])
 
 
 def variant(run: FinishedRun) -> str:
