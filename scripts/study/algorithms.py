@@ -4,9 +4,9 @@
 
 scores what `lmreg evaluate` has not scored yet, writes ``<name>.csv`` (one row per run) and ``<name>.png``,
 prints the means as Markdown. Beside tau there are: the share of landmark pairs that the trained super-net
-orders wrongly by loss on the score split; the true accuracy (of the table) of the best-ranked candidate and of
-the architecture that a differentiable algorithm has learned; minutes of training. The table may be a part of
-the space: of the candidates the best-ranked one that it has is taken, learned architectures may be missing.
+orders wrongly by loss on the score split; the true accuracy (of the table) of the best-ranked candidate
+and of the architecture that a differentiable algorithm has learned; minutes of training. The table may be a
+part of the space: of the candidates the best-ranked one that it has is taken, learned ones may be missing.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Which weight-sharing algorithms does the regulariser help? NAS-Bench-201 at CPU size: real CIFAR-10 at
 # 16×16, the benchmark's table as truth, M = 30 landmarks, every algorithm with and without landmarks, 3
-# paired seeds, 200 held-out architectures. And what landmark passes and image splits the differentiable
+# paired seeds, 100 held-out architectures. And what landmark passes and image splits the differentiable
 # ones take best.
 #
 #     scripts/study/algorithms_nasbench201.sh <cifar10 parquet folder> <table.csv> [seeds, default "0 1 2"]
@@ -14,7 +14,7 @@ data=(study=$study data=cifar10 data.path="$1" data.resolution=16 data.crop_padd
 search=(lmreg search -m "${data[@]}" trainer.batch_size=64 scoring.images=1000 strategy.count=50 threads=1
     tracking.every_epochs=null)
 alphas=(trainer.steps=2000 algo.alpha_warmup=0.75 algo.alpha_lr=3e-3)
-lmreg train-landmarks "${data[@]}" landmarks=table landmarks.path="$2" landmarks.count=30 landmarks.pool=200 \
+lmreg train-landmarks "${data[@]}" landmarks=table landmarks.path="$2" landmarks.count=30 landmarks.pool=100 \
     landmarks.score_column=cifar10_valid_acc_percent landmarks.pool_column=cifar10_test_acc_percent
 paths() {
     "${search[@]}" seed="$1" algo=spos,randomnas reg=none,landmark trainer.steps=2000
