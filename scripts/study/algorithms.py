@@ -20,6 +20,7 @@ import numpy as np
 import pandas as pd
 
 from lmreg.files import read_json, read_table, write_atomically, write_table
+from lmreg.rank.baselines import by_ridge
 from lmreg.rank.correlation import kendall_tau_b, mean_over_seeds
 from lmreg.rank.finished import FinishedRun, finished_runs
 from lmreg.rank.pool import held_out
@@ -71,6 +72,9 @@ def main() -> None:
     write_table(out.with_suffix(".csv"), rows)
     figures = f"true accuracy {pool.scores.mean():.2f} % on average, {pool.scores[0]:.2f} % at best"
     print(f"Pool: n = {len(pool.archs)}, {figures}\n")
+    values = by_ridge(space, known_truth.landmarks, pool).values
+    ridge = kendall_tau_b(pool.better_sign * pool.scores, values, np.ones((1, len(values))))[0]
+    print(f"Ridge regression on the same landmarks, without a super-net: tau {ridge:.3f}\n")
     print(markdown(rows))
     figure = draw(rows[rows["variant"] == ""])
     write_atomically(out.with_suffix(".png"), lambda file: figure.savefig(file, format="png", dpi=150))
