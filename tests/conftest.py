@@ -6,7 +6,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -24,6 +23,7 @@ from lmreg.data.base import InputShape
 from lmreg.network.nasbench201 import Config as NetworkConfig
 from lmreg.network.nasbench201 import Network
 from lmreg.space.nasbench201 import NASBench201
+from tests.processes import Started
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -78,11 +78,10 @@ def lmreg() -> Lmreg:
     """Run the command as a user does, in a process of its own."""
 
     def call(*args: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "lmreg", *map(str, args)]
-        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-        return subprocess.run(
-            command, capture_output=True, text=True, cwd=cwd, env=environment, check=False, timeout=300
-        )
+        process = Started(args, cwd)
+        said, errors = process.communicate(timeout=300)
+        assert process.returncode is not None
+        return subprocess.CompletedProcess(args, process.returncode, said, errors)
 
     return call
 

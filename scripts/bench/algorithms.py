@@ -83,9 +83,7 @@ def main() -> None:
         rows[f"{name}, weights alone"] = (made, 0.0)
         if made.algo.alpha_split is not None:
             rows[f"{name}, with alphas"] = (training([f"algo={name}", *sys.argv[1:]]), 0.9)
-    figures: dict[str, list[float]] = {}
-    for name, (made, _progress) in rows.items():
-        figures[name] = measure(made, _progress)
+    figures = {name: measure(made, progress) for name, (made, progress) in rows.items()}
     times: dict[str, list[float]] = {name: [] for name in rows}
     for _ in range(ROUNDS):
         for name, (made, progress) in rows.items():

@@ -25,6 +25,7 @@ from lmreg.rank.correlation import kendall_tau_b, mean_over_seeds
 from lmreg.rank.finished import FinishedRun, finished_runs
 from lmreg.rank.pool import held_out
 from lmreg.rank.scored import ScoredRun
+from lmreg.rank.tracking import tau_rows
 from lmreg.study import Options, Study
 from lmreg.truth import MANIFEST, LandmarkSet, Truth
 
@@ -53,14 +54,15 @@ def main() -> None:
         known = [truth[key] for arch in candidates if (key := space.canonical(space.parse(arch))) in truth]
         learned = run.result.get("discretised")
         scored = ScoredRun(run, options)
+        by = taus(scored, pool)
         return {
             "algo": run.result["algo"],
             "reg": run.result["reg"],
             "variant": variant(run),
             "seed": run.result["seed"],
-            "tau_by_loss": tau(scored, pool, "loss"),
-            "tau_by_accuracy": tau(scored, pool, "accuracy"),
-            "violated_percent": 50 * (1 - tau(scored, known_truth.landmarks, "loss")),
+            "tau_by_loss": by["loss"],
+            "tau_by_accuracy": by["accuracy"],
+            "violated_percent": 50 * (1 - taus(scored, known_truth.landmarks)["loss"]),
             "best_true_percent": known[0] if known else np.nan,
             "learned_true_percent": np.nan
             if learned is None
@@ -80,12 +82,10 @@ def main() -> None:
     write_atomically(out.with_suffix(".png"), lambda file: figure.savefig(file, format="png", dpi=150))
 
 
-def tau(run: ScoredRun, members: LandmarkSet, name: str) -> float:
-    """Kendall's tau-b between the truth of ``members`` and a run's score of that name."""
-    score = run.study.task.score(name)
-    values = score.sign * run.scores(members.archs)[score.column].to_numpy()
-    truth = members.better_sign * members.scores
-    return float(kendall_tau_b(truth, values, np.ones((1, len(truth))))[0])
+def taus(run: ScoredRun, members: LandmarkSet) -> dict[str, float]:
+    """Kendall's tau-b between the truth of ``members`` and each of a run's scores, by its short name."""
+    rows = tau_rows("", members, run.scores(members.archs), run.study.task)
+    return {str(row["score"]): float(row["kendall_tau"]) for row in rows}
 
 
 def variant(run: FinishedRun) -> str:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from omegaconf import OmegaConf
-
 from lmreg.algo.base import Algorithm
 from lmreg.config import catalogue
-from lmreg.config.build import resolve
-from lmreg.config.paths import conf_dir
+from lmreg.config.build import class_of
 from lmreg.errors import LmregError
 from lmreg.network.base import SuperNet
 from lmreg.reg.base import Regulariser
@@ -31,17 +28,11 @@ def check_compatible(study: Study, algo: Algorithm, reg: Regulariser) -> None:
             )
 
 
-def _classes(group: str, base: type) -> dict[str, type]:
-    """The class of every choice of a config group."""
-    nodes = {name: OmegaConf.load(conf_dir() / group / f"{name}.yaml") for name in catalogue.choices(group)}
-    return {name: resolve(node, base, group)[0] for name, node in nodes.items()}  # type: ignore[arg-type]
-
-
 def _algorithms(network: type[SuperNet]) -> str:
-    able = [name for name, cls in _classes("algo", Algorithm).items() if cls.needs <= network.offers]  # type: ignore[attr-defined]
+    able = [c for c in catalogue.choices("algo") if class_of("algo", c, Algorithm).needs <= network.offers]
     return f"algo={','.join(able)} (and reg=none, or reg=landmark with reg.passes=path)"
 
 
 def _networks(needs: frozenset[str]) -> str:
-    able = [name for name, cls in _classes("network", SuperNet).items() if needs <= cls.offers]  # type: ignore[attr-defined]
+    able = [c for c in catalogue.choices("network") if needs <= class_of("network", c, SuperNet).offers]
     return f"; {' and '.join(sorted(needs))}: network={','.join(able)}" if able else ""

@@ -7,8 +7,6 @@ import os
 import random
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +15,7 @@ import pandas as pd
 import pytest
 import torch
 from tests.conftest import TINY_LANDMARKS, TINY_SEARCH, Compose, Lmreg
+from tests.processes import Started
 
 from lmreg.commands.evaluate import run as evaluate_command
 from lmreg.errors import Interrupted, LmregError
@@ -423,17 +422,11 @@ def test_a_killed_search_ends_with_the_same_numbers(
     trained: Path, straight: Path, reg: str, signal_name: str
 ) -> None:
     killed = search_folder(trained, killed_name(reg))
-    command = [sys.executable, "-m", "lmreg", "search", f"root={trained}", f"reg={reg}", *KILLED]
+    command = ["search", f"root={trained}", f"reg={reg}", *KILLED]
     rng, kills = random.Random(f"{reg}{signal_name}"), 0
     while not (killed / "result.json").exists():
         seen = (killed / "checkpoint.pt").stat().st_mtime_ns if (killed / "checkpoint.pt").exists() else 0
-        process = subprocess.Popen(
-            command,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
-        )
+        process = Started(command)
         while process.poll() is None and kills < 3:  # until it has got on, then a moment more
             if (killed / "checkpoint.pt").exists() and (killed / "checkpoint.pt").stat().st_mtime_ns > seen:
                 time.sleep(rng.uniform(0, 0.2) if kills else 0)
@@ -455,8 +448,7 @@ def test_a_killed_search_ends_with_the_same_numbers(
 
 
 def test_killed_stand_alone_trainings_go_on(tmp_path: Path, lmreg: Lmreg, tiny_study: Path) -> None:
-    command = [sys.executable, "-m", "lmreg", "train-landmarks", f"root={tmp_path}", *TINY_LANDMARKS]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    process = Started(["train-landmarks", f"root={tmp_path}", *TINY_LANDMARKS])
     records = tmp_path / STUDY / "landmarks" / "records"
     deadline = time.monotonic() + 120
     while len(list(records.glob("nasbench201-*.json"))) < 3 and time.monotonic() < deadline:

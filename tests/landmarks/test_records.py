@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
 
 import pytest
 from tests.conftest import TINY_LANDMARKS
+from tests.processes import Started
 
 from lmreg.errors import LmregError
 from lmreg.landmarks.records import Job, Records, protocol_of
@@ -83,15 +81,9 @@ def test_processes_share_a_folder_and_one_is_killed(tmp_path: Path, tiny_study: 
     folder = tmp_path / "nasbench201-fashion_mini" / "landmarks"
     threads = max(1, usable_cores() // 2)  # as with two workers: the same sums in all
 
-    def start(*overrides: str) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "lmreg", "train-landmarks", f"root={tmp_path}", *TINY_LANDMARKS]
-        return subprocess.Popen(
-            [*command, f"threads={threads}", *overrides],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
-        )
+    def start(*overrides: str) -> Started:
+        words = ["train-landmarks", f"root={tmp_path}", *TINY_LANDMARKS]
+        return Started([*words, f"threads={threads}", *overrides])
 
     deadline = time.monotonic() + 240
     killed = start()

@@ -8,8 +8,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,6 +17,7 @@ import pandas as pd
 import pytest
 import torch
 from tests.conftest import Compose, InProcess, Lmreg
+from tests.processes import Started
 
 from lmreg.errors import Interrupted, LmregError
 from lmreg.landmarks.base import further_scores
@@ -187,18 +186,9 @@ def test_a_search_killed_in_a_round_does_too(
 ) -> None:
     root = tmp_path / "root"
     shutil.copytree(landmarked, root)
-    code = (
-        "from tests.landmarks.test_rounds import stopping; from lmreg.cli import main; "
-        f"stopping({where!r}, {count}, {int(signal.SIGKILL)}); main()"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code, *call(root, source, *ROUNDS)],
-        cwd=Path(__file__).parents[2],
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        check=False,
-    )
-    assert done.returncode == -signal.SIGKILL, done.stderr
+    killed = Started(call(root, source, *ROUNDS), before=(stopping, where, count, signal.SIGKILL))
+    _, errors = killed.communicate(timeout=300)
+    assert killed.returncode == -signal.SIGKILL, errors
     again = lmreg(*call(root, source, *ROUNDS))
     assert again.returncode == 0, again.stderr
     assert state_of(run_of(root, source)) == state_of(run_of(straight(source)[0], source))

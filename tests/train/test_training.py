@@ -28,7 +28,7 @@ from lmreg.errors import LmregError
 from lmreg.network.base import SuperNet
 from lmreg.network.nasbench201 import Config as NetworkConfig
 from lmreg.network.nasbench201 import Network
-from lmreg.rank.score import score, untouched
+from lmreg.rank.score import score
 from lmreg.reg.base import Regulariser
 from lmreg.reg.landmark import Config, Landmark
 from lmreg.reg.none import NoRegulariser
@@ -62,8 +62,7 @@ def split(seed: int) -> Split:
 
 
 def scores(net: SuperNet, archs: Sequence[Arch]) -> np.ndarray:
-    with untouched(net):
-        return -score(net, Classification(), archs, split(3).scoring_batches(30))["loss_nats"].to_numpy()
+    return -score(net, Classification(), archs, split(3).scoring_batches(30))["loss_nats"].to_numpy()
 
 
 def make(

@@ -41,13 +41,16 @@ class PCDARTS(AlphaAlgorithm):
     def network_options(self) -> dict[str, int]:
         return {"partial": self.config.partial}
 
+    def begin(self, ctx: Context) -> None:
+        super().begin(ctx)
+        targets = torch.tensor(ctx.space.targets, device=next(ctx.net.parameters()).device)
+        self._same_target = targets[:, None] == targets[None, :]
+
     def more_parameters(self, ctx: Context) -> dict[str, int]:
         return {"edges": len(ctx.space.targets)}
 
     def mixture(self, ctx: Context) -> Mixture:
         operations = super().mixture(ctx).weights
-        targets = torch.tensor(ctx.space.targets, device=operations[0].device)
-        same = targets[:, None] == targets[None, :]
         # Row e: the edges into the node that edge e leads to, normalised; its own share is at e.
-        shares = torch.where(same, self._parameters["edges"], -torch.inf).softmax(1).diagonal()
+        shares = torch.where(self._same_target, self._parameters["edges"], -torch.inf).softmax(1).diagonal()
         return Mixture(operations, edges=shares)

@@ -16,6 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 import lmreg.config.names  # noqa: F401 (what a config may ask for)
+from lmreg.config.paths import conf_dir
 from lmreg.config.schema import range_error
 from lmreg.errors import LmregError
 
@@ -110,6 +111,13 @@ def resolve(node: DictConfig, base: type[T], where: str, allow: Iterable[str] = 
     if not (isinstance(cls, type) and issubclass(cls, base)):
         raise LmregError(f"{where}._target_={target}: there is no {base.__name__} of that name")
     return cls, typed(node, _schema(cls), where)
+
+
+def class_of(group: str, choice: str, base: type[T]) -> type[T]:
+    """The class that a choice of a config group builds."""
+    node = OmegaConf.load(conf_dir() / group / f"{choice}.yaml")
+    assert isinstance(node, DictConfig)
+    return resolve(node, base, group)[0]
 
 
 def _schema(cls: type) -> type:

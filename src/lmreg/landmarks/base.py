@@ -10,11 +10,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from omegaconf import OmegaConf
 
 from lmreg.config import catalogue
-from lmreg.config.build import resolve
-from lmreg.config.paths import conf_dir
+from lmreg.config.build import class_of
 from lmreg.config.schema import option
 from lmreg.errors import LmregError
 from lmreg.selector.base import Candidates, Draw, Selector
@@ -93,8 +91,7 @@ def further_scores(study: Study, truth: Truth, folder: Path) -> Further:
     source = truth.manifest.get("source")
     if source not in catalogue.choices("landmarks"):
         raise LmregError(f"the manifest in {folder} names no source that could score more architectures")
-    node = OmegaConf.load(conf_dir() / "landmarks" / f"{source}.yaml")
-    return resolve(node, LandmarkSource, "landmarks")[0].further(study, truth, folder)  # type: ignore[arg-type]
+    return class_of("landmarks", source, LandmarkSource).further(study, truth, folder)
 
 
 def draw_roles(

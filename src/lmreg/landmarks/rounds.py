@@ -23,7 +23,7 @@ from lmreg.context import Context
 from lmreg.errors import LmregError
 from lmreg.files import write_table
 from lmreg.landmarks.base import Further, further_scores
-from lmreg.rank.score import ScoringConfig, score, untouched
+from lmreg.rank.score import ScoringConfig, score
 from lmreg.rank.tracking import TrackingConfig, tau_rows, tracked_pool
 from lmreg.reg.base import Regulariser
 from lmreg.strategy.base import Strategy
@@ -232,8 +232,7 @@ class Rounds:
         study, column = self._study, self._known.landmarks.column
         apart = copy.copy(ctx)  # draws of its own: paths and batches are those of a training without rounds
         apart.streams = Streams(derive(study.options.seed, f"round-{number}"), study.device)
-        with untouched(ctx.net):
-            candidates = self._find(apart, title)
+        candidates = self._find(apart, title)
         # The pool was drawn beforehand, uniformly: leaving its members out keeps it held out and fair.
         taken = {row["arch"] for row in self._members()}
         taken |= {study.space.format(arch) for arch in self._known.pool.archs}
@@ -250,9 +249,8 @@ class Rounds:
         """The super-net's scores of landmarks and pool, each in their order."""
         data, scoring = self._study.data, self._scoring
         archs = [*landmarks.archs, *(arch for members in pool.values() for arch in members.archs)]
-        with untouched(ctx.net):
-            calibration = scoring.calibration(data)
-            table = score(ctx.net, self._study.task, archs, scoring.batches(data), calibration=calibration)
+        calibration = scoring.calibration(data)
+        table = score(ctx.net, self._study.task, archs, scoring.batches(data), calibration=calibration)
         count = len(landmarks.archs)
         return table[:count], table[count:]
 

@@ -21,6 +21,7 @@ from lmreg.space.base import Arch
 from lmreg.space.nasbench201 import EDGES, NODES, OPERATIONS, NASBench201
 
 STAGES = 3
+NONE = OPERATIONS.index("none")
 
 
 @dataclass
@@ -71,14 +72,12 @@ class Edge(nn.ModuleDict):
         part = x if whole else x[:, : self._seen]
         total: Tensor | None = None
         for choice, weight in weighted:
-            name = OPERATIONS[choice]
-            if name == "none":
+            if choice == NONE:
                 continue
-            value = self[name](part)
+            value = self[OPERATIONS[choice]](part)
             value = value if weight is None else weight * value
             total = value if total is None else total + value
-        absent = all(OPERATIONS[c] == "none" and weight is None for c, weight in weighted)
-        if whole or absent:  # a path without this edge lacks its by-pass, too
+        if whole or weighted == [(NONE, None)]:  # a path without this edge lacks its by-pass, too
             return total
         total = torch.zeros_like(part) if total is None else total
         return F.channel_shuffle(torch.cat([total, x[:, self._seen :]], 1), self._partial)
@@ -95,8 +94,9 @@ class Cell(nn.Module):
         nodes: list[Tensor | None] = [x] + [None] * (NODES - 1)
         factors = choice.edges if isinstance(choice, Mixture) else None
         for i, ((source, target), edge) in enumerate(zip(EDGES, self.edges, strict=True)):
-            start = nodes[source]
-            value = edge(torch.zeros_like(x) if start is None else start, terms(choice, i))
+            if nodes[source] is None:
+                nodes[source] = torch.zeros_like(x)
+            value = edge(nodes[source], terms(choice, i))
             if value is None:
                 continue
             value = value if factors is None else factors[i] * value

@@ -35,6 +35,7 @@ def score(
     """Every score of the task, averaged over the images, one row per architecture in their order.
 
     Normalisation uses each batch's own statistics, as in training, unless there is a ``calibration``.
+    The network is afterwards as it was.
 
     Args:
         batches: the same images for every architecture, see `Split.scoring_batches`.
@@ -44,7 +45,7 @@ def score(
     """
     images = sum(len(batch.targets) for batch in batches)
     rows = []
-    with torch.inference_mode(), ExitStack() as stack:
+    with _untouched(net), torch.inference_mode(), ExitStack() as stack:
         norm = stack.enter_context(recalibrated(net)) if calibration else None
         for arch in archs:
             if norm is not None:
@@ -58,7 +59,7 @@ def score(
 
 
 @contextmanager
-def untouched(net: nn.Module) -> Iterator[None]:
+def _untouched(net: nn.Module) -> Iterator[None]:
     """Buffers (running statistics) and modes of ``net`` are afterwards what they were."""
     buffers = {name: buffer.clone() for name, buffer in net.named_buffers()}
     modes = {module: module.training for module in net.modules()}
@@ -111,14 +112,13 @@ class ScoringConfig:
         return same if self.norm == "batch" else {**same, "calibration_images": self.calibration_images}
 
     def scorer(self, data: ImageData, task: Task) -> Scorer:
-        """A function for algorithms that look at scores while they train; the super-net stays as it is."""
+        """A function for algorithms that look at scores while they train."""
         by = task.score(self.by)
         images = functools.cache(lambda: (self.batches(data), self.calibration(data)))
 
         def scores(net: SuperNet, archs: Sequence[Arch]) -> np.ndarray:
             batches, calibration = images()
-            with untouched(net):
-                table = score(net, task, archs, batches, calibration=calibration)
+            table = score(net, task, archs, batches, calibration=calibration)
             return by.sign * table[by.column].to_numpy()
 
         return scores

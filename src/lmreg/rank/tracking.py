@@ -17,7 +17,7 @@ from lmreg.config.schema import option
 from lmreg.errors import LmregError
 from lmreg.rank.correlation import kendall_tau_b
 from lmreg.rank.pool import held_out
-from lmreg.rank.score import ScoringConfig, score, untouched
+from lmreg.rank.score import ScoringConfig, score
 from lmreg.study import Study
 from lmreg.task.base import Task
 from lmreg.train.training import Training
@@ -61,18 +61,17 @@ class Tracker:
 
     def look(self, training: Training) -> None:
         """Add rows if this step is one to look at; nothing of the training changes."""
-        ctx, per_epoch = training.ctx, training.batches_per_epoch
+        ctx = training.ctx
         if not self._sets or self._config.every_epochs is None:
             return
-        interval = max(1, round(self._config.every_epochs * per_epoch))
+        interval = training.steps_in(self._config.every_epochs)
         if ctx.step % interval != 0 and ctx.step != ctx.total_steps:
             return
         archs = [arch for members in self._sets.values() for arch in members.archs]
-        with untouched(ctx.net):
-            table = score(ctx.net, self._task, archs, self._batches, calibration=self._calibration)
+        table = score(ctx.net, self._task, archs, self._batches, calibration=self._calibration)
         for name, members in self._sets.items():
             mine, table = table[: len(members.archs)], table[len(members.archs) :]
-            at: dict[str, float | str] = {"step": ctx.step, "epoch": ctx.step / per_epoch}
+            at: dict[str, float | str] = {"step": ctx.step, "epoch": ctx.step / training.batches_per_epoch}
             self.rows += [at | row for row in tau_rows(name, members, mine, self._task)]
 
 

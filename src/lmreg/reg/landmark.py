@@ -71,6 +71,7 @@ class Landmark(Regulariser):
         if config.passes == "soft_oneshot":
             self.needs = frozenset({MIXTURES})
         self._archs = landmarks.archs
+        self._soft: dict[Arch, Choice] = {}
         self._pairs = landmarks.pairs(config.min_gap_se)
         # Gaps in units of their mean over all pairs: λ means the same whatever the score's unit is.
         gaps = np.abs(landmarks.scores[:, None] - landmarks.scores[None, :])
@@ -123,8 +124,11 @@ class Landmark(Regulariser):
         """What stands for a landmark: never anything with a gradient of its own."""
         if self.config.passes == "path":
             return arch
-        counts = [len(options) for options in ctx.space.options]
-        return soft_one_shot(arch, counts, self.config.delta, next(ctx.net.parameters()).detach())
+        if arch not in self._soft:
+            counts = [len(options) for options in ctx.space.options]
+            like = next(ctx.net.parameters()).detach()
+            self._soft[arch] = soft_one_shot(arch, counts, self.config.delta, like)
+        return self._soft[arch]
 
     def _record(self, violated: Tensor, costs: Tensor) -> None:
         figures = torch.stack([torch.ones_like(costs), violated.to(costs), costs]).sum(1)

@@ -31,13 +31,17 @@ class Training:
         self._train, self._config = train, config
         ctx.optimizer = make_optimizer(config, ctx.net)
         algo.begin(ctx)
-        self._interval = _steps_between(algo.interval_epochs, train.batches_per_epoch)
+        self._interval = None if algo.interval_epochs is None else self.steps_in(algo.interval_epochs)
         self._loss_sum = torch.zeros((), device=next(ctx.net.parameters()).device)
         self.rows: list[dict[str, float]] = []
 
     @property
     def batches_per_epoch(self) -> int:
         return self._train.batches_per_epoch
+
+    def steps_in(self, epochs: float) -> int:
+        """Steps that make so many epochs, at least 1."""
+        return max(1, round(epochs * self.batches_per_epoch))
 
     def steps(self, log_every: int) -> Iterator[bool]:
         """Take the remaining steps; yields after each whether it has logged a row.
@@ -108,10 +112,6 @@ class Training:
                 stream.load_state_dict(state[name])
         self._loss_sum.copy_(state["loss_sum"])
         self.rows = state["rows"]
-
-
-def _steps_between(epochs: float | None, batches_per_epoch: int) -> int | None:
-    return None if epochs is None else max(1, round(epochs * batches_per_epoch))
 
 
 def _state(stream: BatchStream | None) -> dict[str, Any] | None:
