@@ -71,6 +71,29 @@ def test_what_goes_together_is_let_through(in_process: InProcess, tmp_path: Path
     assert (code, errors.count("Error")) == (0, 0)
 
 
+def test_partial_channels_on_a_space_without_them(
+    in_process: InProcess, tmp_path: Path, no_data: None
+) -> None:
+    code, _, errors = in_process("search", "space=macro", "algo=pcdarts", "reg=none", f"root={tmp_path}")
+    assert code == 2
+    assert "algo=pcdarts needs operations on a part of the channels" in errors
+    assert "the super-net of space=macro" in errors
+    assert errors.strip().endswith("with this space work algo=darts,darts2,fairnas,gdas,nao,randomnas,spos")
+    assert "network=" not in errors  # none for this space has them
+
+
+@pytest.mark.parametrize(("space", "network"), [("macro", "nasbench201"), ("nasbench201", "macro")])
+@pytest.mark.parametrize("command", ["search", "train-landmarks"])
+def test_a_network_of_another_space(
+    command: str, space: str, network: str, in_process: InProcess, tmp_path: Path, no_data: None
+) -> None:
+    code, _, errors = in_process(command, f"space={space}", f"network={network}", f"root={tmp_path}")
+    assert code == 2
+    assert f"not of space={space}; leave network out" in errors
+    assert len(errors.strip().splitlines()) == 1
+    assert not any(tmp_path.glob("*/landmarks"))
+
+
 def test_fairnas_on_decisions_that_differ() -> None:
     space = NASBench201()
     space.options = (("a", "b"), ("a", "b", "c"))

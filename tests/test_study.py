@@ -33,6 +33,8 @@ def test_run_names(composed) -> None:  # type: ignore[no-untyped-def]
     assert name() == "spos-landmark-s0"
     assert name("reg=none", "seed=3", "root=/tmp/x", "device=cpu", "data=cifar10") == "spos-none-s3"
     assert name("trainer.steps=9", "reg.weight=5") == "spos-landmark-reg.weight=5-trainer.steps=9-s0"
+    assert name("space=macro", "network.channels=8") == "spos-landmark-s0"
+    assert name("space=macro", "network.channels=4") == "spos-landmark-network.channels=4-s0"
     assert "/" not in name("+data.path=/a/b/../c") + name("study=a/b")
     steps = [f"trainer.{key}=0.{i:020d}" for i, key in enumerate(("lr", "lr_min", "momentum", "lr_warmup"))]
     long = name(*steps, "trainer.weight_decay=0.00000000000000000001", "trainer.clip=0.00000000000000000002")

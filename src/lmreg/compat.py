@@ -6,8 +6,9 @@ from lmreg.algo.base import Algorithm
 from lmreg.config import catalogue
 from lmreg.config.build import class_of
 from lmreg.errors import LmregError
-from lmreg.network.base import SuperNet
+from lmreg.network.base import MIXTURES, SuperNet
 from lmreg.reg.base import Regulariser
+from lmreg.space.base import Space
 from lmreg.study import Study
 
 
@@ -17,22 +18,24 @@ def check_compatible(study: Study, algo: Algorithm, reg: Regulariser) -> None:
     Raises:
         LmregError: it can't; says with what it would.
     """
-    algo.check(study.space)
     network, _ = study.resolve("network", SuperNet)
     for group, part in (("algo", algo), ("reg", reg)):
         if lacks := sorted(part.needs - network.offers):
             raise LmregError(
                 f"{group}={study.cfg[group].name} needs {' and '.join(lacks)}, which the super-net of "
                 f"space={study.space.name} doesn't offer; with this space work {_algorithms(network)}"
-                f"{_networks(part.needs)}"
+                f"{_networks(part.needs, study.space)}"
             )
+    algo.check(study.space)
 
 
 def _algorithms(network: type[SuperNet]) -> str:
     able = [c for c in catalogue.choices("algo") if class_of("algo", c, Algorithm).needs <= network.offers]
-    return f"algo={','.join(able)} (and reg=none, or reg=landmark with reg.passes=path)"
+    passes = "" if MIXTURES in network.offers else " (and reg=none, or reg=landmark with reg.passes=path)"
+    return f"algo={','.join(able)}{passes}"
 
 
-def _networks(needs: frozenset[str]) -> str:
-    able = [c for c in catalogue.choices("network") if needs <= class_of("network", c, SuperNet).offers]
+def _networks(needs: frozenset[str], space: Space) -> str:
+    classes = {choice: class_of("network", choice, SuperNet) for choice in catalogue.choices("network")}
+    able = [name for name, cls in classes.items() if needs <= cls.offers and isinstance(space, cls.of_space)]
     return f"; {' and '.join(sorted(needs))}: network={','.join(able)}" if able else ""

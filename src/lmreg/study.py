@@ -136,12 +136,21 @@ class Study:
         self.space: Space = self.part("space", Space)
         self.task: Task = self.part("task", Task)
         self._source: DataSource = self.part("data", DataSource)
-        self._network = self.resolve("network", SuperNet)
+        self._network = self._checked_network()
         self.trainer = typed(cfg.trainer, TrainerConfig, "trainer")
 
     def resolve(self, name: str, base: type[T]) -> tuple[type[T], Any]:
         """The checked class and Config of the group ``name``."""
         return resolve(self.cfg[name], base, name, self.options.allow_packages)
+
+    def _checked_network(self) -> tuple[type[SuperNet], Any]:
+        cls, config = self.resolve("network", SuperNet)
+        if not isinstance(self.space, cls.of_space):
+            raise LmregError(
+                f"network._target_={self.cfg.network._target_} has architectures of {cls.of_space.__name__}, "
+                f"not of space={self.space.name}; leave network out, and it follows the space"
+            )
+        return cls, config
 
     def part(self, name: str, base: type[T]) -> T:
         """The object of the group ``name``, a ``base``."""

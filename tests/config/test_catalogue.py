@@ -68,12 +68,26 @@ def test_blocks_of_options_too() -> None:
     same(fields, RoundsConfig)  # type: ignore[arg-type]
 
 
+def test_the_network_follows_the_space() -> None:
+    for command in ("search", "train-landmarks"):
+        assert catalogue.groups(command)["network"] == "nasbench201"
+        for overrides, networks in (
+            (["space=macro"], ["macro"]),
+            (["space=nasbench201,macro"], ["nasbench201", "macro"]),
+            (["space=macro", "network=nasbench201"], ["nasbench201"]),
+        ):
+            assert catalogue.chosen(command, overrides)["network"] == networks
+    in_both = {o.key for o in catalogue.options("search", ["space=nasbench201,macro"])}
+    assert "network.channels" in in_both
+    assert "network.cells" not in in_both
+
+
 def test_what_cannot_be_understood_is_nothing() -> None:
     assert config_fields("os.path") == config_fields("lmreg.no.Such") == config_fields("") == {}
     assert config_fields("lmreg.reg.landmark.Nothing") == {}
 
 
-@pytest.mark.parametrize("overrides", [(), ("reg=none", "data=cifar10")])
+@pytest.mark.parametrize("overrides", [(), ("reg=none", "data=cifar10"), ("space=macro",)])
 def test_keys_and_defaults_are_those_that_hydra_composes(composed, overrides: tuple[str, ...]) -> None:  # type: ignore[no-untyped-def]
     for command in ("search", "train_landmarks", "evaluate"):
         mine = [o for o in overrides if o.partition("=")[0] in catalogue.groups(command)]

@@ -50,6 +50,13 @@ def test_keys_belong_to_the_choices_on_the_line() -> None:
     assert "seed=" not in words("search seed=1 ")  # given already
 
 
+def test_the_networks_options_are_those_of_the_space() -> None:
+    assert words("search space=macro network.") == ["network.channels="]
+    assert words("search network.") == ["network.channels=", "network.cells="]
+    meanings = dict(candidates("search", ["space=macro"], "network"))
+    assert meanings["network="] == "macro, nasbench201 (default: macro)"
+
+
 def test_values() -> None:
     found = words("search reg.schedule=co")
     assert {"reg.schedule=constant", "reg.schedule=cosine_increase"} <= set(found)

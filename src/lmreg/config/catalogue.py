@@ -70,6 +70,11 @@ def choice_summary(group: str, choice: str) -> str:
 
 def groups(command: str) -> dict[str, str]:
     """The config groups of a command, each with its default choice, in the order of its yaml."""
+    return {group: names[0] for group, names in chosen(command, ()).items()}
+
+
+def _defaults(command: str) -> dict[str, str]:
+    """The default choice of each group as written: a name, or ``${group}`` for that group's choice."""
     found = {}
     for entry in _content(_yaml(command)).get("defaults", []):
         if isinstance(entry, dict):
@@ -81,13 +86,13 @@ def groups(command: str) -> dict[str, str]:
 
 def chosen(command: str, overrides: Iterable[str]) -> dict[str, list[str]]:
     """The choices of each group under ``overrides``; several in a sweep. Unknown ones are left out."""
-    found = {group: [choice] for group, choice in groups(command).items()}
+    found = {group: [choice] for group, choice in _defaults(command).items()}
     for override in overrides:
         group, is_given, value = override.lstrip("+~").partition("=")
         if is_given and group in found:
             known = [part for part in value.split(",") if part in choices(group)]
             found[group] = known or found[group]
-    return found
+    return {group: found[names[0][2:-1]] if names[0][:2] == "${" else names for group, names in found.items()}
 
 
 def top_options(command: str) -> list[Option]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from lmreg.config.catalogue import Option, choice_summary, choices, groups, options
+from lmreg.config.catalogue import Option, choice_summary, choices, chosen, groups, options
 
 # Hydra's flags that a user of lmreg has a use for.
 FLAGS = {
@@ -43,9 +43,9 @@ def candidates(command: str, words: Sequence[str], incomplete: str) -> list[Cand
 
 def _keys(command: str, words: Sequence[str], name: str, given: set[str]) -> Iterator[Candidate]:
     known = [o for o in options(command, words) if o.key not in given]
-    for group, choice in groups(command).items():
+    for group, now in chosen(command, words).items():
         if group not in given and group.startswith(name):
-            yield f"{group}=", f"{', '.join(choices(group))} (default: {choice})"
+            yield f"{group}=", f"{', '.join(choices(group))} (default: {', '.join(now)})"
         # Options of a group only once its name is begun: all at once would be a wall of words.
         inside = [o for o in known if o.key.startswith(f"{group}.")]
         if inside and name and group.startswith(name):

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from lmreg.data.base import InputShape
 from lmreg.errors import LmregError
 from lmreg.network.mixture import Choice
-from lmreg.space.base import Arch
+from lmreg.space.base import Arch, Space
 
 MIXTURES = "mixtures of operations"
 PARTIAL_CHANNELS = "operations on a part of the channels"
@@ -26,6 +26,8 @@ class SuperNet(nn.Module, ABC):
     offers: frozenset[str] = frozenset()
     """What else it can do, and an algorithm or a regulariser may need: ``MIXTURES``,
     ``PARTIAL_CHANNELS``."""
+    of_space: type[Space] = Space
+    """The space whose architectures it holds."""
 
     @abstractmethod
     def forward(self, x: Tensor, choice: Choice) -> Tensor:
@@ -58,6 +60,12 @@ class Standalone(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.net(x, self.arch)
+
+
+def batch_norm(channels: int) -> nn.Module:
+    """Normalisation by batch statistics in training and in scoring: running ones would mix those of all
+    paths."""
+    return nn.BatchNorm2d(channels, track_running_stats=False)
 
 
 def count_params(net: nn.Module) -> int:

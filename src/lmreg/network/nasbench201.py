@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from lmreg.config.schema import option
 from lmreg.data.base import InputShape
 from lmreg.errors import LmregError
-from lmreg.network.base import MIXTURES, PARTIAL_CHANNELS, Standalone, SuperNet
+from lmreg.network.base import MIXTURES, PARTIAL_CHANNELS, Standalone, SuperNet, batch_norm
 from lmreg.network.mixture import Choice, Mixture, terms
 from lmreg.space.base import Arch
 from lmreg.space.nasbench201 import EDGES, NODES, OPERATIONS, NASBench201
@@ -30,14 +30,9 @@ class Config:
     cells: int = option(1, min=1, help="cells per stage (the benchmark has 5)")
 
 
-def _norm(channels: int) -> nn.Module:
-    # Batch statistics in training and in scoring: running ones would mix those of all paths.
-    return nn.BatchNorm2d(channels, track_running_stats=False)
-
-
 def _relu_conv_norm(c_in: int, c_out: int, kernel: int, stride: int = 1) -> nn.Sequential:
     conv = nn.Conv2d(c_in, c_out, kernel, stride, padding=kernel // 2, bias=False)
-    return nn.Sequential(nn.ReLU(), conv, _norm(c_out))
+    return nn.Sequential(nn.ReLU(), conv, batch_norm(c_out))
 
 
 def _operation(name: str, channels: int) -> nn.Module:
@@ -127,6 +122,7 @@ class Network(SuperNet):
     """
 
     offers = frozenset({MIXTURES, PARTIAL_CHANNELS})
+    of_space = NASBench201
 
     def __init__(
         self,
@@ -146,13 +142,13 @@ class Network(SuperNet):
         offered = offered or [range(len(names)) for names in space.options]
         widths = [config.channels * 2**stage for stage in range(STAGES)]
         stem = nn.Conv2d(shape.channels, widths[0], 3, padding=1, bias=False)
-        self.stem = nn.Sequential(stem, _norm(widths[0]))
+        self.stem = nn.Sequential(stem, batch_norm(widths[0]))
         self.body = nn.ModuleList()
         for stage, width in enumerate(widths):
             if stage > 0:
                 self.body.append(ResidualBlock(widths[stage - 1], width))
             self.body.extend(Cell(width, offered, partial) for _ in range(config.cells))
-        self.norm = _norm(widths[-1])
+        self.norm = batch_norm(widths[-1])
         self.classifier = nn.Linear(widths[-1], outputs)
 
     def forward(self, x: Tensor, choice: Choice) -> Tensor:

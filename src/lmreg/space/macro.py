@@ -1,0 +1,64 @@
+"""NAS-Bench-Macro: a chain of 8 layers, each one of 3 blocks.
+
+Source: Su et al., "Prioritized Architecture Sampling with Monto-Carlo Tree Search", CVPR 2021.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from lmreg.errors import LmregError
+from lmreg.space.base import Arch, Graph, Space
+
+OPERATIONS = ("identity", "mb3_k3", "mb6_k5")
+"""MobileNetV2 blocks are named after expansion and kernel size."""
+STAGES = (2, 3, 3)
+"""Layers per stage; the first of each halves the resolution and doubles the channels."""
+
+
+@dataclass
+class Config:
+    name: str = "macro"
+
+
+class NASBenchMacro(Space):
+    """The benchmark's 6,561 chains; 3,969 of them differ up to isomorphism."""
+
+    def __init__(self, config: Config | None = None):
+        self.name = (config or Config()).name
+        self.options = (OPERATIONS,) * sum(STAGES)
+
+    def canonical(self, arch: Arch) -> str:
+        """The text form of the isomorphic architecture whose identities come last in their stages.
+
+        An identity does nothing, so its place among the layers of a stage doesn't matter, unless it is
+        the first: there it is a convolution that halves the resolution.
+        """
+        digits, parts = self.format(arch), []
+        for layers in STAGES:
+            stage, digits = digits[:layers], digits[layers:]
+            later = stage[1:].replace("0", "")
+            parts.append((stage[0] + later).ljust(layers, "0"))
+        return "".join(parts)
+
+    def graphs(self, arch: Arch) -> tuple[Graph, ...]:
+        nodes = ("stem", *(str(layer) for layer in range(1, len(self.options))), "head")
+        edges = tuple((i, i + 1, OPERATIONS[choice]) for i, choice in enumerate(arch.choices))
+        return (Graph(nodes, edges, title="network"),)
+
+    def format(self, arch: Arch) -> str:
+        return "".join(map(str, arch.choices))
+
+    def parse(self, text: str) -> Arch:
+        """The architecture of 8 digits such as ``22212202``.
+
+        Fewer digits are a number: columns of numbers and spreadsheets drop leading zeros.
+        """
+        if not re.fullmatch(f"[0-2]{{1,{len(self.options)}}}", text.strip()):
+            meaning = ", ".join(f"{digit} for {name}" for digit, name in enumerate(OPERATIONS))
+            raise LmregError(
+                f"{text!r} is not a NAS-Bench-Macro architecture; expected {len(self.options)} digits, one "
+                f"per layer, such as '22212202': {meaning}"
+            )
+        return self.arch(tuple(int(digit) for digit in text.strip().zfill(len(self.options))))
