@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from omegaconf import DictConfig
 
 from lmreg.errors import LmregError
 from lmreg.landmarks.scores import read_archs, read_scores
+from lmreg.landmarks.table import Config as TableConfig
+from lmreg.landmarks.table import TableSource
 from lmreg.report.cell import draw
 from lmreg.selector.base import Candidates, Selector
 from lmreg.selector.random import Config as RandomConfig
@@ -18,6 +22,8 @@ from lmreg.selector.stratified import Config as StratifiedConfig
 from lmreg.selector.stratified import StratifiedSelector
 from lmreg.space.base import Arch
 from lmreg.space.macro import NASBenchMacro
+from lmreg.study import Options, Study
+from lmreg.truth import Truth
 
 RESULTS = ["test_acc_seed0", "test_acc_seed1", "test_acc_seed2", "params", "flops"]
 
@@ -143,3 +149,25 @@ def test_it_is_drawn_as_a_chain(macro: NASBenchMacro) -> None:
     drawing = draw(graph)
     assert all(edge.x == 0 for edge in drawing.edges)
     assert drawing.width <= 360
+
+
+def test_landmarks_and_pool_of_the_real_table(
+    macro: NASBenchMacro,
+    table: pd.DataFrame,
+    real_data: Path,
+    tmp_path: Path,
+    composed: Callable[..., DictConfig],
+) -> None:
+    study = Study(composed("train_landmarks", "space=macro", "landmarks=table"), Options())
+    config = TableConfig(
+        path=str(real_data / "nasbench_macro.csv"), score_column="test_acc_seed0", pool_column="mean_acc"
+    )
+    scored = TableSource(config).gather(study, RandomSelector(RandomConfig()), Path("unused"), workers=1)
+    Truth.save(tmp_path, macro, scored.tables, scored.columns, scored.higher_is_better, scored.about)
+    truth = Truth.load(tmp_path, macro)
+    by_text = table.set_index("arch")
+    for members, column, count in ((truth.landmarks, "test_acc_seed0", 30), (truth.pool, "mean_acc", 600)):
+        texts = [macro.format(arch) for arch in members.archs]
+        assert len(texts) == count
+        assert any(text.startswith("0") for text in texts)
+        assert members.scores.tolist() == [by_text.loc[text, column] for text in texts]
