@@ -100,19 +100,26 @@ class Space(ABC):
             classes.setdefault(self.canonical(arch), []).append(arch)
         return list(classes.values())
 
+    def neighbours(self, arch: Arch) -> list[Arch]:
+        """The architectures one change away: here, one decision takes another of its options."""
+        head_and_tail = ((arch.choices[:d], arch.choices[d + 1 :]) for d in range(len(self.options)))
+        return [
+            self.arch((*head, choice, *tail))
+            for (head, tail), options, old in zip(head_and_tail, self.options, arch.choices, strict=True)
+            for choice in range(len(options))
+            if choice != old
+        ]
+
     def mutate(self, arch: Arch, rng: np.random.Generator) -> Arch:
-        """``arch`` with one decision changed, uniformly among the changes that give another network.
+        """One of the `neighbours` of ``arch``, uniformly among those that are another network.
 
         Raises:
             LmregError: every change gives an isomorphic architecture.
         """
-        old = self.canonical(arch)
-        changes = [(d, c) for d, o in enumerate(self.options) for c in range(len(o)) if c != arch.choices[d]]
-        for index in rng.permutation(len(changes)):
-            decision, choice = changes[index]
-            mutant = self.arch((*arch.choices[:decision], choice, *arch.choices[decision + 1 :]))
-            if self.canonical(mutant) != old:
-                return mutant
+        old, near = self.canonical(arch), self.neighbours(arch)
+        for index in rng.permutation(len(near)):
+            if self.canonical(near[index]) != old:
+                return near[index]
         raise LmregError(f"no single change of {self.format(arch)} gives another network")
 
     def strongest(self, weights: Sequence[np.ndarray]) -> Arch:

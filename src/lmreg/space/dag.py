@@ -1,0 +1,148 @@
+"""Cells as graphs with operations on their vertices: pruning, isomorphism, distance, paths."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import itertools
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A directed acyclic graph. Vertex 0 is the input, the last one the output.
+
+    Attributes:
+        operations: one index per interior vertex.
+        edges: (from, to) with from < to.
+    """
+
+    operations: tuple[int, ...]
+    edges: tuple[tuple[int, int], ...]
+
+    @property
+    def vertices(self) -> int:
+        return len(self.operations) + 2
+
+    def sources(self, vertex: int) -> list[int]:
+        """The vertices with an edge to ``vertex``, ascending."""
+        return sorted(a for a, b in self.edges if b == vertex)
+
+    def matrix(self) -> np.ndarray:
+        """Adjacency matrix, int64 [vertices, vertices]: 1 in row *from*, column *to*."""
+        matrix = np.zeros((self.vertices, self.vertices), np.int64)
+        for edge in self.edges:
+            matrix[edge] = 1
+        return matrix
+
+
+def pruned(cell: Cell) -> Cell | None:
+    """Only what lies on a way from input to output, the vertices in their order; None without a way."""
+    last = cell.vertices - 1
+    ahead, back = {0}, {last}
+    for a, b in sorted(cell.edges):
+        if a in ahead:
+            ahead.add(b)
+    for a, b in sorted(cell.edges, key=lambda edge: -edge[1]):
+        if b in back:
+            back.add(a)
+    live = sorted(ahead & back)
+    if last not in ahead:
+        return None
+    number = {vertex: place for place, vertex in enumerate(live)}
+    edges = sorted((number[a], number[b]) for a, b in cell.edges if a in number and b in number)
+    return Cell(tuple(cell.operations[vertex - 1] for vertex in live[1:-1]), tuple(edges))
+
+
+def module_hash(cell: Cell) -> str:
+    """NAS-Bench-101's hash of a pruned cell, 32 hexadecimal digits; isomorphic cells share it.
+
+    Vertices start from degrees and label and take in their neighbours' hashes as many times as there
+    are vertices (Ying et al., ICML 2019, supplement; the benchmark's data are filed under these hashes).
+    """
+    count = cell.vertices
+    before: list[list[int]] = [[] for _ in range(count)]
+    after: list[list[int]] = [[] for _ in range(count)]
+    for a, b in cell.edges:
+        after[a].append(b)
+        before[b].append(a)
+    labels = (-1, *cell.operations, -2)
+    hashes = [_md5(str((len(after[v]), len(before[v]), labels[v]))) for v in range(count)]
+    for _ in range(count):
+        beside = [
+            ["".join(sorted(hashes[w] for w in near[v])) for near in (before, after)] for v in range(count)
+        ]
+        hashes = [_md5("|".join((*beside[v], hashes[v]))) for v in range(count)]
+    return _md5(str(sorted(hashes)))
+
+
+def _md5(text: str) -> str:
+    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
+
+
+def labellings(cell: Cell) -> int:
+    """In how many ways the vertices can be ordered, every edge leading forward, and be told apart."""
+    orders = _orders(cell.vertices)
+    matrices, labels = _reordered(cell, cell.vertices, orders)
+    forward = ~np.tril(matrices).any((1, 2))
+    both = np.concatenate([matrices[forward].reshape(forward.sum(), -1), labels[forward]], 1)
+    return len({row.tobytes() for row in both})
+
+
+def edit_distance(a: Cell, b: Cell, vertices: int) -> int:
+    """The least number of differing edges and operations over all matchings of interior vertices.
+
+    Args:
+        vertices: at least those of either cell; a vertex that a cell lacks differs from all operations.
+    """
+    orders = _orders(vertices)
+    matrices, labels = _reordered(b, vertices, orders)
+    (matrix,), (label,) = _reordered(a, vertices, orders[:1])
+    differing = (matrices != matrix).sum((1, 2)) + (labels != label).sum(1)
+    return int(differing.min())
+
+
+@functools.cache
+def _orders(vertices: int) -> np.ndarray:
+    """Every order of the vertices with input and output in their places, [orders, vertices]."""
+    inner = itertools.permutations(range(1, vertices - 1))
+    return np.array([(0, *order, vertices - 1) for order in inner])
+
+
+def _reordered(cell: Cell, vertices: int, orders: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Matrices [orders, vertices, vertices] and interior labels [orders, vertices - 2], −1 for none.
+
+    Vertices that ``cell`` lacks come before the output.
+    """
+    place = [*range(cell.vertices - 1), vertices - 1]
+    matrix = np.zeros((vertices, vertices), np.int8)
+    for a, b in cell.edges:
+        matrix[place[a], place[b]] = 1
+    labels = np.full(vertices, -1, np.int8)
+    labels[1 : cell.vertices - 1] = cell.operations
+    return matrix[orders[:, :, None], orders[:, None, :]], labels[orders[:, 1:-1]]
+
+
+def path_features(cell: Cell, operations: int, longest: int) -> np.ndarray:
+    """Which sequences of operations lead from input to output, 0 or 1, float32 [sequences].
+
+    Shorter sequences come first, those of one length in the order of numbers with ``operations`` as base.
+
+    Args:
+        operations: how many there are.
+        longest: length of the longest sequences.
+    """
+    features = np.zeros(sum(operations**length for length in range(longest + 1)), np.float32)
+    # Reached so far by vertex: (length, number) of the sequences before it.
+    reached: list[set[tuple[int, int]]] = [{(0, 0)}] + [set() for _ in range(cell.vertices - 1)]
+    for a, b in sorted(cell.edges):
+        if a == 0:
+            reached[b] |= reached[a]
+        else:
+            label = cell.operations[a - 1]
+            reached[b] |= {(length + 1, number * operations + label) for length, number in reached[a]}
+    for length, number in reached[-1]:
+        features[sum(operations**shorter for shorter in range(length)) + number] = 1
+    return features

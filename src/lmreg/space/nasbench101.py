@@ -1,0 +1,233 @@
+"""NAS-Bench-101: cells that are graphs of at most 7 vertices and 9 edges, 3 operations on the vertices.
+
+Source: Ying et al., "NAS-Bench-101: Towards Reproducible Neural Architecture Search", ICML 2019.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from lmreg.errors import LmregError
+from lmreg.space.base import Arch, Graph, Space
+from lmreg.space.dag import Cell, edit_distance, labellings, module_hash, path_features, pruned
+
+OPERATIONS = ("conv3x3-bn-relu", "conv1x1-bn-relu", "maxpool3x3")
+VERTICES = 7
+MAX_EDGES = 9
+EDGES = tuple((source, target) for target in range(1, VERTICES) for source in range(target))
+"""(from, to) of the first 21 decisions, column by column of the matrix; the operations follow."""
+
+_OUTPUT = VERTICES - 1
+
+
+@dataclass
+class Config:
+    name: str = "nasbench101"
+
+
+class NASBench101(Space):
+    """The benchmark's cells: 423,624 up to isomorphism, 1,293,208 with their vertices in some order.
+
+    The choices say for 21 edges of a 7-vertex matrix whether they are there, and which operation each
+    of the 5 interior vertices has. Vertices that aren't on a way from input to output do nothing: an
+    `Arch` is always in the *pruned form* that lacks them. The others keep their order and come first, the
+    output stays the last; absent edges and absent vertices' operations are 0.
+
+    The text form is the benchmark's record of a cell, ``adjacency|input|operation|...|output``, for
+    instance ``011001010|input|maxpool3x3|output``: the rows of the matrix one after the other, then the
+    vertices' operations. Cells of any size are read, also with commas between the operations, and
+    pruned; cells are written pruned.
+    """
+
+    def __init__(self, config: Config | None = None):
+        self.name = (config or Config()).name
+        self.options = (("absent", "present"),) * len(EDGES) + (OPERATIONS,) * (VERTICES - 2)
+
+    @property
+    def size(self) -> int:
+        """Number of pruned cells, isomorphic ones counted separately."""
+        return int(_wirings()[1][-1])
+
+    def arch(self, choices: tuple[int, ...]) -> Arch:
+        """The architecture with these choices, in pruned form.
+
+        Raises:
+            LmregError: a choice is missing or outside its decision's options, the output isn't
+                connected to the input, or more than 9 edges are left after pruning.
+        """
+        choices = super().arch(choices).choices
+        edges = tuple(edge for edge, there in zip(EDGES, choices, strict=False) if there)
+        return self._arch(Cell(choices[len(EDGES) :], edges), f"{choices} is not an architecture of {self.name}")
+
+    def cell(self, arch: Arch) -> Cell:
+        """The graph of an architecture; its operations are indices of `OPERATIONS`."""
+        edges = [edge for edge, there in zip(EDGES, arch.choices, strict=False) if there]
+        interior = max(source for source, _ in edges)
+        moved = tuple((a, interior + 1 if b == _OUTPUT else b) for a, b in edges)
+        return Cell(arch.choices[len(EDGES) : len(EDGES) + interior], moved)
+
+    def sample(self, rng: np.random.Generator) -> Arch:
+        """An architecture drawn uniformly from all pruned cells.
+
+        Unlike uniform bits and operations with rejection, this draws no cell more often for what can
+        be pruned from its matrices.
+        """
+        return self._nth(int(rng.integers(self.size)))
+
+    def sample_network(self, rng: np.random.Generator) -> Arch:
+        """An architecture drawn so that every isomorphism class is equally likely, and so is every
+        member within its class.
+
+        By rejection: a uniform draw is kept with probability 1 / number of its class's members; about
+        three draws are needed.
+        """
+        while True:
+            arch = self.sample(rng)
+            if rng.integers(labellings(self.cell(arch))) == 0:
+                return arch
+
+    def enumerate(self) -> Iterator[Arch]:
+        """Every pruned cell once, the smallest first."""
+        return map(self._nth, range(self.size))
+
+    def neighbours(self, arch: Arch) -> list[Arch]:
+        """What one edge more or less gives, another operation at a vertex, or a vertex more with one
+        edge to it and one from it.
+
+        An edge less may mean vertices less, as what dangles is pruned.
+        """
+        cell = self.cell(arch)
+        found: dict[Arch, None] = {}
+        for changed in _changes(cell):
+            try:
+                found[self._arch(changed, "")] = None
+            except LmregError:
+                continue
+        found.pop(arch, None)
+        return list(found)
+
+    def encode(self, arch: Arch) -> np.ndarray:
+        """Path encoding, the same for isomorphic cells: for each sequence of 0 to 5 operations whether
+        the cell has such a way from input to output, float32 [364].
+
+        Source: White, Neiswanger, Savani, "BANANAS: Bayesian Optimization with Neural Architectures for
+        Neural Architecture Search", AAAI 2021, section 4.
+        """
+        return path_features(self.cell(arch), len(OPERATIONS), VERTICES - 2)
+
+    def distance(self, a: Arch, b: Arch) -> int:
+        """The least number of edges and vertices' operations in which two cells differ, over all ways to
+        match their interior vertices; 0 for isomorphic ones."""
+        return edit_distance(self.cell(a), self.cell(b), VERTICES)
+
+    def graphs(self, arch: Arch) -> tuple[Graph, ...]:
+        cell = self.cell(arch)
+        return (Graph(self._labels(cell), tuple((a, b, "") for a, b in cell.edges)),)
+
+    def canonical(self, arch: Arch) -> str:
+        """The benchmark's own key: the hash of the pruned cell by which its data can be looked up."""
+        return module_hash(self.cell(arch))
+
+    def format(self, arch: Arch) -> str:
+        cell = self.cell(arch)
+        digits = "".join(str(value) for value in cell.matrix().flatten())
+        return "|".join((digits, *self._labels(cell)))
+
+    def parse(self, text: str) -> Arch:
+        digits, *labels = (part.strip() for part in re.split(r"[|,]", text.strip()))
+        count, names = len(labels), labels[1:-1]
+        problem = f"{text!r} is not a NAS-Bench-101 cell"
+        well_formed = (
+            len(digits) == count**2 >= 4
+            and not set(digits) - {"0", "1"}
+            and (labels[0], labels[-1]) == ("input", "output")
+            and not set(names) - set(OPERATIONS)
+        )
+        if not well_formed:
+            raise LmregError(
+                f"{problem}; expected 'adjacency|input|op|...|output': the digits of the matrix row by "
+                "row, then one operation per vertex, with op one of " + ", ".join(OPERATIONS)
+            )
+        edges = tuple(divmod(place, count) for place, digit in enumerate(digits) if digit == "1")
+        if any(source >= target for source, target in edges):
+            raise LmregError(f"{problem}: the matrix isn't upper triangular")
+        return self._arch(Cell(tuple(map(OPERATIONS.index, names)), edges), problem)
+
+    def _labels(self, cell: Cell) -> tuple[str, ...]:
+        return ("input", *(OPERATIONS[choice] for choice in cell.operations), "output")
+
+    def _arch(self, cell: Cell, problem: str) -> Arch:
+        """The architecture of a cell.
+
+        Raises:
+            LmregError: the pruned cell is outside the space; begins with ``problem``.
+        """
+        live = pruned(cell)
+        if live is None:
+            raise LmregError(f"{problem}: its output is not connected to its input")
+        if live.vertices > VERTICES or len(live.edges) > MAX_EDGES:
+            raise LmregError(
+                f"{problem}: {live.vertices} vertices and {len(live.edges)} edges are left when it is "
+                f"pruned; at most {VERTICES} and {MAX_EDGES} are allowed"
+            )
+        last = live.vertices - 1
+        there = {(a, _OUTPUT if b == last else b) for a, b in live.edges}
+        bits = tuple(int(edge in there) for edge in EDGES)
+        return Arch(self.name, bits + live.operations + (0,) * (VERTICES - live.vertices))
+
+    def _nth(self, index: int) -> Arch:
+        """The pruned cell of that number, 0 <= index < `size`."""
+        masks, ends, interiors = _wirings()
+        row = int(np.searchsorted(ends, index, side="right"))
+        mask, interior = int(masks[row]), int(interiors[row])
+        rest = index - (int(ends[row - 1]) if row else 0)
+        operations = [0] * (VERTICES - 2)
+        for vertex in range(interior):
+            rest, operations[vertex] = divmod(rest, len(OPERATIONS))
+        return Arch(self.name, (*(mask >> place & 1 for place in range(len(EDGES))), *operations))
+
+
+def _changes(cell: Cell) -> Iterator[Cell]:
+    """See `NASBench101.neighbours`; unpruned, not all in the space."""
+    count, there = cell.vertices, set(cell.edges)
+    for edge in ((a, b) for b in range(1, count) for a in range(b)):
+        yield Cell(cell.operations, tuple(there ^ {edge}))
+    for vertex, old in enumerate(cell.operations):
+        for new in set(range(len(OPERATIONS))) - {old}:
+            yield Cell((*cell.operations[:vertex], new, *cell.operations[vertex + 1 :]), cell.edges)
+    if count == VERTICES:
+        return
+    for source, target in ((a, b) for b in range(1, count) for a in range(b)):
+        shifted = [(a + (a > source), b + (b > source)) for a, b in cell.edges]  # makes room after source
+        edges = (*shifted, (source, source + 1), (source + 1, target + 1))
+        for new in range(len(OPERATIONS)):
+            yield Cell((*cell.operations[:source], new, *cell.operations[source:]), edges)
+
+
+@functools.cache
+def _wirings() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """All pruned graphs without operations, the smallest first, int64 [6472] each.
+
+    Returns:
+        Bit masks of `EDGES`, numbers of cells up to and including those of the graph, and numbers of
+        interior vertices.
+    """
+    masks, interiors = [], []
+    for interior in range(VERTICES - 1):
+        found = np.zeros(1, np.int64)
+        for place, target in enumerate([*range(1, interior + 1), _OUTPUT]):
+            incoming = np.arange(1, 2 ** (place + 1)) << EDGES.index((0, target))
+            found = (found[:, None] | incoming).ravel()
+            found = found[sum(found >> place & 1 for place in range(len(EDGES))) <= MAX_EDGES]
+        for vertex in range(interior + 1):
+            outgoing = sum(1 << place for place, (source, _) in enumerate(EDGES) if source == vertex)
+            found = found[found & outgoing != 0]
+        masks.append(found)
+        interiors.append(np.full(len(found), interior))
+    graphs = np.concatenate(interiors)
+    return np.concatenate(masks), np.cumsum(len(OPERATIONS) ** graphs), graphs
