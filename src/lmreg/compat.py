@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lmreg.algo.base import Algorithm
 from lmreg.config import catalogue
-from lmreg.config.build import class_of
+from lmreg.config.build import choice_of
 from lmreg.errors import LmregError
 from lmreg.network.base import MIXTURES, SuperNet
 from lmreg.reg.base import Regulariser
@@ -23,19 +23,28 @@ def check_compatible(study: Study, algo: Algorithm, reg: Regulariser) -> None:
         if lacks := sorted(part.needs - network.offers):
             raise LmregError(
                 f"{group}={study.cfg[group].name} needs {' and '.join(lacks)}, which the super-net of "
-                f"space={study.space.name} doesn't offer; with this space work {_algorithms(network)}"
-                f"{_networks(part.needs, study.space)}"
+                f"space={study.space.name} doesn't offer; with this space work "
+                f"{_algorithms(network, study.space)}{_networks(part.needs, study.space)}"
             )
     algo.check(study.space)
 
 
-def _algorithms(network: type[SuperNet]) -> str:
-    able = [c for c in catalogue.choices("algo") if class_of("algo", c, Algorithm).needs <= network.offers]
+def _algorithms(network: type[SuperNet], space: Space) -> str:
+    able = [choice for choice in catalogue.choices("algo") if _is_able(choice, network, space)]
     passes = "" if MIXTURES in network.offers else " (and reg=none, or reg=landmark with reg.passes=path)"
     return f"algo={','.join(able)}{passes}"
 
 
+def _is_able(algo: str, network: type[SuperNet], space: Space) -> bool:
+    cls, config = choice_of("algo", algo, Algorithm)
+    try:
+        cls(config).check(space)  # type: ignore[call-arg]
+    except LmregError:
+        return False
+    return cls.needs <= network.offers
+
+
 def _networks(needs: frozenset[str], space: Space) -> str:
-    classes = {choice: class_of("network", choice, SuperNet) for choice in catalogue.choices("network")}
+    classes = {choice: choice_of("network", choice, SuperNet)[0] for choice in catalogue.choices("network")}
     able = [name for name, cls in classes.items() if needs <= cls.offers and isinstance(space, cls.of_space)]
     return f"; {' and '.join(sorted(needs))}: network={','.join(able)}" if able else ""

@@ -113,11 +113,11 @@ def resolve(node: DictConfig, base: type[T], where: str, allow: Iterable[str] = 
     return cls, typed(node, _schema(cls), where)
 
 
-def class_of(group: str, choice: str, base: type[T]) -> type[T]:
-    """The class that a choice of a config group builds."""
+def choice_of(group: str, choice: str, base: type[T]) -> tuple[type[T], Any]:
+    """The class that a choice of a config group builds, and its Config with the values of its yaml."""
     node = OmegaConf.load(conf_dir() / group / f"{choice}.yaml")
     assert isinstance(node, DictConfig)
-    return resolve(node, base, group)[0]
+    return resolve(node, base, group)
 
 
 def _schema(cls: type) -> type:

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from lmreg.config import catalogue
-from lmreg.config.build import class_of
+from lmreg.config.build import choice_of
 from lmreg.config.schema import option
 from lmreg.errors import LmregError
 from lmreg.selector.base import Candidates, Draw, Selector
@@ -91,7 +91,7 @@ def further_scores(study: Study, truth: Truth, folder: Path) -> Further:
     source = truth.manifest.get("source")
     if source not in catalogue.choices("landmarks"):
         raise LmregError(f"the manifest in {folder} names no source that could score more architectures")
-    return class_of("landmarks", source, LandmarkSource).further(study, truth, folder)
+    return choice_of("landmarks", source, LandmarkSource)[0].further(study, truth, folder)
 
 
 def draw_roles(

@@ -20,7 +20,7 @@ class Cell:
     """
 
     operations: tuple[int, ...]
-    edges: tuple[tuple[int, int], ...]
+    edges: frozenset[tuple[int, int]]
 
     @property
     def vertices(self) -> int:
@@ -52,8 +52,8 @@ def pruned(cell: Cell) -> Cell | None:
     if last not in ahead:
         return None
     number = {vertex: place for place, vertex in enumerate(live)}
-    edges = sorted((number[a], number[b]) for a, b in cell.edges if a in number and b in number)
-    return Cell(tuple(cell.operations[vertex - 1] for vertex in live[1:-1]), tuple(edges))
+    edges = frozenset((number[a], number[b]) for a, b in cell.edges if a in number and b in number)
+    return Cell(tuple(cell.operations[vertex - 1] for vertex in live[1:-1]), edges)
 
 
 def module_hash(cell: Cell) -> str:

@@ -39,7 +39,7 @@ class NASBench101(Space):
     output stays the last; absent edges and absent vertices' operations are 0.
 
     The text form is the benchmark's record of a cell, ``adjacency|input|operation|...|output``, for
-    instance ``011001010|input|maxpool3x3|output``: the rows of the matrix one after the other, then the
+    instance ``011001000|input|maxpool3x3|output``: the rows of the matrix one after the other, then the
     vertices' operations. Cells of any size are read, also with commas between the operations, and
     pruned; cells are written pruned.
     """
@@ -61,14 +61,15 @@ class NASBench101(Space):
                 connected to the input, or more than 9 edges are left after pruning.
         """
         choices = super().arch(choices).choices
-        edges = tuple(edge for edge, there in zip(EDGES, choices, strict=False) if there)
-        return self._arch(Cell(choices[len(EDGES) :], edges), f"{choices} is not an architecture of {self.name}")
+        edges = frozenset(edge for edge, there in zip(EDGES, choices, strict=False) if there)
+        problem = f"{choices} is not an architecture of {self.name}"
+        return self._arch(Cell(choices[len(EDGES) :], edges), problem)
 
     def cell(self, arch: Arch) -> Cell:
         """The graph of an architecture; its operations are indices of `OPERATIONS`."""
         edges = [edge for edge, there in zip(EDGES, arch.choices, strict=False) if there]
         interior = max(source for source, _ in edges)
-        moved = tuple((a, interior + 1 if b == _OUTPUT else b) for a, b in edges)
+        moved = frozenset((a, interior + 1 if b == _OUTPUT else b) for a, b in edges)
         return Cell(arch.choices[len(EDGES) : len(EDGES) + interior], moved)
 
     def sample(self, rng: np.random.Generator) -> Arch:
@@ -127,7 +128,7 @@ class NASBench101(Space):
 
     def graphs(self, arch: Arch) -> tuple[Graph, ...]:
         cell = self.cell(arch)
-        return (Graph(self._labels(cell), tuple((a, b, "") for a, b in cell.edges)),)
+        return (Graph(self._labels(cell), tuple((a, b, "") for a, b in sorted(cell.edges))),)
 
     def canonical(self, arch: Arch) -> str:
         """The benchmark's own key: the hash of the pruned cell by which its data can be looked up."""
@@ -153,7 +154,7 @@ class NASBench101(Space):
                 f"{problem}; expected 'adjacency|input|op|...|output': the digits of the matrix row by "
                 "row, then one operation per vertex, with op one of " + ", ".join(OPERATIONS)
             )
-        edges = tuple(divmod(place, count) for place, digit in enumerate(digits) if digit == "1")
+        edges = frozenset(divmod(place, count) for place, digit in enumerate(digits) if digit == "1")
         if any(source >= target for source, target in edges):
             raise LmregError(f"{problem}: the matrix isn't upper triangular")
         return self._arch(Cell(tuple(map(OPERATIONS.index, names)), edges), problem)
@@ -194,17 +195,17 @@ class NASBench101(Space):
 
 def _changes(cell: Cell) -> Iterator[Cell]:
     """See `NASBench101.neighbours`; unpruned, not all in the space."""
-    count, there = cell.vertices, set(cell.edges)
+    count = cell.vertices
     for edge in ((a, b) for b in range(1, count) for a in range(b)):
-        yield Cell(cell.operations, tuple(there ^ {edge}))
+        yield Cell(cell.operations, cell.edges ^ {edge})
     for vertex, old in enumerate(cell.operations):
         for new in set(range(len(OPERATIONS))) - {old}:
             yield Cell((*cell.operations[:vertex], new, *cell.operations[vertex + 1 :]), cell.edges)
     if count == VERTICES:
         return
     for source, target in ((a, b) for b in range(1, count) for a in range(b)):
-        shifted = [(a + (a > source), b + (b > source)) for a, b in cell.edges]  # makes room after source
-        edges = (*shifted, (source, source + 1), (source + 1, target + 1))
+        shifted = {(a + (a > source), b + (b > source)) for a, b in cell.edges}  # makes room after source
+        edges = frozenset(shifted | {(source, source + 1), (source + 1, target + 1)})
         for new in range(len(OPERATIONS)):
             yield Cell((*cell.operations[:source], new, *cell.operations[source:]), edges)
 

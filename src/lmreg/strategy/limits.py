@@ -48,7 +48,7 @@ class Limits:
         return sum(max(0.0, share) for share in shares)
 
     def example(self, space: Space, cost: Cost) -> Arch:
-        """An admissible architecture, found by coordinate descent on the excess from random starts.
+        """An admissible architecture, found by steepest descent on the excess from random starts.
 
         Raises:
             LmregError: none is found; says what the nearest one has.
@@ -73,11 +73,10 @@ class Limits:
 
 
 def _descend(arch: Arch, space: Space, height: Callable[[Arch], float]) -> Arch:
-    """Take the lowest option of one decision after the other for as long as that helps."""
-    while True:
-        before = height(arch)
-        for decision, options in enumerate(space.options):
-            head, tail = arch.choices[:decision], arch.choices[decision + 1 :]
-            arch = min((space.arch((*head, c, *tail)) for c in range(len(options))), key=height)
-        if height(arch) in (0.0, before):
-            return arch
+    """Move to the lowest neighbour until that is no lower, or the ground is reached."""
+    while height(arch) > 0:
+        lowest = min(space.neighbours(arch), key=height)
+        if height(lowest) >= height(arch):
+            break
+        arch = lowest
+    return arch

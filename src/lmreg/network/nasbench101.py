@@ -1,0 +1,198 @@
+"""The NAS-Bench-101 network: stem, three stacks of cells, max-pooling between them.
+
+Source: Ying et al., ICML 2019, section 2 and its supplement on the channels within a cell.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from lmreg.config.schema import option
+from lmreg.data.base import InputShape
+from lmreg.network.base import Standalone, SuperNet
+from lmreg.network.mixture import Choice
+from lmreg.space import dag
+from lmreg.space.base import Arch
+from lmreg.space.nasbench101 import OPERATIONS, VERTICES, NASBench101
+
+STACKS = 3
+KERNELS = {"conv3x3-bn-relu": 3, "conv1x1-bn-relu": 1}
+
+
+@dataclass
+class Config:
+    # At most 4 vertices of a cell share its channels: fewer than 4 would leave one without any.
+    channels: int = option(16, min=4, help="channels of the first stack; each later stack doubles them")
+    cells: int = option(1, min=1, help="cells per stack (the benchmark has 3)")
+
+
+def vertex_channels(cell: dag.Cell, width: int) -> list[int]:
+    """Channels of every vertex but the input, which has no number of its own (0).
+
+    The cell's ``width`` is divided among the vertices that lead to the output, the first ones getting
+    what remains; any other vertex has as many as the widest that it leads to.
+    """
+    last = cell.vertices - 1
+    ends = [vertex for vertex in cell.sources(last) if vertex > 0]
+    channels = [0] * last + [width]
+    for place, vertex in enumerate(ends):
+        channels[vertex] = width // len(ends) + (place < width % len(ends))
+    for vertex in range(last - 1, 0, -1):
+        if vertex not in ends:
+            channels[vertex] = max(channels[b] for a, b in cell.edges if a == vertex)
+    return channels
+
+
+class FirstChannels(nn.Conv2d):
+    """A convolution that takes fewer channels, and gives fewer, than it has weights for: the first ones."""
+
+    def forward(self, x: Tensor, channels: int) -> Tensor:  # type: ignore[override]
+        return F.conv2d(x, self.weight[:channels, : x.shape[1]], padding=self.padding)
+
+
+class FirstNorm(nn.BatchNorm2d):
+    """Batch normalisation of the first channels.
+
+    Batch statistics in training and in scoring: running ones would mix those of all paths.
+    """
+
+    def __init__(self, channels: int):
+        super().__init__(channels, track_running_stats=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        count = x.shape[1]
+        fixed = (self.running_mean, self.running_var)
+        mean, variance = (None if values is None else values[:count] for values in fixed)
+        batch_statistics = self.training or mean is None
+        momentum = 0.0 if self.momentum is None else self.momentum
+        return F.batch_norm(
+            x, mean, variance, self.weight[:count], self.bias[:count], batch_statistics, momentum, self.eps
+        )
+
+
+class ConvNormReLU(nn.Module):
+    """Convolution, batch normalisation, ReLU at up to the given numbers of channels.
+
+    All three work on each output channel alone. So to compute only the first ones is to compute all
+    at full width and keep the first, and absent inputs count as zeros.
+    """
+
+    def __init__(self, c_in: int, c_out: int, kernel: int):
+        super().__init__()
+        self.conv = FirstChannels(c_in, c_out, kernel, padding=kernel // 2, bias=False)
+        self.norm = FirstNorm(c_out)
+
+    def forward(self, x: Tensor, channels: int) -> Tensor:
+        """The first ``channels`` outputs [B, channels, height, width] for ``x`` [B, any, height, width]."""
+        return F.relu(self.norm(self.conv(x, channels)))
+
+
+class Cell(nn.Module):
+    """A graph of operations. What leads into a vertex is added up; into the output, joined.
+
+    From the input leads a 1×1 projection of its own to each vertex, the output among them.
+
+    Args:
+        only: the graph whose parts there are, at the widths it needs; None for all parts at full width.
+    """
+
+    def __init__(self, c_in: int, width: int, only: dag.Cell | None):
+        super().__init__()
+        if only is None:
+            inner = range(1, VERTICES - 1)
+            projected = {str(vertex): width for vertex in inner}
+            operated = {_key(vertex, name): (width, name) for vertex in inner for name in KERNELS}
+        else:
+            channels = vertex_channels(only, width)
+            targets = [b for a, b in only.edges if a == 0 and b < only.vertices - 1]
+            projected = {str(vertex): channels[vertex] for vertex in targets}
+            named = [(v, OPERATIONS[choice]) for v, choice in enumerate(only.operations, start=1)]
+            operated = {_key(v, name): (channels[v], name) for v, name in named if name in KERNELS}
+        if only is None or (0, only.vertices - 1) in only.edges:
+            projected["output"] = width
+        self._width = width
+        self.projections = nn.ModuleDict({key: ConvNormReLU(c_in, c, 1) for key, c in projected.items()})
+        self.operations = nn.ModuleDict(
+            {key: ConvNormReLU(c, c, KERNELS[name]) for key, (c, name) in operated.items()}
+        )
+
+    def forward(self, x: Tensor, cell: dag.Cell) -> Tensor:
+        channels = vertex_channels(cell, self._width)
+        last = cell.vertices - 1
+        values = [x]
+        for vertex in range(1, last):
+            count, name = channels[vertex], OPERATIONS[cell.operations[vertex - 1]]
+            terms = [
+                values[source][:, :count] if source > 0 else self.projections[str(vertex)](x, count)
+                for source in cell.sources(vertex)
+            ]
+            value = sum(terms[1:], start=terms[0])
+            if name in KERNELS:
+                value = self.operations[_key(vertex, name)](value, count)
+            else:
+                value = F.max_pool2d(value, 3, stride=1, padding=1)
+            values.append(value)
+        ends = cell.sources(last)
+        terms = [torch.cat([values[vertex] for vertex in ends if vertex > 0], 1)] if max(ends) > 0 else []
+        if 0 in ends:
+            terms.append(self.projections["output"](x, self._width))
+        return sum(terms[1:], start=terms[0])
+
+
+def _key(vertex: int, operation: str) -> str:
+    return f"{vertex}:{operation}"
+
+
+class Network(SuperNet):
+    """The super-net, or with ``only`` the network of one architecture, the benchmark's own.
+
+    Every vertex has all operations at the full width of its cell. An architecture that needs fewer
+    channels there uses the first ones.
+    """
+
+    of_space = NASBench101
+
+    def __init__(
+        self, config: Config, space: NASBench101, shape: InputShape, outputs: int, only: Arch | None = None
+    ):
+        super().__init__()
+        self._parts, self._space = (config, space, shape, outputs), space
+        cell = None if only is None else space.cell(only)
+        widths = [config.channels * 2**stack for stack in range(STACKS)]
+        self.stem = ConvNormReLU(shape.channels, widths[0], 3)
+        self.stacks = nn.ModuleList()
+        c_in = widths[0]
+        for width in widths:
+            inputs = [c_in] + [width] * (config.cells - 1)
+            self.stacks.append(nn.ModuleList(Cell(c, width, cell) for c in inputs))
+            c_in = width
+        self.classifier = nn.Linear(c_in, outputs)
+        self._width = widths[0]
+
+    def forward(self, x: Tensor, choice: Choice) -> Tensor:
+        if not isinstance(choice, Arch):
+            raise TypeError("this super-net evaluates paths only")
+        cell = self._space.cell(choice)
+        x = self.stem(x, self._width)
+        for number, stack in enumerate(self.stacks):
+            if number > 0:
+                # Rounded up, so that odd sizes work.
+                x = F.max_pool2d(x, 2, stride=2, ceil_mode=True)
+            for module in stack:  # type: ignore[union-attr]
+                x = module(x, cell)
+        return self.classifier(x.mean((2, 3)))
+
+    def standalone(self, arch: Arch) -> Standalone:
+        return Standalone(Network(*self._parts, only=arch), arch)
+
+    def extract(self, arch: Arch) -> Standalone:
+        """The stand-alone network of ``arch`` with the first channels of the super-net's weights."""
+        alone, mine = self.standalone(arch), self.state_dict()
+        alone.net.load_state_dict(
+            {key: mine[key][tuple(map(slice, value.shape))] for key, value in alone.net.state_dict().items()}
+        )
+        return alone
