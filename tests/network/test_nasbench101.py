@@ -66,7 +66,7 @@ def test_macs_by_hand(space: NASBench101) -> None:
     """One vertex and a shortcut at 4, 8, 16 channels on 8×8, 4×4, 2×2 pixels, 3 classes."""
     shape = InputShape(1, 8, 8)
     arch = space.parse(f"011001000|input|{CONV3}|output")
-    alone = Network(Config(channels=4), space, shape, outputs=3, only=arch)
+    alone = Network(Config(channels=4), space, shape, outputs=3).standalone(arch)
 
     def cell(c_in: int, c_out: int) -> int:
         return 2 * c_in * c_out + 9 * c_out * c_out

@@ -7,9 +7,11 @@ import pytest
 from lmreg.config.build import typed
 from lmreg.data.base import InputShape
 from lmreg.errors import LmregError
+from lmreg.network import nasbench101
 from lmreg.network.base import count_macs, count_params
 from lmreg.network.nasbench201 import Network
 from lmreg.space.base import Arch
+from lmreg.space.nasbench101 import NASBench101
 from lmreg.space.nasbench201 import NASBench201
 from lmreg.strategy.limits import Cost, Limits
 
@@ -41,6 +43,25 @@ def test_an_example_is_found_where_few_architectures_keep_the_limits(space: NASB
         Limits(min_params=largest["params"]),
         Limits(max_params=largest["params"] - 1, min_params=largest["params"] - 3000),
     ):
+        assert limits.excess(cost(limits.example(space, cost))) == 0
+
+
+def test_an_example_in_a_space_where_not_all_choices_are_architectures() -> None:
+    space = NASBench101()
+    skeleton = nasbench101.Network(
+        nasbench101.Config(channels=4),
+        space,
+        InputShape(1, 8, 8),
+        outputs=3,
+        only=space.arch((0,) * 15 + (1,) + (0,) * 10),
+    )
+
+    def cost(arch: Arch) -> dict[str, int]:
+        return {"params": count_params(skeleton.standalone(arch)), "macs": 0}
+
+    smallest = count_params(skeleton)
+    largest = 2 * smallest
+    for limits in (Limits(max_params=smallest * 5 // 4), Limits(min_params=largest)):
         assert limits.excess(cost(limits.example(space, cost))) == 0
 
 

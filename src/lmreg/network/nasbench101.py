@@ -182,7 +182,7 @@ class Network(SuperNet):
             if number > 0:
                 # Rounded up, so that odd sizes work.
                 x = F.max_pool2d(x, 2, stride=2, ceil_mode=True)
-            for module in stack:  # type: ignore[union-attr]
+            for module in stack.children():
                 x = module(x, cell)
         return self.classifier(x.mean((2, 3)))
 

@@ -1,0 +1,65 @@
+"""NAS-Bench-101 from the command line: landmarks, searches, evaluation and report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from tests.conftest import TINY_LANDMARKS, Lmreg
+
+from lmreg.files import read_json
+from lmreg.space.nasbench101 import NASBench101
+
+SPACE = ("space=nasbench101", "network=nasbench101", "network.channels=4")
+TINY = tuple(option for option in TINY_LANDMARKS if not option.startswith("network"))
+SMALL = ("trainer.steps=12", "strategy.count=4", "log_every=4", "scoring.images=100")
+STUDY = "nasbench101-fashion_mini"
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory, lmreg: Lmreg) -> Path:
+    root = tmp_path_factory.mktemp("nasbench101")
+    nao = ("algo.pool=6", "algo.warmup=0.2", "algo.refresh_epochs=0.05", "algo.predictor_epochs=5")
+    evolution = ("strategy=evolution", "strategy.budget=8", "strategy.population=4", "strategy.tournament=2")
+    searches = (
+        ("algo=spos", "reg=landmark,none", *SMALL),
+        ("algo=randomnas", "reg=none", *SMALL),
+        ("algo=nao", "reg=none", *nao, *SMALL),
+        ("algo=spos", "reg=none", "seed=1", *evolution, *(o for o in SMALL if "strategy" not in o)),
+    )
+    for command, *options in (
+        ("train-landmarks", *SPACE, *TINY),
+        *(("search", "-m", *SPACE, *search) for search in searches),
+        ("evaluate", "space=nasbench101", "bootstrap=100"),
+        ("report", "space=nasbench101"),
+    ):
+        done = lmreg(command, *options, f"root={root}")
+        assert done.returncode == 0, done.stderr
+    return root / STUDY
+
+
+def test_everything_finishes_and_finds_cells(study: Path) -> None:
+    space = NASBench101()
+    folders = sorted((study / "search").iterdir())
+    assert len(folders) == 5
+    for folder in folders:
+        candidates = pd.read_csv(folder / "candidates.csv")
+        classes = {space.canonical(space.parse(text)) for text in candidates["arch"]}
+        assert len(classes) == len(candidates) >= 4
+        assert read_json(folder / "result.json")["best"]["arch"] == candidates["arch"][0]
+
+
+def test_landmarks_and_pool_share_no_network(study: Path) -> None:
+    space = NASBench101()
+    texts = pd.concat(
+        [pd.read_csv(study / "landmarks" / f"{name}.csv")["arch"] for name in ("landmarks", "pool")]
+    )
+    assert len({space.canonical(space.parse(text)) for text in texts}) == len(texts) == 9
+
+
+def test_the_report_draws_the_best_cells(study: Path) -> None:
+    page = (study / "report" / "index.html").read_text()
+    best = {read_json(p)["best"]["arch"] for p in study.glob("search/*/result.json")}
+    assert all(text in page for text in best)
+    assert "conv3x3-bn-relu" in page
