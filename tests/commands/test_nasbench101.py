@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from tests.conftest import TINY_LANDMARKS, Lmreg
+from tests.conftest import Lmreg
 
 from lmreg.files import read_json
 from lmreg.space.nasbench101 import NASBench101
 
 SPACE = ("space=nasbench101", "network=nasbench101", "network.channels=4")
-TINY = tuple(option for option in TINY_LANDMARKS if not option.startswith("network"))
+TINY = ("landmarks.count=4", "landmarks.pool=5", "landmarks.seeds=1", "workers=2", "trainer.epochs=0.2")
 SMALL = ("trainer.steps=12", "strategy.count=4", "log_every=4", "scoring.images=100")
 STUDY = "nasbench101-fashion_mini"
 
@@ -51,10 +51,8 @@ def test_everything_finishes_and_finds_cells(study: Path) -> None:
 
 
 def test_landmarks_and_pool_share_no_network(study: Path) -> None:
-    space = NASBench101()
-    texts = pd.concat(
-        [pd.read_csv(study / "landmarks" / f"{name}.csv")["arch"] for name in ("landmarks", "pool")]
-    )
+    space, folder = NASBench101(), study / "landmarks"
+    texts = [text for name in ("landmarks", "pool") for text in pd.read_csv(folder / f"{name}.csv")["arch"]]
     assert len({space.canonical(space.parse(text)) for text in texts}) == len(texts) == 9
 
 
