@@ -71,13 +71,14 @@ def test_soft_landmark_passes_without_mixtures(
         ("darts", "needs mixtures of operations"),
         ("gdas", "needs mixtures of operations"),
         ("pcdarts", "needs mixtures of operations"),
-        ("fairnas", "nasbench101 has 2 and 3; use algo=spos"),
+        ("fairnas", "needs as many options at every decision; nasbench101 has 2 and 3; use algo=spos"),
     ],
 )
 def test_what_nasbench101_has_no_place_for(
     algo: str, why: str, in_process: InProcess, tmp_path: Path, no_data: None
 ) -> None:
-    code, _, errors = in_process("search", f"algo={algo}", "reg=none", f"root={tmp_path}", "space=nasbench101")
+    chosen = ("space=nasbench101", f"algo={algo}", "reg=none")
+    code, _, errors = in_process("search", *chosen, f"root={tmp_path}")
     assert code == 2
     assert f"algo={algo} {why}" in errors
     if "mixtures" in why:
