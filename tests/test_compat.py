@@ -65,6 +65,23 @@ def test_soft_landmark_passes_without_mixtures(
     assert "reg.passes=path" in errors
 
 
+def test_they_are_refused_before_landmarks_are_asked_for(
+    in_process: InProcess, tmp_path: Path, no_data: None
+) -> None:
+    code, _, errors = in_process("search", "algo=darts", "reg=landmark", f"root={tmp_path}", *OWN)
+    assert code == 2
+    assert "algo=darts needs mixtures of operations" in errors
+
+
+def test_a_network_that_cant_be_divided_is_refused_before_data_is_read(
+    in_process: InProcess, tmp_path: Path, no_data: None
+) -> None:
+    sizes = ("algo=pcdarts", "network.channels=6", "reg=none")
+    code, _, errors = in_process("search", *sizes, f"root={tmp_path}")
+    assert code == 2
+    assert "partial channels need a multiple of 4; network.channels=6" in errors
+
+
 @pytest.mark.parametrize(
     ("algo", "why"),
     [

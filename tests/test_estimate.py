@@ -10,7 +10,9 @@ import torch
 
 from lmreg import estimate
 from lmreg.algo.base import Algorithm
+from lmreg.algo.spos import SPOS
 from lmreg.config.build import typed
+from lmreg.context import Context
 from lmreg.progress import duration
 from lmreg.rank.score import ScoringConfig
 from lmreg.reg.landmark import Config, Landmark
@@ -57,6 +59,19 @@ def test_the_trial_leaves_no_trace(study: Study) -> None:
         next(steps)
         next(undisturbed)
     assert state(real) == state(other)
+
+
+def test_the_trial_leaves_out_what_happens_between_steps(
+    study: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def between(algo: Algorithm, ctx: Context) -> None:
+        raise AssertionError("called in a trial")
+
+    monkeypatch.setattr(SPOS, "interval_epochs", 0.001)  # after every step
+    monkeypatch.setattr(SPOS, "on_interval", between)
+    assert seconds(study) is not None
+    with pytest.raises(AssertionError, match="in a trial"):
+        next(training(study).steps(50))
 
 
 def test_it_is_about_right(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:

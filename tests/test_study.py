@@ -35,6 +35,9 @@ def test_run_names(composed) -> None:  # type: ignore[no-untyped-def]
     assert name("trainer.steps=9", "reg.weight=5") == "spos-landmark-reg.weight=5-trainer.steps=9-s0"
     assert name("space=macro", "network.channels=8") == "spos-landmark-s0"
     assert name("space=macro", "network.channels=4") == "spos-landmark-network.channels=4-s0"
+    assert (
+        name("landmarks.rounds=2", "landmarks.add=9") == "spos-landmark-landmarks.add=9-landmarks.rounds=2-s0"
+    )
     assert "/" not in name("+data.path=/a/b/../c") + name("study=a/b")
     steps = [f"trainer.{key}=0.{i:020d}" for i, key in enumerate(("lr", "lr_min", "momentum", "lr_warmup"))]
     long = name(*steps, "trainer.weight_decay=0.00000000000000000001", "trainer.clip=0.00000000000000000002")
@@ -55,6 +58,7 @@ def test_a_default_spelt_out_names_no_other_run(composed, tmp_path: Path) -> Non
             "reg.schedule=cosine_increase",
             "tensorboard=true",
         ),
+        "landmarks.add=9",  # of one round: adds none
     ):
         assert name(same) == "spos-landmark-s0", same
     # The default of the choice that is made, not of another one.

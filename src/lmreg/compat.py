@@ -2,31 +2,40 @@
 
 from __future__ import annotations
 
+import torch
+
 from lmreg.algo.base import Algorithm
 from lmreg.config import catalogue
 from lmreg.config.build import choice_of
+from lmreg.data.base import InputShape
 from lmreg.errors import LmregError
 from lmreg.network.base import MIXTURES, SuperNet
 from lmreg.reg.base import Regulariser
 from lmreg.space.base import Space
 from lmreg.study import Study
 
+# Any will do: the super-net is only asked whether it can be built, and takes no memory.
+_SHAPE, _OUTPUTS = InputShape(3, 32, 32), 10
 
-def check_compatible(study: Study, algo: Algorithm, reg: Regulariser) -> None:
-    """Nothing if the study's super-net can do what ``algo`` and ``reg`` need.
+
+def check_compatible(study: Study, algo: Algorithm) -> None:
+    """Nothing if the study's super-net can do what ``algo`` and the study's regulariser need.
 
     Raises:
         LmregError: it can't; says with what it would.
     """
-    network, _ = study.resolve("network", SuperNet)
-    for group, part in (("algo", algo), ("reg", reg)):
-        if lacks := sorted(part.needs - network.offers):
+    network, network_config = study.resolve("network", SuperNet)
+    reg, reg_config = study.resolve("reg", Regulariser)
+    for group, needs in (("algo", algo.needs), ("reg", reg.needs(reg_config))):
+        if lacks := sorted(needs - network.offers):
             raise LmregError(
                 f"{group}={study.cfg[group].name} needs {' and '.join(lacks)}, which the super-net of "
                 f"space={study.space.name} doesn't offer; with this space work "
-                f"{_algorithms(network, study.space)}{_networks(part.needs, study.space)}"
+                f"{_algorithms(network, study.space)}{_networks(needs, study.space)}"
             )
     algo.check(study.space)
+    with torch.device("meta"), torch.random.fork_rng(devices=[]):
+        network(network_config, study.space, _SHAPE, _OUTPUTS, **algo.network_options())
 
 
 def _algorithms(network: type[SuperNet], space: Space) -> str:

@@ -31,6 +31,8 @@ def search_seconds(
 ) -> float | None:
     """Seconds that a search will take from step ``done`` on; None where it is hardly worth asking.
 
+    What the algorithm does between steps and the stand-alone trainings of new landmarks aren't counted.
+
     Args:
         trial: makes a training like the real one, for this trial only.
         candidates: how many architectures are scored after the training.
@@ -53,7 +55,7 @@ def _steps(training: Training, device: torch.device) -> Callable[[int], float]:
 
     A regulariser may cost little at first: n is what its schedule goes by.
     """
-    steps = training.steps(log_every=2 * training.ctx.total_steps)
+    steps = training.steps(log_every=2 * training.ctx.total_steps, intervals=False)
 
     def one_step(number: int) -> float:
         training.ctx.step = number

@@ -9,7 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from lmreg.config import catalogue
 from lmreg.files import digest
-from lmreg.study import plain
+from lmreg.study import plain, result_config
 
 # Told by the study's name or by the run's, or without influence on the result.
 _NOT_IN_NAME = {
@@ -35,9 +35,12 @@ def telling_overrides(cfg: DictConfig, overrides: list[str]) -> list[str]:
     or study, nor a default that is only spelt out."""
     defaults = {o.key: o.default for o in catalogue.options("search", overrides)}
     groups = catalogue.groups("search")
+    has_rounds = "landmarks" in result_config(cfg)
 
     def tells(override: str) -> bool:
         key, _, value = override.partition("=")
+        if key.startswith("landmarks.") and not has_rounds:
+            return False
         if key in groups:
             return value != groups[key]
         default = defaults.get(key, "${")

@@ -18,7 +18,8 @@ class Streams:
     parameters, ``gumbel`` noise (torch, on the device).
 
     Initial weights have their own stream too, see `initialised`. Runs with and without the
-    regulariser therefore see the same initial weights, paths and training batches.
+    regulariser therefore see the same initial weights and training batches, and the same paths as
+    long as the algorithm draws these without a look at the weights.
     """
 
     def __init__(self, seed: int, device: torch.device):

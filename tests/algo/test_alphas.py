@@ -94,6 +94,7 @@ def test_what_is_learned_is_proposed(name: str, rng: np.random.Generator) -> Non
         for row, choice in zip(it.alphas, wanted.choices, strict=True):
             row[choice] += 5.0
     assert it.discretised(ctx) == wanted
+    assert algo(make(NoRegulariser(), algo=ALGOS[name]())).discretised(ctx) is None  # before they learn
     keys = [ctx.space.canonical(arch) for arch in it.propose(ctx, 40)]
     assert len(set(keys)) == 40
     # Drawn from the alphas: they share most decisions with it, uniform ones a fifth.

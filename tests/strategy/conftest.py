@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import torch
 
+from lmreg.algo.base import Algorithm
 from lmreg.algo.spos import SPOS
 from lmreg.context import Context
 from lmreg.network.nasbench201 import Network
@@ -30,9 +31,14 @@ def convolutions(arch: Arch) -> int:
 
 @pytest.fixture
 def problem(space: NASBench201, net: Network) -> MakeProblem:
-    """``problem(limits, higher_is_better, seed)``; what is scored, call by call, goes to ``.calls``."""
+    """``problem(limits, higher_is_better, seed, algo)``; what is scored, call by call, goes to ``.calls``."""
 
-    def make(limits: Limits | None = None, higher_is_better: bool = True, seed: int = 0) -> SearchProblem:
+    def make(
+        limits: Limits | None = None,
+        higher_is_better: bool = True,
+        seed: int = 0,
+        algo: Algorithm | None = None,
+    ) -> SearchProblem:
         by, calls = Score("quality", higher_is_better), []
 
         def score(archs: Sequence[Arch]) -> pd.DataFrame:
@@ -45,7 +51,7 @@ def problem(space: NASBench201, net: Network) -> MakeProblem:
 
         streams = Streams(seed, torch.device("cpu"))
         ctx = Context(space, net, Classification(), streams, None, total_steps=1)
-        made = SearchProblem(ctx, SPOS(), score, by, cost, limits or Limits())
+        made = SearchProblem(ctx, algo or SPOS(), score, by, cost, limits or Limits())
         made.calls = calls  # type: ignore[attr-defined]
         return made
 

@@ -8,6 +8,7 @@ import torch
 from lmreg.algo.spos import SPOS
 from lmreg.context import Context
 from lmreg.errors import LmregError
+from lmreg.space.base import Arch
 from lmreg.space.nasbench201 import NASBench201
 from lmreg.strategy.limits import Limits
 from lmreg.streams import Streams
@@ -67,3 +68,30 @@ def test_one_is_looked_for_where_no_proposal_keeps_the_limits(problem: Any) -> N
     assert all(made.admissible(a) for a in few)
     with pytest.raises(LmregError, match=r"keeps strategy\.max_params=9; the nearest has 10 parameters"):
         problem(Limits(max_params=9)).propose(2)
+
+
+class Learned(SPOS):
+    """Has learned the architecture that it is given."""
+
+    def __init__(self, arch: Arch):
+        super().__init__()
+        self._arch = arch
+
+    def discretised(self, ctx: Context) -> Arch:
+        return self._arch
+
+
+def test_a_learned_architecture_is_marked_and_one_that_breaks_the_limits_is_told(
+    problem: Any, space: NASBench201, capsys: pytest.CaptureFixture[str]
+) -> None:
+    learned = space.arch((3,) * 6)
+    made = problem(algo=Learned(learned))
+    assert made.propose(5)[0] == learned
+    made.values(made.propose(5))
+    origins = made.candidates().set_index("arch")["origin"]
+    assert origins[space.format(learned)] == "discretised"
+    assert (origins == "discretised").sum() == 1
+    assert capsys.readouterr().out == ""
+    assert learned not in problem(Limits(max_params=110), algo=Learned(learned)).propose(5)
+    said = capsys.readouterr().out
+    assert said == f"the architecture that was learned breaks the limits: {space.format(learned)}\n"

@@ -104,7 +104,9 @@ class AlphaAlgorithm(Algorithm):
         """Of every decision's options, float64 [options], by the alphas as they are."""
         return [row.detach().double().softmax(0).cpu().numpy() for row in self.alphas]
 
-    def discretised(self, ctx: Context) -> Arch:
+    def discretised(self, ctx: Context) -> Arch | None:
+        if not self._parameters["alphas"].any():  # still all alike: nothing is learned yet
+            return None
         return ctx.space.strongest(self.probabilities())
 
     def propose(self, ctx: Context, count: int) -> list[Arch]:

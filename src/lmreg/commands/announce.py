@@ -48,9 +48,18 @@ def announce(
     candidates *= run.rounds.searches_left
     steps = f"{ctx.total_steps - ctx.step:,}{' more' if ctx.step else ''} steps"
     seconds = search_seconds(study, trial, ctx.step, scoring, candidates)
-    time = f"; about {duration(seconds)}" if seconds else ""
+    time = f"; about {duration(seconds)}{_not_counted(run, training)}" if seconds else ""
     work = f"{steps} of {study.trainer.batch_size} images, {candidates:,} architectures to score"
     print(f"{work}; {place(study)}{time}")
     if rounds := run.rounds.outlook():
         print(f"Landmarks: {rounds}")
     print(f"Folder: {run.folder}", flush=True)
+
+
+def _not_counted(run: SearchRun, training: Training) -> str:
+    what = []
+    if (epochs := training.algo.interval_epochs) is not None:
+        what.append(f"what the algorithm does every {epochs:g} epochs")
+    if run.rounds.searches_left > 1:
+        what.append("new landmarks")
+    return f" without {' and '.join(what)}" if what else ""

@@ -52,6 +52,7 @@ def _search(cfg: DictConfig, overrides: list[str]) -> None:
     study = Study(cfg, options)
     # Everything is checked before anything is read.
     algo: Algorithm = study.part("algo", Algorithm)
+    check_compatible(study, algo)
     strategy: Strategy = study.part("strategy", Strategy)
     scoring = typed(cfg.scoring, ScoringConfig, "scoring").checked(study.task)
     tracking = typed(cfg.tracking, TrackingConfig, "tracking")
@@ -63,7 +64,6 @@ def _search(cfg: DictConfig, overrides: list[str]) -> None:
         truth = Truth.load(study.folder / "landmarks", study.space)
     landmarks = truth.landmarks if truth else None
     reg: Regulariser = reg_class(reg_config, landmarks)
-    check_compatible(study, algo, reg)
     events = Events() if options.tensorboard else None
 
     def trial() -> Training:

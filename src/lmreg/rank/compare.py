@@ -1,6 +1,7 @@
 """Gains in Kendall tau: with the regulariser against without it, and against ridge regression.
 
-Runs with and without the regulariser share seed, data and paths, so their differences are paired.
+Runs with and without the regulariser share seed and data, and paths where these don't depend on the
+weights, so their differences are paired.
 """
 
 from __future__ import annotations

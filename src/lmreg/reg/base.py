@@ -19,8 +19,6 @@ class Regulariser(ABC):
     config: Any
     """What the constructor was given."""
     needs_landmarks = False
-    needs: frozenset[str] = frozenset()
-    """What the super-net must offer, see `SuperNet.offers`."""
     batch_size: int | None = None
     """Images per batch of the rank split; None for as many as the trainer takes."""
     warmup: float = 0.0
@@ -29,6 +27,11 @@ class Regulariser(ABC):
     @abstractmethod
     def __init__(self, config: Any, landmarks: LandmarkSet | None):
         """``landmarks`` are given where ``needs_landmarks`` is set."""
+
+    @classmethod
+    def needs(cls, config: Any) -> frozenset[str]:
+        """What the super-net must offer, see `SuperNet.offers`."""
+        return frozenset()
 
     @abstractmethod
     def terms(self, ctx: Context, batch: Batch) -> Iterator[Tensor]:

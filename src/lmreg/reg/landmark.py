@@ -43,7 +43,9 @@ class Config:
     margin: float = option(1.0, min=0, help="nats, of pair_loss=margin")
     gap_weighted: bool = option(False, help="weigh the loss gap by the pair's gap in stand-alone score")
     passes: str = option("path", choices=["path", "soft_oneshot"], help="how a landmark is evaluated")
-    delta: float = option(0.01, min=0, help="δ of passes=soft_oneshot: how far it leans to the landmark")
+    delta: float = option(
+        0.01, min=0, max=0.5, help="δ of passes=soft_oneshot: how far it leans to the landmark"
+    )
     detach: str = option("none", choices=["none", "better", "worse"], help="side without a gradient")
     batch: str = option(
         "rank", choices=["rank", "train"], help="images it acts on: rank split, training batch"
@@ -64,12 +66,14 @@ class Landmark(Regulariser):
 
     needs_landmarks = True
 
+    @classmethod
+    def needs(cls, config: Config) -> frozenset[str]:
+        return frozenset({MIXTURES} if config.passes == "soft_oneshot" else ())
+
     def __init__(self, config: Config, landmarks: LandmarkSet | None):
         if landmarks is None:
             raise LmregError("reg=landmark needs landmarks; 'lmreg train-landmarks' makes them")
         self.config, self.batch_size, self.warmup = config, config.batch_size, config.warmup
-        if config.passes == "soft_oneshot":
-            self.needs = frozenset({MIXTURES})
         self._archs = landmarks.archs
         self._soft: dict[Arch, Choice] = {}
         self._pairs = landmarks.pairs(config.min_gap_se)

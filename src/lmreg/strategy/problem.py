@@ -62,6 +62,9 @@ class SearchProblem:
             self._origins[self.space.canonical(learned)] = DISCRETISED
             if self.admissible(learned):
                 found[self.space.canonical(learned)] = learned
+            else:
+                text = self.space.format(learned)
+                print(f"the architecture that was learned breaks the limits: {text}", flush=True)
         misses = 0
         while len(found) < count and misses < (_PATIENCE if self._limits.given else 1):
             before = len(found)

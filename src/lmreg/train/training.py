@@ -43,8 +43,11 @@ class Training:
         """Steps that make so many epochs, at least 1."""
         return max(1, round(epochs * self.batches_per_epoch))
 
-    def steps(self, log_every: int) -> Iterator[bool]:
+    def steps(self, log_every: int, intervals: bool = True) -> Iterator[bool]:
         """Take the remaining steps; yields after each whether it has logged a row.
+
+        Args:
+            intervals: without them the algorithm does nothing between two steps.
 
         Raises:
             LmregError: the loss is no longer finite.
@@ -52,7 +55,7 @@ class Training:
         ctx = self.ctx
         while ctx.step < ctx.total_steps:
             self._loss_sum += train_step(ctx, self.algo, self.reg, self._train, self._config)
-            if self._interval is not None and ctx.step % self._interval == 0:
+            if intervals and self._interval is not None and ctx.step % self._interval == 0:
                 self.algo.on_interval(ctx)
             log = ctx.step % log_every == 0 or ctx.step == ctx.total_steps
             if log:
