@@ -33,7 +33,12 @@ matplotlib.use("Agg")
 from matplotlib import pyplot as plt
 
 # What is told apart beside algorithm and regulariser, by its key in the config.
-VARIANTS = {"reg.passes": "path", "reg.batch": "rank", "algo.alpha_split": "rank"}
+VARIANTS: dict[str, Any] = {
+    "reg.passes": "path",
+    "reg.batch": "rank",
+    "algo.alpha_split": "rank",
+    "algo.alpha_lr": 3e-3,
+}
 COLOURS = {"none": "#888888", "landmark": "#1f5fa8"}
 
 
@@ -52,7 +57,7 @@ def main() -> None:
     def row(run: FinishedRun) -> dict[str, Any]:
         candidates = read_table(run.folder / "candidates.csv", {"arch"})["arch"]
         known = [truth[key] for arch in candidates if (key := space.canonical(space.parse(arch))) in truth]
-        learned = run.result.get("discretised")
+        learned = (run.result.get("discretised") or {}).get("arch")
         scored = ScoredRun(run, options)
         by = taus(scored, pool)
         return {
@@ -64,9 +69,13 @@ def main() -> None:
             "tau_by_accuracy": by["accuracy"],
             "violated_percent": 50 * (1 - taus(scored, known_truth.landmarks)["loss"]),
             "best_true_percent": known[0] if known else np.nan,
-            "learned_true_percent": np.nan
-            if learned is None
-            else truth.get(space.canonical(space.parse(learned["arch"])), np.nan),
+            "learned": learned,
+            "learned_true_percent": truth.get(space.canonical(space.parse(learned)), np.nan)
+            if learned
+            else np.nan,
+            "alpha_entropy_nats": read_table(run.folder / "metrics.csv", set())
+            .get("alpha_entropy_nats", pd.Series([np.nan]))
+            .iloc[-1],
             "minutes": run.result["train_seconds_this_session"] / 60,
         }
 
@@ -108,8 +117,8 @@ def without(rows: pd.DataFrame, algo: str, which: str) -> pd.DataFrame:
 def markdown(rows: pd.DataFrame) -> str:
     lines = [
         "| algorithm | variant | landmarks | seeds | tau by loss | gain [95 %], p | tau by accuracy | "
-        "pairs violated | best found, true | learned, true | minutes |",
-        "|---|---|---|---|---|---|---|---|---|---|---|",
+        "pairs violated | best found, true | learned, true | entropy of alphas | minutes |",
+        "|---|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for (which, algo, reg), some in rows.groupby(["variant", "algo", "reg"], sort=True):
         base = without(rows, algo, which).set_index("seed")["tau_by_loss"]
@@ -119,6 +128,7 @@ def markdown(rows: pd.DataFrame) -> str:
             mean, low, high, p = mean_over_seeds(gains, 0.95)
             gain = f"{mean:+.3f} [{low:+.3f}, {high:+.3f}], {p:.2g}"
         learned = some["learned_true_percent"].dropna()
+        entropy = some["alpha_entropy_nats"].mean()
         each = ", ".join(f"{tau:.3f}" for tau in some["tau_by_loss"])
         cells = [
             algo,
@@ -131,6 +141,7 @@ def markdown(rows: pd.DataFrame) -> str:
             f"{some['violated_percent'].mean():.0f} %",
             f"{some['best_true_percent'].mean():.2f} %",
             f"{learned.mean():.2f} % ({len(learned)} of {len(some)} in the table)" if len(learned) else "–",
+            "–" if np.isnan(entropy) else f"{entropy:.2f}",
             f"{some['minutes'].mean():.1f}",
         ]
         lines.append(f"| {' | '.join(cells)} |")

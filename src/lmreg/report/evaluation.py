@@ -130,7 +130,7 @@ def _cell(name: str, figure: Estimate, wide: bool) -> str:
 
 def _gains(gains: pd.DataFrame, confidence: float) -> Table:
     table = Table(
-        title="Gain in τ: by the regulariser (same seed, data and paths), and over ridge regression on the "
+        title="Gain in τ: by the regulariser (same seed, same data), and over ridge regression on the "
         "same landmarks",
         caption=f"[low, high]: {_percent(confidence)} over architectures; means and p, over seeds "
         "(Student's t), for this pool and these landmarks",
