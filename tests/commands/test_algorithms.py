@@ -61,12 +61,12 @@ def test_all_can_be_evaluated_and_reported(swept: Path, lmreg: Lmreg) -> None:
 
 def test_a_sweep_over_algorithms_may_set_what_they_share(in_process: InProcess, tmp_path: Path) -> None:
     """Though the default algorithm has no such option; and the run is named as when it's called alone."""
-    options = ("algo.alpha_lr=0.01", "reg=none", f"root={tmp_path}", *SMALL)
+    options = ("algo.alpha_lr=0.02", "reg=none", f"root={tmp_path}", *SMALL)
     code, _, errors = in_process("search", "-m", "algo=darts,gdas", *options)
     assert code == 0, errors
     names = {p.name for p in (tmp_path / STUDY / "search").iterdir()}
     assert {name.split("-")[0] for name in names} == {"darts", "gdas"}
-    assert all("-algo.alpha_lr=0.01-" in name for name in names)
+    assert all("-algo.alpha_lr=0.02-" in name for name in names)
     code, out, _ = in_process("search", "algo=gdas", *options)
     assert code == 0
     assert "finished already" in out

@@ -33,7 +33,7 @@ class AlphaConfig:
 
     name: str = "alphas"
     alpha_warmup: float = option(0.6, min=0, max=1, help="share of the training before the alphas learn")
-    alpha_lr: float = option(6e-4, min=0, help="learning rate of the alphas' Adam")
+    alpha_lr: float = option(0.01, min=0, help="learning rate of the alphas' Adam")
     alpha_beta1: float = option(0.5, min=0, max=0.9999, help="first momentum of the alphas' Adam")
     alpha_weight_decay: float = option(1e-3, min=0)
     alpha_split: str = option("rank", choices=SPLITS, help="images the alphas learn from")
