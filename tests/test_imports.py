@@ -11,7 +11,7 @@ LAYERS = [
     {"errors"},
     {"files", "locks", "config", "machine", "progress", "failures", "events"},
     {"space", "task"},
-    {"data", "selector"},
+    {"data", "selector", "kind"},
     {"network"},
     {"truth", "streams"},
     {"context"},

@@ -74,6 +74,7 @@ _add("train-landmarks", "Train landmarks and the evaluation pool stand-alone, or
 _add("search", "Train a super-net, with or without the regulariser, and search it.")
 _add("evaluate", "Rank the held-out pool with every finished search of the study.")
 _add("report", "Write one self-contained HTML page about the study, and the tables behind it.")
+_add("import-benchmark", "Convert a benchmark's published file into a table, once.")
 _add("runs", "List runs: how far they are, what tells them apart, their figures.", hydra=False)
 
 

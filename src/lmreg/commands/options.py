@@ -10,9 +10,8 @@ from omegaconf import DictConfig
 from lmreg.config.build import nearest, typed
 from lmreg.config.paths import conf_dir
 from lmreg.errors import LmregError
-from lmreg.study import Options
 
-T = TypeVar("T", bound=Options)
+T = TypeVar("T")
 
 
 def top_level(cfg: DictConfig, schema: type[T]) -> T:

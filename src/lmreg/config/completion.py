@@ -17,7 +17,7 @@ FLAGS = {
     "--hydra-help": "flags of Hydra itself",
 }
 
-_PATH_LEAVES = ("path", "root", "run", "folder", "table")
+_PATH_LEAVES = ("path", "root", "run", "folder", "table", "out")
 
 Candidate = tuple[str, str]
 """A whole word (one that ends in = . / goes on) and its meaning."""

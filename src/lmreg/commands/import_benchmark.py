@@ -1,0 +1,88 @@
+"""``lmreg import-benchmark``: a benchmark's published file as a small table, once and for all."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+from omegaconf import DictConfig
+from rich.table import Table
+
+from lmreg.commands.options import top_level
+from lmreg.config.build import resolve
+from lmreg.config.schema import option
+from lmreg.errors import LmregError
+from lmreg.files import digest, file_hash, write_atomically
+from lmreg.kind.base import Benchmark, Imported
+from lmreg.progress import console
+
+
+@dataclass
+class ImportOptions:
+    path: str | None = option(None, help="the benchmark as published: a file, of nats_bench also a folder")
+    out: str | None = option(None, help="table to write; its ending, .csv or .parquet, says as what")
+    allow_packages: list[str] = option([], help="packages besides lmreg whose classes a config may name")  # noqa: RUF009
+
+
+def run(cfg: DictConfig) -> None:
+    """The command; ``cfg`` is composed from ``conf/import_benchmark.yaml``."""
+    options = top_level(cfg, ImportOptions)
+    cls, config = resolve(cfg.kind, Benchmark, "kind", options.allow_packages)
+    if options.path is None or options.out is None:
+        raise LmregError("import-benchmark needs path=<the benchmark's file> and out=<table>.csv or .parquet")
+    path, out = Path(options.path), Path(options.out)
+    encode = _encoder(out)
+    benchmark: Benchmark = cls(config)  # type: ignore[call-arg]
+    imported = benchmark.read(path)
+    content = encode(imported.table)
+    existed = out.exists()
+    if existed and file_hash(out) != digest(content):
+        raise LmregError(
+            f"{out} exists with other content (hash {file_hash(out)}, this would be {digest(content)}); "
+            "remove it, or give another out"
+        )
+    if not existed:
+        write_atomically(out, lambda file: file.write(content))
+    _show(imported, path.name)
+    size = f"{len(imported.table):,} rows, {len(content) / 1e6:,.1f} MB, hash {digest(content)}"
+    print(f"{'Unchanged' if existed else 'Written'}: {out} ({size})")
+    score, pool = imported.scores
+    print(
+        f"To use it: space={benchmark.space} landmarks=table landmarks.path={out} "
+        f"landmarks.score_column={score} landmarks.pool_column={pool}"
+    )
+
+
+def _encoder(out: Path) -> Callable[[pd.DataFrame], bytes]:
+    encode = {".csv": _csv, ".parquet": _parquet}.get(out.suffix.lower())
+    if encode is None:
+        raise LmregError(f"out={out}: the name must end in .csv or .parquet")
+    if out.is_dir():
+        raise LmregError(f"out={out} is a folder; give the table a name")
+    return encode
+
+
+def _csv(table: pd.DataFrame) -> bytes:
+    return table.to_csv(index=False).encode()
+
+
+def _parquet(table: pd.DataFrame) -> bytes:
+    buffer = io.BytesIO()
+    table.to_parquet(buffer, index=False)
+    return buffer.getvalue()
+
+
+def _show(imported: Imported, title: str) -> None:
+    shown = Table(title=title, title_justify="left")
+    for heading in ("score", "rows", "lowest", "median", "highest"):
+        shown.add_column(heading, justify="left" if heading == "score" else "right")
+    for column in dict.fromkeys(imported.scores):
+        scores = imported.table[column].dropna()
+        figures = (scores.min(), scores.median(), scores.max())
+        shown.add_row(column, f"{len(scores):,}", *(f"{figure:.4f}" for figure in figures))
+    console().print(shown)
+    for note in imported.notes:
+        print(f"Note: {note}")

@@ -1,0 +1,141 @@
+"""NDS as it is published: one JSON file per design space, a list of trainings.
+
+Some files have two lists, ``{"top": [...], "mid": [...]}``. An entry has the network (``net`` with its
+``genotype``, ``width`` and ``depth``), the optimiser's settings and *errors* in percent after each epoch.
+Source: github.com/facebookresearch/nds; Radosavovic et al., "On Network Design Spaces for Visual
+Recognition", ICCV 2019.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from lmreg.errors import LmregError
+from lmreg.kind.base import PERCENT_DIGITS, Benchmark, Imported, read_published_json
+
+OPERATIONS = frozenset(
+    (
+        *("none", "max_pool_3x3", "avg_pool_3x3", "skip_connect"),
+        *("sep_conv_3x3", "sep_conv_5x5", "dil_conv_3x3", "dil_conv_5x5"),
+    )
+)
+"""Those of DARTS."""
+_NODES = 4
+_KEPT = {
+    *("top", "mid", "net", "optim", "genotype", "normal", "normal_concat", "reduce", "reduce_concat"),
+    *("width", "depth", "base_lr", "wd", "max_ep", "rng_seed", "params", "flops"),
+    *("train_ep_top1", "test_ep_top1"),
+}
+_SETTING = ("width", "depth", "epochs", "base_lr", "weight_decay")
+
+
+@dataclass
+class Config:
+    name: str = "nds"
+
+
+class NDSFile(Benchmark):
+    """DARTS.json, DARTS_fix-w-d.json and their like of the NDS data; only cells of the DARTS space.
+
+    The entries' widths and depths differ, except in ``fix-w-d``, and so do the scores on their account;
+    the table tells them. There is no validation score.
+    """
+
+    space = "darts"
+
+    def __init__(self, config: Config):
+        self.config = config
+
+    def read(self, path: Path) -> Imported:
+        # Losses of every iteration are most of such a file.
+        content = read_published_json(path, lambda item: {k: v for k, v in item.items() if k in _KEPT})
+        if isinstance(content, dict):
+            content = [*content.get("top", ()), *content.get("mid", ())]
+        if not isinstance(content, list) or not content:
+            raise LmregError(f"{path} is not NDS's JSON: expected a list of trainings, or 'top' and 'mid'")
+        passed, rows = Counter[str](), []
+        for number, entry in enumerate(content, 1):
+            row = _row(f"{path}, entry {number}", entry)
+            if isinstance(row, str):
+                passed[row] += 1
+            else:
+                rows.append(row)
+        if not rows:
+            reasons = ", ".join(f"{count:,} {reason}" for reason, count in passed.items())
+            raise LmregError(f"{path} has no finished training of a DARTS cell: {reasons}")
+        table, repeats = _one_row_each(pd.DataFrame(rows))
+        if repeats:
+            passed["that repeat an architecture under another setting"] = repeats
+        notes = [f"{len(content):,} trainings, {len(table):,} architectures"]
+        notes += [f"{count:,} trainings {reason} are passed over" for reason, count in passed.items()]
+        if table[["width", "depth"]].drop_duplicates().shape[0] > 1:
+            notes.append("widths and depths differ, and with them the scores: not only the cells")
+        return Imported(table, ("test_acc_percent", "test_acc_percent"), tuple(notes))
+
+
+def _row(where: str, entry: Any) -> dict[str, Any] | str:
+    """An entry as a row, or the reason to pass it over."""
+    try:
+        net, optim = entry["net"], entry["optim"]
+        if "genotype" not in net:
+            return "of networks without cells"
+        text = _genotype(net["genotype"])
+        if text is None:
+            return "of cells outside the DARTS space"
+        train, test = entry["train_ep_top1"], entry["test_ep_top1"]
+        if len(test) < optim["max_ep"] or not 0 <= test[-1] <= 100:
+            return "that were not finished"
+        return {
+            "arch": text,
+            "test_acc_percent": 100 - float(test[-1]),
+            "train_acc_percent": 100 - float(train[-1]),
+            "width": int(net["width"]),
+            "depth": int(net["depth"]),
+            "epochs": int(optim["max_ep"]),
+            "base_lr": float(optim["base_lr"]),
+            "weight_decay": float(optim["wd"]),
+            "params": int(entry["params"]),
+            "flops": int(entry["flops"]),
+        }
+    except (KeyError, TypeError, ValueError, IndexError):
+        raise LmregError(
+            f"{where}: not a training of NDS: expected net, optim, params, flops, train_ep_top1, test_ep_top1"
+        ) from None
+
+
+def _genotype(cells: dict[str, Any]) -> str | None:
+    """The text form ``Genotype(normal=[...], ...)``; None for cells outside the DARTS space."""
+    parts = []
+    for name in ("normal", "reduce"):
+        pairs = [(str(operation), int(source)) for operation, source in cells[name]]
+        joined = [int(node) for node in cells[f"{name}_concat"]]
+        inside = (
+            len(pairs) == 2 * _NODES
+            and joined == list(range(2, 2 + _NODES))
+            and all(operation in OPERATIONS for operation, _ in pairs)
+            # Node n has two different ones of the cell's inputs and the n nodes before it.
+            and all(0 <= source < 2 + place // 2 for place, (_, source) in enumerate(pairs))
+            and all(a[1] != b[1] for a, b in zip(pairs[::2], pairs[1::2], strict=True))
+        )
+        if not inside:
+            return None
+        parts += [f"{name}={pairs}", f"{name}_concat={joined}"]
+    return f"Genotype({', '.join(parts)})"
+
+
+def _one_row_each(rows: pd.DataFrame) -> tuple[pd.DataFrame, int]:
+    """Means over trainings of one architecture under the setting that comes first, and how many others
+    are left out."""
+    first = rows.groupby("arch", sort=False)[list(_SETTING)].transform("first")
+    same = (rows[list(_SETTING)] == first).all(axis=1)
+    kept = rows[same].groupby("arch", sort=False, as_index=False)
+    table = kept.agg({c: "mean" if c.endswith("percent") else "first" for c in rows.columns if c != "arch"})
+    table.insert(3, "trainings", kept.size()["size"])
+    percent = ["test_acc_percent", "train_acc_percent"]
+    table[percent] = table[percent].round(PERCENT_DIGITS)
+    return table, int((~same).sum())
