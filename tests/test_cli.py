@@ -62,6 +62,14 @@ BAD_CALLS = {
     "runs study=[": "can't read 'study=['",
     "evaluate": "no finished search in",
     "evaluate bootstrap=5": "bootstrap=5: must be at least 100",
+    "import-benchmark": "import-benchmark needs path=<the benchmark's file> and out=<table>.csv or .parquet",
+    "import-benchmark kind=nasbench path=x out=y.csv": "'kind=nasbench'; did you mean 'nasbench101'?",
+    "import-benchmark path=x out=y.txt": "out=y.txt: the name must end in .csv or .parquet",
+    "import-benchmark path=x out=y.csv": "can't read x: No such file or directory",
+    "import-benchmark kind=macro kind.epochs=4 path=x out=y.csv": "it belongs to kind=nasbench101",
+    "import-benchmark kind.epochs=0 path=x out=y.csv": "kind.epochs=0: must be at least 1",
+    "import-benchmark kind=nats_bench kind.dataset=svhn path=x out=y.csv": "must be one of cifar10, cifar100",
+    "import-benchmark file=x": "unknown key 'file=x'; there are: allow_packages, kind, out, path",
     "report": "no finished search in",
     "report titel=x": "unknown key 'titel=x'; did you mean 'title'?",
     "report reg=none": "unknown key 'reg=none'",
@@ -98,7 +106,9 @@ def test_an_unknown_command_is_refused(lmreg) -> None:  # type: ignore[no-untype
     assert "No such command 'serch'" in done.stderr
 
 
-@pytest.mark.parametrize("command", ["train-landmarks", "search", "evaluate", "report", "runs"])
+@pytest.mark.parametrize(
+    "command", ["train-landmarks", "search", "evaluate", "report", "runs", "import-benchmark"]
+)
 def test_help_shows_an_example_and_every_option(lmreg, command: str, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     done = lmreg(command, "--help", cwd=tmp_path)
     assert done.returncode == 0

@@ -9,6 +9,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from lmreg.commands.evaluate import EvaluateOptions
+from lmreg.commands.import_benchmark import ImportOptions
 from lmreg.commands.runs import RunsOptions
 from lmreg.commands.search import SearchOptions
 from lmreg.commands.train_landmarks import LandmarkOptions
@@ -54,6 +55,7 @@ def test_schemas_read_from_source_are_the_real_ones(group: str, choice: str) -> 
         ("search", SearchOptions),
         ("evaluate", EvaluateOptions),
         ("runs", RunsOptions),
+        ("import-benchmark", ImportOptions),
     ],
 )
 def test_options_of_commands_too(command: str, schema: type) -> None:

@@ -67,6 +67,15 @@ def test_values() -> None:
     assert words("search --cfg ") == ["job", "hydra", "all"]
 
 
+def test_kinds_of_benchmarks_and_their_files(tmp_path: Path) -> None:
+    assert words("import-benchmark k") == ["kind=", "kind."]
+    assert words("import-benchmark kind=na") == ["kind=nasbench101", "kind=nasbench201", "kind=nats_bench"]
+    assert words("import-benchmark kind=nats_bench kind.dataset=I") == ["kind.dataset=ImageNet16-120"]
+    (tmp_path / "all.tfrecord").touch()
+    for key in ("path", "out"):
+        assert words(f"import-benchmark {key}={tmp_path}/a") == [f"{key}={tmp_path}/all.tfrecord"]
+
+
 def test_paths_and_studies(tmp_path: Path) -> None:
     (tmp_path / "my study" / "search").mkdir(parents=True)
     (tmp_path / "table.csv").touch()

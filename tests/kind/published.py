@@ -15,7 +15,7 @@ from lmreg.space.nasbench101 import NASBench101
 _BYTES = []
 for _byte in range(256):
     for _ in range(8):
-        _byte = _byte >> 1 ^ (0x82F63B78 if _byte & 1 else 0)  # noqa: PLW2901
+        _byte = _byte >> 1 ^ (0x82F63B78 if _byte & 1 else 0)
     _BYTES.append(_byte)
 
 

@@ -23,8 +23,8 @@ _MOST_PADDED_BYTES = 16 * _BLOCK_BYTES
 _HEAD, _FOOT = struct.Struct("<QI"), struct.Struct("<I")
 
 
-def record_blocks(path: Path) -> Iterator[list[bytes]]:
-    """The contents of a file's records, about a megabyte of them at a time, all checksums checked.
+def record_blocks(path: Path, block_bytes: int = _BLOCK_BYTES) -> Iterator[list[bytes]]:
+    """The contents of a file's records, about ``block_bytes`` of them at a time, all checksums checked.
 
     Raises:
         LmregError: the file is missing, cut off, damaged or no TFRecord file; it names the record.
@@ -33,7 +33,7 @@ def record_blocks(path: Path) -> Iterator[list[bytes]]:
         with path.open("rb") as file:
             before, rest, more = 0, b"", True
             while more:
-                chunk = file.read(_BLOCK_BYTES)
+                chunk = file.read(block_bytes)
                 more = bool(chunk)
                 rest += chunk
                 records, sums, used = _split(rest, path, before)
