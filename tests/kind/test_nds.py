@@ -97,9 +97,13 @@ def outside() -> list[dict[str, Any]]:
     """Genotypes of other spaces: an operation, a node's inputs, the nodes joined, their number."""
     other_operation = [["sep_conv_7x7", 0], *V2["normal"][1:]]
     from_itself = [["sep_conv_3x3", 2], *V2["normal"][1:]]
+    without_operation = [["none", 0], *V2["normal"][1:]]
     twice_the_same = [["sep_conv_3x3", 1], *V2["normal"][1:]]
     return [
-        *({**V2, "normal": cell} for cell in (other_operation, from_itself, twice_the_same)),
+        *(
+            {**V2, "normal": cell}
+            for cell in (other_operation, without_operation, from_itself, twice_the_same)
+        ),
         {**V2, "reduce_concat": [4, 5]},
         {**V2, "normal": [*V2["normal"], ["sep_conv_3x3", 0], ["sep_conv_3x3", 1]]},
     ]
@@ -111,9 +115,9 @@ def test_other_spaces_and_unfinished_trainings_are_passed_over_and_counted(tmp_p
     imported = read(tmp_path / "DARTS.json", content)
     assert imported.table["test_acc_percent"].tolist() == [94]
     assert imported.notes == (
-        "9 trainings, 1 architectures",
+        "10 trainings, 1 architectures",
         "1 trainings of networks without cells are passed over",
-        "5 trainings of cells outside the DARTS space are passed over",
+        "6 trainings of cells outside the DARTS space are passed over",
         "2 trainings that were not finished are passed over",
     )
 

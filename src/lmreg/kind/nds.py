@@ -20,11 +20,11 @@ from lmreg.kind.base import PERCENT_DIGITS, Benchmark, Imported, read_published_
 
 OPERATIONS = frozenset(
     (
-        *("none", "max_pool_3x3", "avg_pool_3x3", "skip_connect"),
+        *("max_pool_3x3", "avg_pool_3x3", "skip_connect"),
         *("sep_conv_3x3", "sep_conv_5x5", "dil_conv_3x3", "dil_conv_5x5"),
     )
 )
-"""Those of DARTS."""
+"""Those of an architecture of DARTS; entries with `none` are outside the space."""
 _NODES = 4
 _KEPT = {
     *("top", "mid", "net", "optim", "genotype", "normal", "normal_concat", "reduce", "reduce_concat"),
