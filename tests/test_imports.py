@@ -22,6 +22,7 @@ LAYERS = [
     {"strategy", "estimate", "summary", "names", "compat"},
     {"result"},
     {"landmarks", "run", "report"},
+    {"testing"},
     {"commands"},
     {"cli"},
     {"__main__"},

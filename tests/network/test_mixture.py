@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from torch import Tensor
 
 from lmreg.data.base import InputShape
 from lmreg.errors import LmregError
@@ -16,29 +15,10 @@ from lmreg.space.nasbench201 import NASBench201
 COUNTS = [5] * 6
 
 
-def one_hot(arch: Arch, net: torch.nn.Module) -> tuple[Tensor, ...]:
-    dtype = next(net.parameters()).dtype
-    return tuple(F.one_hot(torch.tensor(c), 5).to(dtype) for c in arch.choices)
-
-
 @pytest.fixture
 def partial_net(space: NASBench201) -> Network:
     torch.manual_seed(0)
     return Network(Config(channels=4), space, InputShape(1, 8, 8), outputs=3, partial=2)
-
-
-def test_a_mixture_with_one_weight_of_1_is_that_path(
-    net: Network, space: NASBench201, rng: np.random.Generator
-) -> None:
-    net, x = net.double(), torch.randn(6, 1, 8, 8, dtype=torch.float64)
-    for _ in range(20):
-        arch = space.sample(rng)
-        weights = one_hot(arch, net)
-        path = net(x, arch)
-        torch.testing.assert_close(net(x, Mixture(weights)), path)
-        torch.testing.assert_close(net(x, Mixture(weights, active=arch.choices)), path)
-        ones = torch.ones(6, dtype=torch.float64)
-        torch.testing.assert_close(net(x, Mixture(weights, edges=ones)), path)
 
 
 def test_a_cell_of_one_weighted_edge_by_hand(net: Network) -> None:

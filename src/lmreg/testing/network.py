@@ -1,0 +1,188 @@
+"""What every super-net must fulfil, see `lmreg.network.base.SuperNet`."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from lmreg.data.base import InputShape
+from lmreg.network.base import MIXTURES, Standalone, SuperNet, count_macs
+from lmreg.network.mixture import Mixture
+from lmreg.space.base import Arch, Space
+from lmreg.testing.fault import require
+
+NetworkCheck = Callable[[SuperNet, Space, InputShape, np.random.Generator], None]
+
+SAMPLES = 6
+"""Architectures that are tried in each check."""
+IMAGES = 6
+
+
+def check_network(net: SuperNet, space: Space, shape: InputShape, seed: int = 0) -> None:
+    """All of `NETWORK_CHECKS`, each with a generator of its own made from ``seed``; ``net`` stays as it is.
+
+    Args:
+        net: a super-net, on the CPU, of the whole ``space`` for images of ``shape``.
+
+    Raises:
+        Fault: the first thing that is wrong.
+    """
+    for check in NETWORK_CHECKS:
+        check(net, space, shape, np.random.default_rng(seed))
+
+
+def check_paths(net: SuperNet, space: Space, shape: InputShape, rng: np.random.Generator) -> None:
+    """A path depends on the weights, the images and the architecture, and on nothing that came before."""
+    require(isinstance(space, net.of_space), f"it holds {net.of_space.__name__}, not {type(space).__name__}")
+    net, x = _doubled(net, rng), _images(shape, rng)
+    state = copy.deepcopy(net.state_dict())
+    archs = _samples(space, rng)
+    first = [net(x, arch).detach() for arch in archs]
+    for arch, logits in zip(archs, first, strict=True):
+        require(
+            logits.ndim == 2 and len(logits) == IMAGES and logits.shape == first[0].shape,
+            f"{arch.id} has logits {list(logits.shape)}; expected [{IMAGES}, outputs]",
+        )
+        require(bool(torch.isfinite(logits).all()), f"the logits of {arch.id} aren't finite")
+        require(torch.equal(net(x, arch), logits), f"{arch.id} gives other logits after other paths")
+    require(any(not torch.equal(one, first[0]) for one in first), "all architectures give the same logits")
+    changed = [name for name, value in net.state_dict().items() if not torch.equal(value, state[name])]
+    require(not changed, f"evaluating paths changes {', '.join(changed)}")
+
+
+def check_standalone(net: SuperNet, space: Space, shape: InputShape, rng: np.random.Generator) -> None:
+    """With copied weights an architecture's own network gives the super-net's logits.
+
+    In double precision: normalising values that are nearly alike magnifies rounding.
+    """
+    x = _images(shape, rng)
+    for arch, whole, alone in _extracted(net, space, rng):
+        extra = sorted(alone.net.state_dict().keys() - whole.state_dict().keys())
+        require(not extra, f"the network of {arch.id} has parts that the super-net lacks: {', '.join(extra)}")
+        gap = _gap(alone(x), whole(x, arch))
+        require(gap < 1e-7, f"{arch.id} alone gives other logits than in the super-net, by up to {gap:.1e}")
+
+
+def check_gradients(net: SuperNet, space: Space, shape: InputShape, rng: np.random.Generator) -> None:
+    """A path's gradients reach the weights that its own network has, and are the same there."""
+    x = _images(shape, rng)
+    for arch, whole, alone in _extracted(net, space, rng):
+        for logits in (whole(x, arch), alone(x)):
+            logits.square().sum().backward()
+        mine, expected = _gradients(whole), _gradients(alone.net)
+        for name, gradient in mine.items():
+            if not gradient.any():
+                continue
+            of_alone = expected.get(name)
+            require(of_alone is not None, f"{arch.id} sends a gradient to {name}, which is no part of it")
+            assert of_alone is not None
+            require(
+                int((gradient != 0).sum()) <= of_alone.numel(),
+                f"{arch.id} has {of_alone.numel()} weights in {name}, but sends a gradient to more",
+            )
+        for name, of_alone in expected.items():
+            sizes = float(mine[name].norm()), float(of_alone.norm())
+            require(
+                bool(np.isclose(*sizes, rtol=1e-5, atol=1e-7)),
+                f"{arch.id} sends {name} a gradient of norm {sizes[0]:.6g}; alone it is {sizes[1]:.6g}",
+            )
+
+
+def check_macs(net: SuperNet, space: Space, shape: InputShape, rng: np.random.Generator) -> None:
+    """`count_macs`, which sees layers, agrees with torch's profiler, which sees calls (two operations per
+    multiply-accumulate, biases left out)."""
+    for arch in _samples(space, rng):
+        alone = net.standalone(arch)
+        with FlopCounterMode(display=False) as counter, torch.no_grad():
+            alone(_images(shape, rng).float())
+        expected = counter.get_total_flops() // (2 * IMAGES) + _bias_additions(alone, shape)
+        counted = count_macs(alone, shape)
+        require(counted == expected, f"count_macs gives {counted} for {arch.id}, the profiler {expected}")
+
+
+def check_mixtures(net: SuperNet, space: Space, shape: InputShape, rng: np.random.Generator) -> None:
+    """Where mixtures are offered, one whose weights are 1 for an architecture's options is that path, and
+    is discretised to it."""
+    if MIXTURES not in net.offers:
+        return
+    net, x = _doubled(net, rng), _images(shape, rng)
+    for arch in _samples(space, rng):
+        counts = [len(options) for options in space.options]
+        weights = tuple(torch.eye(n).double()[c] for n, c in zip(counts, arch.choices, strict=True))
+        ones = torch.ones(len(counts)).double()
+        path = net(x, arch)
+        for mixture in (Mixture(weights), Mixture(weights, arch.choices), Mixture(weights, edges=ones)):
+            gap = _gap(net(x, mixture), path)
+            require(gap < 1e-7, f"the mixture of {arch.id} only is not its path; off by up to {gap:.1e}")
+        rows = [row.numpy() for row in weights]
+        for found in (space.strongest(rows), space.sample_from(rows, rng)):
+            require(found == arch, f"the mixture of {arch.id} only is discretised to {found.id}")
+
+
+NETWORK_CHECKS: tuple[NetworkCheck, ...] = (
+    *(check_paths, check_standalone, check_gradients, check_macs, check_mixtures),
+)
+
+
+def _samples(space: Space, rng: np.random.Generator) -> list[Arch]:
+    return [space.sample(rng) for _ in range(SAMPLES)]
+
+
+def _images(shape: InputShape, rng: np.random.Generator) -> Tensor:
+    """Noise, float64 [IMAGES, channels, height, width]."""
+    return torch.from_numpy(rng.standard_normal((IMAGES, shape.channels, shape.height, shape.width)))
+
+
+def _shaken(net: SuperNet, rng: np.random.Generator) -> SuperNet:
+    """A copy with noise added to all weights: those that begin as zeros or ones would hide faults."""
+    net = copy.deepcopy(net)
+    with torch.no_grad():
+        for parameter in net.parameters():
+            parameter += 0.1 * torch.from_numpy(rng.standard_normal(parameter.shape)).to(parameter)
+    return net
+
+
+def _doubled(net: SuperNet, rng: np.random.Generator) -> SuperNet:
+    return _shaken(net, rng).double()
+
+
+def _extracted(
+    net: SuperNet, space: Space, rng: np.random.Generator
+) -> Iterator[tuple[Arch, SuperNet, Standalone]]:
+    """Architectures, a super-net and what is extracted from it, both in double precision."""
+    net = _shaken(net, rng)
+    whole = copy.deepcopy(net).double()
+    for arch in _samples(space, rng):
+        whole.zero_grad()
+        yield arch, whole, net.extract(arch).double()
+
+
+def _gap(one: Tensor, other: Tensor) -> float:
+    return float((one - other).detach().abs().max())
+
+
+def _gradients(net: nn.Module) -> dict[str, Tensor]:
+    """By parameter name; zeros for those without one."""
+    return {n: torch.zeros_like(p) if p.grad is None else p.grad for n, p in net.named_parameters()}
+
+
+def _bias_additions(net: Standalone, shape: InputShape) -> int:
+    """Values of one image to which convolutions and linear layers add a bias."""
+    total = 0
+
+    def add(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        nonlocal total
+        total += output[0].numel() if getattr(module, "bias", None) is not None else 0
+
+    layers = [module for module in net.modules() if isinstance(module, nn.Conv2d | nn.Linear)]
+    hooks = [layer.register_forward_hook(add) for layer in layers]
+    with torch.no_grad():
+        net(torch.zeros(2, shape.channels, shape.height, shape.width))
+    for hook in hooks:
+        hook.remove()
+    return total
