@@ -13,14 +13,8 @@ from lmreg.landmarks.scores import read_archs, read_scores
 from lmreg.landmarks.table import Config as TableConfig
 from lmreg.landmarks.table import TableSource
 from lmreg.report.cell import draw
-from lmreg.selector.base import Candidates, Selector
 from lmreg.selector.random import Config as RandomConfig
 from lmreg.selector.random import RandomSelector
-from lmreg.selector.spaced import Config as SpacedConfig
-from lmreg.selector.spaced import SpacedSelector
-from lmreg.selector.stratified import Config as StratifiedConfig
-from lmreg.selector.stratified import StratifiedSelector
-from lmreg.space.base import Arch
 from lmreg.space.macro import NASBenchMacro
 from lmreg.study import Options, Study
 from lmreg.truth import Truth
@@ -111,25 +105,6 @@ def test_numbers_that_are_no_architectures_end_in_a_line(macro: NASBenchMacro, t
     path.write_text("arch,acc\n00000001,1\n1,2\n")
     with pytest.raises(LmregError, match="row 3, column 'arch': 1 stands in row 2 already"):
         read_scores(path, {"arch_column": "arch", "score_column": "acc"}, macro)
-
-
-@pytest.mark.parametrize(
-    "selector",
-    [
-        RandomSelector(RandomConfig()),
-        StratifiedSelector(StratifiedConfig(strata=3)),
-        SpacedSelector(SpacedConfig(min_distance=4)),
-    ],
-    ids=["random", "stratified", "spaced"],
-)
-def test_landmarks_are_chosen(macro: NASBenchMacro, rng: np.random.Generator, selector: Selector) -> None:
-    def size(arch: Arch) -> int:
-        return sum(arch.choices)
-
-    chosen = selector.select(Candidates(macro, macro.sample, size), 9, rng)
-    assert len({macro.canonical(arch) for arch in chosen}) == 9
-    if isinstance(selector, SpacedSelector):
-        assert min(macro.distance(a, b) for i, a in enumerate(chosen) for b in chosen[:i]) >= 4
 
 
 def test_it_is_drawn_as_a_chain(macro: NASBenchMacro) -> None:
