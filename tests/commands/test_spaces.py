@@ -1,4 +1,4 @@
-"""A space whose architectures are written in digits goes through every stage with its own network."""
+"""Chains of layers go through every stage, each space with its own network."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from lmreg.data.base import InputShape
 from lmreg.network.base import count_params
 from lmreg.network.macro import Config, Network
 from lmreg.space.macro import NASBenchMacro
+from lmreg.space.mbconv import Config as MBConvConfig
+from lmreg.space.mbconv import MBConv
 
 
 @pytest.fixture(scope="module")
@@ -52,3 +54,31 @@ def test_every_stage_on_chains(in_process: InProcess, tmp_path: Path, table: Pat
         candidates = pd.read_csv(folder / "search" / run / "candidates.csv", dtype={"arch": str})
         assert candidates["arch"].str.fullmatch("[012]{8}").all()
     assert "mb6_k5" in (folder / "report" / "index.html").read_text()
+
+
+def test_blocks_are_searched_within_limits(in_process: InProcess, tmp_path: Path) -> None:
+    """MBConv: trained landmarks, a search on paths and one on mixtures, evaluation and report."""
+    where = ("space=mbconv", f"root={tmp_path}")
+    small = ("network.channels=4", "network.widths=[4,6,6]", "network.head=10", "space.depths=[1,2,2]")
+    seeds = ("landmarks.seeds=1", "landmarks.pool_seeds=1")
+    trained = ("landmarks.count=3", "landmarks.pool=4", *seeds, "workers=1", "trainer.steps=6")
+    search = ("strategy.count=4", "strategy.max_params=2500", "strategy.max_macs=60000", "scoring.images=100")
+    for command, *options in (
+        ("train-landmarks", *where, *small, *trained, "selector=coverage", "selector.candidates=20"),
+        ("search", "-m", *where, *small, *search, "trainer.steps=12", "log_every=4", "algo=spos,darts"),
+        ("evaluate", *where, "bootstrap=20"),
+        ("report", *where),
+    ):
+        code, _, errors = in_process(command, *options)
+        assert code == 0, errors
+
+    folder, space = tmp_path / "mbconv-fashion_mini", MBConv(MBConvConfig(depths=[1, 2, 2]))
+    runs = sorted(path for path in (folder / "search").iterdir() if path.is_dir())
+    assert [run.name.partition("-")[0] for run in runs] == ["darts", "spos"]
+    for run in runs:
+        candidates = pd.read_csv(run / "candidates.csv")
+        assert len({space.canonical(space.parse(text)) for text in candidates["arch"]}) == len(candidates) > 0
+        assert candidates["params"].max() <= 2500
+        assert candidates["macs"].max() <= 60_000
+        assert len(pd.read_csv(folder / "evaluate" / f"ranking-{run.name}.csv")) == 4
+    assert "mb6_k7" in (folder / "report" / "index.html").read_text()

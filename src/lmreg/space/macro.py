@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from lmreg.errors import LmregError
 from lmreg.space.base import Arch, Graph, Space
+from lmreg.space.chain import chain_graph, idle_last
 
 OPERATIONS = ("identity", "mb3_k3", "mb6_k5")
 """MobileNetV2 blocks are named after expansion and kernel size."""
@@ -35,17 +36,10 @@ class NASBenchMacro(Space):
         An identity does nothing, so its place among the layers of a stage doesn't matter, unless it is
         the first: there it is a convolution that halves the resolution.
         """
-        digits, parts = self.format(arch), []
-        for layers in STAGES:
-            stage, digits = digits[:layers], digits[layers:]
-            later = stage[1:].replace("0", "")
-            parts.append((stage[0] + later).ljust(layers, "0"))
-        return "".join(parts)
+        return self.format(Arch(self.name, idle_last(arch.choices, STAGES, OPERATIONS.index("identity"))))
 
     def graphs(self, arch: Arch) -> tuple[Graph, ...]:
-        nodes = ("stem", *(str(layer) for layer in range(1, len(self.options))), "head")
-        edges = tuple((i, i + 1, OPERATIONS[choice]) for i, choice in enumerate(arch.choices))
-        return (Graph(nodes, edges, title="network"),)
+        return (chain_graph([OPERATIONS[choice] for choice in arch.choices]),)
 
     def format(self, arch: Arch) -> str:
         return "".join(map(str, arch.choices))

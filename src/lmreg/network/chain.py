@@ -1,0 +1,95 @@
+"""Chains of layers of which each is one of several blocks, and MobileNetV2's block.
+
+Source: Sandler et al., "MobileNetV2: Inverted Residuals and Linear Bottlenecks", CVPR 2018.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from torch import Tensor, nn
+
+from lmreg.network.base import MIXTURES, Standalone, SuperNet, batch_norm
+from lmreg.network.mixture import Choice, Mixture, terms
+from lmreg.space.base import Arch
+
+
+def conv_norm(
+    c_in: int, c_out: int, kernel: int = 1, stride: int = 1, groups: int = 1, relu: bool = True
+) -> nn.Sequential:
+    """Convolution, batch normalisation and, unless told otherwise, ReLU; odd sizes round up."""
+    conv = nn.Conv2d(c_in, c_out, kernel, stride, padding=kernel // 2, groups=groups, bias=False)
+    return nn.Sequential(conv, batch_norm(c_out), *([nn.ReLU()] if relu else []))
+
+
+class InvertedResidual(nn.Sequential):
+    """MobileNetV2's block, with a shortcut where input and output have one shape.
+
+    With ``expansion`` 1 it has no first convolution.
+    """
+
+    def __init__(self, c_in: int, c_out: int, kernel: int, expansion: int, stride: int):
+        inner = expansion * c_in
+        super().__init__(
+            *([conv_norm(c_in, inner)] if expansion > 1 else []),
+            conv_norm(inner, inner, kernel, stride, groups=inner),
+            conv_norm(inner, c_out, relu=False),
+        )
+        self._shortcut = c_in == c_out and stride == 1
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = super().forward(x)
+        return x + y if self._shortcut else y
+
+
+class Layer(nn.ModuleDict):
+    """The blocks offered at one place of the chain, by name.
+
+    Args:
+        names: of all options.
+        offered: the indices of those that there are.
+        build: makes the block of a name.
+    """
+
+    def __init__(self, names: Sequence[str], offered: Sequence[int], build: Callable[[str], nn.Module]):
+        super().__init__({names[choice]: build(names[choice]) for choice in offered})
+        self._names = tuple(names)
+
+    def forward(self, x: Tensor, weighted: list[tuple[int, Tensor | None]]) -> Tensor:
+        """The weighted sum of blocks on ``x`` [B, channels, height, width].
+
+        Args:
+            weighted: options with their weights, see `lmreg.network.mixture.terms`.
+        """
+        values = [
+            self[self._names[choice]](x) if weight is None else weight * self[self._names[choice]](x)
+            for choice, weight in weighted
+        ]
+        return sum(values[1:], start=values[0])
+
+
+class Chain(SuperNet):
+    """Stem, layers, head, global pooling, classifier.
+
+    A subclass makes these, with all options of a layer or with those of ``offered``, and keeps its other
+    arguments in ``_parts``.
+    """
+
+    offers = frozenset({MIXTURES})
+    _parts: tuple[Any, ...]
+    stem: nn.Module
+    layers: nn.ModuleList
+    head: nn.Module
+    classifier: nn.Module
+
+    def forward(self, x: Tensor, choice: Choice) -> Tensor:
+        x = self.stem(x)
+        factors = choice.edges if isinstance(choice, Mixture) else None
+        for i, layer in enumerate(self.layers):
+            x = layer(x, terms(choice, i))
+            x = x if factors is None else factors[i] * x
+        return self.classifier(self.head(x).mean((2, 3)))
+
+    def standalone(self, arch: Arch) -> Standalone:
+        return Standalone(type(self)(*self._parts, offered=[[c] for c in arch.choices]), arch)
