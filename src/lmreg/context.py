@@ -48,6 +48,12 @@ class Context:
         """The task's loss of a path or a mixture on one batch, a scalar with its graph."""
         return self.task.loss(self.net(batch.images, choice), batch.targets)
 
+    def standalone_loss(self, arch: Arch, batch: Batch) -> Tensor:
+        """The loss by which the network of one architecture trains alone, a scalar with its graph."""
+        outputs = self.net.training_outputs(batch.images, arch, self.progress, self.streams.drop)
+        losses = [weight * self.task.loss(output, batch.targets) for weight, output in outputs]
+        return sum(losses[1:], start=losses[0])
+
     def scores(self, archs: Sequence[Arch]) -> np.ndarray:
         """How the super-net scores architectures now, on the score split: [n], growing with quality."""
         assert self.scorer is not None

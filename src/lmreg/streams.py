@@ -9,13 +9,13 @@ import numpy as np
 import torch
 
 _NUMPY = ("arch", "reg")
-_TORCH = ("data", "rank", "alpha", "gumbel")
+_TORCH = ("data", "rank", "alpha", "gumbel", "drop")
 
 
 class Streams:
     """Independent generators from one seed: ``arch`` paths, ``reg`` landmark pairs (numpy);
     ``data`` training batches, ``rank`` the regulariser's batches, ``alpha`` those of architecture
-    parameters, ``gumbel`` noise (torch, on the device).
+    parameters, ``gumbel`` noise, ``drop`` what drop path leaves out (torch, on the device).
 
     Initial weights have their own stream too, see `initialised`. Runs with and without the
     regulariser therefore see the same initial weights and training batches, and the same paths as
@@ -24,7 +24,7 @@ class Streams:
 
     def __init__(self, seed: int, device: torch.device):
         self.arch, self.reg = (np.random.default_rng(derive(seed, name)) for name in _NUMPY)
-        self.data, self.rank, self.alpha, self.gumbel = (
+        self.data, self.rank, self.alpha, self.gumbel, self.drop = (
             torch.Generator(device).manual_seed(derive(seed, name)) for name in _TORCH
         )
 
@@ -36,7 +36,8 @@ class Streams:
         for name in _NUMPY:
             getattr(self, name).bit_generator.state = json.loads(state[name])
         for name in _TORCH:
-            getattr(self, name).set_state(state[name].cpu())
+            if name in state:  # a state from before there was this stream: nothing had been drawn from it
+                getattr(self, name).set_state(state[name].cpu())
 
 
 def derive(seed: int, name: str) -> int:

@@ -175,7 +175,7 @@ class Study:
         """The network of ``arch`` alone, with initial weights from ``seed``."""
         skeleton = self._skeleton  # made outside: it must not draw from this architecture's stream
         with initialised(seed):
-            return self._placed(skeleton.standalone(arch).net)
+            return self._placed(skeleton.for_training(arch).net)
 
     def cost(self, arch: Arch) -> dict[str, int]:
         """Parameters and MACs of one image of the network of ``arch``, as columns of a table."""

@@ -107,11 +107,11 @@ class AlphaAlgorithm(Algorithm):
     def discretised(self, ctx: Context) -> Arch | None:
         if not self._parameters["alphas"].any():  # still all alike: nothing is learned yet
             return None
-        return ctx.space.strongest(self.probabilities())
+        return ctx.space.strongest(self.strengths())
 
     def propose(self, ctx: Context, count: int) -> list[Arch]:
-        probabilities, rng = self.probabilities(), ctx.streams.arch
-        return draw_up_to(ctx.space, lambda: ctx.space.sample_from(probabilities, rng), count)
+        strengths, rng = self.strengths(), ctx.streams.arch
+        return draw_up_to(ctx.space, lambda: ctx.space.sample_from(strengths, rng), count)
 
     def figures(self) -> dict[str, float]:
         """``alpha_entropy_nats``: mean over decisions; log(options) before anything is learned."""

@@ -42,7 +42,8 @@ def fair_paths(space: Space, rng: np.random.Generator) -> list[Arch]:
     """As many paths as a decision has options; path k takes the k-th of each decision's shuffled options.
 
     Raises:
-        LmregError: the decisions differ in their number of options, so no such paths exist.
+        LmregError: no such paths exist, as the decisions differ in their number of options, or not all
+            combinations of options are architectures.
     """
     counts = {len(options) for options in space.options}
     if len(counts) > 1:
@@ -51,4 +52,10 @@ def fair_paths(space: Space, rng: np.random.Generator) -> list[Arch]:
             f"{' and '.join(map(str, sorted(counts)))}; use algo=spos"
         )
     shuffled = [rng.permutation(len(options)) for options in space.options]
-    return [space.arch(choices) for choices in zip(*shuffled, strict=True)]
+    try:
+        return [space.arch(choices) for choices in zip(*shuffled, strict=True)]
+    except LmregError:
+        raise LmregError(
+            "algo=fairnas needs options that go with any options of the other decisions; those of "
+            f"{space.name} don't; use algo=spos"
+        ) from None

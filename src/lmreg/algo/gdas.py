@@ -5,17 +5,14 @@ Source: Dong & Yang, "Searching for a Robust Neural Architecture in Four GPU Hou
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
 
 from lmreg.algo.alphas import AlphaAlgorithm, AlphaConfig
 from lmreg.config.schema import option
 from lmreg.context import Context
-from lmreg.data.images import Batch
 from lmreg.network.mixture import Mixture
 
 
@@ -53,12 +50,6 @@ class GDAS(AlphaAlgorithm):
             rows.append(F.one_hot(hard, len(soft)) + (soft - soft.detach()))
             chosen.append(hard)
         return Mixture(tuple(rows), active=tuple(torch.stack(chosen).tolist()))
-
-    def weight_losses(self, ctx: Context, batch: Batch) -> Iterator[Tensor]:
-        with torch.no_grad():
-            active = self.mixture(ctx).active
-        assert active is not None
-        yield ctx.loss(ctx.space.arch(active), batch)
 
     def figures(self) -> dict[str, float]:
         return super().figures() | {"temperature": self._temperature}

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from torch import Tensor
 
 from lmreg.algo.alphas import AlphaAlgorithm, AlphaConfig
 from lmreg.config.schema import option
@@ -50,7 +52,14 @@ class PCDARTS(AlphaAlgorithm):
         return {"edges": len(ctx.space.targets)}
 
     def mixture(self, ctx: Context) -> Mixture:
-        operations = super().mixture(ctx).weights
+        return Mixture(super().mixture(ctx).weights, edges=self._shares())
+
+    def strengths(self) -> list[np.ndarray]:
+        """Probabilities times the weights of their edges, as in the paper's section 3.3."""
+        shares = self._shares().detach().double().cpu().numpy()
+        return [share * row for share, row in zip(shares, self.probabilities(), strict=True)]
+
+    def _shares(self) -> Tensor:
+        """Each edge's share of the node that it leads to, [decisions]."""
         # Row e: the edges into the node that edge e leads to, normalised; its own share is at e.
-        shares = torch.where(self._same_target, self._parameters["edges"], -torch.inf).softmax(1).diagonal()
-        return Mixture(operations, edges=shares)
+        return torch.where(self._same_target, self._parameters["edges"], -torch.inf).softmax(1).diagonal()

@@ -37,6 +37,22 @@ class SuperNet(nn.Module, ABC):
     def standalone(self, arch: Arch) -> Standalone:
         """A freshly initialised network that has the parts of ``arch`` only, under their names."""
 
+    def for_training(self, arch: Arch) -> Standalone:
+        """`standalone` with parts besides that only its own training needs; by default there are none."""
+        return self.standalone(arch)
+
+    def training_outputs(
+        self, x: Tensor, arch: Arch, progress: float, noise: torch.Generator
+    ) -> list[tuple[float, Tensor]]:
+        """What the loss of a stand-alone training is made of: outputs [B, outputs], each with the weight
+        of its loss; by default those of ``forward``.
+
+        Args:
+            progress: share of the training that is done, in [0, 1].
+            noise: what to draw from, on the network's device.
+        """
+        return [(1.0, self(x, arch))]
+
     def extract(self, arch: Arch) -> Standalone:
         """The stand-alone network of ``arch`` with the super-net's weights copied into it.
 

@@ -126,13 +126,14 @@ class Space(ABC):
         """The architecture that a mixture is discretised to: the option of largest weight everywhere.
 
         Args:
-            weights: one array [options] per decision.
+            weights: one array [options] per decision, not negative. They needn't sum to 1: where an
+                architecture keeps only some of the edges into a node, larger sums are stronger edges.
         """
         return self.arch(tuple(int(np.argmax(row)) for row in weights))
 
     def sample_from(self, weights: Sequence[np.ndarray], rng: np.random.Generator) -> Arch:
-        """An architecture whose options are drawn with probabilities ``weights``, [options] per decision."""
-        return self.arch(tuple(int(rng.choice(len(row), p=row)) for row in weights))
+        """An architecture whose options are drawn in proportion to ``weights``, as in `strongest`."""
+        return self.arch(tuple(int(rng.choice(len(row), p=row / row.sum())) for row in weights))
 
     def enumerate(self) -> Iterator[Arch]:
         """Every architecture once, the last decision varying fastest."""

@@ -25,7 +25,7 @@ class OneArchitecture(Algorithm):
         self._arch = arch
 
     def weight_losses(self, ctx: Context, batch: Batch) -> Iterator[Tensor]:
-        yield ctx.loss(self._arch, batch)
+        yield ctx.standalone_loss(self._arch, batch)
 
     def propose(self, ctx: Context, count: int) -> list[Arch]:
         return [self._arch]
