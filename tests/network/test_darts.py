@@ -11,7 +11,7 @@ from lmreg.data.base import InputShape
 from lmreg.data.images import Batch
 from lmreg.errors import LmregError
 from lmreg.network.base import Standalone, SuperNet, count_macs, count_params
-from lmreg.network.darts import AuxiliaryHead, Config, FactorizedReduce, Network
+from lmreg.network.darts import AuxiliaryHead, Config, FactorizedReduce, Network, drop_path
 from lmreg.network.mixture import Mixture
 from lmreg.rank.norm import recalibrated
 from lmreg.space.base import Arch
@@ -67,7 +67,7 @@ def test_macs_by_hand() -> None:
 def test_standalone_gives_the_super_nets_logits(
     net: Network, x: torch.Tensor, rng: np.random.Generator
 ) -> None:
-    for arch in [V2, *(SPACE.sample(rng) for _ in range(8))]:
+    for arch in [V2, *(SPACE.sample(rng) for _ in range(4))]:
         alone = net.extract(arch)
         assert set(alone.net.state_dict()) < set(net.state_dict())
         torch.testing.assert_close(alone(x), net(x, arch), rtol=0, atol=0)
@@ -91,21 +91,19 @@ def test_isomorphic_architectures_are_the_same_function(x: torch.Tensor) -> None
     net = Network(Config(channels=2, cells=3), SPACE, SHAPE, outputs=3).double()
     a, b = net.extract(one).net.double(), net.extract(other).net.double()
     place = {0: 0, 1: 1, 2: 3, 3: 2, 4: 4, 5: 5}
-    moved, columns = {}, [1, 0, 2, 3]
+    columns, moved = [1, 0, 2, 3], {}
     for key, value in a.state_dict().items():
         parts = key.split(".")
         if "edges" in parts:
             source, target = EDGES[int(parts[3])]
             parts[3] = str(EDGES.index((place[source], place[target])))
-        elif (joined := value.dim() == 4 and parts[0] == "cells" and value.shape[1] % 8 == 0) or (
-            key == "classifier.weight"
-        ):
-            nodes = value.view(len(value), 4, -1)[:, columns]
-            value = nodes.reshape(value.shape) if joined or value.dim() == 2 else value
+        elif key == "classifier.weight" or ("inputs" in parts and value.dim() == 4 and value.shape[1] > 6):
+            # What reads a joined output, not the stem's 6 channels.
+            value = value.view(len(value), 4, -1)[:, columns].reshape(value.shape)
         moved[".".join(parts)] = value
     b.load_state_dict(moved)
     torch.testing.assert_close(b(x.double(), other), a(x.double(), one))
-    assert not torch.allclose(net.extract(other)(x.double()), a(x.double(), one))
+    assert not torch.allclose(net.extract(other).double()(x.double()), a(x.double(), one))
 
 
 def test_a_one_hot_mixture_is_the_path_but_for_pools(net: Network, x: torch.Tensor) -> None:
@@ -188,7 +186,7 @@ def test_partial_channels(x: torch.Tensor) -> None:
     assert net(x, V2).shape == (4, 3)
     with pytest.raises(LmregError, match="partial channels"):
         net.extract(V2)
-    with pytest.raises(LmregError, match="a multiple of 4; network.channels=6"):
+    with pytest.raises(LmregError, match=r"a multiple of 4; network\.channels=6"):
         Network(Config(channels=6), SPACE, SHAPE, outputs=3, partial=4)
 
 
@@ -263,23 +261,18 @@ def test_drop_path_grows_and_draws_from_its_own_stream(x: torch.Tensor) -> None:
     assert torch.equal(net(x, V2), start)  # nor does it stay
 
 
-def test_drop_path_keeps_the_mean_and_leaves_identities_alone() -> None:
-    """A cell of one kept skip and one dropped operation, on many images alike."""
-    net = auxiliary(drop_path=0.25).net
+def test_drop_path_keeps_the_mean_and_leaves_identities_alone(net: Network) -> None:
     seen: list[torch.Tensor] = []
-    cell, x = net.cells[0], torch.randn(1, 12, 8, 8).expand(4000, -1, -1, -1)
-    operation = next(iter(cell.edges[0].values()))
 
     def watched(value: torch.Tensor) -> torch.Tensor:
         seen.append(value)
         return value
 
-    cell(x[:2], x[:2], V2, watched)
-    convolutions = sum(OPERATIONS[c] != "skip_connect" and c != NONE for c in V2.choices[:14])
-    assert len(seen) == convolutions == 6
-    assert isinstance(operation, torch.nn.Sequential)
+    last = torch.randn(2, 12, 8, 8)
+    net.cells[0](last, last, V2, watched)
+    assert len(seen) == sum(c not in (NONE, OPERATIONS.index("skip_connect")) for c in V2.choices[:14]) == 6
     ones, noise = torch.ones(4000, 1, 1, 1), torch.Generator().manual_seed(0)
-    dropped = net.drop(ones, 0.25, noise).flatten()
-    assert set(dropped.unique().tolist()) == {0.0, pytest.approx(4 / 3)}
+    dropped = drop_path(ones, 0.25, noise).flatten()
+    torch.testing.assert_close(dropped.unique(), torch.tensor([0, 4 / 3]))
     # Five standard deviations of the mean of 4,000 values of variance p / (1 - p).
     assert abs(dropped.mean().item() - 1) < 5 * (1 / 3 / 4000) ** 0.5

@@ -6,6 +6,7 @@ drop path: Zoph et al., "Learning Transferable Architectures for Scalable Image 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -41,6 +42,12 @@ class Config:
     drop_path: float = option(
         0.0, min=0, max=0.99, help="chance to drop an edge at the end of stand-alone training"
     )
+
+
+def drop_path(value: Tensor, chance: float, noise: torch.Generator) -> Tensor:
+    """``value`` [B, channels, height, width] with each image zeroed by that chance; the mean stays."""
+    kept = torch.empty(len(value), 1, 1, 1, device=value.device).bernoulli_(1 - chance, generator=noise)
+    return value * (kept / (1 - chance))
 
 
 class FactorizedReduce(nn.Module):
@@ -252,18 +259,12 @@ class Network(SuperNet):
         """Outputs under drop path, whose chance grows linearly over the training, and those of the
         auxiliary head."""
         chance = progress * self._config.drop_path
-
-        def drop(value: Tensor) -> Tensor:
-            kept = torch.empty(len(value), 1, 1, 1, device=value.device).bernoulli_(
-                1 - chance, generator=noise
-            )
-            return value * (kept / (1 - chance))
-
-        outputs = self._outputs(x, arch, drop if chance > 0 else None)
+        drop = functools.partial(drop_path, chance=chance, noise=noise) if chance > 0 else None
+        outputs = self._outputs(x, arch, drop)
         return list(zip((1.0, self._config.auxiliary), outputs, strict=False))
 
     def _outputs(self, x: Tensor, choice: Choice, drop: Drop | None) -> list[Tensor]:
-        """Those of the classifier and, if drop path or training is on, of the auxiliary head."""
+        """Those of the classifier and, where there is one, of the auxiliary head."""
         before_last = last = self.stem(x)
         outputs = []
         for number, cell in enumerate(self.cells):

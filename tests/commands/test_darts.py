@@ -1,0 +1,54 @@
+"""The DARTS space from the command line: landmarks, searches by every algorithm, evaluation and report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+from tests.conftest import InProcess
+
+from lmreg.files import read_json
+from lmreg.space.darts import DARTS
+
+SPACE = ("space=darts", "network.channels=4")
+TINY = ("landmarks.count=3", "landmarks.pool=4", "landmarks.seeds=1", "landmarks.pool_seeds=1", "workers=1")
+FULLY = ("network.auxiliary=0.4", "network.drop_path=0.2")
+SHORT = ("trainer.steps=5", "trainer.batch_size=32", "strategy.count=3", "log_every=5", "scoring.images=64")
+LEARNING = ("reg.warmup=0.2", "algo.alpha_warmup=0.4")
+NAO = ("algo.pool=4", "algo.warmup=0.2", "algo.refresh_epochs=0.01", "algo.predictor_epochs=3")
+
+
+def test_every_stage_with_every_algorithm(in_process: InProcess, tmp_path: Path) -> None:
+    space, root = DARTS(), f"root={tmp_path}"
+    trained = ("trainer.steps=3", "trainer.batch_size=32", *FULLY)
+    for command, *options in (
+        ("train-landmarks", *SPACE, *TINY, *trained),
+        ("search", "-m", *SPACE, *SHORT, "algo=spos,randomnas", "reg=none,landmark"),
+        ("search", "-m", *SPACE, *SHORT, "algo=darts", "algo.alpha_warmup=0.4", "reg=none,landmark"),
+        ("search", "-m", *SPACE, *SHORT, "algo=darts2,gdas,pcdarts", "reg=landmark", *LEARNING),
+        ("search", *SPACE, *SHORT, "algo=nao", "reg=landmark", *NAO),
+        ("evaluate", "space=darts", "bootstrap=50"),
+        ("report", "space=darts"),
+    ):
+        code, _, errors = in_process(command, *options, root)
+        assert code == 0, errors
+
+    study = tmp_path / "darts-fashion_mini"
+    results = [read_json(path) for path in study.glob("search/*/result.json")]
+    assert len(results) == 4 + 2 + 3 + 1
+    for folder in (path.parent for path in study.glob("search/*/result.json")):
+        candidates = pd.read_csv(folder / "candidates.csv")
+        assert len({space.canonical(space.parse(text)) for text in candidates["arch"]}) == 3
+    learned = {result["algo"] for result in results if result["discretised"] is not None}
+    assert learned == {"darts", "darts2", "gdas", "pcdarts"}
+    assert len(pd.read_csv(study / "evaluate" / "metrics.csv")["run"].unique()) == 10
+    page = (study / "report" / "index.html").read_text()
+    assert "normal cell" in page
+    assert "reduction cell" in page
+
+
+def test_fairnas_is_refused(in_process: InProcess, tmp_path: Path) -> None:
+    code, _, errors = in_process("search", *SPACE, "algo=fairnas", "reg=none", f"root={tmp_path}")
+    assert code == 2
+    assert "algo=fairnas needs options that go with any options of the other decisions" in errors
+    assert len(errors.strip().splitlines()) == 1
