@@ -104,6 +104,10 @@ class AlphaAlgorithm(Algorithm):
         """Of every decision's options, float64 [options], by the alphas as they are."""
         return [row.detach().double().softmax(0).cpu().numpy() for row in self.alphas]
 
+    def strengths(self) -> list[np.ndarray]:
+        """How strong every decision's options are, also beside those of other decisions, [options] each."""
+        return self.probabilities()
+
     def discretised(self, ctx: Context) -> Arch | None:
         if not self._parameters["alphas"].any():  # still all alike: nothing is learned yet
             return None
