@@ -62,7 +62,7 @@ def test_blocks_are_searched_within_limits(in_process: InProcess, tmp_path: Path
     small = ("network.channels=4", "network.widths=[4,6,6]", "network.head=10", "space.depths=[1,2,2]")
     seeds = ("landmarks.seeds=1", "landmarks.pool_seeds=1")
     trained = ("landmarks.count=3", "landmarks.pool=4", *seeds, "workers=1", "trainer.steps=6")
-    search = ("strategy.count=4", "strategy.max_params=2500", "strategy.max_macs=60000", "scoring.images=100")
+    search = ("strategy.count=4", "strategy.max_params=5000", "strategy.max_macs=65000", "scoring.images=100")
     for command, *options in (
         ("train-landmarks", *where, *small, *trained, "selector=coverage", "selector.candidates=20"),
         ("search", "-m", *where, *small, *search, "trainer.steps=12", "log_every=4", "algo=spos,darts"),
@@ -78,7 +78,7 @@ def test_blocks_are_searched_within_limits(in_process: InProcess, tmp_path: Path
     for run in runs:
         candidates = pd.read_csv(run / "candidates.csv")
         assert len({space.canonical(space.parse(text)) for text in candidates["arch"]}) == len(candidates) > 0
-        assert candidates["params"].max() <= 2500
-        assert candidates["macs"].max() <= 60_000
+        assert candidates["params"].max() <= 5000
+        assert candidates["macs"].max() <= 65_000
         assert len(pd.read_csv(folder / "evaluate" / f"ranking-{run.name}.csv")) == 4
     assert "mb6_k7" in (folder / "report" / "index.html").read_text()
