@@ -10,7 +10,7 @@ from tests.conftest import InProcess
 from lmreg.files import read_json
 from lmreg.space.darts import DARTS
 
-SPACE = ("space=darts", "network.channels=4")
+SPACE = ("space=darts", "network.channels=2")
 TINY = ("landmarks.count=3", "landmarks.pool=4", "landmarks.seeds=1", "landmarks.pool_seeds=1", "workers=1")
 FULLY = ("network.auxiliary=0.4", "network.drop_path=0.2")
 SHORT = ("trainer.steps=5", "trainer.batch_size=32", "strategy.count=3", "log_every=5", "scoring.images=64")
@@ -25,7 +25,8 @@ def test_every_stage_with_every_algorithm(in_process: InProcess, tmp_path: Path)
         ("train-landmarks", *SPACE, *TINY, *trained),
         ("search", "-m", *SPACE, *SHORT, "algo=spos,randomnas", "reg=none,landmark"),
         ("search", "-m", *SPACE, *SHORT, "algo=darts", "algo.alpha_warmup=0.4", "reg=none,landmark"),
-        ("search", "-m", *SPACE, *SHORT, "algo=darts2,gdas,pcdarts", "reg=landmark", *LEARNING),
+        ("search", "-m", *SPACE, *SHORT, "algo=darts2,gdas", "reg=landmark", *LEARNING),
+        ("search", *SPACE, *SHORT, "algo=pcdarts", "algo.partial=2", "reg=landmark", *LEARNING),
         ("search", *SPACE, *SHORT, "algo=nao", "reg=landmark", *NAO),
         ("evaluate", "space=darts", "bootstrap=50"),
         ("report", "space=darts"),
