@@ -17,6 +17,7 @@ from PIL import Image
 
 from lmreg.space.nasbench201 import NASBench201
 from tests.conftest import ROOT, InProcess
+from tests.kind.published import write_macro, write_nasbench101
 
 SMALL_TRAINING = ("trainer.steps=8", "trainer.batch_size=8", "network.channels=4", "threads=1")
 SIZES = {
@@ -49,6 +50,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     scores = rng.uniform(60, 90, (2, len(archs)))
     columns = {"arch": map(space.format, archs), "valid_acc": scores[0], "test_acc": scores[1]}
     pd.DataFrame(columns).to_csv(root / "nasbench201.csv", index=False)
+    write_nasbench101(root / "nasbench_only108.tfrecord", 16)
+    write_macro(root / "nas-bench-macro_cifar10.json", 16)
     for label in ("cat", "dog"):
         images = root / "my_images" / label
         images.mkdir(parents=True)
@@ -97,7 +100,9 @@ def tiny(call: str, folder: Path) -> list[str]:
 
 def test_the_readme_and_the_demo_have_commands() -> None:
     found = {call.split()[0] for call in commands(BLOCKS)}
-    assert found == {"train-landmarks", "search", "evaluate", "report", "runs", "completion"}
+    assert found == {
+        *("train-landmarks", "search", "evaluate", "report", "runs", "completion", "import-benchmark")
+    }
     assert [call.split()[0] for call in commands(DEMO)] == ["train-landmarks", "search", "evaluate", "report"]
 
 

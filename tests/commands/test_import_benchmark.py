@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 from tests.conftest import InProcess
-from tests.kind.published import write_nasbench101
+from tests.kind.published import write_macro, write_nasbench101
 
 from lmreg.files import file_hash, read_json
-from lmreg.space.macro import NASBenchMacro
 from lmreg.space.nasbench101 import NASBench101
 
 SMALL = ("landmarks=table", "landmarks.count=4", "landmarks.pool=9")
@@ -25,17 +22,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A working folder with published files of a few architectures."""
     root = tmp_path_factory.mktemp("published")
     write_nasbench101(root / "nb.tfrecord", 16)
-    space, rng, networks = NASBenchMacro(), np.random.default_rng(0), {}
-    for _ in range(40):
-        accs = rng.uniform(60, 93, 3).round(2).tolist()
-        networks[space.format(space.sample(rng))] = {
-            "test_acc": accs,
-            "mean_acc": float(np.mean(accs)),
-            "std": float(np.std(accs)),
-            "params": 5,
-            "flops": 7,
-        }
-    (root / "macro.json").write_text(json.dumps(networks))
+    write_macro(root / "macro.json", 40)
     return root
 
 

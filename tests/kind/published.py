@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from lmreg.space.macro import NASBenchMacro
 from lmreg.space.nasbench101 import NASBench101
 
 _BYTES = []
@@ -98,3 +99,13 @@ def write_nasbench101(path: Path, count: int, seeds: int = 3, seed: int = 0) -> 
         records += [training(module_hash, cell, *accuracies) for accuracies in scores[cell]]
     path.write_bytes(tfrecord(records))
     return scores
+
+
+def write_macro(path: Path, count: int, seed: int = 0) -> None:
+    """A NAS-Bench-Macro file of at most ``count`` networks."""
+    space, rng, networks = NASBenchMacro(), np.random.default_rng(seed), {}
+    for _ in range(count):
+        accs = rng.uniform(60, 93, 3).round(2).tolist()
+        figures = {"mean_acc": float(np.mean(accs)), "std": float(np.std(accs)), "params": 5, "flops": 7}
+        networks[space.format(space.sample(rng))] = {"test_acc": accs, **figures}
+    path.write_text(json.dumps(networks))

@@ -81,6 +81,15 @@ def _separable(channels: int, kernel: int, stride: int = 1, dilation: int = 1) -
     )
 
 
+def _scaled(channels: int) -> nn.Module:
+    """Brings what a pool gives to the scale of the other operations, without parameters.
+
+    DARTS does so in mixtures and leaves it out of the networks that it trains alone; here a path has it
+    too, and so has its stand-alone network, or a path of the trained super-net would not be what was trained.
+    """
+    return nn.BatchNorm2d(channels, affine=False, track_running_stats=False)
+
+
 def _operation(name: str, channels: int, stride: int) -> nn.Module:
     kernel = int(name[-1]) if name[-1].isdigit() else 0
     if name.startswith("sep_conv"):
@@ -88,9 +97,9 @@ def _operation(name: str, channels: int, stride: int) -> nn.Module:
     if name.startswith("dil_conv"):
         return _separable(channels, kernel, stride, dilation=2)
     if name == "max_pool_3x3":
-        return nn.MaxPool2d(3, stride, padding=1)
+        return nn.Sequential(nn.MaxPool2d(3, stride, padding=1), _scaled(channels))
     if name == "avg_pool_3x3":
-        return nn.AvgPool2d(3, stride, padding=1, count_include_pad=False)
+        return nn.Sequential(nn.AvgPool2d(3, stride, padding=1, count_include_pad=False), _scaled(channels))
     return nn.Identity() if stride == 1 else FactorizedReduce(channels, channels)
 
 
@@ -133,12 +142,7 @@ class Edge(nn.ModuleDict):
         value = operation(x)
         if drop is not None and not isinstance(operation, nn.Identity):
             value = drop(value)
-        if weight is None:
-            return value
-        if isinstance(operation, nn.MaxPool2d | nn.AvgPool2d):
-            # As DARTS does in mixtures only: the other operations' outputs are of this scale.
-            value = F.batch_norm(value, None, None, training=True)
-        return weight * value
+        return value if weight is None else weight * value
 
 
 class Cell(nn.Module):
