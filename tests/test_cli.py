@@ -63,7 +63,7 @@ BAD_CALLS = {
     "evaluate": "no finished search in",
     "evaluate bootstrap=5": "bootstrap=5: must be at least 100",
     "import-benchmark": "import-benchmark needs path=<the benchmark's file> and out=<table>.csv or .parquet",
-    "import-benchmark kind=nasbench path=x out=y.csv": "unknown choice 'kind=nasbench'; did you mean 'nasbench",
+    "import-benchmark kind=macr path=x out=y.csv": "unknown choice 'kind=macr'; did you mean 'macro'?",
     "import-benchmark path=x out=y.txt": "out=y.txt: the name must end in .csv or .parquet",
     "import-benchmark path=x out=y.csv": "can't read x: No such file or directory",
     "import-benchmark kind=macro kind.epochs=4 path=x out=y.csv": "it belongs to kind=nasbench101",
