@@ -23,6 +23,7 @@ from lmreg.config.sweep import current_sweep, sweeping
 from lmreg.errors import Interrupted, LmregError, in_one_line, is_users
 
 Task = Callable[[DictConfig], None]
+_MULTIRUN = ("-m", "--multirun")
 _USER_ERRORS = (LmregError, HydraException, OmegaConfBaseException, OSError)
 
 
@@ -38,6 +39,7 @@ def run_app(command: str, args: list[str], task: Task) -> None:
     full_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
     os.environ["HYDRA_FULL_ERROR"] = "1"  # makes Hydra raise, so that errors are told here
     args = _for_swept_choices(command, [_quoted(arg) for arg in args])
+    args.sort(key=lambda arg: arg not in _MULTIRUN)  # Hydra's parser takes it on either end only
     sys.argv = [f"lmreg {command}", *args]
     failed: list[str] = []
     count = 0
@@ -129,7 +131,7 @@ def _for_swept_choices(command: str, args: list[str]) -> list[str]:
 
     Hydra composes a sweep with the default choice first, and would refuse a key that this one lacks.
     """
-    if not {"-m", "--multirun"} & set(args):
+    if not set(_MULTIRUN) & set(args):
         return args
     swept = {group for group, choices in catalogue.chosen(command, args).items() if len(choices) > 1}
     common = {option.key for option in catalogue.options(command, args)}
