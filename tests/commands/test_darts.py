@@ -28,7 +28,7 @@ def test_every_stage_with_every_algorithm(in_process: InProcess, tmp_path: Path)
         ("search", "-m", *SPACE, *SHORT, "algo=darts2,gdas", "reg=landmark", *LEARNING),
         ("search", *SPACE, *SHORT, "algo=pcdarts", "algo.partial=2", "reg=landmark", *LEARNING),
         ("search", *SPACE, *SHORT, "algo=nao", "reg=landmark", *NAO),
-        ("evaluate", "space=darts", "bootstrap=50"),
+        ("evaluate", "space=darts", "bootstrap=100"),
         ("report", "space=darts"),
     ):
         code, _, errors = in_process(command, *options, root)

@@ -66,7 +66,7 @@ def test_blocks_are_searched_within_limits(in_process: InProcess, tmp_path: Path
     for command, *options in (
         ("train-landmarks", *where, *small, *trained, "selector=coverage", "selector.candidates=20"),
         ("search", "-m", *where, *small, *search, "trainer.steps=12", "log_every=4", "algo=spos,darts"),
-        ("evaluate", *where, "bootstrap=20"),
+        ("evaluate", *where, "bootstrap=100"),
         ("report", *where),
     ):
         code, _, errors = in_process(command, *options)
