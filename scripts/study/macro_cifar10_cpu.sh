@@ -6,11 +6,11 @@
 #
 #     scripts/study/macro_cifar10_cpu.sh <cifar10 parquet folder> <table.csv> [seeds, default 0,1,2]
 #
-# About 25 minutes on 2 cores.
+# About 15 minutes on 2 cores.
 source "$(dirname "${BASH_SOURCE[0]}")/../setup.sh"
 study=macro-cifar10-cpu
 data=(space=macro study=$study data=cifar10 data.path="$1" data.resolution=16 data.crop_padding=2)
-search=(lmreg search -m "${data[@]}" trainer.batch_size=64 trainer.steps=3000 scoring.images=1000 threads=1
+search=(lmreg search -m "${data[@]}" trainer.batch_size=64 trainer.steps=1500 scoring.images=1000 threads=1
     tracking.every_epochs=null)
 lmreg train-landmarks "${data[@]}" landmarks=table landmarks.path="$2" landmarks.count=30 landmarks.pool=400 \
     landmarks.score_column=test_acc_seed0 landmarks.pool_column=mean_acc
