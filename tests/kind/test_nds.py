@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import ast
 import json
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ import pytest
 from lmreg.errors import LmregError
 from lmreg.kind.base import Imported
 from lmreg.kind.nds import Config, NDSFile
+from lmreg.space.darts import DARTS, OPERATIONS
 
 # DARTS_V2 of the DARTS paper's code, in the JSON's form.
 V2 = {
@@ -52,12 +52,11 @@ def read(path: Path, content: Any) -> Imported:
 def test_errors_become_accuracies_of_genotypes(tmp_path: Path) -> None:
     imported = read(tmp_path / "DARTS.json", [entry(V2, 6.37), entry(OTHER, 5.5)])
     row = imported.table.iloc[0].to_dict()
-    name, _, arguments = row.pop("arch").partition("(")
-    assert name == "Genotype"
-    parsed = ast.parse(f"f({arguments}").body[0].value  # type: ignore[attr-defined]
-    found = {keyword.arg: ast.literal_eval(keyword.value) for keyword in parsed.keywords}
-    pairs = {"normal", "reduce"}
-    assert found == {key: [tuple(v) for v in V2[key]] if key in pairs else V2[key] for key in V2}  # type: ignore[arg-type]
+    # An edge is into the node that its place in the list says; a node's inputs have no order.
+    cells = DARTS().cells(DARTS().parse(row.pop("arch")))
+    for edges, nodes in zip((V2["normal"], V2["reduce"]), cells, strict=True):
+        found = [{(OPERATIONS[choice], source) for source, choice in node} for node in nodes]
+        assert found == [{tuple(edge) for edge in edges[2 * i : 2 * i + 2]} for i in range(4)]  # type: ignore[misc]
     assert row == {
         "test_acc_percent": 93.63,
         "train_acc_percent": 98.75,
@@ -72,6 +71,13 @@ def test_errors_become_accuracies_of_genotypes(tmp_path: Path) -> None:
     }
     assert imported.table["test_acc_percent"].tolist() == [93.63, 94.5]
     assert imported.notes == ("2 trainings, 2 architectures",)
+
+
+def test_the_order_of_a_nodes_inputs_makes_no_second_architecture(tmp_path: Path) -> None:
+    swapped = V2 | {"normal": [*V2["normal"][1::-1], *V2["normal"][2:]]}
+    table = read(tmp_path / "DARTS.json", [entry(V2, 6.0), entry(swapped, 5.0)]).table
+    assert table["test_acc_percent"].tolist() == [94.5]
+    assert table["trainings"].tolist() == [2]
 
 
 def test_both_lists_of_a_file_count(tmp_path: Path) -> None:

@@ -17,15 +17,9 @@ import pandas as pd
 
 from lmreg.errors import LmregError
 from lmreg.kind.base import PERCENT_DIGITS, Benchmark, Imported, read_published_json
+from lmreg.space.darts import CELLS, DARTS
 
-OPERATIONS = frozenset(
-    (
-        *("max_pool_3x3", "avg_pool_3x3", "skip_connect"),
-        *("sep_conv_3x3", "sep_conv_5x5", "dil_conv_3x3", "dil_conv_5x5"),
-    )
-)
-"""Those of an architecture of DARTS; entries with `none` are outside the space."""
-_NODES = 4
+_SPACE = DARTS()
 _KEPT = {
     *("top", "mid", "net", "optim", "genotype", "normal", "normal_concat", "reduce", "reduce_concat"),
     *("width", "depth", "base_lr", "wd", "max_ep", "rng_seed", "params", "flops"),
@@ -109,23 +103,18 @@ def _row(where: str, entry: Any) -> dict[str, Any] | str:
 
 
 def _genotype(cells: dict[str, Any]) -> str | None:
-    """The text form ``Genotype(normal=[...], ...)``; None for cells outside the DARTS space."""
+    """The text form ``Genotype(normal=[...], ...)``; None for cells outside the DARTS space.
+
+    It is the space's own, so that the order of a node's inputs makes no second architecture.
+    """
     parts = []
-    for name in ("normal", "reduce"):
+    for name in CELLS:
         pairs = [(str(operation), int(source)) for operation, source in cells[name]]
-        joined = [int(node) for node in cells[f"{name}_concat"]]
-        inside = (
-            len(pairs) == 2 * _NODES
-            and joined == list(range(2, 2 + _NODES))
-            and all(operation in OPERATIONS for operation, _ in pairs)
-            # Node n has two different ones of the cell's inputs and the n nodes before it.
-            and all(0 <= source < 2 + place // 2 for place, (_, source) in enumerate(pairs))
-            and all(a[1] != b[1] for a, b in zip(pairs[::2], pairs[1::2], strict=True))
-        )
-        if not inside:
-            return None
-        parts += [f"{name}={pairs}", f"{name}_concat={joined}"]
-    return f"Genotype({', '.join(parts)})"
+        parts += [f"{name}={pairs}", f"{name}_concat={[int(node) for node in cells[f'{name}_concat']]}"]
+    try:
+        return _SPACE.format(_SPACE.parse(f"Genotype({', '.join(parts)})"))
+    except LmregError:
+        return None
 
 
 def _one_row_each(rows: pd.DataFrame) -> tuple[pd.DataFrame, int]:
