@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+from PIL import Image
 from tests.conftest import InProcess
 
 from lmreg.files import read_json
@@ -13,14 +15,22 @@ from lmreg.space.darts import DARTS
 SPACE = ("space=darts", "network.channels=2")
 TINY = ("landmarks.count=3", "landmarks.pool=4", "landmarks.seeds=1", "landmarks.pool_seeds=1", "workers=1")
 FULLY = ("network.auxiliary=0.4", "network.drop_path=0.2")
-SHORT = ("trainer.steps=5", "trainer.batch_size=32", "strategy.count=3", "log_every=5", "scoring.images=64")
+SHORT = ("trainer.steps=5", "trainer.batch_size=16", "strategy.count=3", "log_every=5", "scoring.images=64")
 LEARNING = ("reg.warmup=0.2", "algo.alpha_warmup=0.4")
 NAO = ("algo.pool=4", "algo.warmup=0.2", "algo.refresh_epochs=0.01", "algo.predictor_epochs=3")
 
 
 def test_every_stage_with_every_algorithm(in_process: InProcess, tmp_path: Path) -> None:
+    # Few and small images: all that is scored on them takes its time in networks of so many layers.
+    rng, images = np.random.default_rng(0), tmp_path / "images"
+    for label in ("a", "b"):
+        (images / label).mkdir(parents=True)
+        for i in range(80):
+            picture = rng.integers(255, size=(8, 8), dtype=np.uint8)
+            Image.fromarray(picture).save(images / label / f"{i}.png")
+    data = ("data=folder", f"data.path={images}")
     space, root = DARTS(), f"root={tmp_path}"
-    trained = ("trainer.steps=3", "trainer.batch_size=32", *FULLY)
+    trained = ("trainer.steps=3", "trainer.batch_size=16", *FULLY)
     for command, *options in (
         ("train-landmarks", *SPACE, *TINY, *trained),
         ("search", "-m", *SPACE, *SHORT, "algo=spos,randomnas", "reg=none,landmark"),
@@ -31,10 +41,11 @@ def test_every_stage_with_every_algorithm(in_process: InProcess, tmp_path: Path)
         ("evaluate", "space=darts", "bootstrap=100"),
         ("report", "space=darts"),
     ):
-        code, _, errors = in_process(command, *options, root)
+        given = data if command in ("train-landmarks", "search") else ("study=darts-images",)
+        code, _, errors = in_process(command, *options, *given, root)
         assert code == 0, errors
 
-    study = tmp_path / "darts-fashion_mini"
+    study = tmp_path / "darts-images"
     results = [read_json(path) for path in study.glob("search/*/result.json")]
     assert len(results) == 4 + 2 + 3 + 1
     for folder in (path.parent for path in study.glob("search/*/result.json")):
