@@ -78,6 +78,16 @@ class Standalone(nn.Module):
         return self.net(x, self.arch)
 
 
+def check_partial(channels: int, partial: int) -> None:
+    """Nothing if operations can see one of ``partial`` equal parts of the channels.
+
+    Raises:
+        LmregError: the channels can't be divided so.
+    """
+    if channels % partial:
+        raise LmregError(f"partial channels need a multiple of {partial}; network.channels={channels}")
+
+
 def batch_norm(channels: int) -> nn.Module:
     """Normalisation by batch statistics in training and in scoring: running ones would mix those of all
     paths."""

@@ -16,8 +16,14 @@ from torch import Tensor, nn
 
 from lmreg.config.schema import option
 from lmreg.data.base import InputShape
-from lmreg.errors import LmregError
-from lmreg.network.base import MIXTURES, PARTIAL_CHANNELS, Standalone, SuperNet, batch_norm
+from lmreg.network.base import (
+    MIXTURES,
+    PARTIAL_CHANNELS,
+    Standalone,
+    SuperNet,
+    batch_norm,
+    check_partial,
+)
 from lmreg.network.mixture import Choice, Mixture, terms
 from lmreg.space.base import Arch
 from lmreg.space.darts import DARTS, EDGES, INPUTS, NODES, NONE, OPERATIONS
@@ -232,10 +238,7 @@ class Network(SuperNet):
     ):
         super().__init__()
         self._config, self._parts = config, (config, space, shape, outputs)
-        if config.channels % partial:
-            raise LmregError(
-                f"partial channels need a multiple of {partial}; network.channels={config.channels}"
-            )
+        check_partial(config.channels, partial)
         offered = offered or [range(len(names)) for names in space.options]
         width = config.channels
         stem = nn.Conv2d(shape.channels, STEM * width, 3, padding=1, bias=False)

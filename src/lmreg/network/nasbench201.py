@@ -14,8 +14,14 @@ from torch import Tensor, nn
 
 from lmreg.config.schema import option
 from lmreg.data.base import InputShape
-from lmreg.errors import LmregError
-from lmreg.network.base import MIXTURES, PARTIAL_CHANNELS, Standalone, SuperNet, batch_norm
+from lmreg.network.base import (
+    MIXTURES,
+    PARTIAL_CHANNELS,
+    Standalone,
+    SuperNet,
+    batch_norm,
+    check_partial,
+)
 from lmreg.network.mixture import Choice, Mixture, terms
 from lmreg.space.base import Arch
 from lmreg.space.nasbench201 import EDGES, NODES, OPERATIONS, NASBench201
@@ -135,10 +141,7 @@ class Network(SuperNet):
     ):
         super().__init__()
         self._parts = (config, space, shape, outputs)
-        if config.channels % partial:
-            raise LmregError(
-                f"partial channels need a multiple of {partial}; network.channels={config.channels}"
-            )
+        check_partial(config.channels, partial)
         offered = offered or [range(len(names)) for names in space.options]
         widths = [config.channels * 2**stage for stage in range(STAGES)]
         stem = nn.Conv2d(shape.channels, widths[0], 3, padding=1, bias=False)
