@@ -14,7 +14,8 @@ import torch
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from lmreg.algo.base import Algorithm
-from lmreg.config.build import resolve, typed
+from lmreg.config import catalogue
+from lmreg.config.build import choice_of, resolve, typed
 from lmreg.config.names import absolute
 from lmreg.config.schema import option
 from lmreg.context import Context, Scorer
@@ -136,6 +137,7 @@ class Study:
         self.space: Space = self.part("space", Space)
         self.task: Task = self.part("task", Task)
         self._source: DataSource = self.part("data", DataSource)
+        self._check_task()
         self._network = self._checked_network()
         self.trainer = typed(cfg.trainer, TrainerConfig, "trainer")
 
@@ -143,12 +145,30 @@ class Study:
         """The checked class and Config of the group ``name``."""
         return resolve(self.cfg[name], base, name, self.options.allow_packages)
 
+    def _check_task(self) -> None:
+        takes, gives = self.task.takes, self._source.gives
+        if takes != gives:
+            raise LmregError(
+                f"task={self.cfg.task.name} is about {takes}, but data={self.cfg.data.name} gives {gives}; "
+                f"with this task goes {_choices('data', DataSource, 'gives', takes)}, "
+                f"with this data {_choices('task', Task, 'takes', gives)}"
+            )
+
     def _checked_network(self) -> tuple[type[SuperNet], Any]:
         cls, config = self.resolve("network", SuperNet)
         if not isinstance(self.space, cls.of_space):
             raise LmregError(
                 f"network._target_={self.cfg.network._target_} has architectures of {cls.of_space.__name__}, "
                 f"not of space={self.space.name}; leave network out, and it follows the space"
+            )
+        if cls.dense != self.task.dense:
+            wants, has = (
+                "maps" if dense else "one output per image" for dense in (self.task.dense, cls.dense)
+            )
+            raise LmregError(
+                f"task={self.cfg.task.name} needs networks that give {wants}, those of "
+                f"space={self.space.name} give {has}; with this task goes "
+                f"{_choices('network', SuperNet, 'dense', self.task.dense, 'space')}"
             )
         return cls, config
 
@@ -216,6 +236,12 @@ class Study:
 
 
 _loaded: dict[str, ImageData] = {}
+
+
+def _choices(group: str, base: type, attribute: str, value: Any, shown: str = "") -> str:
+    """The choices of ``group`` whose class has that attribute, as on a command line."""
+    classes: dict[str, type] = {name: choice_of(group, name, base)[0] for name in catalogue.choices(group)}
+    return f"{shown or group}={','.join(n for n, cls in classes.items() if getattr(cls, attribute) == value)}"
 
 
 def _with_absolute_data_path(cfg: DictConfig) -> DictConfig:

@@ -42,8 +42,8 @@ def test_the_pickled_images_come_back_exactly(folder: Path, images: np.ndarray) 
         raw = CIFAR10(Config(path=str(path))).read()
         np.testing.assert_array_equal(raw.train.images, images[:5].reshape(20, 32, 32, 3))
         np.testing.assert_array_equal(raw.test.images, images[5])
-        assert raw.train.labels.tolist() == [0, 1, 2, 0, 0, 1, 2, 1, 0, 1, 2, 2, 0, 1, 2, 0, 0, 1, 2, 1]
-        assert raw.test.labels.tolist() == [0, 1, 2, 2]
+        assert raw.train.targets.tolist() == [0, 1, 2, 0, 0, 1, 2, 1, 0, 1, 2, 2, 0, 1, 2, 0, 0, 1, 2, 1]
+        assert raw.test.targets.tolist() == [0, 1, 2, 2]
         assert raw.classes == ("airplane", "automobile", "bird")
     assert CIFAR10(Config(path=str(folder), resolution=14)).read().test.images.shape == (4, 14, 14, 3)
 
@@ -62,7 +62,7 @@ def test_both_forms_of_the_real_data_set_give_the_same_images(real_data: Path, t
     write(tmp_path / "batches.meta", {b"label_names": [str(i).encode() for i in range(10)]})
     raw = CIFAR10(Config(path=str(tmp_path))).read()
     np.testing.assert_array_equal(raw.train.images, pixels[:800])
-    np.testing.assert_array_equal(raw.train.labels, test.labels[:800])
+    np.testing.assert_array_equal(raw.train.targets, test.labels[:800])
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ KINDS = (("fine", 100), ("coarse", 20))
 def test_fine_and_coarse_labels(folder: Path, kind: str, count: int) -> None:
     raw = CIFAR100(Config(path=str(folder), label_column=f"{kind}_label")).read()
     expected = [5, 99, 0, 7] if kind == "fine" else [1, 19, 0, 1]
-    assert raw.train.labels.tolist() == expected
+    assert raw.train.targets.tolist() == expected
     assert len(raw.classes) == count
     assert raw.classes[3] == f"{kind}3"
     assert raw.train.images.shape == (4, 32, 32, 3)

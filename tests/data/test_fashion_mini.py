@@ -16,9 +16,9 @@ def test_the_embedded_subset_is_small_and_balanced() -> None:
     for part in (raw.train, raw.test):
         assert part.images.dtype == np.uint8
         assert part.images.shape[-1] == 1
-        counts = np.bincount(part.labels, minlength=10)
+        counts = np.bincount(part.targets, minlength=10)
         assert np.ptp(counts) <= 2
-    flat = raw.train.images.reshape(len(raw.train.labels), -1)
+    flat = raw.train.images.reshape(len(raw.train.targets), -1)
     assert len(np.unique(flat, axis=0)) > 0.99 * len(flat)
 
 
@@ -35,5 +35,5 @@ def test_it_is_real(real_data: Path) -> None:
         ):
             small = Image.fromarray(image).resize(size, Image.Resampling.BILINEAR)
             originals.setdefault(small.tobytes(), set()).add(label)
-        for image, label in zip(part.images, part.labels, strict=True):
+        for image, label in zip(part.images, part.targets, strict=True):
             assert label in originals[image.tobytes()]

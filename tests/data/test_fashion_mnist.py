@@ -44,9 +44,9 @@ def read(folder: Path | str | None, **options: int) -> object:
 def test_gzipped_or_not_the_images_are_the_same(folder: Path, arrays: dict[str, np.ndarray]) -> None:
     plain = FashionMNIST(Config(path=str(folder))).read()
     np.testing.assert_array_equal(plain.train.images[..., 0], arrays[NAMES[0]])
-    np.testing.assert_array_equal(plain.train.labels, arrays[NAMES[1]])
+    np.testing.assert_array_equal(plain.train.targets, arrays[NAMES[1]])
     np.testing.assert_array_equal(plain.test.images[..., 0], arrays[NAMES[2]])
-    np.testing.assert_array_equal(plain.test.labels, arrays[NAMES[3]])
+    np.testing.assert_array_equal(plain.test.targets, arrays[NAMES[3]])
     below = folder / "raw"
     below.mkdir()
     for name in NAMES:
@@ -54,7 +54,7 @@ def test_gzipped_or_not_the_images_are_the_same(folder: Path, arrays: dict[str, 
         (folder / name).unlink()
     again = FashionMNIST(Config(path=str(folder))).read()  # in a folder below, as loaders leave them
     np.testing.assert_array_equal(plain.train.images, again.train.images)
-    np.testing.assert_array_equal(plain.test.labels, again.test.labels)
+    np.testing.assert_array_equal(plain.test.targets, again.test.targets)
     small = FashionMNIST(Config(path=str(folder), resolution=5)).read()
     assert small.train.images.shape == (20, 5, 5, 1)
 
@@ -63,7 +63,7 @@ def test_the_real_files(real_data: Path) -> None:
     raw = FashionMNIST(Config(path=str(real_data / "fashion_mnist"))).read()
     assert raw.train.images.shape == (60_000, 28, 28, 1)
     assert raw.test.images.shape == (10_000, 28, 28, 1)
-    assert np.bincount(raw.train.labels).tolist() == [6_000] * 10
+    assert np.bincount(raw.train.targets).tolist() == [6_000] * 10
     assert raw.train.images.mean() / 255 == pytest.approx(0.2860, abs=1e-4)  # the published mean
 
 

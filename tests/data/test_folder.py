@@ -23,7 +23,7 @@ def fill(folder: Path, label: int, count: int, suffix: str = "png") -> np.ndarra
     """``count`` real images of a class, saved in ``folder``."""
     folder.mkdir(parents=True)
     raw = FashionMini().read().train
-    images = raw.images[raw.labels == label][:count, ..., 0]
+    images = raw.images[raw.targets == label][:count, ..., 0]
     for i, image in enumerate(images):
         Image.fromarray(image).save(folder / f"{i:03}.{suffix}")
     return images
@@ -51,27 +51,27 @@ def rows(images: np.ndarray) -> Counter[bytes]:
 def test_a_test_part_is_split_off_by_class_the_same_every_time(flat: Path) -> None:
     raw = read(flat)
     assert raw.classes == ("bag", "coat", "shoe")
-    assert (len(raw.train.labels), len(raw.test.labels)) == (56, 14)
-    assert np.abs(np.bincount(raw.test.labels) - [8, 4, 2]).max() <= 1
+    assert (len(raw.train.targets), len(raw.test.targets)) == (56, 14)
+    assert np.abs(np.bincount(raw.test.targets) - [8, 4, 2]).max() <= 1
     every = [np.asarray(Image.open(path)) for path in sorted(flat.rglob("*.png"))]
     assert rows(np.concatenate([raw.train.images, raw.test.images])) == rows(np.stack(every))
     again = read(flat)
     np.testing.assert_array_equal(raw.train.images, again.train.images)
-    np.testing.assert_array_equal(raw.test.labels, again.test.labels)
+    np.testing.assert_array_equal(raw.test.targets, again.test.targets)
     # Nor does the order matter in which the files came onto the disk.
     moved = flat.parent / "moved"
     for path in sorted(flat.rglob("*.png"), reverse=True):
         (moved / path.parent.name).mkdir(parents=True, exist_ok=True)
         shutil.copy(path, moved / path.parent.name)
     np.testing.assert_array_equal(raw.test.images, read(moved).test.images)
-    assert len(read(flat, test_fraction=0.5).test.labels) == 35
+    assert len(read(flat, test_fraction=0.5).test.targets) == 35
 
 
 def test_labels_belong_to_their_images(flat: Path) -> None:
     raw = read(flat)
     label_of = {np.asarray(Image.open(p)).tobytes(): p.parent.name for p in flat.rglob("*.png")}
     for part in (raw.train, raw.test):
-        for image, label in zip(part.images, part.labels, strict=True):
+        for image, label in zip(part.images, part.targets, strict=True):
             assert label_of[image.tobytes()] == raw.classes[label]
 
 
@@ -83,10 +83,10 @@ def test_the_users_own_parts_are_kept(parted: Path) -> None:
     (parted / "train" / "bag" / "000.png").rename(parted / "train" / "bag" / "more" / "X.PNG")
     raw = read(parted)
     assert raw.classes == ("bag", "coat")
-    assert np.bincount(raw.train.labels).tolist() == [12, 12]
-    assert np.bincount(raw.test.labels).tolist() == [5, 5]
+    assert np.bincount(raw.train.targets).tolist() == [12, 12]
+    assert np.bincount(raw.test.targets).tolist() == [5, 5]
     (parted / "test").rename(parted / "holdout")
-    assert len(read(parted, test_folder="holdout").test.labels) == 10
+    assert len(read(parted, test_folder="holdout").test.targets) == 10
 
 
 def test_a_class_may_be_called_train(flat: Path) -> None:
@@ -102,7 +102,7 @@ def test_colour_is_decided_by_all_images(parted: Path) -> None:
     assert raw.train.images.shape[-1] == raw.test.images.shape[-1] == 3
     for suffix, mode in (("gif", "P"), ("png", "RGBA"), ("jpg", "CMYK"), ("tif", "LA"), ("webp", "RGBA")):
         picture.convert(mode).save(parted / "train" / "bag" / f"of_another_kind.{suffix}")
-    assert len(read(parted).train.labels) == 29
+    assert len(read(parted).train.targets) == 29
 
 
 def test_two_classes_of_few_images_are_enough(parted: Path) -> None:
@@ -180,5 +180,5 @@ def test_links_and_hidden_folders_bring_no_image_twice(flat: Path) -> None:
     (inner / ".ipynb_checkpoints" / image.name).write_bytes(image.read_bytes())
     (inner / f"again{image.suffix}").symlink_to(image)
     after = ImageFolder(Config(path=str(flat), resolution=8)).read()
-    counts = [len(raw.train.labels) + len(raw.test.labels) for raw in (before, after)]
+    counts = [len(raw.train.targets) + len(raw.test.targets) for raw in (before, after)]
     assert counts[0] == counts[1]

@@ -37,7 +37,7 @@ def test_images_and_labels_come_back_exactly(tmp_path: Path, colour: list[np.nda
     raw = HubImages(Config(path=str(tmp_path))).read()
     np.testing.assert_array_equal(raw.train.images, np.stack(colour[:8]))
     np.testing.assert_array_equal(raw.test.images, np.stack(colour[8:]))
-    assert raw.train.labels.tolist() == [0, 1] * 4
+    assert raw.train.targets.tolist() == [0, 1] * 4
     assert raw.classes == ("0", "1")
 
 
@@ -158,5 +158,5 @@ def test_a_data_set_that_cant_be_had_is_named(monkeypatch: pytest.MonkeyPatch, t
 def test_cifar10_from_its_parquet_folder(real_data: Path) -> None:
     raw = HubImages(Config(path=str(real_data / "cifar10"), resolution=16)).read()
     assert raw.train.images.shape == (50_000, 16, 16, 3)
-    assert np.bincount(raw.train.labels).tolist() == [5_000] * 10
-    assert np.bincount(raw.test.labels).tolist() == [1_000] * 10
+    assert np.bincount(raw.train.targets).tolist() == [5_000] * 10
+    assert np.bincount(raw.test.targets).tolist() == [1_000] * 10

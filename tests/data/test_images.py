@@ -293,7 +293,7 @@ class Few(DataSource):
         raw = FashionMini().read()
         images = resize(raw.train.images[:100], self.config.resolution)
         return RawData(
-            Part(images, raw.train.labels[:100]), Part(images, raw.train.labels[:100]), raw.classes
+            Part(images, raw.train.targets[:100]), Part(images, raw.train.targets[:100]), raw.classes
         )
 
 
@@ -317,3 +317,48 @@ def test_the_embedded_images_take_a_resolution() -> None:
     raw = FashionMini(FashionMiniConfig(resolution=7)).read()
     assert raw.train.images.shape == (12_000, 7, 7, 1)
     assert raw.test.images.shape == (4_000, 7, 7, 1)
+
+
+def with_maps(kind: type = np.float32, padding: int = 2, flip: bool = True) -> Split:
+    """Maps whose value at a pixel is the image's there: they must stay so, however both are moved."""
+    images = np.random.default_rng(3).integers(1, 255, (12, 7, 6, 1), dtype=np.uint8)
+    return Split(Part(images, images[..., 0].astype(kind)), torch.zeros(1), torch.ones(1), padding, flip)
+
+
+def test_maps_move_with_their_images_and_are_missing_beyond_the_border() -> None:
+    index = torch.arange(12)
+    plain = with_maps().plain(index)
+    assert plain.targets.shape == (12, 7, 6)
+    assert torch.equal(plain.targets, plain.images[:, 0])
+    moved = with_maps().augmented(index, torch.Generator().manual_seed(1))
+    assert not torch.equal(moved.images, plain.images)
+    inside = moved.images[:, 0] > 0  # no pixel of these images is 0: that is padding
+    assert 0.5 < inside.float().mean() < 1
+    assert torch.equal(moved.targets[inside], moved.images[:, 0][inside])
+    assert moved.targets[~inside].isnan().all()
+
+
+def test_maps_of_labels_have_a_label_that_is_passed_over_beyond_the_border() -> None:
+    moved = with_maps(np.int64).augmented(torch.arange(12), torch.Generator().manual_seed(1))
+    outside = moved.images[:, 0] == 0
+    assert outside.any()
+    assert (moved.targets[outside] == -100).all()
+    assert torch.equal(moved.targets[~outside], moved.images[:, 0][~outside].long())
+
+
+def test_subsets_and_scoring_batches_of_maps() -> None:
+    some = with_maps().subset(np.array([5, 2, 9, 4]), "some")
+    batches = some.scoring_batches(3)
+    assert [len(batch.targets) for batch in batches] == [2, 2]
+    for batch in batches:
+        assert torch.equal(batch.targets, batch.images[:, 0])
+
+
+def test_maps_of_another_size_than_their_images_are_refused() -> None:
+    images = np.zeros((4, 8, 6, 3), np.uint8)
+    good, bad = Part(images, np.ones((4, 8, 6))), Part(images, np.ones((4, 6, 8)))
+    RawData(good, good).check("here")
+    with pytest.raises(LmregError, match=r"here: the test part's maps have 8x6 pixels, its images 6x8"):
+        RawData(good, bad).check("here")
+    with pytest.raises(LmregError, match="4 images but 3 maps"):
+        RawData(Part(images, good.targets[:3]), good).check("here")

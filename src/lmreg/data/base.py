@@ -10,14 +10,24 @@ import numpy as np
 
 from lmreg.config.schema import option
 from lmreg.errors import LmregError
+from lmreg.task.base import LABELS
 
 
 @dataclass(frozen=True)
 class Part:
-    """Images uint8 [n, height, width, channels] with labels int64 [n]."""
+    """Images uint8 [n, height, width, channels] and what is to be predicted of them.
+
+    ``targets`` are labels int64 [n], or maps [n, height, width] with a value per pixel: float32 with NaN
+    where it is missing, or int64.
+    """
 
     images: np.ndarray
-    labels: np.ndarray
+    targets: np.ndarray
+
+    @property
+    def strata(self) -> np.ndarray:
+        """int64 [n], the groups that every split has in proportion: the labels; maps are one group."""
+        return self.targets if self.targets.ndim == 1 else np.zeros(len(self.targets), np.int64)
 
 
 @dataclass(frozen=True)
@@ -26,37 +36,49 @@ class RawData:
 
     train: Part
     test: Part
-    classes: tuple[str, ...]
+    classes: tuple[str, ...] = ()
+    """What labels stand for; empty where targets are no labels."""
 
     def check(self, place: str) -> None:
         """Nothing where it can be trained on.
 
         Raises:
-            LmregError: an empty part, a label that names no class, one class only, images that differ
-                in size or channels; the line names ``place``.
+            LmregError: an empty part, a label that names no class, one class only, a map of another size
+                than its image, images that differ in size or channels; the line names ``place``.
         """
-        count = len(self.classes)
         for name, part in (("training", self.train), ("test", self.test)):
             if len(part.images) == 0:
                 raise LmregError(f"{place}: the {name} part has no images")
-            if len(part.images) != len(part.labels):
+            if len(part.images) != len(part.targets):
+                what = "labels" if part.targets.ndim == 1 else "maps"
                 raise LmregError(
-                    f"{place}: the {name} part has {len(part.images)} images but {len(part.labels)} labels"
+                    f"{place}: the {name} part has {len(part.images)} images but {len(part.targets)} {what}"
                 )
-            wrong = np.flatnonzero((part.labels < 0) | (part.labels >= count))
-            if len(wrong):
+            if part.targets.ndim == 1:
+                self._check_labels(part.targets, f"{place}: {name} image")
+            elif part.targets.shape != part.images.shape[:3]:
+                (h, w), (rows, columns) = part.targets.shape[1:], part.images.shape[1:3]
                 raise LmregError(
-                    f"{place}: {name} image {wrong[0]} has label {part.labels[wrong[0]]}; "
-                    f"with {count} classes labels go from 0 to {count - 1}"
+                    f"{place}: the {name} part's maps have {w}x{h} pixels, its images {columns}x{rows}"
                 )
-        if self.train.labels.min() == self.train.labels.max():
-            only = self.classes[self.train.labels[0]]
+        labels = self.train.targets
+        if labels.ndim == 1 and labels.min() == labels.max():
+            only = self.classes[labels[0]]
             raise LmregError(f"{place}: all training images are of one class ({only}); it takes at least two")
         shapes = [part.images.shape[1:] for part in (self.train, self.test)]
         if shapes[0] != shapes[1]:
             told = " and ".join(f"{w}x{h} with {c} channels" for h, w, c in shapes)
             raise LmregError(
                 f"{place}: training and test images differ ({told}); data.resolution makes sizes equal"
+            )
+
+    def _check_labels(self, labels: np.ndarray, image: str) -> None:
+        count = len(self.classes)
+        wrong = np.flatnonzero((labels < 0) | (labels >= count))
+        if len(wrong):
+            raise LmregError(
+                f"{image} {wrong[0]} has label {labels[wrong[0]]}; "
+                f"with {count} classes labels go from 0 to {count - 1}"
             )
 
 
@@ -86,6 +108,8 @@ class DataSource(ABC):
     """Reads a data set. Where the files are and which columns to take is its own Config's."""
 
     config: DataConfig
+    gives: str = LABELS
+    """What its targets are; a task takes them if that is what it `takes`."""
 
     @property
     def place(self) -> str:
@@ -95,7 +119,7 @@ class DataSource(ABC):
 
     @abstractmethod
     def read(self) -> RawData:
-        """The images and labels.
+        """The images and targets.
 
         Raises:
             LmregError: files are missing or don't hold what they should.

@@ -71,7 +71,7 @@ class CIFAR10(HubImages):
     def _part(self, folder: Path, files: Sequence[str]) -> Part:
         parts = [self._batch(folder / name) for name in files]
         images = np.concatenate([part.images for part in parts])
-        return Part(images, np.concatenate([part.labels for part in parts]))
+        return Part(images, np.concatenate([part.targets for part in parts]))
 
     def _batch(self, path: Path) -> Part:
         key, content = f"{self.config.label_column}s", load_plain(path)

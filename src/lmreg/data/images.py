@@ -1,4 +1,4 @@
-"""Images on the device: random crops and flips, batch streams, scoring batches."""
+"""Images and targets on the device: random crops and flips, batch streams, scoring batches."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ from lmreg.errors import LmregError
 
 @dataclass(frozen=True)
 class Batch:
-    """Images float32 [B, channels, height, width] (channels last in memory) and targets [B]."""
+    """Images float32 [B, channels, height, width] (channels last in memory) and targets: labels [B], or
+    maps [B, height, width]."""
 
     images: Tensor
     targets: Tensor
@@ -29,7 +30,9 @@ class Batch:
 class Split:
     """Images on the device, padded once so that a random crop is a single gather.
 
-    Splits of one `Part` share its pixels: each is a list of indices into them, see `subset`.
+    Splits of one `Part` share its pixels: each is a list of indices into them, see `subset`. Where
+    targets are maps, they are cropped and mirrored with their images, and what comes in from beyond the
+    border is missing.
     """
 
     def __init__(
@@ -45,11 +48,11 @@ class Split:
         self.padding, self.flip, self.cutout, self.name = padding, flip, cutout, name
         self._mean, self._std = mean, std
         device = mean.device
-        pad = ((0, 0), (padding, padding), (padding, padding), (0, 0))
-        padded = np.pad(part.images, pad) if padding else np.require(part.images, requirements=["C", "W"])
-        self._padded = torch.from_numpy(padded).to(device)
-        self._where = torch.arange(len(part.labels), device=device)
-        self.targets = torch.from_numpy(part.labels).to(device)
+        self._padded = _padded(part.images, padding, 0).to(device)
+        self._where = torch.arange(len(part.images), device=device)
+        self._strata, self._dense = part.strata, part.targets.ndim > 1
+        missing = _MISSING[part.targets.dtype.kind]
+        self._targets = _padded(part.targets, padding if self._dense else 0, missing).to(device)
         self.height, self.width = part.images.shape[1:3]
         self._rows = torch.arange(self.height, device=device)
         self._columns = torch.arange(self.width, device=device)
@@ -57,18 +60,23 @@ class Split:
     def subset(self, index: np.ndarray, name: str) -> Split:
         """The images at ``index`` [n] as a split of their own, without a copy of them."""
         some = copy.copy(self)
-        where = torch.from_numpy(index).to(self.targets.device)
-        some._where, some.targets, some.name = self._where[where], self.targets[where], name
+        where = torch.from_numpy(index).to(self.device)
+        some._where, some._strata, some.name = self._where[where], self._strata[index], name
         return some
 
+    @property
+    def device(self) -> torch.device:
+        """Where its images are."""
+        return self._padded.device
+
     def __len__(self) -> int:
-        return len(self.targets)
+        return len(self._where)
 
     def _batch(self, index: Tensor, rows: Tensor, columns: Tensor) -> Batch:
         place = self._where[index]
-        pixels = self._padded[place[:, None, None], rows[:, :, None], columns[:, None, :]]
-        images = (pixels.float() - self._mean) / self._std
-        return Batch(images.permute(0, 3, 1, 2), self.targets[index])
+        pixel = (place[:, None, None], rows[:, :, None], columns[:, None, :])
+        images = (self._padded[pixel].float() - self._mean) / self._std
+        return Batch(images.permute(0, 3, 1, 2), self._targets[pixel if self._dense else place])
 
     def plain(self, index: Tensor) -> Batch:
         """The images at ``index`` [B] as they are."""
@@ -108,9 +116,9 @@ class Split:
         Classes are evenly spread whatever the file's order: with batch-statistics normalisation,
         batches of one class would give nonsense.
         """
-        order = stratified_order(self.targets.cpu().numpy())[:limit]
+        order = stratified_order(self._strata)[:limit]
         pieces = np.array_split(order, math.ceil(len(order) / batch_size))
-        return [self.plain(torch.from_numpy(piece).to(self.targets.device)) for piece in pieces]
+        return [self.plain(torch.from_numpy(piece).to(self.device)) for piece in pieces]
 
 
 class BatchStream:
@@ -123,7 +131,7 @@ class BatchStream:
                 "trainer.batch_size"
             )
         self._data, self._batch_size, self._generator = data, batch_size, generator
-        self._order = torch.empty(0, dtype=torch.long, device=data.targets.device)
+        self._order = torch.empty(0, dtype=torch.long, device=data.device)
         self._next = 0
 
     @property
@@ -166,7 +174,7 @@ class ImageData:
         fractions["score"] = 1 - sum(fractions.values())
         self._config, self._place, self.classes = config, source.place, raw.classes
         try:
-            self._indices = split(raw.train.labels, fractions)
+            self._indices = split(raw.train.strata, fractions)
         except LmregError as error:
             raise LmregError(f"{source.place}: {error}") from None
         height, width, channels = raw.train.images.shape[1:]
@@ -175,7 +183,7 @@ class ImageData:
             raise LmregError(f"data.cutout={config.cutout}: the images have only {width}x{height} pixels")
         self._mean, self._std = _statistics(raw.train.images, self._indices["train"], device)
         self.hash = _content_hash(raw, self._indices)
-        self.sizes = {name: len(i) for name, i in self._indices.items()} | {"test": len(raw.test.labels)}
+        self.sizes = {name: len(i) for name, i in self._indices.items()} | {"test": len(raw.test.images)}
         self._parts: dict[str, Part | Split] = {"train": raw.train, "test": raw.test}
         self._splits: dict[str, Split] = {}
 
@@ -196,6 +204,18 @@ class ImageData:
         return part
 
 
+# By kind of number, what targets are where there are none: NaN, or the label that torch's losses pass over.
+_MISSING = {"f": np.nan, "i": -100}
+
+
+def _padded(pixels: np.ndarray, padding: int, value: float) -> Tensor:
+    """``pixels`` [n, height, width, ...] with a border of ``value``."""
+    if not padding:
+        return torch.from_numpy(np.require(pixels, requirements=["C", "W"]))
+    pad = ((0, 0), (padding, padding), (padding, padding), *((0, 0),) * (pixels.ndim - 3))
+    return torch.from_numpy(np.pad(pixels, pad, constant_values=value))
+
+
 def _statistics(images: np.ndarray, index: np.ndarray, device: torch.device) -> tuple[Tensor, Tensor]:
     """Mean and standard deviation per channel of the images at ``index``, from counts of each value:
     exact, and without a copy of the images in floating point."""
@@ -213,13 +233,13 @@ def _statistics(images: np.ndarray, index: np.ndarray, device: torch.device) -> 
 
 
 def _content_hash(raw: RawData, indices: dict[str, np.ndarray]) -> str:
-    """Of all that changes numbers: pixels, labels, how many classes, and the splits."""
+    """Of all that changes numbers: pixels, targets, how many classes, and the splits."""
     digest = hashlib.sha256()
     for part in (raw.train, raw.test):
         digest.update(repr(part.images.shape).encode())
         digest.update(np.ascontiguousarray(part.images).data)
-        digest.update(np.ascontiguousarray(part.labels).data)
-    if len(raw.classes) != raw.train.labels.max() + 1:  # else the labels tell
+        digest.update(np.ascontiguousarray(part.targets).data)
+    if raw.classes and len(raw.classes) != raw.train.targets.max() + 1:  # else the labels tell
         digest.update(repr(len(raw.classes)).encode())
     for name, index in indices.items():
         digest.update(name.encode())

@@ -26,6 +26,8 @@ class SuperNet(nn.Module, ABC):
     offers: frozenset[str] = frozenset()
     """What else it can do, and an algorithm or a regulariser may need: ``MIXTURES``,
     ``PARTIAL_CHANNELS``."""
+    dense: bool = False
+    """Whether outputs are maps [B, outputs, height, width]; else they are [B, outputs]."""
     of_space: type[Space] = Space
     """The space whose architectures it holds."""
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+LABELS = "one label per image"
+
 
 @dataclass(frozen=True)
 class Score:
@@ -26,6 +28,12 @@ class Task(ABC):
 
     scores: dict[str, Score]
     """By short name; the first is the task's own loss."""
+
+    takes: str
+    """What targets it is about, as `DataSource.gives` names them, such as ``LABELS``."""
+
+    dense: bool = False
+    """Whether outputs are maps [B, outputs, height, width]; else they are [B, outputs]."""
 
     truth: str
     """The score by which stand-alone trained architectures are ordered unless config says otherwise."""

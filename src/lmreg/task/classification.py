@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lmreg.task.base import Score, Task
+from lmreg.task.base import LABELS, Score, Task
 
 
 @dataclass
@@ -23,6 +23,7 @@ class Classification(Task):
         "loss": Score("loss_nats", higher_is_better=False),
         "accuracy": Score("accuracy_percent", higher_is_better=True),
     }
+    takes = LABELS
     truth = "accuracy"
 
     def __init__(self, config: Config | None = None):
