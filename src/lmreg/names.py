@@ -14,6 +14,7 @@ from lmreg.study import plain, result_config
 # Told by the study's name or by the run's, or without influence on the result.
 _NOT_IN_NAME = {
     *("algo", "reg", "seed", "study", "root", "space", "data", "task", "network", "data.path"),
+    "space.path",
     *("device", "threads", "workers", "checkpoint_seconds", "allow_packages", "tensorboard", "tracking"),
 }
 

@@ -88,9 +88,11 @@ def read_config(path: Path) -> DictConfig:
 def result_config(cfg: DictConfig) -> dict[str, Any]:
     """The part of a config that determines results, plain and resolved."""
     kept = {key: value for key, value in plain(cfg).items() if key not in _NOT_HASHED}
-    if isinstance(kept.get("data"), dict):
-        # Where the data lies says nothing of what it is; its content is hashed on its own.
-        kept["data"] = {key: value for key, value in kept["data"].items() if key != "path"}
+    for part in ("data", "space"):
+        if isinstance(kept.get(part), dict):
+            # Where something lies says nothing of what it is. The data's content is hashed on its own, a
+            # space's is part of the config.
+            kept[part] = {key: value for key, value in kept[part].items() if key != "path"}
     if isinstance(kept.get("landmarks"), dict) and kept["landmarks"].get("rounds") == 1:
         del kept["landmarks"]  # nothing is added: the search of an lmreg that knew no rounds
     return kept
@@ -106,11 +108,18 @@ def differences(old: dict[str, Any], new: dict[str, Any], prefix: str = "") -> l
     lines = []
     for key in sorted(old.keys() | new.keys()):
         a, b = old.get(key), new.get(key)
+        a, b = _by_index(a), _by_index(b)
         if isinstance(a, dict) and isinstance(b, dict):
             lines += differences(a, b, f"{prefix}{key}.")
         elif a != b:
             lines.append(f"{prefix}{key}: {a} -> {b}")
     return lines
+
+
+def _by_index(value: Any) -> Any:
+    """A list of mappings as one mapping, so that a difference is told by its place."""
+    nested = isinstance(value, list) and any(isinstance(item, dict) for item in value)
+    return {str(index): item for index, item in enumerate(value)} if nested else value
 
 
 def refuse_changes(folder: Path, holds: str, changed: list[str]) -> None:
@@ -129,7 +138,7 @@ class Study:
     """Space, task, data and networks of one study; checks their whole config before any work."""
 
     def __init__(self, cfg: DictConfig, options: Options):
-        self.cfg, self.options = _with_absolute_data_path(cfg), options
+        self.cfg, self.options = _settled(cfg), options
         self.folder = Path(options.root) / options.study
         self.device = pick_device(options.device)
         if options.threads is not None:
@@ -247,6 +256,7 @@ def _choices(group: str, base: type, attribute: str, value: Any, shown: str = ""
 def _with_absolute_data_path(cfg: DictConfig) -> DictConfig:
     """A copy that means the same from any folder."""
     cfg = cfg.copy()
+    OmegaConf.resolve(cfg.space)
     if cfg.data.get("path"):
         cfg.data.path = absolute(str(cfg.data.path))
     return cfg

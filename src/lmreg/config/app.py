@@ -207,7 +207,8 @@ def _one_line(error: Exception, config_name: str, args: list[str]) -> str:
     if isinstance(error, HydraException):
         return _composition_error(error, config_name, args)
     if isinstance(error, OmegaConfBaseException):
-        return str(error).splitlines()[0]
+        own = "LmregError raised while resolving interpolation: "
+        return str(error).splitlines()[0].removeprefix(own)
     return in_one_line(error)
 
 

@@ -9,12 +9,13 @@ import dataclasses
 import difflib
 import importlib
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+import lmreg.config.files
 import lmreg.config.names  # noqa: F401 (what a config may ask for)
 from lmreg.config.paths import conf_dir
 from lmreg.config.schema import range_error
@@ -95,22 +96,45 @@ def resolve(node: DictConfig, base: type[T], where: str, allow: Iterable[str] = 
     """The class that ``node._target_`` names and the node as that class's Config.
 
     Only classes below ``lmreg`` and the packages in ``allow`` are taken, and only subclasses of
-    ``base``: a config can't name any other callable.
+    ``base``: a config can't name any other callable. The targets within the node are checked likewise;
+    there ``torch.nn`` is allowed besides, and who builds them takes modules only.
     """
+    allow = {"lmreg", *allow}
     target = str(node.get("_target_") or "")
     module_name, _, class_name = target.rpartition(".")
-    if module_name.split(".")[0] not in {"lmreg", *allow}:
-        raise LmregError(
-            f"{where}._target_={target}: only classes of lmreg are built; to allow a package of "
-            f"your own pass 'allow_packages=[{module_name.split('.')[0] or 'name'}]'"
-        )
+    _require_allowed(target, where, allow)
     try:
         cls = getattr(importlib.import_module(module_name), class_name, None)
     except ImportError as error:
         raise LmregError(f"{where}._target_={target}: {error}") from None
     if not (isinstance(cls, type) and issubclass(cls, base)):
         raise LmregError(f"{where}._target_={target}: there is no {base.__name__} of that name")
-    return cls, typed(node, _schema(cls), where)
+    config = typed(node, _schema(cls), where)
+    for place, inner in _targets_within(vars(config), where):
+        if not inner.startswith("torch.nn."):
+            _require_allowed(inner, place, allow, "lmreg and torch.nn")
+    return cls, config
+
+
+def _require_allowed(target: str, where: str, allow: Iterable[str], own: str = "lmreg") -> None:
+    package = target.partition(".")[0] if "." in target else ""
+    if package not in allow:
+        raise LmregError(
+            f"{where}._target_={target}: only classes of {own} are built; to allow a package of "
+            f"your own pass 'allow_packages=[{package or 'name'}]'"
+        )
+
+
+def _targets_within(value: Any, where: str) -> Iterator[tuple[str, str]]:
+    """Every ``_target_`` in mappings and lists, with the place of its mapping."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            if key == "_target_":
+                yield where, str(item)
+            yield from _targets_within(item, f"{where}.{key}")
+    elif isinstance(value, list | tuple):
+        for index, item in enumerate(value):
+            yield from _targets_within(item, f"{where}[{index}]")
 
 
 def choice_of(group: str, choice: str, base: type[T]) -> tuple[type[T], Any]:

@@ -21,4 +21,10 @@ def absolute(path: str) -> str:
     return os.path.abspath(os.path.expanduser(path))  # noqa: PTH100, PTH111
 
 
+def stem(path: str | None, otherwise: str) -> str:
+    """The name of a file without its ending, safe as a part of a folder's name; ``otherwise`` of no file."""
+    return otherwise if path is None else last_part(str(Path(path).with_suffix("")))
+
+
+OmegaConf.register_new_resolver("stem", stem, replace=True)
 OmegaConf.register_new_resolver("last_part", last_part, replace=True)

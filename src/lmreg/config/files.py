@@ -1,0 +1,40 @@
+"""Parts of a config that lie in a file of the user's: ``${part_of_file:${.path},stages,space/custom.yaml}``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+import lmreg
+from lmreg.errors import LmregError
+
+
+def part_of_file(path: str | None, key: str, otherwise: str) -> Any:
+    """What the YAML file ``path`` has under its only key.
+
+    Args:
+        otherwise: the file that is read where no path is given, relative to lmreg's package.
+
+    Raises:
+        LmregError: the file can't be read, or hasn't that key alone.
+    """
+    file = Path(lmreg.__file__).parent / otherwise if path is None else Path(path).expanduser()
+    try:
+        node = OmegaConf.load(file)
+    except yaml.MarkedYAMLError as error:
+        line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise LmregError(f"{file}{line}: {' '.join(str(error.problem).split())}") from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, OmegaConfBaseException) as error:
+        reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
+        raise LmregError(f"can't read {file}: {reason}") from None
+    keys = list(node) if OmegaConf.is_dict(node) else []
+    if keys != [key]:
+        raise LmregError(f"{file} must have the key '{key}' and no other; it has {', '.join(map(str, keys)) or 'none'}")
+    return OmegaConf.to_container(node)[key]  # type: ignore[call-overload, index]
+
+
+OmegaConf.register_new_resolver("part_of_file", part_of_file, replace=True)

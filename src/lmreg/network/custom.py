@@ -1,0 +1,86 @@
+"""The network of a space of the user's: stem, the stages' layers, global pooling, classifier."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from lmreg.config.schema import option
+from lmreg.data.base import InputShape
+from lmreg.errors import LmregError
+from lmreg.network.chain import Chain, Layer, conv_norm
+from lmreg.network.modules import build_modules, require_fit
+from lmreg.space.base import Space
+from lmreg.space.custom import Custom, CustomStage, place
+
+TRIAL = InputShape(3, 32, 32)
+"""Images on which the modules are tried before the user's are read."""
+
+
+@dataclass
+class Config:
+    channels: int = option(8, min=1, help="channels of the stem, a 3×3 convolution")
+    stem_stride: int = option(1, min=1, max=2, help="2 halves the resolution in the stem")
+    head: int = option(0, min=0, help="channels of a 1×1 convolution behind the last stage; 0: none")
+
+
+class Network(Chain):
+    """The super-net, or with one option offered per layer the network of one architecture.
+
+    Modules of the super-net are tried on noise of their layer's shape.
+
+    Raises:
+        LmregError: a module that can't be built or doesn't fit its layer; odd resolutions round up.
+    """
+
+    of_space = Custom
+
+    def __init__(
+        self,
+        config: Config,
+        space: Custom,
+        shape: InputShape,
+        outputs: int,
+        offered: Sequence[Sequence[int]] | None = None,
+    ):
+        super().__init__()
+        self._parts = (config, space, shape, outputs)
+        self.stem = conv_norm(shape.channels, config.channels, 3, config.stem_stride)
+        self.layers = nn.ModuleList()
+        size = tuple(-(-s // config.stem_stride) for s in (shape.height, shape.width))
+        c_in = config.channels
+        for number, stage in enumerate(space.stages):
+            for stride in (stage.stride, *[1] * (stage.depth - 1)):
+                index = len(self.layers)
+                layer = _layer(stage, number, space.options[index], offered and offered[index], c_in, stride)
+                after = tuple(-(-s // stride) for s in size)
+                if offered is None:
+                    for name, module in layer.items():
+                        require_fit(module, (c_in, *size), (stage.width, *after), place(number, name))
+                self.layers.append(layer)
+                c_in, size = stage.width, after
+        self.head = conv_norm(c_in, config.head) if config.head else nn.Identity()
+        self.classifier = nn.Linear(config.head or c_in, outputs)
+
+    @classmethod
+    def check(cls, config: Config, space: Space) -> None:
+        assert isinstance(space, Custom)
+        with torch.random.fork_rng(devices=[]):
+            cls(config, space, TRIAL, outputs=2)
+
+
+def _layer(
+    stage: CustomStage, number: int, names: tuple[str, ...], offered: Sequence[int] | None, c_in: int, stride: int
+) -> Layer:
+    values = {"$c_in": c_in, "$c_out": stage.width, "$stride": stride}
+
+    def build(name: str) -> nn.Module:
+        if hasattr(nn.ModuleDict, name):
+            raise LmregError(f"{place(number, name)}: torch has another use for this name; take another")
+        assert stage.parts is not None
+        return build_modules(stage.parts[name], values, place(number, name))
+
+    return Layer(names, range(len(names)) if offered is None else offered, build)

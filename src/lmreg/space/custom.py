@@ -1,0 +1,112 @@
+"""A space of the user's: stages of layers, each layer one of the modules that a YAML file names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from lmreg.config.build import nearest, typed
+from lmreg.config.schema import option
+from lmreg.errors import LmregError
+from lmreg.space.chain import Stage, StagedChain
+
+PLACEHOLDERS = ("$c_in", "$c_out", "$stride")
+"""Arguments that stand for a layer's channels before and behind it, and for its stride."""
+IDENTITIES = ("torch.nn.Identity", "torch.nn.modules.linear.Identity")
+"""Targets that do nothing."""
+
+
+@dataclass
+class Config:
+    name: str = "custom"
+    path: str | None = option(None, help="YAML file that the stages are from")
+    stages: list[Any] = option([], help="mappings with the keys of `StageConfig`")  # noqa: RUF009
+
+
+@dataclass
+class StageConfig:
+    layers: int = option(1, min=1, help="each takes one of the choices")
+    width: int = option(0, min=1, help="channels behind each layer")
+    stride: int = option(1, min=1, help="of the first layer; the others have 1")
+    choices: dict[str, Any] = option({}, help="a module, or a list of modules, by name")  # noqa: RUF009
+
+
+@dataclass(frozen=True)
+class CustomStage(Stage):
+    """A stage with what its choices are made of: for each the targets and arguments of its modules."""
+
+    width: int = 1
+    stride: int = 1
+    parts: Mapping[str, tuple[Mapping[str, Any], ...]] | None = None
+
+
+class Custom(StagedChain):
+    """Stages of layers, each one of the modules that a YAML file lists under ``choices``.
+
+    A choice of `torch.nn.Identity` skips the layer; the first layer of a stage hasn't it. In the text form
+    the layers of a stage are joined by ``+``, the stages by ``|``, for instance
+    ``conv3+skip|mb6_k5+mb3_k3+skip``.
+
+    Raises:
+        LmregError: what is wrong, with its place among the stages.
+    """
+
+    stages: tuple[CustomStage, ...]  # type: ignore[assignment]
+
+    def __init__(self, config: Config):
+        if not config.stages:
+            raise LmregError("space.stages has no stages; give at least one")
+        super().__init__(config.name, [_stage(s, place(i)) for i, s in enumerate(config.stages)])
+
+
+def place(stage: int, choice: str | None = None) -> str:
+    """Where a stage, or a choice of it, is in the config."""
+    return f"space.stages[{stage}]" + ("" if choice is None else f".choices.{choice}")
+
+
+def _stage(node: Any, where: str) -> CustomStage:
+    if not isinstance(node, Mapping):
+        raise LmregError(f"{where}={node}: must be a mapping with layers, width, stride and choices")
+    for key in ("width", "choices"):
+        if key not in node:
+            typed(node, StageConfig, where) if set(node) - set(vars(StageConfig())) else None
+            raise LmregError(f"{where} lacks {key}")
+    config = typed(node, StageConfig, where)
+    if len(config.choices) < 2:
+        raise LmregError(f"{where}.choices: {len(config.choices)} can't be chosen from; give at least two")
+    parts = {name: _parts(name, given, f"{where}.choices.{name}") for name, given in config.choices.items()}
+    idle = [name for name, modules in parts.items() if [m["_target_"] for m in modules][0] in IDENTITIES]
+    if len(idle) > 1:
+        raise LmregError(f"{where}.choices: {' and '.join(idle)} are the same, identities; keep one")
+    blocks = tuple(name for name in parts if name not in idle)
+    return CustomStage(config.layers, blocks, *idle or [None], config.width, config.stride, parts)
+
+
+def _parts(name: str, given: Any, where: str) -> tuple[Mapping[str, Any], ...]:
+    """The modules of a choice, their keys and placeholders checked."""
+    if not re.fullmatch(r"[A-Za-z]\w*", name, re.ASCII):
+        raise LmregError(f"{where}: a choice's name is of letters, digits and _, a letter first")
+    modules = tuple(given) if isinstance(given, list) else (given,)
+    for module in modules or ({},):
+        if not isinstance(module, Mapping) or not isinstance(module.get("_target_"), str):
+            raise LmregError(
+                f"{where}: must be a mapping with _target_, such as torch.nn.Conv2d, and its arguments, "
+                "or a list of them"
+            )
+        if module["_target_"] in IDENTITIES and len(modules) > 1:
+            raise LmregError(f"{where}: an identity among other modules does nothing; leave it out")
+        for key, value in module.items():
+            _check_argument(value, f"{where}.{key}")
+    return modules
+
+
+def _check_argument(value: Any, where: str) -> None:
+    if isinstance(value, Mapping):
+        raise LmregError(f"{where}: arguments are numbers, texts or lists; a module in a module needs a class")
+    if isinstance(value, list):
+        for item in value:
+            _check_argument(item, where)
+    elif isinstance(value, str) and value.startswith("$") and value not in PLACEHOLDERS:
+        raise LmregError(f"{where}={value}: unknown placeholder{nearest(value, PLACEHOLDERS)}")
