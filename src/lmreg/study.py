@@ -256,7 +256,7 @@ def _choices(group: str, base: type, attribute: str, value: Any, shown: str = ""
 def _with_absolute_data_path(cfg: DictConfig) -> DictConfig:
     """A copy that means the same from any folder."""
     cfg = cfg.copy()
-    OmegaConf.resolve(cfg.space)
+    cfg.space = OmegaConf.to_container(cfg.space, resolve=True)
     if cfg.data.get("path"):
         cfg.data.path = absolute(str(cfg.data.path))
     return cfg

@@ -33,7 +33,9 @@ def part_of_file(path: str | None, key: str, otherwise: str) -> Any:
         raise LmregError(f"can't read {file}: {reason}") from None
     keys = list(node) if OmegaConf.is_dict(node) else []
     if keys != [key]:
-        raise LmregError(f"{file} must have the key '{key}' and no other; it has {', '.join(map(str, keys)) or 'none'}")
+        raise LmregError(
+            f"{file} must have the key '{key}' and no other; it has {', '.join(map(str, keys)) or 'none'}"
+        )
     return OmegaConf.to_container(node)[key]  # type: ignore[call-overload, index]
 
 

@@ -73,7 +73,12 @@ class Network(Chain):
 
 
 def _layer(
-    stage: CustomStage, number: int, names: tuple[str, ...], offered: Sequence[int] | None, c_in: int, stride: int
+    stage: CustomStage,
+    number: int,
+    names: tuple[str, ...],
+    offered: Sequence[int] | None,
+    c_in: int,
+    stride: int,
 ) -> Layer:
     values = {"$c_in": c_in, "$c_out": stage.width, "$stride": stride}
 

@@ -69,15 +69,11 @@ def place(stage: int, choice: str | None = None) -> str:
 def _stage(node: Any, where: str) -> CustomStage:
     if not isinstance(node, Mapping):
         raise LmregError(f"{where}={node}: must be a mapping with layers, width, stride and choices")
-    for key in ("width", "choices"):
-        if key not in node:
-            typed(node, StageConfig, where) if set(node) - set(vars(StageConfig())) else None
-            raise LmregError(f"{where} lacks {key}")
     config = typed(node, StageConfig, where)
     if len(config.choices) < 2:
         raise LmregError(f"{where}.choices: {len(config.choices)} can't be chosen from; give at least two")
     parts = {name: _parts(name, given, f"{where}.choices.{name}") for name, given in config.choices.items()}
-    idle = [name for name, modules in parts.items() if [m["_target_"] for m in modules][0] in IDENTITIES]
+    idle = [name for name, modules in parts.items() if modules[0]["_target_"] in IDENTITIES]
     if len(idle) > 1:
         raise LmregError(f"{where}.choices: {' and '.join(idle)} are the same, identities; keep one")
     blocks = tuple(name for name in parts if name not in idle)
@@ -104,7 +100,9 @@ def _parts(name: str, given: Any, where: str) -> tuple[Mapping[str, Any], ...]:
 
 def _check_argument(value: Any, where: str) -> None:
     if isinstance(value, Mapping):
-        raise LmregError(f"{where}: arguments are numbers, texts or lists; a module in a module needs a class")
+        raise LmregError(
+            f"{where}: arguments are numbers, texts or lists; a module in a module needs a class"
+        )
     if isinstance(value, list):
         for item in value:
             _check_argument(item, where)
