@@ -1,4 +1,4 @@
-"""Parts of a config that lie in a file of the user's: ``${part_of_file:${.path},stages,space/custom.yaml}``."""
+"""Parts of a config that lie in a file of the user's, by the resolver ``part_of_file``."""
 
 from __future__ import annotations
 
