@@ -24,7 +24,7 @@ def check_compatible(study: Study, algo: Algorithm) -> None:
     Raises:
         LmregError: it can't; says with what it would.
     """
-    network, network_config = study.resolve("network", SuperNet)
+    network, _ = study.resolve("network", SuperNet)
     reg, reg_config = study.resolve("reg", Regulariser)
     for group, needs in (("algo", algo.needs), ("reg", reg.needs(reg_config))):
         if lacks := sorted(needs - network.offers):
@@ -34,8 +34,18 @@ def check_compatible(study: Study, algo: Algorithm) -> None:
                 f"{_algorithms(network, study.space)}{_networks(needs, study.space)}"
             )
     algo.check(study.space)
+    check_network(study, **algo.network_options())
+
+
+def check_network(study: Study, **options: int) -> None:
+    """Nothing if the study's super-net can be built with these ``options``.
+
+    Raises:
+        LmregError: it can't.
+    """
+    network, config = study.resolve("network", SuperNet)
     with torch.device("meta"), torch.random.fork_rng(devices=[]):
-        network(network_config, study.space, _SHAPE, _OUTPUTS, **algo.network_options())
+        network(config, study.space, _SHAPE, _OUTPUTS, **options)
 
 
 def _algorithms(network: type[SuperNet], space: Space) -> str:

@@ -253,8 +253,8 @@ def _choices(group: str, base: type, attribute: str, value: Any, shown: str = ""
     return f"{shown or group}={','.join(n for n, cls in classes.items() if getattr(cls, attribute) == value)}"
 
 
-def _with_absolute_data_path(cfg: DictConfig) -> DictConfig:
-    """A copy that means the same from any folder."""
+def _settled(cfg: DictConfig) -> DictConfig:
+    """A copy that means the same from any folder, and later: a file of the space's is read now."""
     cfg = cfg.copy()
     cfg.space = OmegaConf.to_container(cfg.space, resolve=True)
     if cfg.data.get("path"):

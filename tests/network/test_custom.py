@@ -52,4 +52,4 @@ def test_wrong_modules_are_told_with_their_place(choice: Any, message: str) -> N
 def test_names_that_torch_needs_are_refused() -> None:
     space = Custom(SpaceConfig(stages=[stage(choices={"a": CONV, "forward": CONV})]))
     with pytest.raises(LmregError, match=r"choices\.forward: torch has another use"):
-        Network.check(Config(), space)
+        Network(Config(), space, InputShape(1, 5, 6), outputs=3)

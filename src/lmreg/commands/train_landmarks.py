@@ -14,6 +14,7 @@ from omegaconf import DictConfig
 from rich.table import Table
 
 from lmreg.commands.options import given_overrides, top_level
+from lmreg.compat import check_network
 from lmreg.config.schema import option
 from lmreg.errors import Interrupted
 from lmreg.files import read_json
@@ -36,6 +37,7 @@ def run(cfg: DictConfig) -> None:
     """The command; ``cfg`` is composed from ``conf/train_landmarks.yaml``."""
     options = top_level(cfg, LandmarkOptions)
     study = Study(cfg, options)
+    check_network(study)
     source: LandmarkSource = study.part("landmarks", LandmarkSource)
     selector: Selector = study.part("selector", Selector)
     workers = options.workers or (1 if study.device.type == "cuda" else usable_cores())

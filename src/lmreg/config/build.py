@@ -109,7 +109,7 @@ def resolve(node: DictConfig, base: type[T], where: str, allow: Iterable[str] = 
         raise LmregError(f"{where}._target_={target}: {error}") from None
     if not (isinstance(cls, type) and issubclass(cls, base)):
         raise LmregError(f"{where}._target_={target}: there is no {base.__name__} of that name")
-    config = typed(node, _schema(cls), where)
+    config: Any = typed(node, _schema(cls), where)
     for place, inner in _targets_within(vars(config), where):
         if not inner.startswith("torch.nn."):
             _require_allowed(inner, place, allow, "lmreg and torch.nn")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -31,14 +30,6 @@ class SuperNet(nn.Module, ABC):
     """Whether outputs are maps [B, outputs, height, width]; else they are [B, outputs]."""
     of_space: type[Space] = Space
     """The space whose architectures it holds."""
-
-    @classmethod
-    def check(cls, config: Any, space: Space) -> None:
-        """Nothing if a network of ``config`` can be built for ``space``; called before data are read.
-
-        Raises:
-            LmregError: what is wrong with them.
-        """
 
     @abstractmethod
     def forward(self, x: Tensor, choice: Choice) -> Tensor:

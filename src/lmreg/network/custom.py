@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
 from torch import nn
 
 from lmreg.config.schema import option
@@ -13,11 +12,7 @@ from lmreg.data.base import InputShape
 from lmreg.errors import LmregError
 from lmreg.network.chain import Chain, Layer, conv_norm
 from lmreg.network.modules import build_modules, require_fit
-from lmreg.space.base import Space
 from lmreg.space.custom import Custom, CustomStage, place
-
-TRIAL = InputShape(3, 32, 32)
-"""Images on which the modules are tried before the user's are read."""
 
 
 @dataclass
@@ -30,7 +25,8 @@ class Config:
 class Network(Chain):
     """The super-net, or with one option offered per layer the network of one architecture.
 
-    Modules of the super-net are tried on noise of their layer's shape.
+    Modules of the super-net are tried on noise of their layer's shape, but for those of one on the meta
+    device: the images' size isn't known before they are read.
 
     Raises:
         LmregError: a module that can't be built or doesn't fit its layer; odd resolutions round up.
@@ -55,21 +51,16 @@ class Network(Chain):
         for number, stage in enumerate(space.stages):
             for stride in (stage.stride, *[1] * (stage.depth - 1)):
                 index = len(self.layers)
-                layer = _layer(stage, number, space.options[index], offered and offered[index], c_in, stride)
+                mine = None if offered is None else offered[index]
+                layer = _layer(stage, number, space.options[index], mine, c_in, stride)
                 after = tuple(-(-s // stride) for s in size)
-                if offered is None:
+                if offered is None and not self.stem[0].weight.is_meta:
                     for name, module in layer.items():
                         require_fit(module, (c_in, *size), (stage.width, *after), place(number, name))
                 self.layers.append(layer)
                 c_in, size = stage.width, after
         self.head = conv_norm(c_in, config.head) if config.head else nn.Identity()
         self.classifier = nn.Linear(config.head or c_in, outputs)
-
-    @classmethod
-    def check(cls, config: Config, space: Space) -> None:
-        assert isinstance(space, Custom)
-        with torch.random.fork_rng(devices=[]):
-            cls(config, space, TRIAL, outputs=2)
 
 
 def _layer(

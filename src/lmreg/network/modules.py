@@ -28,7 +28,8 @@ def build_modules(parts: Sequence[Mapping[str, Any]], values: Mapping[str, int],
     Raises:
         LmregError: there is no such module, or it doesn't take these arguments.
     """
-    modules = [_build(part, values, where) for part in parts]
+    with torch.device("cpu"):  # even in a network on the meta device: constructors may compute with values
+        modules = [_build(part, values, where) for part in parts]
     whole = modules[0] if len(modules) == 1 else nn.Sequential(*modules)
     if any(is_lazy(p) for p in (*whole.parameters(), *whole.buffers())):
         raise LmregError(f"{where}: a lazy module has no parameters yet; give all sizes")

@@ -53,7 +53,7 @@ class Custom(StagedChain):
         LmregError: what is wrong, with its place among the stages.
     """
 
-    stages: tuple[CustomStage, ...]  # type: ignore[assignment]
+    stages: tuple[CustomStage, ...]
 
     def __init__(self, config: Config):
         if not config.stages:
@@ -77,7 +77,8 @@ def _stage(node: Any, where: str) -> CustomStage:
     if len(idle) > 1:
         raise LmregError(f"{where}.choices: {' and '.join(idle)} are the same, identities; keep one")
     blocks = tuple(name for name in parts if name not in idle)
-    return CustomStage(config.layers, blocks, *idle or [None], config.width, config.stride, parts)
+    skip = idle[0] if idle else None
+    return CustomStage(config.layers, blocks, skip, config.width, config.stride, parts)
 
 
 def _parts(name: str, given: Any, where: str) -> tuple[Mapping[str, Any], ...]:
