@@ -81,7 +81,13 @@ def typed(node: Mapping[str, Any] | DictConfig, schema: type[T], where: str) -> 
     return result
 
 
-_KINDS = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "text"}
+_KINDS = {
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "str": "text",
+    "list[Any]": "a list",
+}
 
 
 def _expected(field: dataclasses.Field[Any], error: Exception) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 import lmreg
@@ -31,12 +31,12 @@ def part_of_file(path: str | None, key: str, otherwise: str) -> Any:
     except (OSError, UnicodeDecodeError, yaml.YAMLError, OmegaConfBaseException) as error:
         reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
         raise LmregError(f"can't read {file}: {reason}") from None
-    keys = list(node) if OmegaConf.is_dict(node) else []
+    keys = list(node) if isinstance(node, DictConfig) else []
     if keys != [key]:
         raise LmregError(
             f"{file} must have the key '{key}' and no other; it has {', '.join(map(str, keys)) or 'none'}"
         )
-    return OmegaConf.to_container(node)[key]  # type: ignore[call-overload, index]
+    return node[key]
 
 
 OmegaConf.register_new_resolver("part_of_file", part_of_file, replace=True)

@@ -23,7 +23,7 @@ def absolute(path: str) -> str:
 
 def stem(path: str | None, otherwise: str) -> str:
     """The name of a file without its ending, safe as a part of a folder's name; ``otherwise`` of no file."""
-    return otherwise if path is None else last_part(str(Path(path).with_suffix("")))
+    return otherwise if path is None else last_part(Path(path).stem)
 
 
 OmegaConf.register_new_resolver("stem", stem, replace=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -69,28 +70,37 @@ def place(stage: int, choice: str | None = None) -> str:
 def _stage(node: Any, where: str) -> CustomStage:
     if not isinstance(node, Mapping):
         raise LmregError(f"{where}={node}: must be a mapping with layers, width, stride and choices")
+    for key in ("width", "choices"):
+        if node.get(key) is None:
+            raise LmregError(f"{where} has no {key}")
+    if not isinstance(node["choices"], Mapping):
+        raise LmregError(f"{where}.choices={node['choices']}: must be a mapping from names to modules")
+    for name in node["choices"]:
+        if not re.fullmatch(r"[A-Za-z]\w*", str(name), re.ASCII) or not isinstance(name, str):
+            raise LmregError(
+                f"{where}.choices.{name}: a choice's name is a text of letters, digits and _, a letter first"
+            )
     config = typed(node, StageConfig, where)
     if len(config.choices) < 2:
         raise LmregError(f"{where}.choices: {len(config.choices)} can't be chosen from; give at least two")
-    parts = {name: _parts(name, given, f"{where}.choices.{name}") for name, given in config.choices.items()}
+    parts = {name: _parts(given, f"{where}.choices.{name}") for name, given in config.choices.items()}
     idle = [name for name, modules in parts.items() if modules[0]["_target_"] in IDENTITIES]
     if len(idle) > 1:
         raise LmregError(f"{where}.choices: {' and '.join(idle)} are the same, identities; keep one")
-    blocks = tuple(name for name in parts if name not in idle)
+    blocks = tuple(sorted(parts.keys() - idle))  # their order in the file means nothing, as in any mapping
     skip = idle[0] if idle else None
     return CustomStage(config.layers, blocks, skip, config.width, config.stride, parts)
 
 
-def _parts(name: str, given: Any, where: str) -> tuple[Mapping[str, Any], ...]:
+def _parts(given: Any, where: str) -> tuple[Mapping[str, Any], ...]:
     """The modules of a choice, their keys and placeholders checked."""
-    if not re.fullmatch(r"[A-Za-z]\w*", name, re.ASCII):
-        raise LmregError(f"{where}: a choice's name is of letters, digits and _, a letter first")
     modules = tuple(given) if isinstance(given, list) else (given,)
-    for module in modules or ({},):
+    for index, module in enumerate(modules or ({},)):
         if not isinstance(module, Mapping) or not isinstance(module.get("_target_"), str):
+            mine = where if modules == (given,) else f"{where}[{index}]"
             raise LmregError(
-                f"{where}: must be a mapping with _target_, such as torch.nn.Conv2d, and its arguments, "
-                "or a list of them"
+                f"{mine}: must be a mapping with _target_, such as torch.nn.Conv2d, and its arguments, or a "
+                "list of such mappings"
             )
         if module["_target_"] in IDENTITIES and len(modules) > 1:
             raise LmregError(f"{where}: an identity among other modules does nothing; leave it out")
@@ -107,5 +117,7 @@ def _check_argument(value: Any, where: str) -> None:
     if isinstance(value, list):
         for item in value:
             _check_argument(item, where)
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise LmregError(f"{where}={value}: must be finite")
     elif isinstance(value, str) and value.startswith("$") and value not in PLACEHOLDERS:
         raise LmregError(f"{where}={value}: unknown placeholder{nearest(value, PLACEHOLDERS)}")
