@@ -31,8 +31,8 @@ def part_of_file(path: str | None, key: str, otherwise: str) -> Any:
     except (OSError, UnicodeDecodeError, yaml.YAMLError, OmegaConfBaseException) as error:
         reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
         raise LmregError(f"can't read {file}: {reason}") from None
-    keys = list(node) if isinstance(node, DictConfig) else []
-    if keys != [key]:
+    if not isinstance(node, DictConfig) or list(node) != [key]:
+        keys = node if isinstance(node, DictConfig) else ()
         raise LmregError(
             f"{file} must have the key '{key}' and no other; it has {', '.join(map(str, keys)) or 'none'}"
         )

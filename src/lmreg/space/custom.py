@@ -97,7 +97,7 @@ def _parts(given: Any, where: str) -> tuple[Mapping[str, Any], ...]:
     modules = tuple(given) if isinstance(given, list) else (given,)
     for index, module in enumerate(modules or ({},)):
         if not isinstance(module, Mapping) or not isinstance(module.get("_target_"), str):
-            mine = where if modules == (given,) else f"{where}[{index}]"
+            mine = f"{where}[{index}]" if modules and isinstance(given, list) else where
             raise LmregError(
                 f"{mine}: must be a mapping with _target_, such as torch.nn.Conv2d, and its arguments, or a "
                 "list of such mappings"
