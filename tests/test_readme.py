@@ -8,6 +8,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import numpy as np
@@ -42,7 +43,7 @@ DEMO = (ROOT / "scripts" / "demo.sh").read_text()
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A working folder with what the README takes for granted: a table, images, CIFAR-10 as Parquet."""
+    """A working folder with what the README takes for granted: tables, images, CIFAR-10, a space."""
     root = tmp_path_factory.mktemp("readme")
     rng = np.random.default_rng(0)
     space = NASBench201()
@@ -52,6 +53,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pd.DataFrame(columns).to_csv(root / "nasbench201.csv", index=False)
     write_nasbench101(root / "nasbench_only108.tfrecord", 16)
     write_macro(root / "nas-bench-macro_cifar10.json", 16)
+    (own,) = re.findall(r"^    # my_space\.yaml\n((?:    .*\n)+)", README, re.M)
+    (root / "my_space.yaml").write_text(textwrap.dedent(own))
     for label in ("cat", "dog"):
         images = root / "my_images" / label
         images.mkdir(parents=True)

@@ -24,6 +24,14 @@ def test_differences_name_the_keys() -> None:
         "gone: 1 -> None",
         "new: None -> 2",
     ]
+    stages = [{"width": 4, "choices": {"a": [{"k": 1}], "b": [{"k": 2}]}}, {"width": 8}]
+    changed = [{"width": 4, "choices": {"a": [{"k": 3}], "c": 2}}, {"width": 8}]
+    assert differences({"stages": stages, "of": [1, 2]}, {"stages": changed, "of": [1, 3]}) == [
+        "of: [1, 2] -> [1, 3]",
+        "stages.0.choices.a.0.k: 1 -> 3",
+        "stages.0.choices.b: [{'k': 2}] -> None",
+        "stages.0.choices.c: None -> 2",
+    ]
 
 
 def test_run_names(composed) -> None:  # type: ignore[no-untyped-def]

@@ -108,9 +108,9 @@ def differences(old: dict[str, Any], new: dict[str, Any], prefix: str = "") -> l
     lines = []
     for key in sorted(old.keys() | new.keys()):
         a, b = old.get(key), new.get(key)
-        a, b = _by_index(a), _by_index(b)
-        if isinstance(a, dict) and isinstance(b, dict):
-            lines += differences(a, b, f"{prefix}{key}.")
+        inside = _by_index(a), _by_index(b)
+        if isinstance(inside[0], dict) and isinstance(inside[1], dict):
+            lines += differences(*inside, f"{prefix}{key}.")
         elif a != b:
             lines.append(f"{prefix}{key}: {a} -> {b}")
     return lines
