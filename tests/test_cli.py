@@ -60,6 +60,11 @@ BAD_CALLS = {
     "runs -m": "unknown flag '-m'",
     "runs json=maybe": "json=maybe: must be true or false",
     "runs study=[": "can't read 'study=['",
+    "retrain": "needs either run=<folder of a search> or arch='<text form>'",
+    "retrain arch=2221220": "not an architecture",
+    "retrain run=nowhere": "there is no folder",
+    "retrain run=nowhere arch=22212202": "needs either run=",
+    "retrain arch=22212202 candidate=worst": "candidate=worst: must be one of best, discretised",
     "evaluate": "no finished search in",
     "evaluate bootstrap=5": "bootstrap=5: must be at least 100",
     "import-benchmark": "import-benchmark needs path=<the benchmark's file> and out=<table>.csv or .parquet",
@@ -107,7 +112,7 @@ def test_an_unknown_command_is_refused(lmreg) -> None:  # type: ignore[no-untype
 
 
 @pytest.mark.parametrize(
-    "command", ["train-landmarks", "search", "evaluate", "report", "runs", "import-benchmark"]
+    "command", ["train-landmarks", "search", "retrain", "evaluate", "report", "runs", "import-benchmark"]
 )
 def test_help_shows_an_example_and_every_option(lmreg, command: str, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     done = lmreg(command, "--help", cwd=tmp_path)

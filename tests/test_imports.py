@@ -21,7 +21,7 @@ LAYERS = [
     {"rank"},
     {"strategy", "estimate", "summary", "names", "compat"},
     {"result"},
-    {"landmarks", "run", "report"},
+    {"landmarks", "run", "report", "retraining"},
     {"testing"},
     {"commands"},
     {"cli"},

@@ -29,6 +29,7 @@ def main() -> None:
       lmreg search algo=spos reg=none         the baseline: same seed, same paths, same data
       lmreg evaluate                          rank held-out architectures against their truth
       lmreg report                            one HTML page of it all
+      lmreg retrain run=<a search's folder>   train the architecture that it found, to be used
 
     Options are config overrides (key=value); 'lmreg COMMAND --help' lists them, -m sweeps over them.
     """
@@ -72,6 +73,7 @@ def _add(name: str, summary: str, hydra: bool = True) -> None:
 
 _add("train-landmarks", "Train landmarks and the evaluation pool stand-alone, or read a table.")
 _add("search", "Train a super-net, with or without the regulariser, and search it.")
+_add("retrain", "Train a found architecture alone at full size, several seeds, and test it.")
 _add("evaluate", "Rank the held-out pool with every finished search of the study.")
 _add("report", "Write one self-contained HTML page about the study, and the tables behind it.")
 _add("import-benchmark", "Convert a benchmark's published file into a table, once.")

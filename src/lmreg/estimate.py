@@ -82,8 +82,11 @@ def _scoring_seconds(study: Study, training: Training, scoring: ScoringConfig, c
     return count * _mean_of_rounds(one, [0], count, _TRIAL_SECONDS / 3)
 
 
-def standalone_seconds(study: Study, archs: Sequence[Arch], workers: int, threads: int) -> float | None:
-    """Seconds that stand-alone trainings of ``archs`` will take; None where it is hardly worth asking.
+def standalone_seconds(
+    study: Study, archs: Sequence[Arch], workers: int, threads: int, split: str = "train"
+) -> float | None:
+    """Seconds that stand-alone trainings of ``archs`` on that split will take; None where it is hardly
+    worth asking.
 
     Args:
         workers: processes that share them out, with so many ``threads`` each.
@@ -93,16 +96,17 @@ def standalone_seconds(study: Study, archs: Sequence[Arch], workers: int, thread
     torch.set_num_threads(threads)
     try:
         with _own_random_numbers(study.device):
-            each = [_standalone_seconds(study, archs[i], _TRIAL_SECONDS / len(picked)) for i in picked]
+            each = [_standalone_seconds(study, archs[i], _TRIAL_SECONDS / len(picked), split) for i in picked]
     finally:
         torch.set_num_threads(before)
     known = [seconds for seconds in each if seconds is not None]
     return float(np.mean(known)) * len(archs) / min(workers, len(archs)) if known else None
 
 
-def _standalone_seconds(study: Study, arch: Arch, budget: float) -> float | None:
+def _standalone_seconds(study: Study, arch: Arch, budget: float, split: str) -> float | None:
     net, streams = study.standalone(arch, 0), Streams(0, study.device)
-    training = standalone_training(net, arch, study.space, study.task, study.data, streams, study.trainer)
+    parts = (study.space, study.task, study.data, streams, study.trainer)
+    training = standalone_training(net, arch, *parts, split)
     total = training.ctx.total_steps
     if total < _FEWEST_STEPS:
         return None

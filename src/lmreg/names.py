@@ -58,10 +58,15 @@ def run_name(cfg: DictConfig, overrides: list[str]) -> str:
 
 
 def _name(cfg: DictConfig, others: list[str]) -> str:
-    between = "-".join(re.sub(r"[^\w.=+-]+", "_", other) for other in others)
-    if len(between) > _LONGEST_NAME:
-        between = f"{between[:_LONGEST_NAME]}-{digest(between.encode())[:8]}"
-    return "-".join(filter(None, [cfg.algo.name, cfg.reg.name, between, f"s{cfg.seed}"]))
+    return "-".join(filter(None, [cfg.algo.name, cfg.reg.name, in_file_name(others), f"s{cfg.seed}"]))
+
+
+def in_file_name(parts: list[str]) -> str:
+    """All of them, joined by dashes, safe as a part of a folder's name."""
+    joined = "-".join(re.sub(r"[^\w.=+-]+", "_", part) for part in parts)
+    if len(joined) > _LONGEST_NAME:
+        joined = f"{joined[:_LONGEST_NAME]}-{digest(joined.encode())[:8]}"
+    return joined
 
 
 def run_folder(cfg: DictConfig, overrides: list[str], study_folder: Path | None = None) -> Path:

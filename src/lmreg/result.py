@@ -69,14 +69,15 @@ def summary_of(
         "landmark_scores": landmarks.scores.tolist() if landmarks else [],
         "data_hash": study.data.hash,
         "split_sizes": study.data.sizes,
-        "device": _device_name(study.device),
+        "device": device_name(study.device),
         "threads": torch.get_num_threads(),
-        "versions": {
-            "lmreg": version("lmreg"),
-            "torch": torch.__version__,
-            "python": platform.python_version(),
-        },
+        "versions": versions(),
     }
+
+
+def versions() -> dict[str, str]:
+    """What it was made with."""
+    return {"lmreg": version("lmreg"), "torch": torch.__version__, "python": platform.python_version()}
 
 
 def _found(candidates: pd.DataFrame, task: Task) -> dict[str, Any]:
@@ -84,5 +85,6 @@ def _found(candidates: pd.DataFrame, task: Task) -> dict[str, Any]:
     return {"arch": best["arch"]} | {s.column: float(best[s.column]) for s in task.scores.values()}
 
 
-def _device_name(device: torch.device) -> str:
+def device_name(device: torch.device) -> str:
+    """The GPU's name, or the kind of CPU."""
     return torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine() + " CPU"

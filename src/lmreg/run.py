@@ -13,7 +13,7 @@ from omegaconf import OmegaConf
 
 from lmreg.algo.base import Algorithm
 from lmreg.context import Context
-from lmreg.errors import Interrupted, LmregError
+from lmreg.errors import LmregError
 from lmreg.events import Events
 from lmreg.files import write_atomically, write_json, write_table
 from lmreg.landmarks.rounds import Rounds, RoundsConfig
@@ -30,12 +30,14 @@ from lmreg.study import (
     Study,
     config_hash,
     differences,
+    go_on_as_begun,
     read_config,
     refuse_changes,
     result_config,
     same_threads_after,
 )
 from lmreg.train import checkpoint
+from lmreg.train.saved import figures, saved_steps
 from lmreg.train.signals import StopRequest
 from lmreg.train.training import Training
 from lmreg.truth import Truth
@@ -160,7 +162,7 @@ class SearchRun:
                 study.device,
                 training.state_dict().keys() | {"device", "threads"},
             )
-            self._same_machine(state.pop("device"), state.pop("threads"))
+            go_on_as_begun(study, self.folder, state.pop("device"), state.pop("threads"))
             tracker.rows = state.pop("tracking", [])  # older runs have none
             self.rounds.load_state_dict(state.pop("rounds", {"tables": [], "rows": []}))
             training.reg = self.rounds.regulariser(training.reg)
@@ -168,17 +170,6 @@ class SearchRun:
             print(f"{self._name}: resuming at step {training.ctx.step} of {training.ctx.total_steps}")
         self.rounds.begin(training)
         return training, tracker
-
-    def _same_machine(self, device: str, threads: int) -> None:
-        """Go on as the run was begun, or its numbers would not be those of an undisturbed run."""
-        study = self._study
-        if device != study.device.type:
-            raise LmregError(
-                f"{self.folder} was begun on device={device}, this is {study.device.type}; go on with "
-                f"device={device}, or delete that folder to start again"
-            )
-        if study.options.threads is None:
-            torch.set_num_threads(threads)
 
     def _save(self, training: Training, tracker: Tracker) -> None:
         state = training.state_dict() | {"tracking": tracker.rows, "rounds": self.rounds.state_dict()}
@@ -226,26 +217,18 @@ class SearchRun:
         events: Events | None,
     ) -> None:
         """Train to the end of the round, whose state is saved then."""
-        ctx, saved = training.ctx, time.monotonic()
+        ctx = training.ctx
+
+        def save() -> None:
+            self._save(training, tracker)
+
+        steps = saved_steps(self._name, training, log_every, checkpoint_seconds, save, stop, self.rounds.due)
         with Progress(self._name, ctx.total_steps, ctx.step) as progress:
-            for logged in training.steps(log_every):
-                progress.advance(_figures(training.rows[-1]) if logged else None)
+            for logged in steps:
+                progress.advance(figures(training.rows[-1]) if logged else None)
                 if logged and events is not None:
                     events.add(training.rows[-1])
                 tracker.look(training)
-                due = time.monotonic() - saved >= checkpoint_seconds
-                last = ctx.step == ctx.total_steps or self.rounds.due(ctx.step)
-                if due or last or stop.signal_number is not None:
-                    self._save(training, tracker)
-                    saved = time.monotonic()
-                if stop.signal_number is not None:
-                    raise Interrupted(
-                        f"{self._name}: stopped at step {ctx.step} of {ctx.total_steps}; "
-                        "run the same command again to go on",
-                        stop.signal_number,
-                    )
-                if last:
-                    return
 
     def _end_round(self, training: Training, tracker: Tracker, stop: StopRequest) -> None:
         """End the round if it is due; its last step is saved already, so this can be done again."""
@@ -261,11 +244,3 @@ class SearchRun:
         """Candidates with their scores, best first."""
         study, scoring = self._study, self._scoring
         return search_supernet(study, ctx, self._algo, self._strategy, scoring, self._cost, title)
-
-
-def _figures(row: dict[str, float]) -> str:
-    """A row of metrics.csv for people."""
-    parts = [f"loss {row['train_loss_nats']:.3f}"]
-    if row.get("reg_weight", 0) > 0:
-        parts.append(f"violated {100 * row['violated_share']:.0f} %, λ {row['reg_weight']:.2f}")
-    return ", ".join(parts)

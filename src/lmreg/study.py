@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -55,7 +55,7 @@ _NOT_HASHED = {
 }
 
 
-_OF_A_RUN = {"space", "network", "data", "task", "algo", "reg", "trainer", "scoring", "seed"}
+_OF_A_RUN = frozenset({"space", "network", "data", "task", "algo", "reg", "trainer", "scoring", "seed"})
 
 
 def plain(node: Any) -> Any:
@@ -68,8 +68,8 @@ def plain(node: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def read_config(path: Path) -> DictConfig:
-    """A run's ``config.yaml``.
+def read_config(path: Path, keys: Set[str] = _OF_A_RUN) -> DictConfig:
+    """A run's ``config.yaml``, which must have ``keys``.
 
     Raises:
         LmregError: it is missing or unreadable.
@@ -80,7 +80,7 @@ def read_config(path: Path) -> DictConfig:
         raise LmregError(f"{path} can't be read ({type(error).__name__}); delete {path.parent}") from error
     if not isinstance(config, DictConfig) or not config:
         raise LmregError(f"{path} is not a configuration; delete {path.parent}")
-    if lacks := sorted(_OF_A_RUN - set(config)):
+    if lacks := sorted(keys - set(config)):
         raise LmregError(f"{path} lacks {lacks[0]} (torn?); delete {path.parent}")
     return config
 
@@ -277,6 +277,21 @@ def pick_device(name: str) -> torch.device:
         reason = str(error).splitlines()[0] if name.startswith("cuda") else "use auto, cpu, cuda or cuda:N"
         raise LmregError(f"device={name}: not to be had here; {reason}") from None
     return device
+
+
+def go_on_as_begun(study: Study, folder: Path, device: str, threads: int) -> None:
+    """Go on as the run in ``folder`` was begun, or its numbers would not be those of an undisturbed run.
+
+    Raises:
+        LmregError: it was begun on another kind of device.
+    """
+    if device != study.device.type:
+        raise LmregError(
+            f"{folder} was begun on device={device}, this is {study.device.type}; go on with "
+            f"device={device}, or delete that folder to start again"
+        )
+    if study.options.threads is None:
+        torch.set_num_threads(threads)
 
 
 @contextlib.contextmanager

@@ -10,6 +10,7 @@ from omegaconf import OmegaConf
 
 from lmreg.commands.evaluate import EvaluateOptions
 from lmreg.commands.import_benchmark import ImportOptions
+from lmreg.commands.retrain import RetrainOptions
 from lmreg.commands.runs import RunsOptions
 from lmreg.commands.search import SearchOptions
 from lmreg.commands.train_landmarks import LandmarkOptions
@@ -54,6 +55,7 @@ def test_schemas_read_from_source_are_the_real_ones(group: str, choice: str) -> 
         ("train-landmarks", LandmarkOptions),
         ("search", SearchOptions),
         ("evaluate", EvaluateOptions),
+        ("retrain", RetrainOptions),
         ("runs", RunsOptions),
         ("import-benchmark", ImportOptions),
     ],
@@ -91,7 +93,7 @@ def test_what_cannot_be_understood_is_nothing() -> None:
 
 @pytest.mark.parametrize("overrides", [(), ("reg=none", "data=cifar10"), ("space=macro",)])
 def test_keys_and_defaults_are_those_that_hydra_composes(composed, overrides: tuple[str, ...]) -> None:  # type: ignore[no-untyped-def]
-    for command in ("search", "train_landmarks", "evaluate"):
+    for command in ("search", "train_landmarks", "evaluate", "retrain"):
         mine = [o for o in overrides if o.partition("=")[0] in catalogue.groups(command)]
         config = composed(command, *mine)
         found = {o.key: o.default for o in catalogue.options(command, mine)}

@@ -18,6 +18,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from lmreg.config import catalogue
 from lmreg.config.build import nearest
+from lmreg.config.following import with_choices_of_run
 from lmreg.config.paths import conf_dir
 from lmreg.config.sweep import current_sweep, sweeping
 from lmreg.errors import Interrupted, LmregError, in_one_line, is_users
@@ -38,7 +39,8 @@ def run_app(command: str, args: list[str], task: Task) -> None:
     args = [_with_home(argument) for argument in args]
     full_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
     os.environ["HYDRA_FULL_ERROR"] = "1"  # makes Hydra raise, so that errors are told here
-    args = _for_swept_choices(command, [_quoted(arg) for arg in args])
+    args = with_choices_of_run(command, [_quoted(arg) for arg in args])
+    args = _for_swept_choices(command, args)
     args.sort(key=lambda arg: arg not in _MULTIRUN)  # Hydra's parser takes it on either end only
     sys.argv = [f"lmreg {command}", *args]
     failed: list[str] = []
@@ -114,14 +116,19 @@ def show_help(command: str, args: list[str]) -> None:
     from lmreg.config.help import show_help
 
     try:
-        show_help(command, [arg for arg in args if not arg.startswith("-")])
+        args = [arg for arg in args if not arg.startswith("-")]
+        show_help(command, with_choices_of_run(command, args))
     except LmregError as error:
         fail(str(error))
 
 
 def _quoted(arg: str) -> str:
-    """``key=a=b`` as ``key='a=b'``: folders of runs have = in their names, which Hydra wants quoted."""
+    """``key=a=b`` as ``key='a=b'``: folders of runs have = in their names, which Hydra wants quoted; so it
+    does most of what architectures' text forms are made of."""
     key, _, value = arg.partition("=")
+    if key == "arch" and value[:1] not in ("'", '"'):
+        escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+        return f"arch='{escaped}'"
     plain = "=" in value and not set(value) & set("'\"\\,[]{}()$") and not arg.startswith("-")
     return f"{key}='{value}'" if plain else arg
 

@@ -187,11 +187,17 @@ class ImageData:
         self._parts: dict[str, Part | Split] = {"train": raw.train, "test": raw.test}
         self._splits: dict[str, Split] = {}
 
+    @property
+    def normalisation(self) -> dict[str, list[float]]:
+        """``mean`` and ``std`` of each channel, of pixels from 0 to 255: images are given to networks less
+        the one and divided by the other."""
+        return {"mean": self._mean.tolist(), "std": self._std.tolist()}
+
     def split(self, name: str) -> Split:
-        """The split of that name: train, rank, score or test."""
+        """The split of that name: train, rank, score or test; ``full`` is the first three in one."""
         if name not in self._splits:
             whole = self._on_device("test" if name == "test" else "train")
-            index = self._indices.get(name, np.arange(self.sizes[name]))
+            index = self._indices.get(name, np.arange(len(whole)))
             self._splits[name] = whole.subset(index, f"the {name} split of {self._place}")
         return self._splits[name]
 

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from lmreg.data.base import InputShape
 from lmreg.errors import LmregError
@@ -94,6 +95,21 @@ def batch_norm(channels: int) -> nn.Module:
     """Normalisation by batch statistics in training and in scoring: running ones would mix those of all
     paths."""
     return nn.BatchNorm2d(channels, track_running_stats=False)
+
+
+def track_statistics(net: nn.Module) -> None:
+    """Let all batch normalisations of ``net`` keep running statistics, which they use in eval mode.
+
+    For the network of one architecture that is to be used: it must give an image the same outputs
+    whatever other images are beside it.
+    """
+    device = next(net.parameters()).device
+    for layer in net.modules():
+        if isinstance(layer, _BatchNorm):
+            layer.running_mean = torch.zeros(layer.num_features, device=device)
+            layer.running_var = torch.ones(layer.num_features, device=device)
+            layer.num_batches_tracked = torch.tensor(0, device=device)
+            layer.track_running_stats = True
 
 
 def count_params(net: nn.Module) -> int:

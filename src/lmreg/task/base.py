@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from lmreg.errors import LmregError
+
 LABELS = "one label per image"
 
 
@@ -49,6 +51,17 @@ class Task(ABC):
     @abstractmethod
     def measure(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """The sum over a batch of every score, float32 [len(scores)], in their order."""
+
+    def smoothed(self, amount: float) -> Task:
+        """The same task, but its loss is that of labels of which ``amount`` is spread over all classes;
+        scores don't change.
+
+        Raises:
+            LmregError: it has no labels.
+        """
+        raise LmregError(
+            f"label_smoothing={amount}: {type(self).__name__} has no labels; pass label_smoothing=0"
+        )
 
     def score(self, name: str) -> Score:
         """The score of that name."""

@@ -26,14 +26,18 @@ class Classification(Task):
     takes = LABELS
     truth = "accuracy"
 
-    def __init__(self, config: Config | None = None):
-        self.config = config or Config()
+    def __init__(self, config: Config | None = None, smoothing: float = 0.0):
+        self.config, self._smoothing = config or Config(), smoothing
 
     def outputs(self, classes: int) -> int:
         return classes
 
     def loss(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        return F.cross_entropy(outputs, targets)
+        return F.cross_entropy(outputs, targets, label_smoothing=self._smoothing)
+
+    def smoothed(self, amount: float) -> Classification:
+        """Source: Szegedy et al., "Rethinking the Inception Architecture", CVPR 2016, section 7."""
+        return Classification(self.config, amount)
 
     def measure(self, outputs: Tensor, targets: Tensor) -> Tensor:
         loss = F.cross_entropy(outputs, targets, reduction="sum")

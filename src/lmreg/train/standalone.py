@@ -39,8 +39,9 @@ def standalone_training(
     data: ImageData,
     streams: Streams,
     config: TrainerConfig,
+    split: str = "train",
 ) -> Training:
-    """The training of ``net``, which has the parts of ``arch``, on the train split before its first step."""
-    train = BatchStream(data.split("train"), config.batch_size, streams.data)
+    """The training of ``net``, which has the parts of ``arch``, on that split before its first step."""
+    train = BatchStream(data.split(split), config.batch_size, streams.data)
     ctx = Context(space, net, task, streams, None, config.total_steps(train.batches_per_epoch))
     return Training(ctx, OneArchitecture(arch), NoRegulariser(), train, config)

@@ -1,0 +1,113 @@
+"""``lmreg retrain``: train a found architecture alone, at full size, to be used."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig
+from rich.table import Table
+
+from lmreg.commands.options import given_overrides, top_level
+from lmreg.config.following import FOLLOWED, followed
+from lmreg.config.schema import option
+from lmreg.errors import LmregError
+from lmreg.estimate import standalone_seconds
+from lmreg.landmarks.workers import threads_of
+from lmreg.names import in_file_name, other_overrides
+from lmreg.progress import console, duration
+from lmreg.rank.finished import FinishedRun
+from lmreg.retraining import SPLIT, Recipe, Retraining
+from lmreg.space.base import Arch
+from lmreg.study import Options, Study
+from lmreg.summary import place
+
+_NOT_IN_NAME = {"run", "arch", "seeds", "folder", "confidence", "log_every"}
+
+
+@dataclass
+class RetrainOptions(Options):
+    run: str | None = option(None, help="folder of the search that found the architecture")
+    candidate: str = option(
+        "best", choices=["best", "discretised"], help="of the run: its best, or what its algorithm learned"
+    )
+    arch: str | None = option(None, help="an architecture's text form, instead of run")
+    seeds: int = option(3, min=1, help="trainings, of seeds from seed on")
+    label_smoothing: float = option(0.1, min=0, max=0.99, help="share of a label spread over all classes")
+    confidence: float = option(0.95, min=0.5, max=0.999, help="of the interval over seeds")
+    folder: str | None = option(None, help="name of the folder of the results in <study>/retrain/")
+    log_every: int = option(50, min=1, help="steps between two rows of metrics.csv")
+    checkpoint_seconds: float = option(30.0, min=0, help="a killed training loses at most this much work")
+
+
+def run(cfg: DictConfig) -> None:
+    """The command; ``cfg`` is composed from ``conf/retrain.yaml``."""
+    options, overrides = top_level(cfg, RetrainOptions), given_overrides()
+    if (options.run is None) == (options.arch is None):
+        raise LmregError(
+            "retrain needs either run=<folder of a search> or arch='<text form>' with space=<its space>"
+        )
+    origin: dict[str, Any] = {"run": None}
+    text, base = options.arch, None
+    if options.run is not None:
+        found = FinishedRun.load(Path(options.run).resolve())
+        cfg = followed(cfg, found.cfg, overrides)
+        text, base = _found(found, options.candidate), found.name
+        options = replace(options, root=str(found.study_folder.parent), study=found.study_folder.name)
+        origin = {"run": found.name, "candidate": options.candidate}
+    study = Study(cfg, options)
+    arch = study.space.parse(str(text))
+    name = options.folder or _name(base or arch.id, overrides)
+    seeds = range(options.seed, options.seed + options.seeds)
+    recipe = Recipe(arch, options.label_smoothing, seeds, options.log_every, options.checkpoint_seconds)
+    retraining = Retraining(study, recipe, study.folder / "retrain" / name, origin)
+    if left := retraining.left():
+        _announce(study, arch, left, retraining.folder)
+    _show(retraining.execute(options.confidence), study)
+    print(f"Written: {retraining.folder}")
+
+
+def _found(found: FinishedRun, candidate: str) -> str:
+    """The text form of the run's candidate."""
+    chosen = found.result.get(candidate)
+    if chosen is None:
+        raise LmregError(
+            f"candidate={candidate}: the algorithm of {found.name} has learned no architecture; "
+            "pass candidate=best"
+        )
+    return str(chosen["arch"])
+
+
+def _name(base: str, overrides: list[str]) -> str:
+    """``<run or architecture>-<other overrides>``."""
+    others = [o for o in other_overrides(overrides) if o.partition("=")[0] not in {*_NOT_IN_NAME, *FOLLOWED}]
+    return in_file_name([base, *others])
+
+
+def _announce(study: Study, arch: Arch, left: list[int], folder: Path) -> None:
+    """What is going to be trained, where, and about how long it takes."""
+    cost, images = study.cost(arch), len(study.data.split(SPLIT))
+    steps = study.trainer.total_steps(images // study.trainer.batch_size)
+    seconds = standalone_seconds(study, [arch], 1, threads_of(study, 1), SPLIT)
+    time = f"; about {duration(seconds * len(left))}" if seconds else ""
+    print(f"{study.space.format(arch)}: {cost['params']:,} parameters, {cost['macs']:,} MACs")
+    work = f"{len(left)} training{'s' if len(left) > 1 else ''} of {steps:,} steps"
+    data = f"{study.trainer.batch_size} of the {images:,} training images of {study.cfg.data.name}"
+    print(f"{work} of {data}; {place(study)}{time}")
+    print(f"Folder: {folder}", flush=True)
+
+
+def _show(result: dict[str, Any], study: Study) -> None:
+    seeds = len(result["trainings"])
+    heading = f"test scores ({result['images']['test']:,} images, {seeds} training{'s' if seeds > 1 else ''})"
+    table = Table(title=heading, title_justify="left")
+    for column in ("score", "mean", "interval", "each"):
+        table.add_column(column, justify="left" if column == "score" else "right")
+    for column, figure in result["test"].items():
+        interval = (
+            f"{figure['low']:.4g} to {figure['high']:.4g}" if figure["sd"] is not None else "of one: none"
+        )
+        each = ", ".join(f"{training[column]:.4g}" for training in result["trainings"])
+        table.add_row(column, f"{figure['mean']:.4g}", interval, each)
+    console().print(table)

@@ -1,0 +1,66 @@
+"""Commands that go on from a search take its space, network, data and task, unless told otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from omegaconf import DictConfig, OmegaConf
+
+from lmreg.config import catalogue
+from lmreg.config.paths import conf_dir
+from lmreg.errors import LmregError
+
+FOLLOWED = ("space", "network", "data", "task")
+
+
+def with_choices_of_run(command: str, args: list[str]) -> list[str]:
+    """``args`` with the choices that the search ``run=<folder>`` was composed of.
+
+    So options such as ``network.cells`` are those of its network. What can't be read is left to be told
+    when the run is loaded.
+    """
+    folder = next((arg.partition("=")[2].strip("'") for arg in args if arg.startswith("run=")), None)
+    if folder is None or not set(FOLLOWED) <= set(catalogue.groups(command)):
+        return args
+    try:
+        config = yaml.safe_load((Path(folder) / "config.yaml").read_text())
+        targets = {group: config[group].get("_target_") for group in FOLLOWED}
+    except (OSError, yaml.YAMLError, KeyError, TypeError, AttributeError):
+        return args
+    given = {arg.lstrip("+").partition("=")[0] for arg in args}
+    found = {group: _choice(group, targets[group]) for group in FOLLOWED if group not in given}
+    return [*args, *(f"{group}={choice}" for group, choice in found.items() if choice)]
+
+
+def _choice(group: str, target: str | None) -> str | None:
+    paths = sorted((conf_dir() / group).glob("*.yaml"))
+    return next((p.stem for p in paths if OmegaConf.select(OmegaConf.load(p), "_target_") == target), None)
+
+
+def followed(cfg: DictConfig, run: DictConfig, overrides: Sequence[str]) -> DictConfig:
+    """``cfg`` with the values that ``run`` has in the groups that are followed, then the ``overrides``.
+
+    A group of which another choice was given stays as it was composed.
+
+    Raises:
+        LmregError: another space.
+    """
+    cfg = cfg.copy()
+    keys = [o.lstrip("+").partition("=")[0] for o in overrides]
+    for group in FOLLOWED:
+        if group in keys and cfg[group].get("_target_") != run[group].get("_target_"):
+            if group == "space":
+                raise LmregError(
+                    f"space={cfg.space.name}: the run's space is {run.space.name}; leave space out"
+                )
+            continue
+        same = cfg[group].get("_target_") == run[group].get("_target_")
+        merged: Any = OmegaConf.merge(cfg[group], run[group]) if same else run[group].copy()
+        for key in keys:
+            if key.startswith(f"{group}."):
+                OmegaConf.update(merged, key.partition(".")[2], OmegaConf.select(cfg, key))
+        cfg[group] = merged
+    return cfg

@@ -1,0 +1,244 @@
+"""An architecture trained alone to be used: several seeds, exact resume, what it does on test images."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from omegaconf import DictConfig, OmegaConf
+from scipy import stats
+
+from lmreg.errors import LmregError
+from lmreg.files import read_json, write_atomically, write_json, write_table
+from lmreg.landmarks.records import protocol_of
+from lmreg.locks import locked
+from lmreg.network.base import SuperNet, track_statistics
+from lmreg.progress import Progress
+from lmreg.rank.score import score
+from lmreg.result import device_name, versions
+from lmreg.space.base import Arch
+from lmreg.streams import Streams, derive
+from lmreg.study import (
+    Study,
+    config_hash,
+    differences,
+    go_on_as_begun,
+    read_config,
+    same_threads_after,
+)
+from lmreg.train import checkpoint
+from lmreg.train.saved import figures, saved_steps
+from lmreg.train.signals import StopRequest
+from lmreg.train.standalone import standalone_training
+from lmreg.train.training import Training
+
+SPLIT = "full"
+"""Nothing is left to be chosen: all training images fit the weights."""
+
+_TEST_BATCH = 500
+_KEYS = frozenset({"space", "network", "data", "task", "trainer", "arch", "label_smoothing", "data_hash"})
+RESULT_KEYS = frozenset({"arch", "trainings", "input", "config_hash", "data_hash"})
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What is trained, and how, besides the study's parts."""
+
+    arch: Arch
+    label_smoothing: float
+    seeds: Sequence[int]
+    log_every: int = 50
+    checkpoint_seconds: float = 30.0
+
+
+class Retraining:
+    """The trainings of one architecture in their folder; what was interrupted goes on where it stopped.
+
+    The networks keep running statistics while they train, and are tested in eval mode: the figures are
+    those of the network that is exported, which must not depend on what else is in a batch.
+    """
+
+    def __init__(self, study: Study, recipe: Recipe, folder: Path, origin: Mapping[str, Any]):
+        """
+        Args:
+            origin: where the architecture is from, for ``result.json``.
+        """
+        self._study, self._recipe, self.folder, self._origin = study, recipe, folder, dict(origin)
+        text = study.space.format(recipe.arch)
+        self._config = protocol_of(study) | {"arch": text, "label_smoothing": recipe.label_smoothing}
+        self._hash = config_hash(self._config)
+
+    def left(self) -> list[int]:
+        """The seeds whose training isn't finished.
+
+        Raises:
+            LmregError: the folder holds the trainings of another configuration.
+        """
+        described = self.folder / "config.yaml"
+        if described.exists():
+            before: Any = OmegaConf.to_container(read_config(described, _KEYS), resolve=True)
+            before["data"].pop("path", None)
+            changed = [
+                "the images or splits have changed since" if "data_hash" in line else line
+                for line in differences(before, self._config)
+            ]
+            if changed:
+                raise LmregError(
+                    f"{self.folder} holds a retraining with another configuration ({'; '.join(changed)}); "
+                    "pass folder=<new name>, or delete that folder"
+                )
+        return [seed for seed in self._recipe.seeds if not self._record(seed).exists()]
+
+    def execute(self, confidence: float) -> dict[str, Any]:
+        """Train what is left, and write the result last; its content."""
+        with locked(self.folder):
+            left = self.left()
+            if not left and (self.folder / "result.json").exists():
+                print(f"{self.folder.name}: all {len(self._recipe.seeds)} trainings are finished already")
+            self._describe()
+            for seed in left:
+                with same_threads_after():
+                    self._train(seed)
+            result = self._result(confidence)
+            write_json(self.folder / "result.json", result)
+        return result
+
+    def _describe(self) -> None:
+        config = OmegaConf.create(self._config)
+        if (path := self._study.cfg.data.get("path")) is not None:
+            config.data.path = path
+        text = OmegaConf.to_yaml(config)
+        write_atomically(self.folder / "config.yaml", lambda file: file.write(text.encode()))
+
+    def _train(self, seed: int) -> None:
+        """Train and test with one seed; the record that says so is written last."""
+        study, recipe, start = self._study, self._recipe, time.monotonic()
+        training = self._training(seed)
+        ctx, name = training.ctx, f"{self.folder.name}, seed {seed}"
+        with StopRequest() as stop:
+            steps = saved_steps(
+                name,
+                training,
+                recipe.log_every,
+                recipe.checkpoint_seconds,
+                lambda: self._save(training, seed),
+                stop,
+            )
+            with Progress(f"seed {seed}", ctx.total_steps, ctx.step) as progress:
+                for logged in steps:
+                    progress.advance(figures(training.rows[-1]) if logged else None)
+        scores = self._test(ctx.net)
+        checkpoint.save(self.weights(self.folder, seed), ctx.net.state_dict(), self._hash)
+        record = {
+            "seed": seed,
+            **scores,
+            "steps": ctx.total_steps,
+            "train_seconds_this_session": round(time.monotonic() - start, 1),
+            "device": device_name(study.device),
+            "rows": training.rows,
+        }
+        write_json(self._record(seed), record)
+        self._write_rows()
+        self._checkpoint(seed).unlink(missing_ok=True)
+
+    def _training(self, seed: int) -> Training:
+        study, recipe = self._study, self._recipe
+        stream = derive(seed, "retrain")
+        net = study.standalone(recipe.arch, stream)
+        track_statistics(net)
+        task = study.task.smoothed(recipe.label_smoothing) if recipe.label_smoothing else study.task
+        streams = Streams(stream, study.device)
+        training = standalone_training(
+            net, recipe.arch, study.space, task, study.data, streams, study.trainer, SPLIT
+        )
+        if (saved := self._checkpoint(seed)).exists():
+            keys = training.state_dict().keys() | {"device", "threads"}
+            state = checkpoint.load(saved, self._hash, study.device, keys)
+            go_on_as_begun(study, self.folder, state.pop("device"), state.pop("threads"))
+            training.load_state_dict(state)
+            print(f"seed {seed}: resuming at step {training.ctx.step} of {training.ctx.total_steps}")
+        return training
+
+    def _save(self, training: Training, seed: int) -> None:
+        state = training.state_dict()
+        state |= {"device": self._study.device.type, "threads": torch.get_num_threads()}
+        checkpoint.save(self._checkpoint(seed), state, self._hash)
+        self._write_rows({seed: training.rows})
+
+    def _write_rows(self, now: Mapping[int, list[dict[str, float]]] | None = None) -> None:
+        """``metrics.csv``: the figures of finished trainings and of those that are at work ``now``."""
+        rows = dict(now or {})
+        for seed in self._recipe.seeds:
+            if seed not in rows and self._record(seed).exists():
+                rows[seed] = read_json(self._record(seed), {"rows"})["rows"]
+        table = [{"seed": seed} | row for seed in sorted(rows) for row in rows[seed]]
+        write_table(self.folder / "metrics.csv", pd.DataFrame(table))
+
+    def _test(self, net: SuperNet) -> dict[str, float]:
+        """Its scores on all test images, by their statistics of training."""
+        study = self._study
+        batches = study.data.split("test").scoring_batches(_TEST_BATCH)
+        table = score(net.eval(), study.task, [self._recipe.arch], batches)
+        return {s.column: float(table[s.column].iloc[0]) for s in study.task.scores.values()}
+
+    def _result(self, confidence: float) -> dict[str, Any]:
+        study, recipe = self._study, self._recipe
+        records = [read_json(self._record(seed), {"seed", "rows"}) for seed in recipe.seeds]
+        trainings = [{key: value for key, value in record.items() if key != "rows"} for record in records]
+        columns = [s.column for s in study.task.scores.values()]
+        data = study.data
+        return {
+            **self._origin,
+            "arch": self._config["arch"],
+            "space": study.space.name,
+            **study.cost(recipe.arch),
+            "test": {c: over_seeds([record[c] for record in records], confidence) for c in columns},
+            "trainings": trainings,
+            "images": {SPLIT: len(data.split(SPLIT)), "test": data.sizes["test"]},
+            "input": {**vars(data.shape), **data.normalisation, "classes": list(data.classes)},
+            "label_smoothing": recipe.label_smoothing,
+            "data_hash": data.hash,
+            "config_hash": self._hash,
+            "versions": versions(),
+        }
+
+    @staticmethod
+    def weights(folder: Path, seed: int) -> Path:
+        """The file of trained weights, see `lmreg.train.checkpoint`."""
+        return folder / f"weights-s{seed}.pt"
+
+    def _record(self, seed: int) -> Path:
+        return self.folder / f"training-s{seed}.json"
+
+    def _checkpoint(self, seed: int) -> Path:
+        return self.folder / f"checkpoint-s{seed}.pt"
+
+
+def over_seeds(values: Sequence[float], confidence: float) -> dict[str, Any]:
+    """Mean, standard deviation and Student's interval of the mean; of one value only the mean is known."""
+    sample = np.asarray(values, float)
+    about: dict[str, Any] = {"mean": float(sample.mean()), "n": len(sample), "confidence": confidence}
+    if len(sample) == 1:
+        return about | {"sd": None, "low": None, "high": None}
+    deviation = float(sample.std(ddof=1))
+    half = float(stats.t.ppf((1 + confidence) / 2, len(sample) - 1)) * deviation / len(sample) ** 0.5
+    return about | {"sd": deviation, "low": about["mean"] - half, "high": about["mean"] + half}
+
+
+def read_retraining(folder: Path) -> tuple[DictConfig, dict[str, Any]]:
+    """Config and result of the retraining in ``folder``.
+
+    Raises:
+        LmregError: there is none, or it isn't finished.
+    """
+    if not (folder / "config.yaml").exists():
+        raise LmregError(f"{folder} is not the folder of a retraining; 'lmreg retrain' makes one")
+    if not (folder / "result.json").exists():
+        raise LmregError(f"{folder.name} is not finished; its retrain command goes on with it")
+    return read_config(folder / "config.yaml", _KEYS), read_json(folder / "result.json", RESULT_KEYS)

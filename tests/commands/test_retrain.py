@@ -1,0 +1,94 @@
+"""``lmreg retrain`` after a search, and without one."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from omegaconf import OmegaConf
+from tests.conftest import InProcess, Lmreg
+from tests.processes import Started
+
+from lmreg.files import read_json
+
+QUICK = ("trainer.steps=6", "trainer.batch_size=16", "seeds=2", "threads=1")
+
+
+def test_the_found_architecture_at_another_size(
+    searched_study: Path, in_process: InProcess, tmp_path: Path
+) -> None:
+    root = tmp_path / "root"
+    shutil.copytree(searched_study, root)
+    search = sorted((root / "nasbench201-fashion_mini" / "search").glob("*/result.json"))[0].parent
+    call = ("retrain", f"run={search}", "network.cells=2", *QUICK)
+    code, out, errors = in_process(*call)
+    assert code == 0, errors
+    (folder,) = (root / "nasbench201-fashion_mini" / "retrain").iterdir()
+    assert folder.name.startswith(search.name)
+    assert "trainer.steps=6" in folder.name
+    result, config = read_json(folder / "result.json"), OmegaConf.load(folder / "config.yaml")
+    assert result["arch"] == read_json(search / "result.json")["best"]["arch"]
+    # The search's own channels, the cells that were asked for.
+    assert (config.network.channels, config.network.cells) == (2, 2)
+    assert [training["seed"] for training in result["trainings"]] == [0, 1]
+    assert {"accuracy_percent", "loss_nats"} == set(result["test"])
+    assert "accuracy_percent" in out
+    assert sorted(p.name for p in folder.iterdir()) == sorted(
+        ["config.yaml", "metrics.csv", "result.json"]
+        + [
+            f"{kind}-s{seed}.{end}"
+            for kind, end in (("weights", "pt"), ("training", "json"))
+            for seed in (0, 1)
+        ]
+    )
+    code, out, _ = in_process(*call)
+    assert code == 0
+    assert "all 2 trainings are finished already" in out
+    code, _, errors = in_process("retrain", f"run={search}", "space=macro")
+    assert code == 2
+    assert "the run's space is nasbench201; leave space out" in errors
+    code, _, errors = in_process("retrain", f"run={search}", "candidate=discretised", *QUICK)
+    assert code == 2
+    assert "has learned no architecture; pass candidate=best" in errors
+
+
+def test_an_option_of_the_network_that_only_the_runs_space_has(in_process: InProcess, tmp_path: Path) -> None:
+    """The default space is another: its network's options would be refused."""
+    where = (f"root={tmp_path}", "threads=1")
+    search = ("search", "space=nasbench101", "reg=none", "trainer.steps=2", "strategy.count=2", *where)
+    assert in_process(*search, "network.channels=4")[0] == 0
+    (folder,) = (tmp_path / "nasbench101-fashion_mini" / "search").iterdir()
+    code, _, errors = in_process("retrain", f"run={folder}", "network.channels=5", "folder=mine", *QUICK)
+    assert code == 0, errors
+    mine = tmp_path / "nasbench101-fashion_mini" / "retrain" / "mine"
+    assert OmegaConf.load(mine / "config.yaml").network.channels == 5
+
+
+@pytest.mark.parametrize("arch", ["|nor_conv_3x3~0|+|none~0|skip_connect~1|+|none~0|none~1|nor_conv_1x1~2|"])
+def test_an_architecture_by_its_text_form(in_process: InProcess, tmp_path: Path, arch: str) -> None:
+    code, _, errors = in_process("retrain", f"arch={arch}", "network.channels=2", f"root={tmp_path}", *QUICK)
+    assert code == 0, errors
+    (folder,) = (tmp_path / "nasbench201-fashion_mini" / "retrain").iterdir()
+    assert read_json(folder / "result.json")["arch"] == arch
+
+
+def test_a_killed_retraining_goes_on(lmreg: Lmreg, tmp_path: Path) -> None:
+    call = ["retrain", "space=macro", "arch=22212202", "network.channels=2", "trainer.steps=60", "folder=r"]
+    call += ["trainer.batch_size=16", "seeds=1", "log_every=10", "checkpoint_seconds=0", "threads=1"]
+    assert lmreg(*call, f"root={tmp_path / 'straight'}").returncode == 0
+    process = Started([*call, f"root={tmp_path / 'killed'}"])
+    folder = tmp_path / "killed" / "macro-fashion_mini" / "retrain" / "r"
+    while not (folder / "checkpoint-s0.pt").exists() and process.poll() is None:
+        pass
+    process.kill()
+    process.communicate(timeout=60)
+    assert not (folder / "result.json").exists()
+    done = lmreg(*call, f"root={tmp_path / 'killed'}")
+    assert done.returncode == 0, done.stderr
+    assert "resuming at step" in done.stdout
+    straight = tmp_path / "straight" / "macro-fashion_mini" / "retrain" / "r"
+    assert (folder / "metrics.csv").read_text() == (straight / "metrics.csv").read_text()
+    results = [json.loads((f / "result.json").read_text())["test"] for f in (folder, straight)]
+    assert results[0] == results[1]
