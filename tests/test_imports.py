@@ -21,7 +21,7 @@ LAYERS = [
     {"rank"},
     {"strategy", "estimate", "summary", "names", "compat"},
     {"result"},
-    {"landmarks", "run", "report", "retraining"},
+    {"landmarks", "run", "report", "retraining", "export"},
     {"testing"},
     {"commands"},
     {"cli"},

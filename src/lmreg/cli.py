@@ -74,6 +74,7 @@ def _add(name: str, summary: str, hydra: bool = True) -> None:
 _add("train-landmarks", "Train landmarks and the evaluation pool stand-alone, or read a table.")
 _add("search", "Train a super-net, with or without the regulariser, and search it.")
 _add("retrain", "Train a found architecture alone at full size, several seeds, and test it.")
+_add("export", "Write a retrained network as plain files: Python, safetensors, ONNX.")
 _add("evaluate", "Rank the held-out pool with every finished search of the study.")
 _add("report", "Write one self-contained HTML page about the study, and the tables behind it.")
 _add("import-benchmark", "Convert a benchmark's published file into a table, once.")

@@ -1,0 +1,152 @@
+"""A network as Python code that needs nothing but torch.
+
+`torch.export` records which operations an image passes; convolutions, batch normalisations and linear
+layers become the layers of a plain module, everything else a call of torch's own function.
+"""
+
+from __future__ import annotations
+
+import operator
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.fx import Node
+
+from lmreg.data.base import InputShape
+
+_aten = torch.ops.aten
+
+
+@dataclass
+class Plain:
+    """The source of a module ``Model`` and the values of its ``state_dict``."""
+
+    source: str
+    state: dict[str, Tensor]
+
+
+@dataclass
+class _Writer:
+    layers: list[str] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
+    state: dict[str, Tensor] = field(default_factory=dict)
+    known: dict[Node, Tensor] = field(default_factory=dict)
+    """What depends on weights only."""
+
+    def text(self, value: Any) -> str:
+        """An argument as source."""
+        if isinstance(value, Node):
+            return self._constant(value) if value in self.known else value.name
+        if isinstance(value, list | tuple):
+            return f"[{', '.join(map(self.text, value))}]"
+        return repr(value)
+
+    def _constant(self, node: Node) -> str:
+        if node.name not in self.state:
+            self.state[node.name] = self.known[node].detach().clone()
+            shape = list(self.known[node].shape)
+            self.layers.append(
+                f'self.register_buffer("{node.name}", torch.zeros({shape}, dtype={self.known[node].dtype}))'
+            )
+        return f"self.{node.name}"
+
+    def layer(self, node: Node, built: str, **state: Tensor | None) -> None:
+        name = f"layer{len(self.layers) + 1}"
+        self.layers.append(f"self.{name} = {built}")
+        for key, value in state.items():
+            if value is not None:
+                self.state[f"{name}.{key}"] = value.detach().clone().contiguous()
+        self.lines.append(f"{node.name} = self.{name}({self.text(node.args[0])})")
+
+    def value(self, argument: Any) -> Any:
+        """The tensor of an argument that depends on weights only."""
+        return self.known[argument] if isinstance(argument, Node) else argument
+
+    def conv(self, node: Node) -> None:
+        defaults = [None, None, None, [1, 1], [0, 0], [1, 1], 1]
+        _, weight, bias, stride, padding, dilation, groups = [*node.args, *defaults[len(node.args) :]]
+        weight, bias = self.value(weight), self.value(bias)
+        sizes = (weight.shape[1] * groups, weight.shape[0], tuple(weight.shape[2:]))  # type: ignore[operator]
+        more = (
+            f"stride={_pair(stride)}, padding={_pair(padding)}, dilation={_pair(dilation)}, groups={groups}"
+        )
+        built = f"nn.Conv2d({', '.join(map(str, sizes))}, {more}, bias={bias is not None})"
+        self.layer(node, built, weight=weight, bias=bias)
+
+    def norm(self, node: Node) -> None:
+        _, weight, bias, mean, variance, _, momentum, eps, *_ = node.args
+        mean, variance, weight = self.value(mean), self.value(variance), self.value(weight)
+        affine = weight is not None
+        built = f"nn.BatchNorm2d({len(mean)}, eps={eps}, momentum={momentum}, affine={affine})"
+        count = torch.tensor(0)
+        self.layer(
+            *(node, built), weight=weight, bias=self.value(bias),
+            running_mean=mean, running_var=variance, num_batches_tracked=count,
+        )  # fmt: skip
+
+    def linear(self, node: Node) -> None:
+        _, weight, bias = [*node.args, None][:3]
+        weight, bias = self.value(weight), self.value(bias)
+        built = f"nn.Linear({weight.shape[1]}, {weight.shape[0]}, bias={bias is not None})"
+        self.layer(node, built, weight=weight, bias=bias)
+
+    def other(self, node: Node) -> None:
+        if node.target is operator.getitem:
+            self.lines.append(f"{node.name} = {self.text(node.args[0])}[{self.text(node.args[1])}]")
+            return
+        keywords = {k: v for k, v in node.kwargs.items() if k not in ("device", "pin_memory", "layout")}
+        parts = [*map(self.text, node.args), *(f"{k}={self.text(v)}" for k, v in keywords.items())]
+        # ``aten.relu.default``: torch finds the overload by itself.
+        name = str(node.target).removeprefix("aten.").rpartition(".")[0]
+        self.lines.append(f"{node.name} = aten.{name}({', '.join(parts)})")
+
+
+_LAYERS = {
+    _aten.conv2d.default: _Writer.conv,
+    _aten.batch_norm.default: _Writer.norm,
+    _aten.linear.default: _Writer.linear,
+}
+
+
+def _pair(values: Any) -> Any:
+    return tuple(values) if isinstance(values, list | tuple) else values
+
+
+def plain_code(net: nn.Module, shape: InputShape) -> Plain:
+    """``net``, in eval mode, as the plain module that does the same with images of ``shape``."""
+    example = torch.zeros(2, shape.channels, shape.height, shape.width)
+    batch = torch.export.Dim("batch")
+    program = torch.export.export(net.cpu().eval(), (example,), dynamic_shapes=({0: batch},))
+    writer, signature = _Writer(), program.graph_signature
+    held = dict(program.state_dict) | dict(program.constants)
+    names = {**signature.inputs_to_parameters, **signature.inputs_to_buffers}
+    names |= signature.inputs_to_lifted_tensor_constants
+    for node in program.graph.nodes:
+        if node.op == "placeholder":
+            if node.name in names:
+                writer.known[node] = held[names[node.name]]
+            else:
+                image = node.name
+        elif node.op == "output":
+            writer.lines.append(f"return {writer.text(node.args[0][0])}")
+        elif node.all_input_nodes and all(n in writer.known for n in node.all_input_nodes):
+            values = torch.fx.node.map_arg((node.args, node.kwargs), lambda n: writer.known[n])
+            writer.known[node] = node.target(*values[0], **values[1])
+        elif str(node.target).startswith("aten._assert"):
+            continue  # what tracing has found out about sizes
+        else:
+            _LAYERS.get(node.target, _Writer.other)(writer, node)
+    return Plain(_module(writer, image), writer.state)
+
+
+def _module(writer: _Writer, image: str) -> str:
+    def block(lines: list[str]) -> str:
+        return "".join(f"        {line}\n" for line in lines)
+
+    return (
+        "class Model(nn.Module):\n"
+        "    def __init__(self):\n        super().__init__()\n"
+        f"{block(writer.layers)}\n    def forward(self, {image}):\n{block(writer.lines)}"
+    )

@@ -1,0 +1,107 @@
+"""The files of an exported network: weights, code, preprocessing, ONNX; each checked before it stays."""
+
+from __future__ import annotations
+
+import importlib
+import warnings
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from lmreg.errors import LmregError
+from lmreg.export.code import Plain
+from lmreg.files import write_atomically
+
+_HEAD = '''"""{about}
+
+Made by lmreg; needs torch, and safetensors to load the weights.
+"""
+
+import torch
+from torch import nn
+
+aten = torch.ops.aten
+
+
+{source}
+
+def load(path="model.safetensors"):
+    """The trained model, ready to use: float32 images [batch, {channels}, {height}, {width}] in, logits out.
+
+    Pixels from 0 to 1, less the mean and divided by the std of model.json.
+    """
+    from safetensors.torch import load_file
+
+    model = Model()
+    model.load_state_dict(load_file(path))
+    return model.eval()
+'''
+
+_TOLERANCE = 1e-4  # of the largest logit: other kernels add up in another order
+
+
+def extra(name: str) -> Any:
+    """A module of the extra ``export``.
+
+    Raises:
+        LmregError: it isn't installed.
+    """
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        package = name.partition(".")[0]
+        raise LmregError(f"export needs {package}; install it by: pip install 'lmreg[export]'") from None
+
+
+def write_code(folder: Path, plain: Plain, about: str, shape: dict[str, int]) -> nn.Module:
+    """``model.py`` and ``model.safetensors``; the model as these very files give it."""
+    safetensors = extra("safetensors.torch")
+    source = _HEAD.format(about=about, source=plain.source, **shape)
+    weights = safetensors.save(plain.state)
+    write_atomically(folder / "model.py", lambda file: file.write(source.encode()))
+    write_atomically(folder / "model.safetensors", lambda file: file.write(weights))
+    space: dict[str, Any] = {}
+    exec(compile(source, str(folder / "model.py"), "exec"), space)
+    model: nn.Module = space["load"](folder / "model.safetensors")
+    return model
+
+
+def write_onnx(folder: Path, model: nn.Module, images: Tensor) -> None:
+    """``model.onnx`` for batches of any size, checked against the model's logits of ``images``.
+
+    Raises:
+        LmregError: a package is missing, or the logits differ.
+    """
+    for name in ("onnx", "onnxscript"):
+        extra(name)
+    onnxruntime = extra("onnxruntime")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of torch's exporter about itself
+        program = torch.onnx.export(
+            *(model, (images[:2],)), dynamo=True, verbose=False, input_names=["images"],
+            output_names=["logits"], dynamic_shapes=({0: torch.export.Dim("batch")},),
+        )  # fmt: skip
+    assert program is not None
+    content = program.model_proto.SerializeToString()
+    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    for some in (images[:1], images):
+        (found,) = session.run(["logits"], {"images": some.numpy()})
+        check(torch.from_numpy(found), model, some, "model.onnx")
+    write_atomically(folder / "model.onnx", lambda file: file.write(content))
+
+
+def check(logits: Tensor, model: nn.Module, images: Tensor, name: str) -> None:
+    """Nothing if ``logits`` [B, classes] are those of ``model``.
+
+    Raises:
+        LmregError: they differ by more than other kernels explain.
+    """
+    with torch.inference_mode():
+        expected = model(images)
+    difference = (logits - expected).abs().max().item()
+    if not difference <= _TOLERANCE * max(1.0, expected.abs().max().item()):
+        raise LmregError(
+            f"{name} gives other logits than the trained network: they differ by {difference:.3g}"
+        )
