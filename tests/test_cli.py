@@ -112,7 +112,8 @@ def test_an_unknown_command_is_refused(lmreg) -> None:  # type: ignore[no-untype
 
 
 @pytest.mark.parametrize(
-    "command", ["train-landmarks", "search", "retrain", "evaluate", "report", "runs", "import-benchmark"]
+    "command",
+    ["train-landmarks", "search", "retrain", "export", "evaluate", "report", "runs", "import-benchmark"],
 )
 def test_help_shows_an_example_and_every_option(lmreg, command: str, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     done = lmreg(command, "--help", cwd=tmp_path)

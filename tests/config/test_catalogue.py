@@ -9,6 +9,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from lmreg.commands.evaluate import EvaluateOptions
+from lmreg.commands.export import ExportOptions
 from lmreg.commands.import_benchmark import ImportOptions
 from lmreg.commands.retrain import RetrainOptions
 from lmreg.commands.runs import RunsOptions
@@ -56,6 +57,7 @@ def test_schemas_read_from_source_are_the_real_ones(group: str, choice: str) -> 
         ("search", SearchOptions),
         ("evaluate", EvaluateOptions),
         ("retrain", RetrainOptions),
+        ("export", ExportOptions),
         ("runs", RunsOptions),
         ("import-benchmark", ImportOptions),
     ],
