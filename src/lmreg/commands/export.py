@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from omegaconf import DictConfig
@@ -14,21 +15,24 @@ from lmreg.config.schema import option
 from lmreg.data.base import InputShape
 from lmreg.errors import LmregError
 from lmreg.export.code import plain_code
-from lmreg.export.files import check, extra, write_code, write_onnx
+from lmreg.export.files import extra, write_code, write_onnx
 from lmreg.files import write_json
-from lmreg.network.base import SuperNet, track_statistics
+from lmreg.network.base import Standalone, SuperNet, track_statistics
 from lmreg.retraining import Retraining, read_retraining
 from lmreg.space.base import Space
-from lmreg.study import Options
 from lmreg.task.base import Task
 from lmreg.train import checkpoint
 
+_CHECKED = 8  # images, of noise, whose logits are compared
+
 
 @dataclass
-class ExportOptions(Options):
-    run: str | None = option(None, help="folder of a retraining; its training of seed= is exported")
+class ExportOptions:
+    run: str | None = option(None, help="folder of a retraining, <root>/<study>/retrain/<name>")
+    seed: int | None = option(None, min=0, help="which of its trainings; null: the first")
     onnx: bool = option(True, help="also write model.onnx, checked with onnxruntime")
-    out: str | None = option(None, help="folder of the files; null for <run>/export")
+    out: str | None = option(None, help="folder of the files; null: <run>/export")
+    allow_packages: list[str] = option([], help="packages besides lmreg whose classes a config may name")  # noqa: RUF009
 
 
 def run(cfg: DictConfig) -> None:
@@ -36,44 +40,67 @@ def run(cfg: DictConfig) -> None:
     options = top_level(cfg, ExportOptions)
     if options.run is None:
         raise LmregError("export needs run=<folder of a retraining>; 'lmreg retrain' makes one")
-    for name in ("safetensors", *(("onnx", "onnxscript", "onnxruntime") if options.onnx else ())):
-        extra(name)  # before any work
+    for package in ("safetensors", *(("onnx", "onnxscript", "onnxruntime") if options.onnx else ())):
+        extra(package)  # before any work
     folder = Path(options.run)
     config, result = read_retraining(folder)
-    trainings = {training["seed"]: training for training in result["trainings"]}
-    if options.seed not in trainings:
-        raise LmregError(
-            f"seed={options.seed}: {folder.name} has trainings of {', '.join(map(str, trainings))}"
-        )
+    training = _training(result, options.seed, folder)
     about = result["input"]
     shape = InputShape(about["channels"], about["height"], about["width"])
-    parts = {
-        group: resolve(config[group], base, group, options.allow_packages)  # type: ignore[type-abstract]
-        for group, base in (("space", Space), ("task", Task), ("network", SuperNet))
-    }
-    space, task = (cls(its) for cls, its in (parts["space"], parts["task"]))
-    network, its_config = parts["network"]
-    outputs = task.outputs(len(about["classes"]))
-    alone = network(its_config, space, shape, outputs).standalone(space.parse(str(config.arch)))
-    track_statistics(alone)
-    path = Retraining.weights(folder, options.seed)
+    alone = _network(config, shape, len(about["classes"]), options.allow_packages)
+    path = Retraining.weights(folder, training["seed"])
     weights = checkpoint.load(path, result["config_hash"], torch.device("cpu"))
+    # What only the training needed, an auxiliary head, isn't a part of the network in use.
     alone.net.load_state_dict({key: weights[key] for key in alone.net.state_dict()})
 
     out = Path(options.out) if options.out else folder / "export"
     title = f"{config.arch} of space {result['space']}, trained on {config.data.name}."
-    sizes = {"channels": shape.channels, "height": shape.height, "width": shape.width}
-    model = write_code(out, plain_code(alone, shape), title, sizes)
     noise = torch.Generator().manual_seed(0)
-    images = torch.randn(8, shape.channels, shape.height, shape.width, generator=noise)
-    with torch.inference_mode():
-        check(alone(images), model, images, "model.py")
-    written = ["model.py", "model.safetensors", "model.json"]
+    images = torch.randn(_CHECKED, shape.channels, shape.height, shape.width, generator=noise)
+    model = write_code(out, plain_code(alone, shape), title, alone, images)
     if options.onnx:
         write_onnx(out, model, images)
-        written.append("model.onnx")
-    preprocessing = {key: [value / 255 for value in about[key]] for key in ("mean", "std")}
-    test = {key: trainings[options.seed][key] for key in result["test"]}
-    known = {"classes": about["classes"], "input": sizes, "pixels": "0 to 1, less mean, divided by std"}
-    write_json(out / "model.json", {**known, **preprocessing, "test": test, "arch": str(config.arch)})
+    write_json(out / "model.json", _about(config, result, training, shape))
+    written = ["model.py", "model.safetensors", "model.json", *(["model.onnx"] if options.onnx else [])]
     print(f"Written to {out}: {', '.join(written)}")
+
+
+def _training(result: dict[str, Any], seed: int | None, folder: Path) -> dict[str, Any]:
+    """The training of that seed. Not the best by test: test images choose nothing."""
+    trainings: dict[int, dict[str, Any]] = {training["seed"]: training for training in result["trainings"]}
+    seed = next(iter(trainings)) if seed is None else seed
+    if seed not in trainings:
+        raise LmregError(f"seed={seed}: {folder.name} has trainings of seed {', '.join(map(str, trainings))}")
+    return trainings[seed]
+
+
+def _network(config: DictConfig, shape: InputShape, classes: int, allow: list[str]) -> Standalone:
+    """The network that was trained, without its weights."""
+    space_class, space_config = resolve(config.space, Space, "space", allow)
+    space: Space = space_class(space_config)  # type: ignore[call-arg]
+    task_class, task_config = resolve(config.task, Task, "task", allow)
+    task: Task = task_class(task_config)  # type: ignore[call-arg]
+    network_class, network_config = resolve(config.network, SuperNet, "network", allow)
+    net = network_class(network_config, space, shape, task.outputs(classes))
+    alone = net.standalone(space.parse(str(config.arch)))
+    track_statistics(alone)
+    return alone
+
+
+def _about(
+    config: DictConfig, result: dict[str, Any], training: dict[str, Any], shape: InputShape
+) -> dict[str, Any]:
+    """What is to be known to use the network, and what it is."""
+    about = result["input"]
+    return {
+        "classes": about["classes"],
+        "input": asdict(shape),
+        "pixels": "from 0 to 1, less mean, divided by std",
+        **{key: [value / 255 for value in about[key]] for key in ("mean", "std")},
+        "arch": str(config.arch),
+        "space": result["space"],
+        "seed": training["seed"],
+        "test": {column: training[column] for column in result["test"]},
+        "params": result["params"],
+        "macs": result["macs"],
+    }

@@ -23,6 +23,7 @@ from lmreg.space.base import Arch
 from lmreg.study import Options, Study
 from lmreg.summary import place
 
+_RECIPE = (("data", "cutout"), ("network", "auxiliary"), ("network", "drop_path"))
 _NOT_IN_NAME = {"run", "arch", "seeds", "folder", "confidence", "log_every"}
 
 
@@ -35,6 +36,13 @@ class RetrainOptions(Options):
     arch: str | None = option(None, help="an architecture's text form, instead of run")
     seeds: int = option(3, min=1, help="trainings, of seeds from seed on")
     label_smoothing: float = option(0.1, min=0, max=0.99, help="share of a label spread over all classes")
+    cutout: float | None = option(0.5, min=0, help="data.cutout of this training; null: the search's")
+    auxiliary: float | None = option(
+        0.4, min=0, help="network.auxiliary, where the network has that; null: the search's"
+    )
+    drop_path: float | None = option(
+        0.2, min=0, max=0.99, help="network.drop_path, where the network has that; null: the search's"
+    )
     confidence: float = option(0.95, min=0.5, max=0.999, help="of the interval over seeds")
     folder: str | None = option(None, help="name of the folder of the results in <study>/retrain/")
     log_every: int = option(50, min=1, help="steps between two rows of metrics.csv")
@@ -56,7 +64,7 @@ def run(cfg: DictConfig) -> None:
         text, base = _found(found, options.candidate), found.name
         options = replace(options, root=str(found.study_folder.parent), study=found.study_folder.name)
         origin = {"run": found.name, "candidate": options.candidate}
-    study = Study(cfg, options)
+    study = Study(_with_recipe(cfg, options, overrides), options)
     arch = study.space.parse(str(text))
     name = options.folder or _name(base or arch.id, overrides)
     seeds = range(options.seed, options.seed + options.seeds)
@@ -77,6 +85,17 @@ def _found(found: FinishedRun, candidate: str) -> str:
             "pass candidate=best"
         )
     return str(chosen["arch"])
+
+
+def _with_recipe(cfg: DictConfig, options: RetrainOptions, overrides: list[str]) -> DictConfig:
+    """``cfg`` with what belongs to training alone, as far as data and network have it; ``group.key=...``
+    of the command itself goes before."""
+    cfg, given = cfg.copy(), {o.lstrip("+").partition("=")[0] for o in overrides}
+    for group, key in _RECIPE:
+        value = getattr(options, key)
+        if value is not None and key in cfg[group] and f"{group}.{key}" not in given:
+            cfg[group][key] = value
+    return cfg
 
 
 def _name(base: str, overrides: list[str]) -> str:

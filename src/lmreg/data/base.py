@@ -100,8 +100,29 @@ class DataConfig:
     rank_fraction: float = option(0.25, min=0, max=1, help="of the training images, for the regulariser")
     crop_padding: int = option(0, min=0, help="pixels of zero padding for random crops; 0 for none")
     flip: bool = option(False, help="mirror half of the training images")
-    cutout: int = option(0, min=0, help="side of a square that is blanked in training images; 0 for none")
+    cutout: float = option(
+        0, min=0, help="side of a square blanked in training images: pixels, or below 1 a share; 0 for none"
+    )
     resolution: int | None = option(None, min=4, help="resize the images to this square size")
+
+    def cutout_pixels(self, shape: InputShape) -> int:
+        """Side of the blanked square in images of ``shape``.
+
+        Raises:
+            LmregError: it isn't a whole number of pixels that fit.
+        """
+        shorter = min(shape.height, shape.width)
+        side = round(self.cutout * shorter) if self.cutout < 1 else self.cutout
+        if side != int(side):
+            raise LmregError(
+                f"data.cutout={self.cutout}: must be a whole number of pixels, or below 1 a share of the "
+                "shorter side"
+            )
+        if side > shorter:
+            raise LmregError(
+                f"data.cutout={self.cutout:g}: the images have only {shape.width}x{shape.height} pixels"
+            )
+        return int(side)
 
 
 class DataSource(ABC):

@@ -179,8 +179,7 @@ class ImageData:
             raise LmregError(f"{source.place}: {error}") from None
         height, width, channels = raw.train.images.shape[1:]
         self.shape = InputShape(channels, height, width)
-        if config.cutout > min(height, width):
-            raise LmregError(f"data.cutout={config.cutout}: the images have only {width}x{height} pixels")
+        self._cutout = config.cutout_pixels(self.shape)
         self._mean, self._std = _statistics(raw.train.images, self._indices["train"], device)
         self.hash = _content_hash(raw, self._indices)
         self.sizes = {name: len(i) for name, i in self._indices.items()} | {"test": len(raw.test.images)}
@@ -205,7 +204,7 @@ class ImageData:
         """The official part of that name; what was read is let go of, so that it isn't kept twice."""
         part, config = self._parts[name], self._config
         if isinstance(part, Part):
-            part = Split(part, self._mean, self._std, config.crop_padding, config.flip, config.cutout)
+            part = Split(part, self._mean, self._std, config.crop_padding, config.flip, self._cutout)
             self._parts[name] = part
         return part
 

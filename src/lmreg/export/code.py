@@ -65,10 +65,11 @@ class _Writer:
         return self.known[argument] if isinstance(argument, Node) else argument
 
     def conv(self, node: Node) -> None:
-        defaults = [None, None, None, [1, 1], [0, 0], [1, 1], 1]
-        _, weight, bias, stride, padding, dilation, groups = [*node.args, *defaults[len(node.args) :]]
-        weight, bias = self.value(weight), self.value(bias)
-        sizes = (weight.shape[1] * groups, weight.shape[0], tuple(weight.shape[2:]))  # type: ignore[operator]
+        defaults: tuple[Any, ...] = (None, None, None, [1, 1], [0, 0], [1, 1], 1)
+        arguments: list[Any] = [*node.args, *defaults[len(node.args) :]]
+        weight, bias = self.value(arguments[1]), self.value(arguments[2])
+        stride, padding, dilation, groups = arguments[3:]
+        sizes = (weight.shape[1] * groups, weight.shape[0], tuple(weight.shape[2:]))
         more = (
             f"stride={_pair(stride)}, padding={_pair(padding)}, dilation={_pair(dilation)}, groups={groups}"
         )

@@ -55,16 +55,26 @@ def extra(name: str) -> Any:
         raise LmregError(f"export needs {package}; install it by: pip install 'lmreg[export]'") from None
 
 
-def write_code(folder: Path, plain: Plain, about: str, shape: dict[str, int]) -> nn.Module:
-    """``model.py`` and ``model.safetensors``; the model as these very files give it."""
+def write_code(folder: Path, plain: Plain, about: str, trained: nn.Module, images: Tensor) -> nn.Module:
+    """``model.py`` and ``model.safetensors``, checked against the logits of ``trained`` for ``images``
+    [B, channels, height, width]; the model that these files give, in eval mode.
+
+    Raises:
+        LmregError: a package is missing, or the logits differ.
+    """
     safetensors = extra("safetensors.torch")
-    source = _HEAD.format(about=about, source=plain.source, **shape)
+    channels, height, width = images.shape[1:]
+    source = _HEAD.format(about=about, source=plain.source, channels=channels, height=height, width=width)
     weights = safetensors.save(plain.state)
+    made: dict[str, Any] = {}
+    exec(compile(source, "model.py", "exec"), made)
+    model: nn.Module = made["Model"]().eval()
+    model.load_state_dict(safetensors.load(weights))
+    for some in (images[:1], images):
+        with torch.inference_mode():
+            check(model(some), trained, some, "model.py")
     write_atomically(folder / "model.py", lambda file: file.write(source.encode()))
     write_atomically(folder / "model.safetensors", lambda file: file.write(weights))
-    space: dict[str, Any] = {}
-    exec(compile(source, str(folder / "model.py"), "exec"), space)
-    model: nn.Module = space["load"](folder / "model.safetensors")
     return model
 
 
