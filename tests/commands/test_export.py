@@ -5,65 +5,177 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from tests.conftest import InProcess
 
+from lmreg.config import catalogue
+from lmreg.config.build import choice_of
+from lmreg.files import read_json
+from lmreg.space.base import Space
+
+CLASSES = ("cat", "dog")
+
+# What a person does with the files: nothing of lmreg can be imported.
 USE = """
-import json, sys, torch
-from model import load
-assert "lmreg" not in sys.modules
-about = json.load(open("model.json"))
-size = about["input"]
-pixels = torch.linspace(0, 1, size["height"] * size["width"] * size["channels"])
-pixels = pixels.reshape(1, size["height"], size["width"], size["channels"])
-images = ((pixels - torch.tensor(about["mean"])) / torch.tensor(about["std"])).permute(0, 3, 1, 2)
-logits = load()(images)
-print(about["classes"][logits.argmax(1)], logits.tolist()[0])
+import importlib, json, sys
+from pathlib import Path
+
+sys.modules["lmreg"] = None
+import numpy as np, onnxruntime, torch
+from PIL import Image
+
+images, *folders = sys.argv[1:]
+for folder in map(Path, folders):
+    about = json.loads((folder / "model.json").read_text())
+    pixels, labels = [], []
+    for path in sorted(Path(images).glob("*/*.png")):
+        pixels.append(np.asarray(Image.open(path).convert("RGB"), dtype=np.float32) / 255)
+        labels.append(about["classes"].index(path.parent.name))
+    x = ((np.stack(pixels) - about["mean"]) / about["std"]).transpose(0, 3, 1, 2).astype(np.float32)
+    sys.path.insert(0, str(folder))
+    sys.modules.pop("model", None)
+    model = importlib.import_module("model").load(folder / "model.safetensors")
+    sys.path.pop(0)
+    logits = model(torch.from_numpy(x))
+    session = onnxruntime.InferenceSession(str(folder / "model.onnx"), providers=["CPUExecutionProvider"])
+    labels = torch.tensor(labels)
+    print(json.dumps({
+        "accuracy_percent": 100 * (logits.argmax(1) == labels).double().mean().item(),
+        "loss_nats": torch.nn.functional.cross_entropy(logits, labels).item(),
+        "logits": logits.tolist(),
+        "alone": model(torch.from_numpy(x[:1])).tolist(),
+        "onnx": session.run(["logits"], {"images": x})[0].tolist(),
+        "onnx_alone": session.run(None, {"images": x[:1]})[0].tolist(),
+    }))
 """
 
 
-def test_from_images_to_files_to_deploy(in_process: InProcess, tmp_path: Path) -> None:
-    pytest.importorskip("safetensors")
-    onnxruntime = pytest.importorskip("onnxruntime")
-    pytest.importorskip("onnxscript")
-    rng = np.random.default_rng(0)
-    for label in ("cat", "dog"):
-        (tmp_path / "my_images" / label).mkdir(parents=True)
-        for i in range(40):
-            pixels = rng.integers(255, size=(20, 24, 3), dtype=np.uint8)
-            Image.fromarray(pixels).save(tmp_path / "my_images" / label / f"{i}.png")
-    images = ("data=folder", f"data.path={tmp_path / 'my_images'}", "data.resolution=8")
-    small = ("trainer.steps=3", "trainer.batch_size=8", "threads=1")
-    where = (*images, f"root={tmp_path}", "network.channels=2")
-    code, _, errors = in_process("search", "reg=none", "strategy.count=2", *where, *small)
-    assert code == 0, errors
+def used(images: Path, folders: list[Path]) -> Iterator[dict[str, Any]]:
+    """What the files in each of ``folders`` say of the test images, in a process of their own."""
+    call = [sys.executable, "-c", USE, str(images), *map(str, folders)]
+    done = subprocess.run(call, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert len(lines) == len(folders)
+    return map(json.loads, lines)
+
+
+def same_figures(found: dict[str, Any], tested: dict[str, Any]) -> None:
+    """The files give the figures of the retraining's own test, by torch and by onnxruntime."""
+    assert found["accuracy_percent"] == pytest.approx(tested["accuracy_percent"], abs=1e-3)
+    assert found["loss_nats"] == pytest.approx(tested["loss_nats"], rel=1e-4)
+    logits = torch.tensor(found["logits"])
+    assert logits.std(0).min() > 1e-3  # they depend on the image
+    for other in ("onnx", "alone", "onnx_alone"):
+        mine = torch.tensor(found[other])
+        torch.testing.assert_close(mine, logits[: len(mine)], rtol=1e-3, atol=1e-4)
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """8×8 colour images of two classes, of which one is brighter, as two official parts."""
+    root, rng = tmp_path_factory.mktemp("images") / "my_images", np.random.default_rng(0)
+    for part, count in (("train", 32), ("test", 10)):
+        for brightness, label in zip((150, 255), CLASSES, strict=True):
+            (root / part / label).mkdir(parents=True)
+            for i in range(count):
+                pixels = rng.integers(brightness, size=(8, 8, 3), dtype=np.uint8)
+                Image.fromarray(pixels).save(root / part / label / f"{i}.png")
+    return root
+
+
+@pytest.fixture
+def extra_is_here() -> None:
+    for package in ("safetensors", "onnxruntime", "onnxscript"):
+        pytest.importorskip(package)
+
+
+QUICK = ("trainer.batch_size=8", "threads=1")
+
+
+def test_from_images_to_files_to_deploy(
+    in_process: InProcess, tmp_path: Path, images: Path, extra_is_here: None
+) -> None:
+    small = ("network.channels=2", "trainer.steps=3", *QUICK)
+    data = ("data=folder", f"data.path={images}", f"root={tmp_path}")
+    landmarks = ("landmarks.count=3", "landmarks.pool=2", "landmarks.seeds=1", "landmarks.pool_seeds=1")
     study = tmp_path / "nasbench201-my_images"
+    for call in (
+        ("train-landmarks", *landmarks, "workers=1", *small, *data),
+        ("search", "reg=landmark", "strategy.count=2", *small, *data),
+    ):
+        code, _, errors = in_process(*call)
+        assert code == 0, errors
     (search,) = (study / "search").iterdir()
-    code, _, errors = in_process("retrain", f"run={search}", "network.channels=4", "seeds=1", *small)
+    retrain = ("retrain", f"run={search}", "network.channels=4", "trainer.steps=40", "seeds=2", *QUICK)
+    code, _, errors = in_process(*retrain)
     assert code == 0, errors
     (retrained,) = (study / "retrain").iterdir()
-    code, _, errors = in_process("export", f"run={retrained}")
+    code, out, errors = in_process("export", f"run={retrained}", "seed=1")
     assert code == 0, errors
-    files = retrained / "export"
-    names = {"model.py", "model.safetensors", "model.json", "model.onnx"}
-    assert {p.name for p in files.iterdir() if p.is_file()} == names
-    assert "lmreg" not in "".join(
-        line for line in (files / "model.py").read_text().splitlines() if "import" in line
-    )
-    done = subprocess.run([sys.executable, "-c", USE], cwd=files, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.split()[0] in ("cat", "dog")
-    about = json.loads((files / "model.json").read_text())
-    assert (about["classes"], about["input"]) == (["cat", "dog"], {"channels": 3, "height": 8, "width": 8})
-    session = onnxruntime.InferenceSession(str(files / "model.onnx"), providers=["CPUExecutionProvider"])
-    assert session.run(None, {"images": np.zeros((3, 3, 8, 8), np.float32)})[0].shape == (3, 2)
+    assert "model.py, model.safetensors, model.json, model.onnx" in out
+    assert errors == ""
+    files = {"model.py", "model.safetensors", "model.json", "model.onnx"}
+    assert {p.name for p in (retrained / "export").iterdir()} == files
+    about = read_json(retrained / "export" / "model.json")
+    assert (about["classes"], about["seed"]) == (list(CLASSES), 1)
+    assert about["input"] == {"channels": 3, "height": 8, "width": 8}
+    trainings = read_json(retrained / "result.json")["trainings"]
+    assert trainings[0]["loss_nats"] != trainings[1]["loss_nats"]
+    (found,) = used(images / "test", [retrained / "export"])
+    same_figures(found, trainings[1])
+
+    code, _, errors = in_process("export", f"run={retrained}", f"out={tmp_path / 'other'}", "onnx=false")
+    assert code == 0, errors
+    assert {p.name for p in (tmp_path / "other").iterdir()} == files - {"model.onnx"}
+    assert read_json(tmp_path / "other" / "model.json")["seed"] == 0
     code, _, errors = in_process("export", f"run={retrained}", "seed=7")
     assert code == 2
-    assert "has trainings of" in errors
+    assert "has trainings of seed 0, 1" in errors
+    (retrained / "result.json").unlink()
+    code, _, errors = in_process("export", f"run={retrained}")
+    assert code == 2
+    assert "is not finished; its retrain command goes on with it" in errors
+    assert len(errors.strip().splitlines()) == 1
+
+
+# Of every space, with options that keep its network small.
+SIZES = {
+    "nasbench201": ("network.channels=2",),
+    "nasbench101": ("network.channels=4",),
+    "darts": ("network.channels=2",),
+    "macro": ("network.channels=2",),
+    "mbconv": ("network.channels=4", "network.widths=[4,4,8]", "network.head=8"),
+}
+
+
+def test_files_of_every_space(
+    in_process: InProcess, tmp_path: Path, images: Path, extra_is_here: None
+) -> None:
+    assert set(SIZES) == set(catalogue.choices("space"))
+    folders, trainings = [], []
+    for choice, sizes in SIZES.items():
+        cls, config = choice_of("space", choice, Space)
+        space: Space = cls(config)  # type: ignore[call-arg]
+        arch = space.format(space.sample(np.random.default_rng(3)))
+        data = ("data=folder", f"data.path={images}", f"root={tmp_path}", "folder=r")
+        call = ("retrain", f"space={choice}", f"arch={arch}", *sizes, *data, "seeds=1", "trainer.steps=40")
+        code, _, errors = in_process(*call, *QUICK)
+        assert code == 0, errors
+        folder = tmp_path / f"{choice}-my_images" / "retrain" / "r"
+        code, _, errors = in_process("export", f"run={folder}")
+        assert code == 0, errors
+        folders.append(folder / "export")
+        trainings += read_json(folder / "result.json")["trainings"]
+    for found, tested in zip(used(images / "test", folders), trainings, strict=True):
+        same_figures(found, tested)
 
 
 def test_a_missing_extra_is_told(
@@ -72,4 +184,4 @@ def test_a_missing_extra_is_told(
     monkeypatch.setitem(sys.modules, "safetensors", None)
     code, _, errors = in_process("export", f"run={tmp_path}")
     assert code == 2
-    assert "export needs safetensors; install it by: pip install 'lmreg[export]'" in errors
+    assert errors.strip() == "Error: export needs safetensors; install it by: pip install 'lmreg[export]'"

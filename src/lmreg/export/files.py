@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import logging
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +81,18 @@ def write_code(folder: Path, plain: Plain, about: str, trained: nn.Module, image
     return model
 
 
+@contextlib.contextmanager
+def _quiet(name: str) -> Iterator[None]:
+    """That logger without its warnings: it tells of packages that have nothing to do with the network."""
+    logger = logging.getLogger(name)
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
+
+
 def write_onnx(folder: Path, model: nn.Module, images: Tensor) -> None:
     """``model.onnx`` for batches of any size, checked against the model's logits of ``images``.
 
@@ -87,7 +102,7 @@ def write_onnx(folder: Path, model: nn.Module, images: Tensor) -> None:
     for name in ("onnx", "onnxscript"):
         extra(name)
     onnxruntime = extra("onnxruntime")
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _quiet("torch.onnx"):
         warnings.simplefilter("ignore")  # of torch's exporter about itself
         program = torch.onnx.export(
             *(model, (images[:2],)), dynamo=True, verbose=False, input_names=["images"],
