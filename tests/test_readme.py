@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import runpy
 import shlex
 import shutil
 import subprocess
@@ -14,8 +16,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from PIL import Image
 
+from lmreg.data.pixels import decode
 from lmreg.space.nasbench201 import NASBench201
 from tests.conftest import ROOT, InProcess
 from tests.kind.published import write_macro, write_nasbench101
@@ -25,6 +29,7 @@ SIZES = {
     "train-landmarks": ("landmarks.count=4", "landmarks.pool=5", "workers=1"),
     "search": ("log_every=4", "scoring.images=64"),
     "evaluate": ("bootstrap=100", "threads=1"),
+    "retrain": ("trainer.steps=8", "trainer.batch_size=8", "threads=1"),
 }
 
 
@@ -101,10 +106,20 @@ def tiny(call: str, folder: Path) -> list[str]:
     return [*args, *extra]
 
 
+def with_real_run(arg: str) -> str:
+    """``run=outputs/<study>/...`` with the first folder that there is of that kind."""
+    if not arg.startswith("run=") or "<" not in arg:
+        return arg
+    pattern = arg.partition("=")[2].replace("<study>", "nasbench201-fashion_mini")
+    results = sorted(Path().glob(re.sub("<run>|<name>", "*", pattern) + "/result.json"))
+    return f"run={results[0].parent}"
+
+
 def test_the_readme_and_the_demo_have_commands() -> None:
     found = {call.split()[0] for call in commands(BLOCKS)}
     assert found == {
-        *("train-landmarks", "search", "evaluate", "report", "runs", "completion", "import-benchmark")
+        *("train-landmarks", "search", "evaluate", "report", "runs", "completion", "import-benchmark"),
+        *("retrain", "export"),
     }
     assert [call.split()[0] for call in commands(DEMO)] == ["train-landmarks", "search", "evaluate", "report"]
 
@@ -117,15 +132,40 @@ def test_every_command_of_the_readme_and_the_demo(
     monkeypatch.setattr(sys, "argv", ["lmreg"])
     for call in [*commands(DEMO), *commands(BLOCKS)]:
         args = tiny(call, folder)
-        if "run=outputs/<study>/search/<run>" in args:
-            run = sorted(Path("outputs/nasbench201-fashion_mini/search").glob("*/result.json"))[0].parent
-            args[args.index("run=outputs/<study>/search/<run>")] = f"run={run}"
+        args = [with_real_run(arg) for arg in args]
+        if args[0] == "retrain":  # the README's larger network, but not here
+            args = [a for a in args if not a.startswith("network.")] + ["network.channels=5"]
+        if args[0] == "export":
+            pytest.importorskip("onnxruntime")  # comes last
         code, out, errors = in_process(*args)
         assert code == 0, f"lmreg {call}\n{errors}"
         assert out, call
     for study in ("nasbench201-fashion_mini", "nasbench201-my_images"):
         assert (folder / "outputs" / study / "report" / "index.html").stat().st_size > 10_000
     assert list((folder / "outputs" / "by-table" / "evaluate").glob("scores-*.csv"))
+
+    (exported,) = (folder / "outputs" / "nasbench201-my_images" / "retrain").glob("*/export")
+    shutil.copy(folder / "my_images" / "cat" / "0.png", exported / "picture.png")
+    (code_block,) = re.findall(r"^    import json\n(?:    .*\n|\n)+", README, re.M)
+    program = "import sys; sys.modules['lmreg'] = None\n" + textwrap.dedent(code_block)
+    program += "print(*logits[0].tolist())"
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=exported, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    named, logits = done.stdout.splitlines()
+    assert named in ("cat", "dog")
+    # It prepares a picture as lmreg's own reader does.
+    about, model = (
+        json.loads((exported / "model.json").read_text()),
+        runpy.run_path(str(exported / "model.py")),
+    )
+    size = about["input"]["height"]
+    pixels = decode([exported / "picture.png"], str, "here", size) / 255
+    images = ((pixels - about["mean"]) / about["std"]).transpose(0, 3, 1, 2).astype(np.float32)
+    with torch.inference_mode():
+        expected = model["load"]()(torch.from_numpy(images))[0]
+    torch.testing.assert_close(torch.tensor([float(x) for x in logits.split()]), expected)
 
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")

@@ -237,6 +237,8 @@ def read_retraining(folder: Path) -> tuple[DictConfig, dict[str, Any]]:
     Raises:
         LmregError: there is none, or it isn't finished.
     """
+    if not folder.is_dir():
+        raise LmregError(f"there is no folder {folder}; a retraining is <root>/<study>/retrain/<name>")
     if not (folder / "config.yaml").exists():
         raise LmregError(f"{folder} is not the folder of a retraining; 'lmreg retrain' makes one")
     if not (folder / "result.json").exists():

@@ -41,7 +41,7 @@ for folder in map(Path, folders):
     x = ((np.stack(pixels) - about["mean"]) / about["std"]).transpose(0, 3, 1, 2).astype(np.float32)
     sys.path.insert(0, str(folder))
     sys.modules.pop("model", None)
-    model = importlib.import_module("model").load(folder / "model.safetensors")
+    model = importlib.import_module("model").load()
     sys.path.pop(0)
     logits = model(torch.from_numpy(x))
     session = onnxruntime.InferenceSession(str(folder / "model.onnx"), providers=["CPUExecutionProvider"])
@@ -101,7 +101,11 @@ QUICK = ("trainer.batch_size=8", "threads=1")
 
 
 def test_from_images_to_files_to_deploy(
-    in_process: InProcess, tmp_path: Path, images: Path, extra_is_here: None
+    in_process: InProcess,
+    tmp_path: Path,
+    images: Path,
+    extra_is_here: None,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     small = ("network.channels=2", "trainer.steps=3", *QUICK)
     data = ("data=folder", f"data.path={images}", f"root={tmp_path}")
@@ -139,6 +143,13 @@ def test_from_images_to_files_to_deploy(
     code, _, errors = in_process("export", f"run={retrained}", "seed=7")
     assert code == 2
     assert "has trainings of seed 0, 1" in errors
+    for package in ("safetensors", "onnxruntime"):
+        with monkeypatch.context() as patched:
+            patched.setitem(sys.modules, package, None)  # as if it weren't installed
+            code, _, errors = in_process("export", f"run={retrained}")
+        assert code == 2
+        told = f"Error: export needs {package}; install it by: pip install 'lmreg[export]'"
+        assert errors.strip() == told
     (retrained / "result.json").unlink()
     code, _, errors = in_process("export", f"run={retrained}")
     assert code == 2
@@ -176,12 +187,3 @@ def test_files_of_every_space(
         trainings += read_json(folder / "result.json")["trainings"]
     for found, tested in zip(used(images / "test", folders), trainings, strict=True):
         same_figures(found, tested)
-
-
-def test_a_missing_extra_is_told(
-    in_process: InProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(sys.modules, "safetensors", None)
-    code, _, errors = in_process("export", f"run={tmp_path}")
-    assert code == 2
-    assert errors.strip() == "Error: export needs safetensors; install it by: pip install 'lmreg[export]'"

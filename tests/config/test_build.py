@@ -11,7 +11,9 @@ from omegaconf import OmegaConf
 from lmreg.algo.base import Algorithm
 from lmreg.algo.spos import SPOS
 from lmreg.commands.evaluate import EvaluateOptions
+from lmreg.commands.export import ExportOptions
 from lmreg.commands.report import ReportOptions
+from lmreg.commands.retrain import RetrainOptions
 from lmreg.commands.search import SearchOptions
 from lmreg.commands.train_landmarks import LandmarkOptions
 from lmreg.config.build import nearest, resolve, typed
@@ -122,6 +124,7 @@ def test_every_yaml_lists_exactly_its_schemas_keys(path: Path) -> None:
     [
         *(("train_landmarks", LandmarkOptions), ("search", SearchOptions)),
         *(("evaluate", EvaluateOptions), ("report", ReportOptions)),
+        *(("retrain", RetrainOptions), ("export", ExportOptions)),
     ],
 )
 def test_top_level_keys_match_their_schema(composed, command: str, schema: type) -> None:  # type: ignore[no-untyped-def]

@@ -40,11 +40,11 @@ def run(cfg: DictConfig) -> None:
     options = top_level(cfg, ExportOptions)
     if options.run is None:
         raise LmregError("export needs run=<folder of a retraining>; 'lmreg retrain' makes one")
-    for package in ("safetensors", *(("onnx", "onnxscript", "onnxruntime") if options.onnx else ())):
-        extra(package)  # before any work
     folder = Path(options.run)
     config, result = read_retraining(folder)
     training = _training(result, options.seed, folder)
+    for package in ("safetensors", *(("onnx", "onnxscript", "onnxruntime") if options.onnx else ())):
+        extra(package)  # before any work
     about = result["input"]
     shape = InputShape(about["channels"], about["height"], about["width"])
     alone = _network(config, shape, len(about["classes"]), options.allow_packages)
@@ -95,6 +95,7 @@ def _about(
     return {
         "classes": about["classes"],
         "input": asdict(shape),
+        "mode": "L" if shape.channels == 1 else "RGB",  # as Pillow calls them
         "pixels": "from 0 to 1, less mean, divided by std",
         **{key: [value / 255 for value in about[key]] for key in ("mean", "std")},
         "arch": str(config.arch),

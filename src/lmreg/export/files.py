@@ -22,6 +22,8 @@ _HEAD = '''"""{about}
 Made by lmreg; needs torch, and safetensors to load the weights.
 """
 
+from pathlib import Path
+
 import torch
 from torch import nn
 
@@ -30,7 +32,7 @@ aten = torch.ops.aten
 
 {source}
 
-def load(path="model.safetensors"):
+def load(path=Path(__file__).with_name("model.safetensors")):
     """The trained model, ready to use: float32 images [batch, {channels}, {height}, {width}] in, logits out.
 
     Pixels from 0 to 1, less the mean and divided by the std of model.json.
@@ -69,7 +71,7 @@ def write_code(folder: Path, plain: Plain, about: str, trained: nn.Module, image
     channels, height, width = images.shape[1:]
     source = _HEAD.format(about=about, source=plain.source, channels=channels, height=height, width=width)
     weights = safetensors.save(plain.state)
-    made: dict[str, Any] = {}
+    made: dict[str, Any] = {"__file__": str(folder / "model.py")}
     exec(compile(source, "model.py", "exec"), made)
     model: nn.Module = made["Model"]().eval()
     model.load_state_dict(safetensors.load(weights))
