@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from PIL import Image
 from scipy import stats
 
 from lmreg.data.base import InputShape
@@ -28,16 +29,33 @@ from tests.conftest import Compose
 STEPS = 12
 
 
+@pytest.fixture(scope="module")
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Few and small: every training is tested on all of its part."""
+    root, rng = tmp_path_factory.mktemp("images"), np.random.default_rng(0)
+    for part, count in (("train", 40), ("test", 15)):
+        for brightness, label in ((150, "a"), (255, "b")):
+            (root / part / label).mkdir(parents=True)
+            for i in range(count):
+                pixels = rng.integers(brightness, size=(8, 8), dtype=np.uint8)
+                Image.fromarray(pixels).save(root / part / label / f"{i}.png")
+    return root
+
+
+def made(composed: Compose, folder: Path, images: Path, *more: str) -> Study:
+    data = ("data=folder", f"data.path={images}", "network.channels=2")
+    cfg = composed("retrain", *data, f"trainer.steps={STEPS}", "trainer.batch_size=16", *more)
+    return Study(cfg, Options(root=str(folder), device="cpu"))
+
+
 @pytest.fixture
-def study(composed: Compose, tmp_path: Path) -> Study:
-    cfg = composed(
-        "retrain", "space=macro", "network.channels=2", f"trainer.steps={STEPS}", "trainer.batch_size=16"
-    )
-    return Study(cfg, Options(root=str(tmp_path), device="cpu"))
+def study(composed: Compose, tmp_path: Path, images: Path) -> Study:
+    return made(composed, tmp_path, images, "space=macro")
 
 
 def retraining(study: Study, name: str, seeds: int = 2, smoothing: float = 0.1) -> Retraining:
-    recipe = Recipe(study.space.parse("22212202"), smoothing, range(seeds), 5, checkpoint_seconds=1e9)
+    arch = study.space.sample(np.random.default_rng(3))
+    recipe = Recipe(arch, smoothing, range(seeds), 5, checkpoint_seconds=1e9)
     return Retraining(study, recipe, study.folder / "retrain" / name, {"run": None})
 
 
@@ -59,9 +77,18 @@ def same(one: dict[str, object], other: dict[str, object]) -> None:
             assert value == other[key]
 
 
+# Whatever else a training draws from goes on as well: cutout from the data's stream, drop path from its own.
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("space=macro", "data.cutout=0.5"),
+        ("space=darts", "network.auxiliary=0.4", "network.drop_path=0.2"),
+    ],
+)
 def test_a_stopped_retraining_goes_on_to_the_same_numbers(
-    study: Study, monkeypatch: pytest.MonkeyPatch
+    composed: Compose, tmp_path: Path, images: Path, options: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    study = made(composed, tmp_path, images, *options)
     retraining(study, "straight").execute(0.95)
 
     def stop_at_row(number: int) -> None:
