@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from omegaconf import OmegaConf
-from tests.conftest import InProcess, Lmreg
+from tests.conftest import Compose, InProcess, Lmreg
 from tests.processes import Started
 
+from lmreg.commands.retrain import RetrainOptions, with_recipe
 from lmreg.files import read_json
 
 QUICK = ("trainer.steps=6", "trainer.batch_size=16", "seeds=2", "threads=1")
@@ -72,6 +74,17 @@ def test_an_architecture_by_its_text_form(in_process: InProcess, tmp_path: Path,
     assert code == 0, errors
     (folder,) = (tmp_path / "nasbench201-fashion_mini" / "retrain").iterdir()
     assert read_json(folder / "result.json")["arch"] == arch
+
+
+def test_the_recipe_is_set_where_data_and_network_have_it_and_nothing_else_is_said(composed: Compose) -> None:
+    options = RetrainOptions()
+    darts, macro = composed("retrain", "space=darts"), composed("retrain", "space=macro")
+    found = with_recipe(darts, options, ["space=darts"])
+    assert (found.data.cutout, found.network.auxiliary, found.network.drop_path) == (0.5, 0.4, 0.2)
+    assert darts.network.auxiliary == 0  # a copy
+    assert with_recipe(macro, options, ["space=macro"]).network == macro.network
+    found = with_recipe(darts, replace(options, cutout=None), ["network.drop_path=0.0"])
+    assert (found.data.cutout, found.network.auxiliary, found.network.drop_path) == (0, 0.4, 0)
 
 
 def test_a_killed_retraining_goes_on(lmreg: Lmreg, tmp_path: Path) -> None:

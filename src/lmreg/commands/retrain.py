@@ -64,7 +64,7 @@ def run(cfg: DictConfig) -> None:
         text, base = _found(found, options.candidate), found.name
         options = replace(options, root=str(found.study_folder.parent), study=found.study_folder.name)
         origin = {"run": found.name, "candidate": options.candidate}
-    study = Study(_with_recipe(cfg, options, overrides), options)
+    study = Study(with_recipe(cfg, options, overrides), options)
     arch = study.space.parse(str(text))
     name = options.folder or _name(base or arch.id, overrides)
     seeds = range(options.seed, options.seed + options.seeds)
@@ -87,7 +87,7 @@ def _found(found: FinishedRun, candidate: str) -> str:
     return str(chosen["arch"])
 
 
-def _with_recipe(cfg: DictConfig, options: RetrainOptions, overrides: list[str]) -> DictConfig:
+def with_recipe(cfg: DictConfig, options: RetrainOptions, overrides: list[str]) -> DictConfig:
     """``cfg`` with what belongs to training alone, as far as data and network have it; ``group.key=...``
     of the command itself goes before."""
     cfg, given = cfg.copy(), {o.lstrip("+").partition("=")[0] for o in overrides}
