@@ -15,6 +15,7 @@ import torch
 
 from lmreg.errors import LmregError
 from lmreg.files import read_json, write_json
+from lmreg.landmarks.pictures import keep_maps
 from lmreg.locks import claimed, clear_abandoned, no_empty_folder
 from lmreg.rank.score import score
 from lmreg.space.base import Arch
@@ -100,31 +101,36 @@ class Records:
                 return None
             record = self.read(job)
             if record is None:
-                record = _train(study, job) | {"protocol": self.protocol}
+                record = self._train(study, job) | {"protocol": self.protocol}
                 write_json(self.path(job), record)
             return record
 
+    def maps(self, job: Job) -> Path:
+        """What the trained landmark predicts, see `lmreg.landmarks.pictures`; dense tasks have it."""
+        return self.path(job).with_suffix(".npz")
 
-def _train(study: Study, job: Job) -> dict[str, Any]:
-    """Train and score one job."""
-    start = time.monotonic()
-    # One seed shows all architectures the same batches in the same order: luck that they share
-    # doesn't change their ranking. No super-net draws from the same streams.
-    seed = derive(job.seed, "standalone")
-    net = study.standalone(job.arch, seed)
-    streams = Streams(seed, study.device)
-    standalone_training(net, job.arch, study.space, study.task, study.data, streams, study.trainer).run()
-    batches = study.data.split(SPLIT[job.role]).scoring_batches(_SCORING_BATCH)
-    table = score(net, study.task, [job.arch], batches)
-    if not np.isfinite(table.to_numpy()).all():
-        raise LmregError(f"the training of {study.space.format(job.arch)} diverged; lower trainer.lr")
-    return {
-        "arch": study.space.format(job.arch),
-        "seed": job.seed,
-        "split": SPLIT[job.role],
-        "scores": {s.column: float(table[s.column].iloc[0]) for s in study.task.scores.values()},
-        **study.cost(job.arch),
-        "seconds": round(time.monotonic() - start, 2),
-        "torch": torch.__version__,
-        "device": study.device.type,
-    }
+    def _train(self, study: Study, job: Job) -> dict[str, Any]:
+        """Train and score one job."""
+        start = time.monotonic()
+        # One seed shows all architectures the same batches in the same order: luck that they share
+        # doesn't change their ranking. No super-net draws from the same streams.
+        seed = derive(job.seed, "standalone")
+        net = study.standalone(job.arch, seed)
+        streams = Streams(seed, study.device)
+        standalone_training(net, job.arch, study.space, study.task, study.data, streams, study.trainer).run()
+        batches = study.data.split(SPLIT[job.role]).scoring_batches(_SCORING_BATCH)
+        table = score(net, study.task, [job.arch], batches)
+        if not np.isfinite(table.to_numpy()).all():
+            raise LmregError(f"the training of {study.space.format(job.arch)} diverged; lower trainer.lr")
+        if study.task.dense and job.role == "landmarks":
+            keep_maps(self.maps(job), net, study.task, job.arch, batches[0])
+        return {
+            "arch": study.space.format(job.arch),
+            "seed": job.seed,
+            "split": SPLIT[job.role],
+            "scores": {s.column: float(table[s.column].iloc[0]) for s in study.task.scores.values()},
+            **study.cost(job.arch),
+            "seconds": round(time.monotonic() - start, 2),
+            "torch": torch.__version__,
+            "device": study.device.type,
+        }

@@ -16,6 +16,7 @@ from lmreg.errors import LmregError
 from lmreg.estimate import standalone_seconds
 from lmreg.files import require
 from lmreg.landmarks.base import Further, LandmarkSource, Scored, SourceConfig, draw_roles
+from lmreg.landmarks.pictures import PICTURES, write_pictures
 from lmreg.landmarks.records import SPLIT, Job, Records, protocol_of
 from lmreg.landmarks.workers import threads_of, train_all
 from lmreg.progress import Progress, duration
@@ -23,6 +24,7 @@ from lmreg.selector.base import Selector
 from lmreg.space.base import Arch
 from lmreg.study import Study, same_threads_after
 from lmreg.summary import data_in_words, place
+from lmreg.task.base import Score
 from lmreg.truth import MANIFEST, Truth
 
 _ENOUGH_RECORDS = 8  # whose times tell more than a trial does
@@ -59,6 +61,10 @@ class TrainSource(LandmarkSource):
         protocol = protocol_of(study)
         with Records.open(folder / "records", protocol) as records:
             done = _train_missing(jobs, study, records, workers)
+            if study.task.dense:
+                _write_pictures(
+                    folder, [job for job in jobs if job.role == "landmarks"], records, score_by, done
+                )
         tables = {role: _table(study, [j for j in jobs if j.role == role], done) for role in roles}
         about = {
             "seed": study.options.seed,
@@ -88,6 +94,20 @@ class TrainSource(LandmarkSource):
 
         times = f", {seeds} times each" if seeds > 1 else ""
         return Further(score, f"trained stand-alone as the study's landmarks were{times}")
+
+
+def _write_pictures(
+    folder: Path, jobs: list[Job], records: Records, by: Score, done: dict[Job, dict[str, Any]]
+) -> None:
+    """Of the best and the worst training of a landmark."""
+    ranked = sorted(jobs, key=lambda job: by.sign * done[job]["scores"][by.column])
+    shown = {
+        name: (records.maps(job), done[job]) for name, job in (("best", ranked[-1]), ("worst", ranked[0]))
+    }
+    write_pictures(
+        folder / PICTURES,
+        {n: (path, record["arch"], record["scores"][by.column]) for n, (path, record) in shown.items()},
+    )
 
 
 def _by_protocol(protocol: dict[str, Any], study: Study) -> Study:

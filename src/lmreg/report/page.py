@@ -15,7 +15,7 @@ from lmreg.config.build import nearest
 from lmreg.errors import LmregError
 from lmreg.files import write_atomically, write_table
 from lmreg.rank.compare import BASELINE
-from lmreg.report import figures, provenance, tables, words
+from lmreg.report import figures, pictures, provenance, tables, words
 from lmreg.report.scatter import in_words
 from lmreg.report.sources import Sources
 
@@ -95,6 +95,7 @@ class Report:
             "setup": tables.setup(sources),
             "truth": tables.truth(sources),
             "truth_words": in_words(sources.truth.pool.column),
+            "pictures": pictures.columns(sources.folder, in_words(sources.truth.landmarks.column)),
             "gains": [(s, figures.gains(sources, s.name, colours)) for s in scores],
             "taus": [(s, figures.taus(sources, s.name, colours)) for s in scores],
             "statistics": [(s, tables.statistics(sources, s.name)) for s in scores],

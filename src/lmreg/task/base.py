@@ -63,6 +63,11 @@ class Task(ABC):
             f"label_smoothing={amount}: {type(self).__name__} has no labels; pass label_smoothing=0"
         )
 
+    def maps(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """Predictions and truth as a person compares them: float32 [B, height, width] each, on one scale,
+        the truth NaN where it is missing. For dense tasks only."""
+        raise TypeError(f"{type(self).__name__} predicts no maps")
+
     def score(self, name: str) -> Score:
         """The score of that name."""
         return self.scores[name]
