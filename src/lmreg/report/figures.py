@@ -210,12 +210,18 @@ def over_training(sources: Sources, score: str, colours: Colours) -> list[Chart]
             ("landmarks", "τ-b on the landmarks", "Kendall τ-b"),
         )
     ]
+    loss = sources.study.task.train_column
     charts += [
         _chart(sources, colours, "training", column, title, label, {}, least)
         for column, title, label, least in (
             ("violated_share", "Violated pairs of landmarks", "share of drawn pairs (%)", 1.0),
             ("reg_weight", "Weight λ of the regulariser", "λ", 0.1),
-            ("train_loss_nats", "Training loss without the regulariser's term", "cross-entropy (nats)", 0.1),
+            (
+                loss,
+                "Training loss without the regulariser's term",
+                in_words(loss.removeprefix("train_")),
+                0.1,
+            ),
         )
     ]
     return [chart for chart in charts if chart is not None]

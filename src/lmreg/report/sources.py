@@ -21,7 +21,7 @@ PAIRED = {
     *("gain", "gain_low", "gain_high", "p_value", "n", "seeds"),
 }
 BASELINES = {"baseline", "run", "label", "score", "statistic", "value", "low", "high", "n"}
-TRAINING = {"step", "epoch", "train_loss_nats"}
+TRAINING = {"step", "epoch"}
 TRACKING = {"step", "epoch", "set", "score", "kendall_tau", "n"}
 
 

@@ -68,6 +68,11 @@ class Task(ABC):
         the truth NaN where it is missing. For dense tasks only."""
         raise TypeError(f"{type(self).__name__} predicts no maps")
 
+    @property
+    def train_column(self) -> str:
+        """The training loss's column in ``metrics.csv``, named as the score that it is the loss of."""
+        return f"train_{next(iter(self.scores.values())).column}"
+
     def score(self, name: str) -> Score:
         """The score of that name."""
         return self.scores[name]

@@ -46,7 +46,7 @@ def saved_steps(
 
 def figures(row: dict[str, float]) -> str:
     """A row of metrics.csv for people."""
-    parts = [f"loss {row['train_loss_nats']:.3f}"]
+    parts = [f"loss {value:.3f}" for column, value in row.items() if column.startswith("train_")]
     if row.get("reg_weight", 0) > 0:
         parts.append(f"violated {100 * row['violated_share']:.0f} %, λ {row['reg_weight']:.2f}")
     return ", ".join(parts)

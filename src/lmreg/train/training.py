@@ -81,7 +81,7 @@ class Training:
             "step": ctx.step,
             "epoch": ctx.step / self.batches_per_epoch,
             "lr": learning_rate(self._config, ctx.progress),
-            "train_loss_nats": loss,
+            ctx.task.train_column: loss,
         }
         self.rows.append(row | self.algo.figures() | self.reg.figures())
 
