@@ -34,7 +34,8 @@ class DARTS2(AlphaAlgorithm):
         super().__init__(config or Config())
 
     def alpha_gradients(self, ctx: Context, train: Batch, held_out: Batch) -> Sequence[Tensor]:
-        mixture, weights = self.mixture(ctx), dict(ctx.net.named_parameters())
+        mixture = self.mixture(ctx)
+        weights = {name: p for name, p in ctx.net.named_parameters() if p.requires_grad}
 
         def loss(batch: Batch, weights: Mapping[str, Tensor]) -> Tensor:
             outputs = functional_call(ctx.net, dict(weights), (batch.images, mixture))
@@ -52,9 +53,10 @@ def after_step(
     optimizer: torch.optim.SGD, weights: Mapping[str, Tensor], gradients: Sequence[Tensor]
 ) -> dict[str, Tensor]:
     """The weights after ``optimizer`` has taken a step with these gradients, as a function of them."""
-    (group,) = optimizer.param_groups
+    group_of = {weight: group for group in optimizer.param_groups for weight in group["params"]}
     after = {}
     for (name, weight), gradient in zip(weights.items(), gradients, strict=True):
+        group = group_of[weight]
         direction = gradient + group["weight_decay"] * weight
         if group["momentum"] != 0:
             buffer = optimizer.state[weight].get("momentum_buffer")

@@ -36,6 +36,11 @@ class SuperNet(nn.Module, ABC):
     def forward(self, x: Tensor, choice: Choice) -> Tensor:
         """Outputs [B, outputs] of ``choice`` for images ``x`` [B, channels, height, width]."""
 
+    def learning_rates(self) -> dict[str, float]:
+        """By the beginning of parameters' names, what the learning rate is multiplied with for them; by
+        default it is the same for all."""
+        return {}
+
     @abstractmethod
     def standalone(self, arch: Arch) -> Standalone:
         """A freshly initialised network that has the parts of ``arch`` only, under their names."""
@@ -126,6 +131,9 @@ def count_macs(net: nn.Module, shape: InputShape) -> int:
         if isinstance(module, nn.Conv2d):
             kernel = module.weight[0].numel()
             total += output[0].numel() * (kernel + (module.bias is not None))
+        elif isinstance(module, nn.ConvTranspose2d):
+            bias = 0 if module.bias is None else output[0].numel()
+            total += inputs[0][0].numel() * module.weight[0].numel() + bias
         elif isinstance(module, nn.Linear):
             total += module.weight.numel() + (0 if module.bias is None else module.bias.numel())
 

@@ -24,7 +24,7 @@ from lmreg.network.base import (
 )
 from lmreg.network.mixture import Choice, Mixture, terms
 from lmreg.space.base import Arch
-from lmreg.space.nasbench201 import EDGES, NODES, OPERATIONS, NASBench201
+from lmreg.space.nasbench201 import EDGES, OPERATIONS, NASBench201
 
 STAGES = 3
 NONE = OPERATIONS.index("none")
@@ -85,16 +85,31 @@ class Edge(nn.ModuleDict):
 
 
 class Cell(nn.Module):
-    """Four nodes; each is the sum of its incoming edges' operations on earlier nodes."""
+    """Nodes that are each the sum of their incoming edges' operations on earlier ones.
 
-    def __init__(self, channels: int, offered: Sequence[Sequence[int]], partial: int):
+    Args:
+        edges: (from, to), ascending by the node that they lead to; the last node is the output.
+        first: the decision of the first edge; those of the others follow.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        offered: Sequence[Sequence[int]],
+        partial: int,
+        edges: Sequence[tuple[int, int]] = EDGES,
+        first: int = 0,
+    ):
         super().__init__()
         self.edges = nn.ModuleList(Edge(channels, choices, partial) for choices in offered)
+        self._ends, self._first = tuple(edges), first
 
-    def forward(self, x: Tensor, choice: Choice) -> Tensor:
-        nodes: list[Tensor | None] = [x] + [None] * (NODES - 1)
+    def forward(self, inputs: Sequence[Tensor], choice: Choice) -> Tensor:
+        """The output for the first nodes' values [B, channels, height, width]."""
+        x, last = inputs[0], self._ends[-1][1]
+        nodes: list[Tensor | None] = [*inputs, *[None] * (last + 1 - len(inputs))]
         factors = choice.edges if isinstance(choice, Mixture) else None
-        for i, ((source, target), edge) in enumerate(zip(EDGES, self.edges, strict=True)):
+        for i, ((source, target), edge) in enumerate(zip(self._ends, self.edges, strict=True), self._first):
             if nodes[source] is None:
                 nodes[source] = torch.zeros_like(x)
             value = edge(nodes[source], terms(choice, i))
@@ -157,7 +172,7 @@ class Network(SuperNet):
     def forward(self, x: Tensor, choice: Choice) -> Tensor:
         x = self.stem(x)
         for block in self.body:
-            x = block(x, choice) if isinstance(block, Cell) else block(x)
+            x = block([x], choice) if isinstance(block, Cell) else block(x)
         return self.classifier(F.relu(self.norm(x)).mean((2, 3)))
 
     def standalone(self, arch: Arch) -> Standalone:

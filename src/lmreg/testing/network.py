@@ -44,9 +44,10 @@ def check_paths(net: SuperNet, space: Space, shape: InputShape, rng: np.random.G
     archs = _samples(space, rng)
     first = [net(x, arch).detach() for arch in archs]
     for arch, logits in zip(archs, first, strict=True):
+        size = [shape.height, shape.width] if net.dense else []
         require(
-            logits.ndim == 2 and len(logits) == IMAGES and logits.shape == first[0].shape,
-            f"{arch.id} has logits {list(logits.shape)}; expected [{IMAGES}, outputs]",
+            list(logits.shape) == [IMAGES, first[0].shape[1], *size],
+            f"{arch.id} has outputs {list(logits.shape)}; expected {[IMAGES, first[0].shape[1], *size]}",
         )
         require(bool(torch.isfinite(logits).all()), f"the logits of {arch.id} aren't finite")
         require(torch.equal(net(x, arch), logits), f"{arch.id} gives other logits after other paths")
@@ -179,7 +180,9 @@ def _bias_additions(net: Standalone, shape: InputShape) -> int:
         nonlocal total
         total += output[0].numel() if getattr(module, "bias", None) is not None else 0
 
-    layers = [module for module in net.modules() if isinstance(module, nn.Conv2d | nn.Linear)]
+    layers = [
+        module for module in net.modules() if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear)
+    ]
     hooks = [layer.register_forward_hook(add) for layer in layers]
     with torch.no_grad():
         net(torch.zeros(2, shape.channels, shape.height, shape.width))

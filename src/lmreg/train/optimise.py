@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from lmreg.config.schema import option
+from lmreg.network.base import SuperNet
 
 
 @dataclass
@@ -44,16 +45,24 @@ def learning_rate(config: TrainerConfig, progress: float) -> float:
     return config.lr_min + (config.lr - config.lr_min) * 0.5 * (1 + math.cos(math.pi * after))
 
 
-def make_optimizer(config: TrainerConfig, net: nn.Module) -> torch.optim.SGD:
-    """SGD over all weights, every gradient present from the start.
+def make_optimizer(config: TrainerConfig, net: SuperNet) -> torch.optim.SGD:
+    """SGD over all weights that are trained, every gradient present from the start.
 
     Gradients are zeroed, never dropped: momentum and weight decay then act on every weight in every
     step, whether or not its path was sampled, and a zero gradient is the same as none at all.
     """
-    for parameter in net.parameters():
-        parameter.grad = torch.zeros_like(parameter)
+    by_factor: dict[float, list[nn.Parameter]] = {}
+    factors = net.learning_rates()
+    for name, parameter in net.named_parameters():
+        if parameter.requires_grad:
+            parameter.grad = torch.zeros_like(parameter)
+            factor = next((f for start, f in factors.items() if name.startswith(start)), 1.0)
+            by_factor.setdefault(factor, []).append(parameter)
     return torch.optim.SGD(
-        net.parameters(),
+        [
+            {"params": some} | ({} if factor == 1 else {"factor": factor})
+            for factor, some in by_factor.items()
+        ],
         lr=config.lr,
         momentum=config.momentum,
         nesterov=config.nesterov,

@@ -25,7 +25,7 @@ def train_step(
     """
     optimizer = ctx.optimizer
     for group in optimizer.param_groups:
-        group["lr"] = learning_rate(config, ctx.progress)
+        group["lr"] = group.get("factor", 1) * learning_rate(config, ctx.progress)
     batch = next(train)
     algo.arch_step(ctx, batch)
     optimizer.zero_grad(set_to_none=False)

@@ -1,0 +1,152 @@
+"""An encoder, and a decoder of fusion blocks whose cells are searched; for one map per output channel.
+
+Source: the decoder of MiDaS (Ranftl et al., "Towards Robust Monocular Depth Estimation", TPAMI 2020)
+with cells as in Yu, Ranftl & Salzmann, CVPR 2021, section 4.3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from lmreg.config.schema import option
+from lmreg.data.base import InputShape
+from lmreg.network.base import (
+    MIXTURES,
+    PARTIAL_CHANNELS,
+    Standalone,
+    SuperNet,
+    batch_norm,
+    check_partial,
+)
+from lmreg.network.encoder import LEVELS, Convolutional, Timm, to_size
+from lmreg.network.mixture import Choice, terms
+from lmreg.network.nasbench201 import Cell
+from lmreg.space.base import Arch
+from lmreg.space.depth_decoder import BLOCKS, DepthDecoder
+
+
+@dataclass
+class Config:
+    channels: int = option(16, min=1, help="of all blocks of the decoder")
+    encoder: str = option("conv", choices=["conv", "timm"], help="a small one trained along, or timm's")
+    widths: list[int] = option([16, 24, 32, 48], help="encoder=conv: channels of its four levels")  # noqa: RUF009
+    encoder_name: str = option("resnet18", help="encoder=timm: a model of that library")
+    encoder_weights: str | None = option(None, help="encoder=timm: file of its weights; null: random ones")
+    encoder_frozen: bool = option(False, help="encoder=timm: its weights stay as they are")
+    encoder_lr: float = option(1.0, min=0, help="factor of the encoder's learning rate")
+
+    def __post_init__(self) -> None:
+        if len(self.widths) != LEVELS or min(self.widths) < 1:
+            raise ValueError(f"widths={self.widths}: give {LEVELS} numbers of channels, each at least 1")
+
+
+class Upsampling(nn.ModuleDict):
+    """The offered ways of doubling the resolution, by name; interpolation has no weights."""
+
+    def __init__(self, names: Sequence[str], channels: int):
+        super().__init__()
+        self._names = tuple(names)
+        if "transposed" in names:
+            self["transposed"] = nn.ConvTranspose2d(channels, channels, 2, stride=2, bias=False)
+        if "shuffle" in names:
+            convolution = nn.Conv2d(channels, 4 * channels, 1, bias=False)
+            self["shuffle"] = nn.Sequential(convolution, nn.PixelShuffle(2))
+
+    def forward(self, name: str, x: Tensor, size: Sequence[int]) -> Tensor:
+        """``x`` [B, channels, height, width] at ``size`` = (height, width), about twice its own."""
+        if name == "nearest":
+            return F.interpolate(x, tuple(size), mode="nearest")
+        return to_size(self[name](x) if name in self else x, size)
+
+
+class Network(SuperNet):
+    """The super-net, or with one option offered per decision the network of one architecture.
+
+    The encoder's features are brought to one number of channels by 1×1 convolutions. Block by block from
+    the deepest on, a cell fuses the feature of its level with what comes from below, and the result is
+    brought to the resolution of the next level, at last to twice that of the largest feature. The head's
+    maps are interpolated to the image's size.
+
+    With ``partial`` = k the edges' operations see 1/k of the channels.
+    """
+
+    offers = frozenset({MIXTURES, PARTIAL_CHANNELS})
+    of_space = DepthDecoder
+    dense = True
+
+    def __init__(
+        self,
+        config: Config,
+        space: DepthDecoder,
+        shape: InputShape,
+        outputs: int,
+        offered: Sequence[Sequence[int]] | None = None,
+        partial: int = 1,
+    ):
+        super().__init__()
+        self._parts = (config, space, shape, outputs)
+        check_partial(config.channels, partial)
+        self._config, self._ups = config, space.upsamplings
+        offered = offered or [range(len(names)) for names in space.options]
+        self.encoder: Convolutional | Timm = (
+            Convolutional(shape.channels, config.widths)
+            if config.encoder == "conv"
+            else Timm(shape.channels, config.encoder_name, config.encoder_weights, config.encoder_frozen)
+        )
+        widths = self.encoder.widths
+        # The first block has two projections of the deepest feature.
+        self.projections = nn.ModuleList(_project(w, config.channels) for w in (*widths, widths[-1]))
+        self.cells, self.upsamplings = nn.ModuleList(), nn.ModuleList()
+        edges = len(space.edges)
+        # Shared cells are one cell with one set of weights per block.
+        for number in range(BLOCKS):
+            decisions = space.block(number)
+            mine = offered[decisions]
+            self.cells.append(Cell(config.channels, mine[:edges], partial, space.edges, decisions.start))
+            ways = [self._ups[c] for c in mine[edges]] if mine[edges:] else self._ups
+            self.upsamplings.append(Upsampling(ways, config.channels))
+        self._decisions = [
+            space.block(n).start + edges if len(self._ups) > 1 else None for n in range(BLOCKS)
+        ]
+        middle = max(1, config.channels // 2)
+        self.head = nn.Sequential(
+            *(batch_norm(config.channels), nn.ReLU(), nn.Conv2d(config.channels, middle, 3, padding=1)),
+            *(nn.ReLU(), nn.Conv2d(middle, outputs, 1)),
+        )
+
+    def learning_rates(self) -> dict[str, float]:
+        return {"encoder.": self._config.encoder_lr}
+
+    def forward(self, x: Tensor, choice: Choice) -> Tensor:
+        features = self.encoder(x)
+        *levels, below = [p(f) for p, f in zip(self.projections, (*features, features[-1]), strict=True)]
+        sizes = [tuple(feature.shape[2:]) for feature in features]
+        full = x.shape[2:]
+        sizes = [tuple(min(2 * s, f) for s, f in zip(sizes[0], full, strict=True)), *sizes]
+        for number, cell in enumerate(self.cells):
+            level = LEVELS - 1 - number
+            below = self._upsampled(number, cell([below, levels[level]], choice), choice, sizes[level])
+        return to_size(self.head(below), full)
+
+    def _upsampled(self, number: int, x: Tensor, choice: Choice, size: Sequence[int]) -> Tensor:
+        decision, ways = self._decisions[number], self.upsamplings[number]
+        if decision is None:
+            return ways(self._ups[0], x, size)
+        total: Tensor | None = None
+        for option_, weight in terms(choice, decision):
+            value = ways(self._ups[option_], x, size)
+            value = value if weight is None else weight * value
+            total = value if total is None else total + value
+        assert total is not None
+        return total
+
+    def standalone(self, arch: Arch) -> Standalone:
+        return Standalone(Network(*self._parts, offered=[[c] for c in arch.choices]), arch)
+
+
+def _project(c_in: int, c_out: int) -> nn.Sequential:
+    return nn.Sequential(nn.Conv2d(c_in, c_out, 1, bias=False), batch_norm(c_out))

@@ -1,0 +1,278 @@
+"""Decoders of dense prediction: fusion blocks whose cells carry NAS-Bench-201's operations.
+
+Source: Yu, Ranftl & Salzmann, "Landmark Regularization", CVPR 2021, section 4.3 (monocular depth): the
+fusion blocks of MiDaS's decoder (Ranftl et al., TPAMI 2020) become cells.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from lmreg.config.schema import option
+from lmreg.errors import LmregError
+from lmreg.space.base import Arch, Graph, Space
+from lmreg.space.nasbench201 import OPERATIONS
+
+BLOCKS = 4
+INPUTS = ("p", "f")
+"""A cell's inputs: what the previous block gives, and the encoder's feature of the block's level. The
+first block has two projections of the deepest feature instead."""
+UPSAMPLINGS = ("bilinear", "nearest", "transposed", "shuffle")
+"""How a block doubles the resolution: interpolation, a transposed convolution, or a pixel shuffle."""
+NONE = OPERATIONS.index("none")
+_DRAWS = 1000  # by rejection; the options of nearly all cells are valid
+
+
+@dataclass
+class Config:
+    name: str = "depth_decoder"
+    nodes: int = option(2, min=1, max=3, help="n, nodes of a cell besides its inputs; the last is its output")
+    shared: bool = option(False, help="one cell for all blocks, instead of one for each")
+    upsampling: list[str] = option(["bilinear"], help="what may double a block's resolution")  # noqa: RUF009
+
+    def __post_init__(self) -> None:
+        if not self.upsampling or len(set(self.upsampling)) < len(self.upsampling):
+            raise ValueError(f"upsampling={self.upsampling}: give at least one, none twice")
+        if wrong := sorted(set(self.upsampling) - set(UPSAMPLINGS)):
+            raise ValueError(f"upsampling={wrong[0]}: must be one of {', '.join(UPSAMPLINGS)}")
+
+
+class DepthDecoder(Space):
+    """Cells with two inputs and n nodes, each node with an edge from both inputs and all earlier nodes.
+
+    An architecture's cells have a way without `none` from an input to the output. So what a block gives
+    always depends on the image, through its own level's feature or through the previous block's.
+
+    The text form has the blocks joined by ``/``, from the deepest on, in each the nodes joined by ``+``,
+    with their edges' operations and sources, and behind ``^`` the way of upsampling where there are
+    several: ``|nor_conv_3x3~p|none~f|+|none~p|skip_connect~f|nor_conv_1x1~0|^nearest``.
+    """
+
+    def __init__(self, config: Config | None = None):
+        config = config or Config()
+        self.name, self.nodes, self.shared = config.name, config.nodes, config.shared
+        self.upsamplings = tuple(config.upsampling)
+        self.edges = tuple((s, len(INPUTS) + j) for j in range(self.nodes) for s in range(len(INPUTS) + j))
+        """(from, to) of a cell's edges; places 0 and 1 are its inputs."""
+        self.cells = 1 if self.shared else BLOCKS
+        self._chosen = len(self.upsamplings) > 1
+        block = (OPERATIONS,) * len(self.edges) + ((self.upsamplings,) if self._chosen else ())
+        self.options = block * self.cells
+        self._length = len(block)
+        if not self._chosen:
+            self.targets = tuple(t + self.nodes * cell for cell in range(self.cells) for _, t in self.edges)
+        self._ways = _ways(self.edges, self.nodes)
+
+    def block(self, number: int) -> slice:
+        """The decisions of that block, 0 to 3 from the deepest on: edges, then upsampling if it is chosen."""
+        start = 0 if self.shared else number * self._length
+        return slice(start, start + self._length)
+
+    @property
+    def size(self) -> int:
+        """Number of architectures, isomorphic ones counted separately."""
+        carries = len(OPERATIONS) - 1
+        valid = sum(
+            carries ** sum(used)
+            for used in itertools.product((False, True), repeat=len(self.edges))
+            if self._connected(used)
+        )
+        return int((valid * len(self.upsamplings)) ** self.cells)
+
+    def arch(self, choices: tuple[int, ...]) -> Arch:
+        """The architecture with these choices.
+
+        Raises:
+            LmregError: a choice is missing or outside its decision's options, or nothing reaches the
+                output of a cell.
+        """
+        arch = super().arch(choices)
+        for cell in range(self.cells):
+            if not self._valid(arch.choices[self.block(cell)]):
+                raise LmregError(
+                    f"{self.format(arch)} is not an architecture of {self.name}: no way without `none` leads "
+                    f"from an input to the output of block {cell + 1}"
+                )
+        return arch
+
+    def sample(self, rng: np.random.Generator) -> Arch:
+        """An architecture drawn uniformly."""
+        return self.sample_from([np.ones(len(names)) for names in self.options], rng)
+
+    def sample_network(self, rng: np.random.Generator) -> Arch:
+        """An architecture of which each cell's number of live edges is drawn first, uniformly, then a cell
+        of that number uniformly: uniform draws hardly ever have few. (Classes are too many to count.)"""
+        rows: list[int] = []
+        for _ in range(self.cells):
+            count = 1 + int(rng.integers(len(self.edges)))
+            while True:
+                choices = np.zeros(self._length, np.int64)
+                used = rng.choice(len(self.edges), count, replace=False)
+                choices[used] = rng.integers(1, len(OPERATIONS), size=count)
+                if self._valid(tuple(choices.tolist())):
+                    break
+                count = min(len(self.edges), count + 1)  # no cell has so few
+            if self._chosen:
+                choices[-1] = rng.integers(len(self.upsamplings))
+            rows += choices.tolist()
+        return self.arch(tuple(rows))
+
+    def enumerate(self) -> Iterator[Arch]:
+        """Every architecture once, the last decision varying fastest."""
+        cells = [
+            choices
+            for choices in itertools.product(*(range(len(o)) for o in self.options[: self._length]))
+            if self._valid(choices)
+        ]
+        for chosen in itertools.product(cells, repeat=self.cells):
+            yield Arch(self.name, tuple(itertools.chain.from_iterable(chosen)))
+
+    def neighbours(self, arch: Arch) -> list[Arch]:
+        """What one decision changed to another of its options gives, where that is an architecture."""
+        found = []
+        for d, options in enumerate(self.options):
+            cell = d // self._length
+            for choice in set(range(len(options))) - {arch.choices[d]}:
+                choices = (*arch.choices[:d], choice, *arch.choices[d + 1 :])
+                if self._valid(choices[cell * self._length : (cell + 1) * self._length]):
+                    found.append(Arch(self.name, choices))
+        return found
+
+    def strongest(self, weights: Sequence[np.ndarray]) -> Arch:
+        """The option of largest weight everywhere; where no way to a cell's output is left, the way for
+        which that changes least, by the product of the weights."""
+        choices = [int(np.argmax(row)) for row in weights]
+        for cell in range(self.cells):
+            start = cell * self._length
+            if self._valid(tuple(choices[start : start + self._length])):
+                continue
+            rows = [np.log(np.maximum(weights[start + e], 1e-30)) for e in range(len(self.edges))]
+            loss = [float(row.max() - row[1:].max()) for row in rows]
+            for edge in min(self._ways, key=lambda way: sum(loss[e] for e in way)):
+                choices[start + edge] = 1 + int(np.argmax(rows[edge][1:]))
+        return self.arch(tuple(choices))
+
+    def sample_from(self, weights: Sequence[np.ndarray], rng: np.random.Generator) -> Arch:
+        """An architecture drawn in proportion to the product of its options' weights, [options] per decision.
+
+        By rejection, cell by cell; the `strongest` where nearly all weight is on cells without a way.
+        """
+        shares = [np.asarray(row, np.float64) / np.sum(row) for row in weights]
+        choices: list[int] = []
+        for cell in range(self.cells):
+            mine = shares[cell * self._length : (cell + 1) * self._length]
+            for _ in range(_DRAWS):
+                drawn = tuple(int(rng.choice(len(row), p=row)) for row in mine)
+                if self._valid(drawn):
+                    choices += drawn
+                    break
+            else:
+                return self.strongest(weights)
+        return self.arch(tuple(choices))
+
+    def canonical(self, arch: Arch) -> str:
+        """What the output is a function of, written out: nodes as sorted sums of their inputs, a skip
+        connection standing for its source, what leads nowhere left out.
+
+        Blocks before one that doesn't use its previous block's output are left out too, with its
+        upsampling. The first block's inputs are of one kind, so their exchange changes nothing.
+        """
+        cells = [arch.choices[self.block(number)] for number in range(self.cells)]
+        texts = [self._function(cell, INPUTS) for cell in cells]
+        if not self.shared:
+            texts[0] = min(texts[0], self._function(cells[0], INPUTS[::-1]))
+        fresh = [number for number, text in enumerate(texts) if INPUTS[0] not in _names(text)]
+        first = max(fresh, default=0)
+        return "/".join(["-"] * first + texts[first:])
+
+    def graphs(self, arch: Arch) -> tuple[Graph, ...]:
+        names = ("previous", "feature", *(str(j) for j in range(self.nodes - 1)), "output")
+        graphs = []
+        for number in range(self.cells):
+            choices = arch.choices[self.block(number)]
+            named = ((*edge, OPERATIONS[c]) for edge, c in zip(self.edges, choices, strict=False))
+            edges = tuple(edge for edge in named if edge[2] != "none")
+            title = "all blocks" if self.shared else f"block {number + 1}"
+            if self._chosen:
+                title += f", {self.upsamplings[choices[-1]]}"
+            graphs.append(Graph(names, edges, title=title, inputs=len(INPUTS)))
+        return tuple(graphs)
+
+    def format(self, arch: Arch) -> str:
+        return "/".join(self._format(arch.choices[self.block(number)]) for number in range(self.cells))
+
+    def parse(self, text: str) -> Arch:
+        blocks = text.strip().split("/")
+        choices = [choice for block in blocks for choice in self._parse(block)]
+        if len(blocks) == self.cells and len(choices) == len(self.options) and None not in choices:
+            arch = Arch(self.name, tuple(c for c in choices if c is not None))
+            if self.format(arch) == text.strip():
+                return self.arch(arch.choices)
+        block = self._format((NONE,) * self._length).replace("none", "op")
+        raise LmregError(
+            f"{text!r} is not an architecture of {self.name}; expected {self.cells} of '{block}' joined by "
+            f"'/', with op one of {', '.join(OPERATIONS)}"
+        )
+
+    def _format(self, choices: Sequence[int]) -> str:
+        nodes = []
+        for node in range(len(INPUTS), len(INPUTS) + self.nodes):
+            edges = [(s, OPERATIONS[c]) for (s, t), c in zip(self.edges, choices, strict=False) if t == node]
+            nodes.append("|" + "".join(f"{name}~{_source(s)}|" for s, name in edges))
+        return "+".join(nodes) + (f"^{self.upsamplings[choices[-1]]}" if self._chosen else "")
+
+    def _parse(self, block: str) -> list[int | None]:
+        """The choices of a block's text; None for what is no option."""
+        cell, _, upsampling = block.partition("^")
+        names = re.findall(r"(\w+)~", cell)
+        found = [OPERATIONS.index(name) if name in OPERATIONS else None for name in names]
+        if self._chosen:
+            found.append(self.upsamplings.index(upsampling) if upsampling in self.upsamplings else None)
+        return found
+
+    def _valid(self, choices: Sequence[int]) -> bool:
+        return self._connected([choice != NONE for choice in choices[: len(self.edges)]])
+
+    def _connected(self, used: Sequence[bool]) -> bool:
+        """Whether edges that are ``used`` lead from an input to the output."""
+        return any(all(used[edge] for edge in way) for way in self._ways)
+
+    def _function(self, choices: Sequence[int], inputs: Sequence[str]) -> str:
+        """What a block computes of its ``inputs``, as a text that isomorphic cells share."""
+        terms: list[list[str]] = [[name] for name in inputs] + [[] for _ in range(self.nodes)]
+        for (source, target), choice in zip(self.edges, choices, strict=False):
+            if choice == NONE or not terms[source]:
+                continue
+            if OPERATIONS[choice] == "skip_connect":
+                terms[target] += terms[source]
+            else:
+                terms[target].append(f"{OPERATIONS[choice]}({'+'.join(sorted(terms[source]))})")
+        end = f"^{self.upsamplings[choices[-1]]}" if self._chosen else ""
+        return "+".join(sorted(terms[-1])) + end
+
+
+def _source(place: int) -> str:
+    """How the text form calls a cell's input or node."""
+    return INPUTS[place] if place < len(INPUTS) else str(place - len(INPUTS))
+
+
+def _names(text: str) -> set[str]:
+    """The words of a block's function: operations and inputs."""
+    return set(re.findall(r"\w+", text.partition("^")[0]))
+
+
+def _ways(edges: Sequence[tuple[int, int]], nodes: int) -> list[tuple[int, ...]]:
+    """All ways from an input to the last node, as indices of edges."""
+    number = {edge: index for index, edge in enumerate(edges)}
+    last, found = len(INPUTS) + nodes - 1, []
+    for count in range(nodes):
+        for between in itertools.combinations(range(len(INPUTS), last), count):
+            for start in range(len(INPUTS)):
+                stops = (start, *between, last)
+                found.append(tuple(number[pair] for pair in itertools.pairwise(stops)))
+    return found
