@@ -106,11 +106,10 @@ def draw(rng: np.random.Generator, count: int) -> Scenes:
     angle[:, 0] = 0
     angle[:, 1] = np.radians(rng.uniform(-25, 25, count))
 
-    apart = rng.dirichlet((1, 1, 1), (count, solids, 3))
     length = np.exp(rng.uniform(np.log(0.15), np.log(2.5), (count, solids, 1, 1)))
     direction = rng.normal(size=(count, solids, 3, 3))
     direction /= np.linalg.norm(direction, axis=3, keepdims=True)
-    waves = direction * (2 * np.pi / length) * (0.5 + apart[..., :1])
+    waves = direction * (2 * np.pi / length) * rng.uniform(0.5, 1.5, (count, solids, 3, 1))
     pattern = rng.integers(0, 3, (count, solids))
     waves[pattern == 1] = np.eye(3) * (np.pi / length[pattern == 1])
     azimuth, altitude = rng.uniform(-np.pi, np.pi, count), np.radians(rng.uniform(25, 80, count))

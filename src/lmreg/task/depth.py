@@ -15,6 +15,8 @@ from torch import Tensor
 from lmreg.config.schema import option
 from lmreg.task.base import Score, Task
 
+INVERSE_DEPTH = "inverse depth per pixel"
+
 _CONSTANT = 1e-6  # a spread of less than this share of the values is rounding, not depth
 _TINY = 1e-30
 
@@ -41,6 +43,8 @@ class Depth(Task):
         "abs_rel": Score("abs_rel", higher_is_better=False),
         "delta1": Score("delta1_percent", higher_is_better=True),
     }
+    takes = INVERSE_DEPTH
+    dense = True
     truth = "rmse"
 
     def __init__(self, config: Config | None = None):
