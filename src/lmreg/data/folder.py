@@ -107,7 +107,7 @@ def _labelled(folder: Path, classes: Sequence[str]) -> Labelled:
     """
     found: Labelled = []
     for label, name in enumerate(classes):
-        images = sorted(_images(folder / name))
+        images = sorted(files(folder / name, SUFFIXES))
         if not images:
             raise LmregError(
                 f"{folder / name} has no images in it (files named {', '.join(SUFFIXES[:3])}, ...)"
@@ -116,8 +116,11 @@ def _labelled(folder: Path, classes: Sequence[str]) -> Labelled:
     return found
 
 
-def _images(folder: Path) -> Iterator[Path]:
-    """Every image file below ``folder`` once, however many links lead to it; none in hidden folders."""
+def files(folder: Path, suffixes: tuple[str, ...]) -> Iterator[Path]:
+    """Every file below ``folder`` that ends in one of ``suffixes`` once, however many links lead to it.
+
+    None that is hidden, and none in hidden folders.
+    """
     seen: set[str] = set()
     for where, folders, files in os.walk(folder, followlinks=True):
         real = os.path.realpath(where)
@@ -128,6 +131,6 @@ def _images(folder: Path) -> Iterator[Path]:
         folders[:] = sorted(name for name in folders if not name.startswith((".", "__")))
         for file in sorted(files):
             path = os.path.realpath(Path(where, file))
-            if file.lower().endswith(SUFFIXES) and not file.startswith(".") and path not in seen:
+            if file.lower().endswith(suffixes) and not file.startswith(".") and path not in seen:
                 seen.add(path)
                 yield Path(where, file)

@@ -49,7 +49,7 @@ def decode(
             raise LmregError(f"can't read {name(i)} as an image: {reason}; mend or remove it") from error
 
     images = np.empty((0, 0, 0, 1), np.uint8)
-    with contextlib.closing(_in_threads(one, len(contents))) as results:  # an error ends the threads
+    with contextlib.closing(in_threads(one, len(contents))) as results:  # an error ends the threads
         for i, pixels in enumerate(results):
             if i == 0:
                 images = np.empty((len(contents), *pixels.shape), np.uint8)
@@ -76,7 +76,7 @@ def resize(images: np.ndarray, resolution: int | None) -> np.ndarray:
         pixels = images[i, ..., 0] if images.shape[3] == 1 else images[i]
         resized[i] = _array(square(Image.fromarray(pixels), resolution))
 
-    for _ in _in_threads(one, len(images)):
+    for _ in in_threads(one, len(images)):
         pass
     return resized
 
@@ -95,6 +95,13 @@ def square(picture: Image.Image, size: int) -> Image.Image:
     left, top = (width - short) // 2, (height - short) // 2
     box = (left, top, left + short, top + short)
     return picture.resize((size, size), Image.Resampling.BOX, box=box)
+
+
+def size(path: Path) -> tuple[int, int]:
+    """Width and height of the picture in a file as `decode` turns it, from its header alone."""
+    with Image.open(path) as picture:
+        width, height = picture.size
+        return (height, width) if picture.getexif().get(_ORIENTATION, 1) >= 5 else (width, height)
 
 
 def _pixels(content: Any, resolution: int | None) -> np.ndarray:
@@ -132,7 +139,7 @@ def _array(picture: Image.Image) -> np.ndarray:
     return pixels[..., None] if pixels.ndim == 2 else pixels
 
 
-def _in_threads(work: Callable[[int], T], count: int) -> Generator[T, None, None]:
+def in_threads(work: Callable[[int], T], count: int) -> Generator[T, None, None]:
     """``work(0)`` to ``work(count - 1)``, in order: decoders let go of Python's lock."""
 
     def several(start: int) -> list[T]:

@@ -1,0 +1,162 @@
+"""The user's own images with a depth map each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from lmreg.config.schema import option
+from lmreg.data import pixels
+from lmreg.data.base import DataConfig, DataSource, Part, RawData, data_folder
+from lmreg.data.depth_maps import MASKS, SUFFIXES, read_map, read_mask, squared
+from lmreg.data.folder import SUFFIXES as PICTURES
+from lmreg.data.folder import files
+from lmreg.data.splits import split
+from lmreg.errors import LmregError
+from lmreg.task.depth import INVERSE_DEPTH
+
+_LAYOUTS = "images/ and depth/, or train/ and test/ with these in them"
+
+
+@dataclass
+class Config(DataConfig):
+    name: str = "depth_folder"
+    path: str | None = option(None, help=f"folder with {_LAYOUTS}")
+    image_folder: str = option("images", help="its sub-folder of images")
+    depth_folder: str = option("depth", help="its sub-folder of depth maps, named as the images are")
+    mask_folder: str = option("masks", help="its sub-folder of masks, black where depth is missing, if any")
+    train_folder: str = option("train", help="its sub-folder with training pairs, where it has one")
+    test_folder: str = option("test", help="its sub-folder with test pairs, where it has one")
+    test_fraction: float = option(0.2, min=0, max=1, help="of all pairs, where there is no test folder")
+    inverse: bool = option(False, help="whether maps hold inverse depth (disparity) instead of depth")
+    scale: float = option(1.0, min=1e-12, help="what their values are multiplied by, 0.001 for millimetres")
+    invalid: float | None = option(0.0, help="the value that stands for missing depth; null for none")
+
+
+@dataclass(frozen=True)
+class _Pair:
+    image: Path
+    depth: Path
+    mask: Path | None
+
+
+class DepthFolder(DataSource):
+    """Images and depth maps with the same names, in folders side by side; masks too if there are any.
+
+    Depth is missing where it has the value `invalid`, isn't finite, or the mask is black, and where
+    metric depth isn't above 0.
+    """
+
+    gives = INVERSE_DEPTH
+
+    def __init__(self, config: Config):
+        self.config: Config = config
+
+    def read(self) -> RawData:
+        config = self.config
+        folder = data_folder(config.path, config.name, _LAYOUTS)
+        train_folder, test_folder = folder / config.train_folder, folder / config.test_folder
+        if (train_folder / config.image_folder).is_dir():
+            if not test_folder.is_dir():
+                raise LmregError(
+                    f"{train_folder} has pairs, but there is no {test_folder}; pass data.path={train_folder} "
+                    "to have one split off, or data.test_folder=<name>"
+                )
+            train, test = self._pairs(train_folder), self._pairs(test_folder)
+        else:
+            train, test = self._split_off(self._pairs(folder))
+        pairs = [*train, *test]
+        images = pixels.decode(
+            [p.image for p in pairs], lambda i: str(pairs[i].image), self.place, config.resolution
+        )
+        maps = np.stack(list(pixels.in_threads(lambda i: self._inverse_depth(pairs[i]), len(pairs))))
+        count = len(train)
+        return RawData(Part(images[:count], maps[:count]), Part(images[count:], maps[count:]))
+
+    def _pairs(self, folder: Path) -> list[_Pair]:
+        """Every image in ``folder`` with its map and mask, in an order that no file system decides.
+
+        Raises:
+            LmregError: there are none, or one lacks its partner.
+        """
+        config = self.config
+        images = _by_name(folder / config.image_folder, PICTURES, "images")
+        maps = _by_name(folder / config.depth_folder, SUFFIXES, "depth maps")
+        _matched(images, maps, folder / config.depth_folder, "depth map")
+        _matched(maps, images, folder / config.image_folder, "image")
+        masks: Mapping[str, Path] = {}
+        if (folder / config.mask_folder).is_dir():
+            masks = _by_name(folder / config.mask_folder, MASKS, "masks")
+            _matched(images, masks, folder / config.mask_folder, "mask")
+        return [_Pair(images[name], maps[name], masks.get(name)) for name in sorted(images)]
+
+    def _split_off(self, pairs: list[_Pair]) -> tuple[list[_Pair], list[_Pair]]:
+        """Training and test part, the same every time."""
+        fraction = self.config.test_fraction
+        try:
+            parts = split(np.zeros(len(pairs), np.int64), {"test": fraction, "train": 1 - fraction})
+        except LmregError as error:
+            raise LmregError(f"{self.place}, data.test_fraction={fraction:g}: {error}") from None
+        train, test = ([pairs[i] for i in sorted(parts[name])] for name in ("train", "test"))
+        return train, test
+
+    def _inverse_depth(self, pair: _Pair) -> np.ndarray:
+        """Float32 [height, width], NaN where it is missing, at the resolution of the images."""
+        config = self.config
+        values = read_map(pair.depth)
+        _same_size(values, pair.depth, pair.image)
+        valid = np.isfinite(values) & (values != config.invalid)
+        if pair.mask is not None:
+            mask = read_mask(pair.mask)
+            _same_size(mask, pair.mask, pair.image)
+            valid &= mask
+        if not config.inverse:
+            valid &= values > 0
+        values, valid = (squared(array, config.resolution) for array in (values, valid))
+        with np.errstate(all="ignore"):  # at missing pixels
+            scaled = values * config.scale
+            inverse = np.where(valid, scaled if config.inverse else 1 / scaled, np.nan).astype(np.float32)
+        inverse[~np.isfinite(inverse)] = np.nan
+        if np.isnan(inverse).all():
+            which = "" if config.invalid is None else f" {config.invalid:g} (data.invalid),"
+            raise LmregError(
+                f"{pair.depth} has no valid pixel: all are{which} not finite, masked"
+                f"{'' if config.inverse else ', or not above 0'}; remove the pair or mend it"
+            )
+        return inverse
+
+
+def _by_name(folder: Path, suffixes: tuple[str, ...], what: str) -> dict[str, Path]:
+    """The files below ``folder`` by their path in it without its ending."""
+    if not folder.is_dir():
+        raise LmregError(f"there is no folder {folder}; it should hold the {what}")
+    found: dict[str, Path] = {}
+    for path in sorted(files(folder, suffixes)):
+        name = path.relative_to(folder).with_suffix("").as_posix()
+        if name in found:
+            raise LmregError(f"{found[name]} and {path} have one name; remove one of them")
+        found[name] = path
+    if not found:
+        raise LmregError(f"{folder} has no {what} in it (files named {', '.join(suffixes[:3])}, ...)")
+    return found
+
+
+def _matched(given: Mapping[str, Path], partners: Mapping[str, Path], folder: Path, what: str) -> None:
+    missing = sorted(set(given) - set(partners))
+    if missing:
+        more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
+        raise LmregError(
+            f"{given[missing[0]]}{more} has no {what} {folder / missing[0]}.*; add it, or remove the file"
+        )
+
+
+def _same_size(values: np.ndarray, path: Path, image: Path) -> None:
+    height, width = values.shape
+    columns, rows = pixels.size(image)
+    if (width, height) != (columns, rows):
+        raise LmregError(
+            f"{path} has {width}x{height} pixels, but {image} has {columns}x{rows}; they must be equal"
+        )
