@@ -176,9 +176,7 @@ def test_faults_are_told_in_one_line(pairs: Path) -> None:
         assert "\n" not in str(error.value)
 
     images, depth = pairs / "images", pairs / "depth"
-    with pytest.raises(
-        LmregError, match=r"data=depth_folder needs data\.path=<folder with images/ and depth/"
-    ):
+    with pytest.raises(LmregError, match=r"data=depth_folder needs data[.]path="):
         DepthFolder(Config()).read()
     refused(f"there is no folder {pairs / 'nowhere'}; it should hold the images", image_folder="nowhere")
     refused(f"there is no folder {pairs / 'nowhere'}; it should hold the depth", depth_folder="nowhere")

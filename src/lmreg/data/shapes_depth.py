@@ -33,9 +33,9 @@ class ShapesDepth(DataSource):
     def read(self) -> RawData:
         config = self.config
         side = SIDE if config.resolution is None else config.resolution
-        parts = []
         streams = np.random.default_rng(config.scene_seed).spawn(2)
-        for rng, count in zip(streams, (config.scenes, config.test_scenes), strict=True):
-            images, depth = render(draw(rng, count), side)
-            parts.append(Part(images, 1 / depth))
-        return RawData(*parts)
+        train, test = (
+            render(draw(rng, count), side)
+            for rng, count in zip(streams, (config.scenes, config.test_scenes), strict=True)
+        )
+        return RawData(Part(train[0], 1 / train[1]), Part(test[0], 1 / test[1]))
