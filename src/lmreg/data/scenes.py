@@ -1,8 +1,9 @@
 """Scenes of spheres and boxes on a ground before a wall, ray-traced with their exact depth.
 
-Ground and wall are boxes too. Everything about a scene is drawn from one generator, independently: how
-large an object is, its colours and how coarse its texture is say nothing about how far away it is, so
-that a network has to make depth out of perspective, occlusion, shading and shadows.
+Ground and wall are boxes too. Everything about a scene is drawn from one generator, each thing on its
+own: an object's colours and how coarse its texture is say nothing about how far away it is, nor does its
+size (but for one near the camera, which must not reach it), so that a network has to make depth out of
+perspective, occlusion, shading and shadows.
 
 Lengths are in metres. The world has y upwards; a camera's rays have 1 as their component along its
 optical axis, so that the length along a ray, in units of the ray, is depth.
@@ -106,12 +107,7 @@ def draw(rng: np.random.Generator, count: int) -> Scenes:
     angle[:, 0] = 0
     angle[:, 1] = np.radians(rng.uniform(-25, 25, count))
 
-    length = np.exp(rng.uniform(np.log(0.15), np.log(2.5), (count, solids, 1, 1)))
-    direction = rng.normal(size=(count, solids, 3, 3))
-    direction /= np.linalg.norm(direction, axis=3, keepdims=True)
-    waves = direction * (2 * np.pi / length) * rng.uniform(0.5, 1.5, (count, solids, 3, 1))
-    pattern = rng.integers(0, 3, (count, solids))
-    waves[pattern == 1] = np.eye(3) * (np.pi / length[pattern == 1])
+    waves, pattern = _textures(rng, (count, solids))
     azimuth, altitude = rng.uniform(-np.pi, np.pi, count), np.radians(rng.uniform(25, 80, count))
     flat = np.cos(altitude)
     values = {
@@ -132,6 +128,18 @@ def draw(rng: np.random.Generator, count: int) -> Scenes:
     }
     floats = {name: array.astype(np.float32) for name, array in values.items()}
     return Scenes(**floats, present=present, pattern=pattern)
+
+
+def _textures(rng: np.random.Generator, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """Wave vectors [*shape, 3, 3] of as many textures, each about as long as the others of its texture,
+    and which pattern they make [*shape]. The waves of checks are at right angles and of one length."""
+    length = np.exp(rng.uniform(np.log(0.15), np.log(2.5), (*shape, 1, 1)))
+    direction = rng.normal(size=(*shape, 3, 3))
+    direction /= np.linalg.norm(direction, axis=3, keepdims=True)
+    waves = direction * (2 * np.pi / length) * rng.uniform(0.5, 1.5, (*shape, 3, 1))
+    pattern = rng.integers(0, 3, shape)
+    waves[pattern == 1] = np.eye(3) * (np.pi / length[pattern == 1])
+    return waves, pattern
 
 
 def render(scenes: Scenes, side: int) -> tuple[np.ndarray, np.ndarray]:
@@ -180,8 +188,8 @@ def _render(scenes: Scenes, side: int) -> tuple[np.ndarray, np.ndarray]:
     horizon, zenith = np.moveaxis(scenes.sky, 0, 2)[..., None]
     above = horizon + (rays[1] / np.sqrt(_dot(rays, rays))).clip(0, 1) * (zenith - horizon)
     colours = np.where(sky, above, ground) * scenes.exposure[:, None]
-    # The square root stands for a screen's gamma.
-    return (255 * np.sqrt(colours.clip(0, 1)) + 0.5).astype(np.uint8), np.where(sky, np.nan, depth)
+    pixels = 255 * np.sqrt(colours.clip(0, 1)) + 0.5  # the square root stands for a screen's gamma
+    return pixels.astype(np.uint8), np.where(sky, np.float32(np.nan), depth)
 
 
 def _nearest(scenes: Scenes, origins: np.ndarray, rays: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
