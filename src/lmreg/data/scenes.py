@@ -279,11 +279,13 @@ class _Surface:
             points: in the solid's coordinates.
             footprint: metres that a pixel covers, [n, pixels].
         """
+        # In double precision: the last bits of a sine differ between processors, and in single precision
+        # pixels, by which the data are known, would differ with them.
         one, two, three = (
-            np.sin(_dot(self._waves[i], points) + self._phases[i])
-            * np.exp(-0.1 * (footprint * self._lengths[i]) ** 2)
+            np.sin((_dot(self._waves[i], points) + self._phases[i]).astype(np.float64))
+            * np.exp(-0.1 * (footprint * self._lengths[i]).astype(np.float64) ** 2)
             for i in range(3)
         )
         stripes, checks, noise = one, one * two * three, (one + two + three) / 3
         height = np.where(self._pattern == 0, stripes, np.where(self._pattern == 1, checks, noise))
-        return 0.5 + 0.5 * (self._hardness * height).clip(-1, 1)
+        return (0.5 + 0.5 * (self._hardness * height).clip(-1, 1)).astype(np.float32)
