@@ -60,6 +60,13 @@ class Depth(Task):
         maps = _masked(outputs, targets)
         return torch.stack([self._losses(*maps).sum(), *(scores.sum() for scores in _scores(*maps))]).float()
 
+    def maps(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """Inverse depth, the prediction brought to the truth's scale and shift as for the scores."""
+        predicted, true, valid = _masked(outputs, targets)
+        slope, shift = _fit(predicted.flatten(1), true.flatten(1), valid.flatten(1))
+        free = outputs.squeeze(1).float()
+        return slope[:, :, None] * free + shift[:, :, None], targets.float()
+
     def _losses(self, outputs: Tensor, targets: Tensor, valid: Tensor) -> Tensor:
         """The scale-and-shift-invariant trimmed absolute error of each image, [B].
 
@@ -147,6 +154,18 @@ def _gradients(residuals: Tensor, valid: Tensor, scales: int) -> Tensor:
     return total
 
 
+def _fit(predicted: Tensor, true: Tensor, there: Tensor) -> tuple[Tensor, Tensor]:
+    """Slope and shift, [B, 1] each, that bring each image's values [B, pixels] nearest to the true ones by
+    least squares over the pixels that are ``there``; slope 0 for constant ones."""
+    count = there.sum(1, keepdim=True).clamp(min=1)
+    means = [maps.sum(1, keepdim=True) / count for maps in (predicted, true)]
+    x, y = (torch.where(there, m - mean, 0) for m, mean in zip((predicted, true), means, strict=True))
+    variance = (x * x).sum(1, keepdim=True) / count
+    flat = variance <= (_CONSTANT * means[0]) ** 2 + _TINY
+    slope = (x * y).sum(1, keepdim=True) / count / torch.where(flat, math.inf, variance)
+    return slope, means[1] - slope * means[0]
+
+
 def _scores(outputs: Tensor, targets: Tensor, valid: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """RMSE in percent, AbsRel and δ < 1.25 in percent of each image, three times [B].
 
@@ -161,19 +180,17 @@ def _scores(outputs: Tensor, targets: Tensor, valid: Tensor) -> tuple[Tensor, Te
     share of pixels whose ratio of depth to truth lies between 1 / 1.25 and 1.25.
     """
     there, predicted, true = valid.flatten(1), outputs.flatten(1), targets.flatten(1)
-    count = _count(valid)[:, None]
-    means = [maps.sum(1, keepdim=True) / count for maps in (predicted, true)]
-    x, y = (torch.where(there, m - mean, 0) for m, mean in zip((predicted, true), means, strict=True))
-    variance = (x * x).sum(1, keepdim=True) / count
-    flat = variance <= (_CONSTANT * means[0]) ** 2 + _TINY
-    slope = (x * y).sum(1, keepdim=True) / count / torch.where(flat, math.inf, variance)
-    mse = ((slope * x - y) ** 2).sum(1) / count[:, 0]
+    slope, shift = _fit(predicted, true, there)
+    aligned = slope * predicted + shift
+    mean = true.sum(1, keepdim=True) / _count(valid)[:, None]
+    y = torch.where(there, true - mean, 0)
+    mse = torch.where(there, aligned - true, 0).square().sum(1) / _count(valid)
     span = y.amax(1) - y.amin(1)  # missing pixels are at the mean
-    constant = span <= _CONSTANT * means[1][:, 0].abs() + _TINY
+    constant = span <= _CONSTANT * mean[:, 0].abs() + _TINY
     rmse = torch.where(constant, 0, 100 * mse.sqrt() / torch.where(constant, 1, span))
     near = there & (true > 0)
     cap = torch.where(near, true, math.inf).amin(1, keepdim=True)
-    ratio = torch.where(near, true / torch.maximum(slope * x + means[1], cap), 1)
+    ratio = torch.where(near, true / torch.maximum(aligned, cap), 1)
     pixels = near.sum(1).clamp(min=1)
     abs_rel = (ratio - 1).abs().sum(1) / pixels
     close = near & (torch.maximum(ratio, 1 / ratio) < 1.25)
