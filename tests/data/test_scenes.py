@@ -89,9 +89,9 @@ def test_pictures_are_worth_learning_from() -> None:
 
 
 @pytest.mark.parametrize("channels", [slice(0, 1), slice(0, 3)])
-def test_colour_says_nothing_about_depth(channels: slice) -> None:
-    """Of the variance of inverse depth over all pixels, next to none goes with their colour; with the
-    height in the picture, a true cue, some does."""
+def test_colour_says_little_about_depth(channels: slice) -> None:
+    """Of the variance of inverse depth over all pixels, little goes with their colour, which haze changes
+    with distance: less than with the height in the picture, and neither is nearly enough."""
     images, depth = render(scenes(600), 24)
     seen = ~np.isnan(depth)
     inverse = 1 / depth[seen]
@@ -104,5 +104,4 @@ def test_colour_says_nothing_about_depth(channels: slice) -> None:
 
     colour = explained(images[..., channels][seen] / 255.0)
     row = np.broadcast_to(np.linspace(0, 1, 24)[:, None], depth.shape)[seen]
-    assert colour < 0.03
-    assert explained(row[:, None]) > 5 * colour
+    assert colour < explained(row[:, None]) < 0.3

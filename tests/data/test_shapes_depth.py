@@ -14,8 +14,8 @@ def data(**options: int) -> ImageData:
 
 def test_images_with_their_inverse_depth() -> None:
     raw = ShapesDepth(Config(scenes=12, test_scenes=5)).read()
-    assert raw.train.images.shape == (12, 48, 48, 3)
-    assert raw.test.targets.shape == (5, 48, 48)
+    assert raw.train.images.shape == (12, 32, 32, 3)
+    assert raw.test.targets.shape == (5, 32, 32)
     assert raw.train.targets.dtype == np.float32
     assert np.nanmin(raw.train.targets) > 0
     assert not np.isinf(raw.train.targets).any()

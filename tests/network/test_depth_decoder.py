@@ -94,6 +94,12 @@ def test_wrong_widths_are_refused(widths: list[int]) -> None:
         Config(widths=widths)
 
 
+@pytest.mark.parametrize("option", [{"encoder_weights": "file"}, {"encoder_frozen": True}])
+def test_options_of_the_other_encoder_are_refused(option: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="of encoder=timm"):
+        Config(**option)  # type: ignore[arg-type]
+
+
 def test_a_missing_library_is_told_with_what_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
     import sys
 

@@ -3,7 +3,7 @@
 Ground and wall are boxes too. Everything about a scene is drawn from one generator, each thing on its
 own: an object's colours and how coarse its texture is say nothing about how far away it is, nor does its
 size (but for one near the camera, which must not reach it), so that a network has to make depth out of
-perspective, occlusion, shading and shadows.
+perspective, occlusion, shading, shadows and haze, of which each scene has its own.
 
 Lengths are in metres. The world has y upwards; a camera's rays have 1 as their component along its
 optical axis, so that the length along a ray, in units of the ray, is depth.
@@ -41,6 +41,7 @@ class Scenes:
         ambient: [n], share of the light that comes from everywhere.
         exposure: [n], brightness of the whole picture.
         sky: [n, 2, 3], its colours at the horizon and above.
+        haze: [n], per metre, how fast things take the colour of the horizon.
     """
 
     camera: np.ndarray
@@ -59,6 +60,7 @@ class Scenes:
     ambient: np.ndarray
     exposure: np.ndarray
     sky: np.ndarray
+    haze: np.ndarray
 
     def __len__(self) -> int:
         return len(self.light)
@@ -125,6 +127,7 @@ def draw(rng: np.random.Generator, count: int) -> Scenes:
         "ambient": rng.uniform(0.25, 0.6, count),
         "exposure": rng.uniform(0.6, 1.1, count),
         "sky": rng.uniform(0.3, 1, (count, 2, 3)),
+        "haze": np.exp(rng.uniform(np.log(0.06), np.log(0.25), count)),
     }
     floats = {name: array.astype(np.float32) for name, array in values.items()}
     return Scenes(**floats, present=present, pattern=pattern)
@@ -186,6 +189,9 @@ def _render(scenes: Scenes, side: int) -> tuple[np.ndarray, np.ndarray]:
     light = ambient + (1 - ambient) * facing * lit
     ground = (surface.first + mixed * (surface.second - surface.first)) * light
     horizon, zenith = np.moveaxis(scenes.sky, 0, 2)[..., None]
+    # In double precision for the same reason as textures.
+    seen = np.exp(-(scenes.haze[:, None] * depth).astype(np.float64)).astype(np.float32)
+    ground = horizon + seen * (ground - horizon)
     above = horizon + (rays[1] / np.sqrt(_dot(rays, rays))).clip(0, 1) * (zenith - horizon)
     colours = np.where(sky, above, ground) * scenes.exposure[:, None]
     pixels = 255 * np.sqrt(colours.clip(0, 1)) + 0.5  # the square root stands for a screen's gamma

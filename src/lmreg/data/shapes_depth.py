@@ -11,7 +11,7 @@ from lmreg.data.base import DataConfig, DataSource, Part, RawData
 from lmreg.data.scenes import draw, render
 from lmreg.task.depth import INVERSE_DEPTH
 
-SIDE = 48
+SIDE = 32
 
 
 @dataclass

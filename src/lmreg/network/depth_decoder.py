@@ -42,6 +42,8 @@ class Config:
     def __post_init__(self) -> None:
         if len(self.widths) != LEVELS or min(self.widths) < 1:
             raise ValueError(f"widths={self.widths}: give {LEVELS} numbers of channels, each at least 1")
+        if self.encoder == "conv" and (self.encoder_weights is not None or self.encoder_frozen):
+            raise ValueError("encoder_weights and encoder_frozen are of encoder=timm")
 
 
 class Upsampling(nn.ModuleDict):
@@ -95,7 +97,7 @@ class Network(SuperNet):
         self.encoder: Convolutional | Timm = (
             Convolutional(shape.channels, config.widths)
             if config.encoder == "conv"
-            else Timm(shape.channels, config.encoder_name, config.encoder_weights, config.encoder_frozen)
+            else Timm(shape, config.encoder_name, config.encoder_weights, config.encoder_frozen)
         )
         widths = self.encoder.widths
         # The first block has two projections of the deepest feature.

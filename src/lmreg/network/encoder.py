@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from lmreg.data.base import InputShape
 from lmreg.errors import LmregError
 from lmreg.network.base import batch_norm
 
@@ -47,10 +48,10 @@ class Timm(nn.Module):
         LmregError: the library isn't installed, doesn't know the model or can't load the weights.
     """
 
-    def __init__(self, channels: int, name: str, weights: str | None, frozen: bool):
+    def __init__(self, shape: InputShape, name: str, weights: str | None, frozen: bool):
         super().__init__()
         self._frozen = frozen
-        self.model = _timm_model(channels, name, weights)
+        self.model = _timm_model(shape, name, weights)
         self.widths = tuple(self.model.feature_info.channels())
         if frozen:
             self.model = _timm().layers.freeze_batch_norm_2d(self.model).requires_grad_(False).eval()
@@ -97,33 +98,48 @@ def _timm() -> Any:
     return timm
 
 
-def _timm_model(channels: int, name: str, weights: str | None) -> Any:
-    timm = _timm()
+def _timm_model(shape: InputShape, name: str, weights: str | None) -> Any:
+    timm, channels = _timm(), shape.channels
     if not timm.is_model(name):
         near = timm.list_models(f"*{name}*")[:3]
         hint = f"; there are {', '.join(near)}" if near else ""
         raise LmregError(f"network.encoder_name={name}: timm has no such model{hint}")
-    options: dict[str, Any] = {}
-    if weights is not None:
-        path = Path(weights).expanduser()
+    # On the meta device a network is built for its structure only.
+    real = not torch.empty(0).is_meta
+    options: dict[str, Any] = {"features_only": True, "in_chans": channels}
+    path = None if weights is None else Path(weights).expanduser()
+    if path is not None:
         if not path.is_file():
             raise LmregError(f"network.encoder_weights={weights}: there is no such file")
-        # On the meta device a network is built for its structure only.
-        if not torch.empty(0).is_meta:
-            options = {"pretrained": True, "pretrained_cfg_overlay": {"file": str(path)}}
+        if real:
+            options |= {"pretrained": True, "pretrained_cfg_overlay": {"file": str(path)}}
     try:
-        model = timm.create_model(name, features_only=True, in_chans=channels, **options)
+        model = timm.create_model(name, **options)
         levels = len(model.feature_info)
         if levels > LEVELS:
-            last = tuple(range(levels - LEVELS, levels))
-            model = timm.create_model(
-                name, features_only=True, in_chans=channels, out_indices=last, **options
-            )
+            model = timm.create_model(name, **options, out_indices=tuple(range(levels - LEVELS, levels)))
+        # Some models take images of one size only, or have their channels last.
+        features = model.eval()(torch.zeros(1, channels, shape.height, shape.width)) if real else []
     except Exception as error:  # what timm and torch raise has no common base
         raise LmregError(
-            f"network.encoder_name={name}: can't be built as feature extractor"
-            f"{f' with the weights of {weights}' if weights else ''}: {str(error).splitlines()[0]}"
+            f"network.encoder_name={name}: it can't be a feature extractor of {shape.width}x{shape.height} "
+            f"images{f' with the weights of {weights}' if weights else ''}: {str(error).splitlines()[0]}"
         ) from error
     if levels < LEVELS:
         raise LmregError(f"network.encoder_name={name}: it has {levels} levels; {LEVELS} are needed")
-    return model
+    if any(
+        f.ndim != 4 or f.shape[1] != c for f, c in zip(features, model.feature_info.channels(), strict=False)
+    ):
+        raise LmregError(f"network.encoder_name={name}: its features don't have their channels first")
+    if path is not None and real and not _is_loaded(model, path):
+        raise LmregError(f"network.encoder_weights={weights}: these are no weights of {name}")
+    return model.train()
+
+
+def _is_loaded(model: nn.Module, path: Path) -> bool:
+    """Whether the file has each of the model's tensors: timm passes over names that it lacks."""
+    from timm.models import load_state_dict
+
+    held = {tuple(value.shape) for value in load_state_dict(str(path)).values()}
+    # By shape: extractors rename their parts.
+    return all(tuple(value.shape) in held for value in list(model.parameters())[1:])

@@ -32,7 +32,9 @@ _DRAWS = 1000  # by rejection; the options of nearly all cells are valid
 class Config:
     name: str = "depth_decoder"
     nodes: int = option(2, min=1, max=3, help="n, nodes of a cell besides its inputs; the last is its output")
-    shared: bool = option(False, help="one cell for all blocks, instead of one for each")
+    shared: bool = option(
+        False, help="one cell for all blocks (with weights for each), instead of one for each"
+    )
     upsampling: list[str] = option(["bilinear"], help="what may double a block's resolution")  # noqa: RUF009
 
     def __post_init__(self) -> None:
@@ -105,8 +107,8 @@ class DepthDecoder(Space):
         return self.sample_from([np.ones(len(names)) for names in self.options], rng)
 
     def sample_network(self, rng: np.random.Generator) -> Arch:
-        """An architecture of which each cell's number of live edges is drawn first, uniformly, then a cell
-        of that number uniformly: uniform draws hardly ever have few. (Classes are too many to count.)"""
+        """An architecture of which each cell's number of edges with an operation is drawn first, uniformly,
+        then a cell with so many: uniform draws hardly ever have few. (Classes are too many to count.)"""
         rows: list[int] = []
         for _ in range(self.cells):
             count = 1 + int(rng.integers(len(self.edges)))
@@ -116,7 +118,6 @@ class DepthDecoder(Space):
                 choices[used] = rng.integers(1, len(OPERATIONS), size=count)
                 if self._valid(tuple(choices.tolist())):
                     break
-                count = min(len(self.edges), count + 1)  # no cell has so few
             if self._chosen:
                 choices[-1] = rng.integers(len(self.upsamplings))
             rows += choices.tolist()
@@ -177,7 +178,8 @@ class DepthDecoder(Space):
 
     def canonical(self, arch: Arch) -> str:
         """What the output is a function of, written out: nodes as sorted sums of their inputs, a skip
-        connection standing for its source, what leads nowhere left out.
+        connection standing for its source, what leads nowhere left out. So is what comes from a node
+        without inputs, as NAS-Bench-201 has it: that can add a constant at most.
 
         Blocks before one that doesn't use its previous block's output are left out too, with its
         upsampling. The first block's inputs are of one kind, so their exchange changes nothing.
