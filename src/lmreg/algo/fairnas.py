@@ -18,6 +18,8 @@ from lmreg.data.images import Batch
 from lmreg.errors import LmregError
 from lmreg.space.base import Arch, Space
 
+_SHUFFLES = 1000
+
 
 @dataclass
 class Config:
@@ -41,8 +43,11 @@ class FairNAS(Algorithm):
 def fair_paths(space: Space, rng: np.random.Generator) -> list[Arch]:
     """As many paths as a decision has options; path k takes the k-th of each decision's shuffled options.
 
+    Where not all combinations of options are architectures, options are shuffled until all paths are:
+    each option is trained once for all that.
+
     Raises:
-        LmregError: no such paths exist, as the decisions differ in their number of options, or not all
+        LmregError: no such paths exist, as the decisions differ in their number of options, or hardly any
             combinations of options are architectures.
     """
     counts = {len(options) for options in space.options}
@@ -51,11 +56,13 @@ def fair_paths(space: Space, rng: np.random.Generator) -> list[Arch]:
             f"algo=fairnas needs as many options at every decision; {space.name} has "
             f"{' and '.join(map(str, sorted(counts)))}; use algo=spos"
         )
-    shuffled = [rng.permutation(len(options)) for options in space.options]
-    try:
-        return [space.arch(choices) for choices in zip(*shuffled, strict=True)]
-    except LmregError:
-        raise LmregError(
-            "algo=fairnas needs options that go with any options of the other decisions; those of "
-            f"{space.name} don't; use algo=spos"
-        ) from None
+    for _ in range(_SHUFFLES):
+        shuffled = [rng.permutation(len(options)) for options in space.options]
+        try:
+            return [space.arch(choices) for choices in zip(*shuffled, strict=True)]
+        except LmregError:
+            continue
+    raise LmregError(
+        "algo=fairnas needs options that go with nearly any options of the other decisions; those of "
+        f"{space.name} don't; use algo=spos"
+    )

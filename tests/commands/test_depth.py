@@ -1,0 +1,117 @@
+"""Monocular depth from the command line: landmarks, searches, evaluation, report; wrong combinations."""
+
+from __future__ import annotations
+
+import base64
+import io
+import os
+import re
+import signal
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+from tests.conftest import InProcess
+from torch import Tensor
+
+from lmreg.files import read_json
+from lmreg.landmarks.pictures import read_pictures
+from lmreg.task.depth import Depth
+
+DEPTH = ("task=depth", "space=depth_decoder", "network.channels=4", "network.widths=[4,4,6,6]")
+SCENES = ("data=shapes_depth", "data.scenes=96", "data.test_scenes=24", "data.resolution=16")
+TINY = ("landmarks.count=3", "landmarks.pool=4", "landmarks.pool_seeds=1", "workers=1", "trainer.steps=4")
+SHORT = ("trainer.steps=6", "strategy.count=3", "log_every=3")
+
+
+def test_every_stage(in_process: InProcess, tmp_path: Path) -> None:
+    root, batch = f"root={tmp_path}", "trainer.batch_size=8"
+    for command, *options in (
+        ("train-landmarks", *DEPTH, *SCENES, *TINY, batch),
+        ("search", "-m", *DEPTH, *SCENES, *SHORT, batch, "algo=spos,fairnas", "reg=none,landmark"),
+        ("search", *DEPTH, *SCENES, *SHORT, batch, "algo=darts", "algo.alpha_warmup=0.4", "reg=landmark"),
+        ("evaluate", "space=depth_decoder", "data=shapes_depth", "bootstrap=100"),
+        ("report", "space=depth_decoder", "data=shapes_depth"),
+    ):
+        code, _, errors = in_process(command, *options, root)
+        assert code == 0, errors
+    study = tmp_path / "depth_decoder-shapes_depth"
+    assert len(list(study.glob("search/*/result.json"))) == 5
+    metrics = pd.read_csv(study / "evaluate" / "metrics.csv")
+    assert set(metrics["score"]) == {"loss", "rmse", "abs_rel", "delta1"}
+    for path in study.glob("search/*/metrics.csv"):
+        rows = pd.read_csv(path)
+        assert "train_loss" in rows
+        assert rows["train_loss"].notna().all()
+
+    # The landmarks are ordered by their error, of which less is better.
+    manifest = read_json(study / "landmarks" / "manifest.json")
+    assert manifest["landmarks"]["column"] == "rmse_percent"
+    table = pd.read_csv(study / "landmarks" / "landmarks.csv").set_index("arch")["rmse_percent"]
+    pictures = read_pictures(study / "landmarks" / "pictures.npz")
+    assert pictures is not None
+    assert pictures.images.shape[1:] == (16, 16, 3)
+    shown = pictures.predictions
+    assert {name: shown[name].arch for name in shown} == {"best": table.idxmin(), "worst": table.idxmax()}
+    assert shown["best"].score == pytest.approx(table.min())
+    for one in shown.values():  # aligned to the truth: no other scale or shift is nearer
+        seen = np.isfinite(pictures.truth)
+        for truth, maps, where in zip(pictures.truth, one.maps, seen, strict=True):
+            slope, shift = np.polyfit(maps[where], truth[where], 1)
+            assert (slope, shift) == (pytest.approx(1, abs=1e-2), pytest.approx(0, abs=1e-2))
+    page = (study / "report" / "index.html").read_text()
+    assert "What landmarks predict" in page
+    embedded = re.findall(r'<img src="data:image/png;base64,([^"]+)"', page)
+    assert len(embedded) == 4 * len(pictures.images)  # image, truth, best, worst
+    first = np.asarray(Image.open(io.BytesIO(base64.b64decode(embedded[0]))))
+    assert np.array_equal(first[::9, ::9], pictures.images[0])
+
+
+def test_an_interrupted_search_ends_as_an_undisturbed_one(
+    in_process: InProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = (*DEPTH, *SCENES, "trainer.batch_size=8", "trainer.steps=8", "reg=none", "strategy.count=2")
+    loss, calls = Depth.loss, 0
+
+    def counted(self: Depth, outputs: Tensor, targets: Tensor) -> Tensor:
+        nonlocal calls
+        calls += 1
+        if calls == 8 + 5:  # in the second search's fifth step
+            os.kill(os.getpid(), signal.SIGTERM)
+        return loss(self, outputs, targets)
+
+    monkeypatch.setattr(Depth, "loss", counted)
+    codes = [
+        in_process("search", *given, f"root={tmp_path / name}")[0] for name in ("whole", "parts", "parts")
+    ]
+    assert codes == [0, 128 + signal.SIGTERM, 0]
+    assert calls == 8 + 8
+    for file in ("metrics.csv", "candidates.csv"):
+        whole, parts = (
+            next((tmp_path / n).glob(f"*/search/*/{file}")).read_text() for n in ("whole", "parts")
+        )
+        assert whole == parts
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            ("task=depth",),
+            "task=depth is about inverse depth per pixel, but data=fashion_mini gives one label",
+        ),
+        (("data=shapes_depth",), "with this task goes data=cifar10.*with this data task=depth"),
+        (("task=depth", "data=shapes_depth"), "needs networks that give maps.*goes space=depth_decoder"),
+        (("space=depth_decoder",), "task=classification needs networks that give one output per image"),
+    ],
+)
+def test_wrong_combinations(
+    in_process: InProcess, tmp_path: Path, options: tuple[str, ...], message: str
+) -> None:
+    for command in ("train-landmarks", "search"):
+        code, _, errors = in_process(command, *options, f"root={tmp_path}")
+        assert code == 2
+        assert re.search(message, errors)
+        assert len(errors.strip().splitlines()) == 1
