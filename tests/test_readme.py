@@ -99,6 +99,8 @@ def tiny(call: str, folder: Path) -> list[str]:
     if "selector=spaced" in args:
         extra.append("selector.min_distance=2")
         args.remove("selector.min_distance=4")
+    if "data=shapes_depth" in args and command in ("train-landmarks", "search"):
+        extra += ["data.scenes=64", "data.test_scenes=16"]
     if "data=cifar10" in args:
         extra += ["data.resolution=8"] if command == "train-landmarks" else []
         if command == "train-landmarks" and not any(a.startswith("data.path") for a in args):
