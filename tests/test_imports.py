@@ -9,7 +9,7 @@ import lmreg
 
 LAYERS = [
     {"errors"},
-    {"files", "locks", "config", "machine", "progress", "failures", "events"},
+    {"files", "locks", "config", "machine", "progress", "failures", "events", "identity"},
     {"space", "task"},
     {"data", "selector", "kind"},
     {"network"},

@@ -9,7 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from lmreg.config import catalogue
 from lmreg.files import digest
-from lmreg.study import plain, result_config
+from lmreg.identity import plain, result_config
 
 # Told by the study's name or by the run's, or without influence on the result.
 _NOT_IN_NAME = {

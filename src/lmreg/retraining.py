@@ -16,6 +16,7 @@ from scipy import stats
 
 from lmreg.errors import LmregError
 from lmreg.files import read_json, write_atomically, write_json, write_table
+from lmreg.identity import config_hash, differences, read_config
 from lmreg.landmarks.records import protocol_of
 from lmreg.locks import locked
 from lmreg.network.base import SuperNet, track_statistics
@@ -24,14 +25,7 @@ from lmreg.rank.score import score
 from lmreg.result import device_name, versions
 from lmreg.space.base import Arch
 from lmreg.streams import Streams, derive
-from lmreg.study import (
-    Study,
-    config_hash,
-    differences,
-    go_on_as_begun,
-    read_config,
-    same_threads_after,
-)
+from lmreg.study import Study, go_on_as_begun, same_threads_after
 from lmreg.train import checkpoint
 from lmreg.train.saved import figures, saved_steps
 from lmreg.train.signals import StopRequest

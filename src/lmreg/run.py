@@ -16,6 +16,7 @@ from lmreg.context import Context
 from lmreg.errors import LmregError
 from lmreg.events import Events
 from lmreg.files import write_atomically, write_json, write_table
+from lmreg.identity import config_hash, differences, read_config, refuse_changes, result_config
 from lmreg.landmarks.rounds import Rounds, RoundsConfig
 from lmreg.locks import locked
 from lmreg.names import run_folder, telling_overrides
@@ -26,16 +27,7 @@ from lmreg.reg.base import Regulariser
 from lmreg.result import Result, summary_of
 from lmreg.strategy.base import Strategy
 from lmreg.strategy.supernet import search_supernet
-from lmreg.study import (
-    Study,
-    config_hash,
-    differences,
-    go_on_as_begun,
-    read_config,
-    refuse_changes,
-    result_config,
-    same_threads_after,
-)
+from lmreg.study import Study, go_on_as_begun, same_threads_after
 from lmreg.train import checkpoint
 from lmreg.train.saved import figures, saved_steps
 from lmreg.train.signals import StopRequest

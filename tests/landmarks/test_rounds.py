@@ -20,13 +20,14 @@ from tests.conftest import Compose, InProcess, Lmreg
 from tests.processes import Started
 
 from lmreg.errors import Interrupted, LmregError
+from lmreg.identity import config_hash, result_config
 from lmreg.landmarks.base import further_scores
 from lmreg.landmarks.rounds import round_ends
 from lmreg.names import run_name
 from lmreg.rank.finished import FinishedRun
 from lmreg.reg.landmark import Config, Landmark
 from lmreg.space.nasbench201 import NASBench201
-from lmreg.study import Options, Study, config_hash, result_config
+from lmreg.study import Options, Study
 from lmreg.truth import LandmarkSet, Truth
 
 STUDIES = {"train": "nasbench201-fashion_mini", "table": "by-table"}

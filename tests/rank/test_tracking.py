@@ -19,6 +19,7 @@ from lmreg.algo.spos import SPOS
 from lmreg.context import Context
 from lmreg.data.images import Batch
 from lmreg.errors import Interrupted
+from lmreg.identity import config_hash, result_config
 from lmreg.names import run_name
 from lmreg.rank.score import ScoringConfig, score
 from lmreg.rank.tracking import Tracker, TrackingConfig
@@ -26,7 +27,7 @@ from lmreg.reg.none import NoRegulariser
 from lmreg.run import SearchRun
 from lmreg.space.nasbench201 import NASBench201
 from lmreg.strategy.random import Config, RandomSearch
-from lmreg.study import Options, Study, config_hash, result_config
+from lmreg.study import Options, Study
 from lmreg.truth import Truth
 
 TINY = ("reg=none", "trainer.steps=12", "network.channels=2", "strategy.count=2", "threads=1")

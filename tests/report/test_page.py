@@ -18,11 +18,11 @@ from tests.report.conftest import STUDY
 
 from lmreg.commands.report import run as report
 from lmreg.errors import LmregError
+from lmreg.identity import result_config
 from lmreg.report.page import Report
 from lmreg.report.provenance import commands
 from lmreg.report.sources import Sources
 from lmreg.space.nasbench201 import NASBench201
-from lmreg.study import result_config
 
 VOID = {"meta", "link"}
 

@@ -144,7 +144,7 @@ FAULTS: list[tuple[checks.NetworkCheck, type[ToyNet], str]] = [
     (
         checks.check_paths,
         broken(ToyNet, forward=lambda self, x, choice: ToyNet.forward(self, x, choice).mean(0)),
-        r"has logits \[3\]; expected \[6, outputs\]",
+        r"has outputs \[3\]; expected \[6, outputs\]",
     ),
     (
         checks.check_paths,

@@ -18,13 +18,14 @@ from lmreg.compat import check_network
 from lmreg.config.schema import option
 from lmreg.errors import Interrupted
 from lmreg.files import read_json
+from lmreg.identity import differences, refuse_changes
 from lmreg.landmarks.base import LandmarkSource
 from lmreg.locks import locked
 from lmreg.machine import usable_cores
 from lmreg.names import other_overrides
 from lmreg.progress import console
 from lmreg.selector.base import Selector
-from lmreg.study import Options, Study, differences, refuse_changes
+from lmreg.study import Options, Study
 from lmreg.truth import MANIFEST, Truth
 
 

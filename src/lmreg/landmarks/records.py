@@ -15,12 +15,13 @@ import torch
 
 from lmreg.errors import LmregError
 from lmreg.files import read_json, write_json
+from lmreg.identity import config_hash, differences, refuse_changes, result_config
 from lmreg.landmarks.pictures import keep_maps
 from lmreg.locks import claimed, clear_abandoned, no_empty_folder
 from lmreg.rank.score import score
 from lmreg.space.base import Arch
 from lmreg.streams import Streams, derive
-from lmreg.study import Study, config_hash, differences, refuse_changes, result_config
+from lmreg.study import Study
 from lmreg.train.standalone import standalone_training
 
 SPLIT = {"landmarks": "rank", "pool": "test"}

@@ -12,11 +12,12 @@ import pandas as pd
 from scipy import stats
 
 from lmreg.files import digest, read_table, write_table
+from lmreg.identity import plain
 from lmreg.rank.pool import Ranking, rankings
 from lmreg.rank.ridge import ridge
 from lmreg.rank.scored import ScoredRun
 from lmreg.space.base import Space
-from lmreg.study import Study, plain
+from lmreg.study import Study
 from lmreg.truth import LandmarkSet
 
 COSTS = {"params": "params", "macs": "macs"}

@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from lmreg.identity import config_hash
 from lmreg.rank.correlation import estimate, kendall_tau_b, mean_over_seeds
 from lmreg.rank.finished import FinishedRun, shared_overrides
 from lmreg.rank.pool import Ranking
 from lmreg.rank.statistics import Truths
-from lmreg.study import config_hash
 
 BASELINE = "none"
 

@@ -12,9 +12,9 @@ from omegaconf import DictConfig
 from lmreg.config.build import typed
 from lmreg.errors import LmregError
 from lmreg.files import read_json
+from lmreg.identity import plain, read_config, result_config
 from lmreg.rank.score import ScoringConfig
 from lmreg.space.base import Space
-from lmreg.study import plain, read_config, result_config
 from lmreg.truth import LandmarkSet
 
 RESULT_KEYS = frozenset({"algo", "reg", "seed", "landmarks", "chosen_by", "config_hash", "data_hash"})

@@ -10,9 +10,9 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from lmreg.config.build import dotted
+from lmreg.identity import config_hash
 from lmreg.report.sources import Run, Sources
 from lmreg.report.words import counted
-from lmreg.study import config_hash
 
 
 @dataclass(frozen=True)

@@ -44,10 +44,11 @@ def check_paths(net: SuperNet, space: Space, shape: InputShape, rng: np.random.G
     archs = _samples(space, rng)
     first = [net(x, arch).detach() for arch in archs]
     for arch, logits in zip(archs, first, strict=True):
-        size = [shape.height, shape.width] if net.dense else []
+        rest = [shape.height, shape.width] if net.dense else []
+        expected = f"[{IMAGES}, outputs{''.join(f', {side}' for side in rest)}]"
         require(
-            list(logits.shape) == [IMAGES, first[0].shape[1], *size],
-            f"{arch.id} has outputs {list(logits.shape)}; expected {[IMAGES, first[0].shape[1], *size]}",
+            logits.ndim == 2 + len(rest) and list(logits.shape) == [IMAGES, first[0].shape[1], *rest],
+            f"{arch.id} has outputs {list(logits.shape)}; expected {expected}",
         )
         require(bool(torch.isfinite(logits).all()), f"the logits of {arch.id} aren't finite")
         require(torch.equal(net(x, arch), logits), f"{arch.id} gives other logits after other paths")

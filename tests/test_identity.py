@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from lmreg.identity import config_hash, differences, result_config
 from lmreg.names import run_folder, run_name
-from lmreg.study import config_hash, differences, result_config
 
 
 def test_only_what_changes_results_is_hashed(composed) -> None:  # type: ignore[no-untyped-def]

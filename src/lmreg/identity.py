@@ -1,0 +1,100 @@
+"""What makes a result the one that it is: the part of a config that determines it, its hash, differences."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Set
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, ListConfig, OmegaConf
+
+from lmreg.errors import LmregError
+from lmreg.files import digest
+
+# What a result is not a question of: where things lie, on which hardware, how often state is saved or
+# looked at.
+# (Another device or number of threads changes the last digits; see `SearchRun` for resuming.)
+_NOT_HASHED = {
+    *("study", "root", "device", "threads", "workers", "checkpoint_seconds", "allow_packages"),
+    *("tracking", "tensorboard"),
+}
+
+
+_OF_A_RUN = frozenset({"space", "network", "data", "task", "algo", "reg", "trainer", "scoring", "seed"})
+
+
+def plain(node: Any) -> Any:
+    """A config node as resolved dicts, lists and values; 3.0 becomes 3, as which it may be given too."""
+    value = OmegaConf.to_container(node, resolve=True) if isinstance(node, DictConfig | ListConfig) else node
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [plain(item) for item in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def read_config(path: Path, keys: Set[str] = _OF_A_RUN) -> DictConfig:
+    """A run's ``config.yaml``, which must have ``keys``.
+
+    Raises:
+        LmregError: it is missing or unreadable.
+    """
+    try:
+        config = OmegaConf.load(path)
+    except Exception as error:  # the parser's errors have no common base
+        raise LmregError(f"{path} can't be read ({type(error).__name__}); delete {path.parent}") from error
+    if not isinstance(config, DictConfig) or not config:
+        raise LmregError(f"{path} is not a configuration; delete {path.parent}")
+    if lacks := sorted(keys - set(config)):
+        raise LmregError(f"{path} lacks {lacks[0]} (torn?); delete {path.parent}")
+    return config
+
+
+def result_config(cfg: DictConfig) -> dict[str, Any]:
+    """The part of a config that determines results, plain and resolved."""
+    kept = {key: value for key, value in plain(cfg).items() if key not in _NOT_HASHED}
+    for part in ("data", "space"):
+        if isinstance(kept.get(part), dict):
+            # Where something lies says nothing of what it is. The data's content is hashed on its own, a
+            # space's is part of the config.
+            kept[part] = {key: value for key, value in kept[part].items() if key != "path"}
+    if isinstance(kept.get("landmarks"), dict) and kept["landmarks"].get("rounds") == 1:
+        del kept["landmarks"]  # nothing is added: the search of an lmreg that knew no rounds
+    return kept
+
+
+def config_hash(config: dict[str, Any]) -> str:
+    """16 hexadecimal digits that change when the config does."""
+    return digest(json.dumps(config, sort_keys=True).encode())
+
+
+def differences(old: dict[str, Any], new: dict[str, Any], prefix: str = "") -> list[str]:
+    """``key: old -> new`` for every value that differs."""
+    lines = []
+    for key in sorted(old.keys() | new.keys()):
+        a, b = old.get(key), new.get(key)
+        inside = _by_index(a), _by_index(b)
+        if isinstance(inside[0], dict) and isinstance(inside[1], dict):
+            lines += differences(*inside, f"{prefix}{key}.")
+        elif a != b:
+            lines.append(f"{prefix}{key}: {a} -> {b}")
+    return lines
+
+
+def _by_index(value: Any) -> Any:
+    """A list of mappings as one mapping, so that a difference is told by its place."""
+    nested = isinstance(value, list) and any(isinstance(item, dict) for item in value)
+    return {str(index): item for index, item in enumerate(value)} if nested else value
+
+
+def refuse_changes(folder: Path, holds: str, changed: list[str]) -> None:
+    """Nothing if nothing ``changed``.
+
+    Raises:
+        LmregError: what a folder ``holds`` is not what would be put there now.
+    """
+    if changed:
+        raise LmregError(
+            f"{folder} holds {holds} ({'; '.join(changed)}); pass study=<new name>, or delete that folder"
+        )
