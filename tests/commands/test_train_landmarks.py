@@ -45,16 +45,16 @@ def test_another_selector_gives_other_landmarks_in_the_same_study(tmp_path: Path
     """As with another count: the tables are written anew, and the manifest says how they came about."""
     folder = tmp_path / "root" / "s" / "landmarks"
     described, landmarks, pools = [], [], []
-    for overrides in ((), ("selector=stratified", "selector.strata=2"), ("selector=spaced",), ()):
+    for overrides in ((), ("selector=stratified", "selector.strata=2"), ("selector=random",), ()):
         run(config("landmarks.count=12", *overrides))
         described.append(json.loads((folder / "manifest.json").read_text())["selector"])
         landmarks.append((folder / "landmarks.csv").read_text())
         pools.append(set(pd.read_csv(folder / "pool.csv")["arch"]))
     assert described == [
-        {"name": "random"},
+        {"name": "spaced", "min_distance": None},
         {"name": "stratified", "strata": 2, "candidates": 300},
-        {"name": "spaced", "min_distance": 4},
         {"name": "random"},
+        {"name": "spaced", "min_distance": None},
     ]
     assert len(set(landmarks)) == 3
     assert landmarks[0] == landmarks[3]

@@ -35,5 +35,5 @@ def test_landmarks_are_different_networks_and_the_same_each_time(every_space: Sp
     keys = [every_space.canonical(arch) for arch in (*taken, *one)]
     assert len(set(keys[3:])) == 9
     assert not set(keys[:3]) & set(keys[3:])
-    least = getattr(config, "min_distance", 0)
+    least = getattr(config, "min_distance", None) or 0
     assert min(every_space.distance(a, b) for a, b in combinations(one, 2)) >= least

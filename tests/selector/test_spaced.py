@@ -12,7 +12,9 @@ from lmreg.space.base import Arch
 from lmreg.space.nasbench201 import NASBench201
 
 
-def select(space: NASBench201, count: int, distance: int, taken: list[Arch] | None = None) -> list[Arch]:
+def select(
+    space: NASBench201, count: int, distance: int | None, taken: list[Arch] | None = None
+) -> list[Arch]:
     candidates = Candidates(space, space.sample, lambda arch: 0, taken or [])
     selector = SpacedSelector(Config(min_distance=distance))
     return selector.select(candidates, count, np.random.default_rng(0))
@@ -45,3 +47,22 @@ def test_a_distance_that_cannot_be_met_is_told(space: NASBench201) -> None:
         select(space, 30, 6)
     with pytest.raises(LmregError, match=r"selector\.min_distance=7: must be at most 6"):
         select(space, 30, 7)
+
+
+def test_without_a_distance_it_is_half_of_the_decisions_or_what_there_is(space: NASBench201) -> None:
+    assert select(space, 50, None) == select(space, 50, 3)
+    many = select(space, 400, None)
+    assert many == select(space, 400, 2)
+    with pytest.raises(LmregError, match="found only"):
+        select(space, 400, 3)
+
+
+def test_too_many_landmarks_are_told() -> None:
+    tiny = NASBench201()
+    few = [tiny.arch((3, 3, 3, 3, 3, c)) for c in range(5)]
+    candidates = Candidates(tiny, lambda rng: few[rng.integers(5)], lambda arch: 0)
+    with pytest.raises(
+        LmregError, match=r"of 6 architectures .* 1 or more; lower landmarks\.count \(now 6\)"
+    ):
+        SpacedSelector().select(candidates, 6, np.random.default_rng(0))
+    assert set(SpacedSelector().select(candidates, 5, np.random.default_rng(0))) == set(few)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -17,31 +18,48 @@ from lmreg.space.draw import draw_up_to
 @dataclass
 class Config:
     name: str = "spaced"
-    min_distance: int = option(4, min=1, help="least number of decisions in which any two landmarks differ")
+    min_distance: int | None = option(
+        None,
+        min=1,
+        help="least number of decisions in which any two landmarks differ; null: half of them, or the most "
+        "at which enough are found",
+    )
 
 
 class SpacedSelector(Selector):
-    """Random draws, each kept if it is far enough from all kept before. Asking for more keeps those."""
+    """Random draws, each kept if it is far enough from all kept before.
 
-    def __init__(self, config: Config):
-        self.config = config
+    Asking for more keeps those chosen before, as long as the distance stays.
+    """
+
+    def __init__(self, config: Config | None = None):
+        self.config = config or Config()
 
     def select(self, candidates: Candidates, count: int, rng: np.random.Generator) -> list[Arch]:
-        space, least, taken = candidates.space, self.config.min_distance, candidates.taken
-        decisions = len(space.options)
-        if least > decisions:
+        given, decisions = self.config.min_distance, len(candidates.space.options)
+        if given is not None and given > decisions:
             raise LmregError(
-                f"selector.min_distance={least}: must be at most {decisions}, "
-                f"the number of decisions of {space.name}"
+                f"selector.min_distance={given}: must be at most {decisions}, "
+                f"the number of decisions of {candidates.space.name}"
             )
+        found: list[Arch] = []
+        for least in range(max(1, decisions // 2), 0, -1) if given is None else [given]:
+            # Each from the same draws: a distance that is too large must not change what a smaller one gives.
+            found = _apart(candidates, count, least, copy.deepcopy(rng))
+            if len(found) == count:
+                return found
+        lower = "lower" if given is None else f"lower selector.min_distance (now {given}) or"
+        raise LmregError(
+            f"selector=spaced found only {len(found)} of {count} architectures with a distance of "
+            f"{given or 1} or more; {lower} landmarks.count (now {count})"
+        )
 
-        def far(arch: Arch, found: Sequence[Arch]) -> bool:
-            return all(space.distance(arch, other) >= least for other in (*taken, *found))
 
-        found = draw_up_to(space, lambda: candidates.draw(rng), count, taken, far)
-        if len(found) < count:
-            raise LmregError(
-                f"selector=spaced found only {len(found)} of {count} architectures with a distance of "
-                f"{least} or more; lower selector.min_distance (now {least}) or landmarks.count (now {count})"
-            )
-        return found
+def _apart(candidates: Candidates, count: int, least: int, rng: np.random.Generator) -> list[Arch]:
+    """Up to ``count`` draws of which any two, and any with one of those taken, are ``least`` apart."""
+    space, taken = candidates.space, candidates.taken
+
+    def far(arch: Arch, found: Sequence[Arch]) -> bool:
+        return all(space.distance(arch, other) >= least for other in (*taken, *found))
+
+    return draw_up_to(space, lambda: candidates.draw(rng), count, taken, far)
