@@ -45,7 +45,7 @@ def test_another_selector_gives_other_landmarks_in_the_same_study(tmp_path: Path
     """As with another count: the tables are written anew, and the manifest says how they came about."""
     folder = tmp_path / "root" / "s" / "landmarks"
     described, landmarks, pools = [], [], []
-    for overrides in ((), ("selector=stratified", "selector.strata=2"), ("selector=random",), ()):
+    for overrides in ((), ("selector=stratified", "selector.strata=2"), ("selector.min_distance=4",), ()):
         run(config("landmarks.count=12", *overrides))
         described.append(json.loads((folder / "manifest.json").read_text())["selector"])
         landmarks.append((folder / "landmarks.csv").read_text())
@@ -53,7 +53,7 @@ def test_another_selector_gives_other_landmarks_in_the_same_study(tmp_path: Path
     assert described == [
         {"name": "spaced", "min_distance": None},
         {"name": "stratified", "strata": 2, "candidates": 300},
-        {"name": "random"},
+        {"name": "spaced", "min_distance": 4},
         {"name": "spaced", "min_distance": None},
     ]
     assert len(set(landmarks)) == 3
