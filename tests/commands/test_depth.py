@@ -63,6 +63,10 @@ def test_every_stage(in_process: InProcess, tmp_path: Path) -> None:
             assert (slope, shift) == (pytest.approx(1, abs=1e-2), pytest.approx(0, abs=1e-2))
     page = (study / "report" / "index.html").read_text()
     assert "What landmarks predict" in page
+    # The commands that the page gives are ones that work.
+    told = re.findall(r"lmreg (?:train-landmarks|search) root=.*", page)
+    assert len(told) == 6
+    assert all(" task=depth " in line for line in told)
     embedded = re.findall(r'<img src="data:image/png;base64,([^"]+)"', page)
     assert len(embedded) == 4 * len(pictures.images)  # image, truth, best, worst
     first = np.asarray(Image.open(io.BytesIO(base64.b64decode(embedded[0]))))

@@ -9,6 +9,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
+from lmreg.config import catalogue
 from lmreg.config.build import dotted
 from lmreg.identity import config_hash
 from lmreg.report.sources import Run, Sources
@@ -55,12 +56,14 @@ def commands(sources: Sources) -> list[str]:
     """The commands that make this study again."""
     options, cfg = sources.study.options, sources.runs[0].finished.cfg
     where = [f"root={options.root}"] if options.root != "outputs" else []
-    # A choice is called like its module; a data set's own name may be that of the user's folder.
-    choice = str(cfg.data["_target_"]).split(".")[-2]
-    names = [f"space={cfg.space.name}", f"data={choice}"]
-    named = options.study != f"{cfg.space.name}-{choice}"
+    # A choice is called like its module; its own name may be that of the user's folder or file.
+    task, space, data = (str(cfg[group]["_target_"]).split(".")[-2] for group in ("task", "space", "data"))
+    names = [f"space={space}", f"data={data}"]
+    names += [f"space.path={cfg.space.path}"] if cfg.space.get("path") else []
+    named = options.study != f"{cfg.space.name}-{data}"
     where += [f"study={options.study}"] * named
     path = [f"data.path={cfg.data.path}"] if cfg.data.get("path") else []
+    path += [f"task={task}"] if task != catalogue.groups("search")["task"] else []
     lines = []
     overrides = sources.truth.manifest.get("overrides")
     if overrides is None:  # landmarks of an earlier lmreg
