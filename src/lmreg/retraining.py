@@ -233,6 +233,8 @@ def read_retraining(folder: Path) -> tuple[DictConfig, dict[str, Any]]:
     """
     if not folder.is_dir():
         raise LmregError(f"there is no folder {folder}; a retraining is <root>/<study>/retrain/<name>")
+    if (folder / "candidates.csv").exists():
+        raise LmregError(f"{folder} is the folder of a search; 'lmreg retrain run={folder}' comes first")
     if not (folder / "config.yaml").exists():
         raise LmregError(f"{folder} is not the folder of a retraining; 'lmreg retrain' makes one")
     if not (folder / "result.json").exists():

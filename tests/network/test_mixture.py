@@ -29,9 +29,9 @@ def test_a_cell_of_one_weighted_edge_by_hand(net: Network) -> None:
     edge = cell.edges[3]
     pool = F.avg_pool2d(x, 3, 1, 1, count_include_pad=False)
     expected = 0.2 * x + 0.3 * edge["nor_conv_1x1"](x) + 0.4 * edge["nor_conv_3x3"](x) + 0.5 * pool
-    torch.testing.assert_close(cell(x, Mixture(tuple(weights))), expected)
+    torch.testing.assert_close(cell([x], Mixture(tuple(weights))), expected)
     factors = torch.tensor([1, 1, 1, 3.0, 1, 1], dtype=torch.float64)
-    torch.testing.assert_close(cell(x, Mixture(tuple(weights), edges=factors)), 3 * expected)
+    torch.testing.assert_close(cell([x], Mixture(tuple(weights), edges=factors)), 3 * expected)
 
 
 def test_every_weight_gets_its_gradient_and_only_active_ones_where_some_are(

@@ -14,6 +14,9 @@ from lmreg.selector.base import Candidates, Selector
 from lmreg.space.base import Arch
 from lmreg.space.draw import draw_up_to
 
+_PATIENCE, _QUICK = 10_000, 300
+"""Draws in a row without success after which a distance is given up: one that must be, one that needn't."""
+
 
 @dataclass
 class Config:
@@ -45,7 +48,8 @@ class SpacedSelector(Selector):
         found: list[Arch] = []
         for least in range(max(1, decisions // 2), 0, -1) if given is None else [given]:
             # Each from the same draws: a distance that is too large must not change what a smaller one gives.
-            found = _apart(candidates, count, least, copy.deepcopy(rng))
+            last = given is not None or least == 1
+            found = _apart(candidates, count, least, copy.deepcopy(rng), _PATIENCE if last else _QUICK)
             if len(found) == count:
                 return found
         lower = "lower" if given is None else f"lower selector.min_distance (now {given}) or"
@@ -55,11 +59,13 @@ class SpacedSelector(Selector):
         )
 
 
-def _apart(candidates: Candidates, count: int, least: int, rng: np.random.Generator) -> list[Arch]:
+def _apart(
+    candidates: Candidates, count: int, least: int, rng: np.random.Generator, patience: int
+) -> list[Arch]:
     """Up to ``count`` draws of which any two, and any with one of those taken, are ``least`` apart."""
     space, taken = candidates.space, candidates.taken
 
     def far(arch: Arch, found: Sequence[Arch]) -> bool:
         return all(space.distance(arch, other) >= least for other in (*taken, *found))
 
-    return draw_up_to(space, lambda: candidates.draw(rng), count, taken, far)
+    return draw_up_to(space, lambda: candidates.draw(rng), count, taken, far, patience)

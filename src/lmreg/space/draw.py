@@ -16,19 +16,21 @@ def draw_up_to(
     count: int,
     taken: Iterable[Arch] = (),
     accept: Callable[[Arch, Sequence[Arch]], bool] = lambda arch, found: True,
+    patience: int = _PATIENCE,
 ) -> list[Arch]:
     """The first ``count`` draws that are isomorphic neither to each other nor to one of ``taken``.
 
     Args:
         accept: whether a draw may join those found so far.
+        patience: after how many draws in a row that brought none no more is hoped for.
 
     Returns:
-        Fewer than ``count`` where 10,000 draws in a row brought none, so none is likely to be left.
+        Fewer than ``count`` where none is likely to be left.
     """
     seen = {space.canonical(arch) for arch in taken}
     found: list[Arch] = []
     misses = 0
-    while len(found) < count and misses <= _PATIENCE:
+    while len(found) < count and misses <= patience:
         arch = draw()
         key = space.canonical(arch)
         if key in seen or not accept(arch, found):
