@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from lmreg.config import catalogue
 from lmreg.config.build import choice_of
 from lmreg.data.base import InputShape
+from lmreg.errors import LmregError
 from lmreg.export.code import plain_code
 from lmreg.network.base import SuperNet, track_statistics
 from lmreg.space.base import Space
 
 SHAPE = InputShape(3, 9, 9)
+
+
+def made(net: nn.Module) -> nn.Module:
+    """The module that its plain code gives, with its weights."""
+    plain = plain_code(net, SHAPE)
+    module: dict[str, type[nn.Module]] = {}
+    exec(plain.source, {"torch": torch, "nn": nn, "aten": torch.ops.aten}, module)
+    model = module["Model"]()
+    assert all(value.is_contiguous() for value in plain.state.values())  # or they can't be stored
+    model.load_state_dict(plain.state)
+    return model
 
 
 @pytest.mark.parametrize("choice", catalogue.choices("space"))
@@ -27,14 +42,81 @@ def test_same_logits_one_image_or_many(choice: str) -> None:
     track_statistics(alone)
     noise = torch.Generator().manual_seed(0)
     alone(torch.randn(16, 3, 9, 9, generator=noise) + 1)  # statistics other than the first
-    plain = plain_code(alone, SHAPE)
-    made: dict[str, type[nn.Module]] = {}
-    exec(plain.source, {"torch": torch, "nn": nn, "aten": torch.ops.aten}, made)
-    model = made["Model"]()
-    model.load_state_dict(plain.state)
+    model = made(alone)
     for count in (1, 5):
         x = torch.randn(count, 3, 9, 9, generator=noise)
         torch.testing.assert_close(model.eval()(x), alone.eval()(x))
     # Its layers are layers: in training they use the batch, as those of the original.
     x = torch.randn(6, 3, 9, 9, generator=noise)
     assert not torch.allclose(model.train()(x), model.eval()(x), atol=1e-3)
+
+
+class Gate(nn.Module):
+    """Normalised means of the channels weight them, as in squeeze-and-excitation."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm, self.linear = nn.BatchNorm1d(3), nn.Linear(3, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x * self.linear(self.norm(x.mean((2, 3)))).sigmoid()[:, :, None, None]
+
+
+class OwnKernel(nn.Module):
+    """The kernel of a convolution depends on the images, and so do the statistics that normalise."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.kernel = nn.Linear(3, 9)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = F.conv2d(x, self.kernel(x[0].mean((1, 2))).view(3, 3, 1, 1))
+        return F.batch_norm(y, None, None, training=True)
+
+
+class Transposed(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(3, 5))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.matmul(self.weight.T, x.flatten(2)).masked_fill(x.flatten(2)[:, :1] < 0, -math.inf).exp()
+
+
+class Sizes(nn.Module):
+    """Arithmetic with the number of images."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        n, c, h, w = x.shape
+        return x.reshape(n * c, h * w).softmax(1).reshape(n, c, h, w)
+
+
+class Attention(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = nn.MultiheadAttention(9, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = x.flatten(1, 2)
+        return self.inner(y, y, y, need_weights=False)[0]
+
+
+@pytest.mark.parametrize("module", [Gate, OwnKernel, Transposed, Sizes, Attention])
+def test_modules_of_a_users_own(module: type[nn.Module]) -> None:
+    torch.manual_seed(0)
+    net = module().eval()
+    for parameter in net.parameters():  # also those that begin as zeros or ones
+        nn.init.normal_(parameter)
+    model = made(net).eval()
+    for count in (2, 5):
+        x = torch.randn(count, 3, 9, 9)
+        torch.testing.assert_close(model(x), net(x))
+
+
+def test_what_is_no_operation_of_torchs_is_told() -> None:
+    class Branch(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.cond(x.sum() > 0, lambda y: y + 1, lambda y: y - 1, (x,))
+
+    with pytest.raises(LmregError, match="can't be written as plain code: what is to stand for "):
+        plain_code(Branch(), SHAPE)

@@ -6,6 +6,7 @@ layers become the layers of a plain module, everything else a call of torch's ow
 
 from __future__ import annotations
 
+import math
 import operator
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,8 +16,13 @@ from torch import Tensor, nn
 from torch.fx import Node
 
 from lmreg.data.base import InputShape
+from lmreg.errors import LmregError
 
 _aten = torch.ops.aten
+_SIZES: dict[Any, str] = {
+    operator.add: "+", operator.sub: "-", operator.mul: "*", operator.floordiv: "//", operator.mod: "%"
+}  # fmt: skip
+"""Arithmetic of sizes, such as the number of images in a batch."""
 
 
 @dataclass
@@ -41,11 +47,13 @@ class _Writer:
             return self._constant(value) if value in self.known else value.name
         if isinstance(value, list | tuple):
             return f"[{', '.join(map(self.text, value))}]"
+        if isinstance(value, float) and not math.isfinite(value):
+            return f'float("{value}")'
         return repr(value)
 
     def _constant(self, node: Node) -> str:
         if node.name not in self.state:
-            self.state[node.name] = self.known[node].detach().clone()
+            self.state[node.name] = self.known[node].detach().clone(memory_format=torch.contiguous_format)
             shape = list(self.known[node].shape)
             self.layers.append(
                 f'self.register_buffer("{node.name}", torch.zeros({shape}, dtype={self.known[node].dtype}))'
@@ -79,8 +87,9 @@ class _Writer:
     def norm(self, node: Node) -> None:
         _, weight, bias, mean, variance, _, momentum, eps, *_ = node.args
         mean, variance, weight = self.value(mean), self.value(variance), self.value(weight)
+        dimensions = max(1, node.meta["val"].ndim - 2)
         affine = weight is not None
-        built = f"nn.BatchNorm2d({len(mean)}, eps={eps}, momentum={momentum}, affine={affine})"
+        built = f"nn.BatchNorm{dimensions}d({len(mean)}, eps={eps}, momentum={momentum}, affine={affine})"
         count = torch.tensor(0)
         self.layer(
             *(node, built), weight=weight, bias=self.value(bias),
@@ -97,6 +106,14 @@ class _Writer:
         if node.target is operator.getitem:
             self.lines.append(f"{node.name} = {self.text(node.args[0])}[{self.text(node.args[1])}]")
             return
+        if node.target in _SIZES:
+            one, another = map(self.text, node.args)
+            self.lines.append(f"{node.name} = {one} {_SIZES[node.target]} {another}")
+            return
+        if not str(node.target).startswith("aten."):
+            raise LmregError(
+                f"the network can't be written as plain code: what is to stand for {node.target}?"
+            )
         keywords = {k: v for k, v in node.kwargs.items() if k not in ("device", "pin_memory", "layout")}
         parts = [*map(self.text, node.args), *(f"{k}={self.text(v)}" for k, v in keywords.items())]
         # ``aten.relu.default``: torch finds the overload by itself.
@@ -111,12 +128,24 @@ _LAYERS = {
 }
 
 
+def _is_layer(writer: _Writer, node: Node) -> bool:
+    """Whether it is what one of `_LAYERS` does: its weights don't depend on the image, and a normalisation
+    uses running statistics."""
+    fixed = all(value in writer.known for value in node.args[1:] if isinstance(value, Node))
+    by_batch = node.target is _aten.batch_norm.default and (node.args[3] is None or node.args[5])
+    return node.target in _LAYERS and fixed and not by_batch
+
+
 def _pair(values: Any) -> Any:
     return tuple(values) if isinstance(values, list | tuple) else values
 
 
 def plain_code(net: nn.Module, shape: InputShape) -> Plain:
-    """``net``, in eval mode, as the plain module that does the same with images of ``shape``."""
+    """``net``, in eval mode, as the plain module that does the same with images of ``shape``.
+
+    Raises:
+        LmregError: it does something that isn't an operation of torch's.
+    """
     example = torch.zeros(2, shape.channels, shape.height, shape.width)
     batch = torch.export.Dim("batch")
     program = torch.export.export(net.cpu().eval(), (example,), dynamic_shapes=({0: batch},))
@@ -138,7 +167,8 @@ def plain_code(net: nn.Module, shape: InputShape) -> Plain:
         elif str(node.target).startswith("aten._assert"):
             continue  # what tracing has found out about sizes
         else:
-            _LAYERS.get(node.target, _Writer.other)(writer, node)
+            write = _LAYERS[node.target] if _is_layer(writer, node) else _Writer.other
+            write(writer, node)
     return Plain(_module(writer, image), writer.state)
 
 

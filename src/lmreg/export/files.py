@@ -69,6 +69,8 @@ def write_code(folder: Path, plain: Plain, about: str, trained: nn.Module, image
     """
     safetensors = extra("safetensors.torch")
     channels, height, width = images.shape[1:]
+    # In the text of a docstring, which a quote of a folder's name must not end.
+    about = about.replace("\\", "\\\\").replace('"', '\\"')
     source = _HEAD.format(about=about, source=plain.source, channels=channels, height=height, width=width)
     weights = safetensors.save(plain.state)
     made: dict[str, Any] = {"__file__": str(folder / "model.py")}
