@@ -128,6 +128,8 @@ class Retraining:
                 for logged in steps:
                     progress.advance(figures(training.rows[-1]) if logged else None)
         scores = self._test(ctx.net)
+        if not np.isfinite(list(scores.values())).all():
+            raise LmregError(f"{name}: the training diverged; lower trainer.lr, delete {self.folder}")
         checkpoint.save(self.weights(self.folder, seed), ctx.net.state_dict(), self._hash)
         record = {
             "seed": seed,

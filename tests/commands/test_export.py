@@ -150,6 +150,10 @@ def test_from_images_to_files_to_deploy(
         assert code == 2
         told = f"Error: export needs {package}; install it by: pip install 'lmreg[export]'"
         assert errors.strip() == told
+    (searched,) = retrained.parent.parent.glob("search/*/")
+    code, _, errors = in_process("export", f"run={searched}")
+    assert code == 2
+    assert f"is the folder of a search; 'lmreg retrain run={searched}' comes first" in errors
     (retrained / "result.json").unlink()
     code, _, errors = in_process("export", f"run={retrained}")
     assert code == 2
