@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -51,9 +52,33 @@ def test_the_found_architecture_at_another_size(
     code, _, errors = in_process("retrain", f"run={search}", "space=macro")
     assert code == 2
     assert "the run's space is nasbench201; leave space out" in errors
+    code, _, errors = in_process("retrain", f"run={search}", "space.name=mine")
+    assert code == 2
+    assert "space.name=mine: the run's space is nasbench201; leave space.name out" in errors
     code, _, errors = in_process("retrain", f"run={search}", "candidate=discretised", *QUICK)
     assert code == 2
     assert "has learned no architecture; pass candidate=best" in errors
+
+
+def test_results_lie_beside_the_run_or_where_it_is_said(
+    searched_study: Path, in_process: InProcess, tmp_path: Path
+) -> None:
+    search = sorted(searched_study.glob("nasbench201-fashion_mini/search/*/result.json"))[0].parent
+    one = ("retrain", f"run={search}", *QUICK, "seeds=1", "folder=r", f"root={tmp_path}")
+    for study, options in (("nasbench201-fashion_mini", ()), ("mine", ("study=mine",))):
+        code, _, errors = in_process(*one, *options)
+        assert code == 0, errors
+        assert (tmp_path / study / "retrain" / "r" / "result.json").exists()
+    assert not (searched_study / "nasbench201-fashion_mini" / "retrain").exists()
+
+
+def test_a_training_that_diverged_leaves_no_result(in_process: InProcess, tmp_path: Path) -> None:
+    """In its very last step: the loss before it was finite, what it is tested with is not."""
+    call = ("retrain", "space=macro", "arch=22212202", "network.channels=2", f"root={tmp_path}", "folder=r")
+    code, _, errors = in_process(*call, *QUICK, "trainer.steps=1", "trainer.lr=1e30", "trainer.clip=null")
+    assert code == 2
+    assert "Error: r, seed 0: the training diverged; lower trainer.lr" in errors
+    assert not list(tmp_path.rglob("*-s0.json"))
 
 
 def test_an_option_of_the_network_that_only_the_runs_space_has(in_process: InProcess, tmp_path: Path) -> None:
@@ -94,7 +119,7 @@ def test_a_killed_retraining_goes_on(lmreg: Lmreg, tmp_path: Path) -> None:
     process = Started([*call, f"root={tmp_path / 'killed'}"])
     folder = tmp_path / "killed" / "macro-fashion_mini" / "retrain" / "r"
     while not (folder / "checkpoint-s0.pt").exists() and process.poll() is None:
-        pass
+        time.sleep(0.01)
     process.kill()
     process.communicate(timeout=60)
     assert not (folder / "result.json").exists()

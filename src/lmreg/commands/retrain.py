@@ -62,7 +62,13 @@ def run(cfg: DictConfig) -> None:
         found = FinishedRun.load(Path(options.run).resolve())
         cfg = followed(cfg, found.cfg, overrides)
         text, base = _found(found, options.candidate), found.name
-        options = replace(options, root=str(found.study_folder.parent), study=found.study_folder.name)
+        given = {o.partition("=")[0] for o in overrides}
+        root, study_name = str(found.study_folder.parent), found.study_folder.name
+        options = replace(
+            options,
+            root=options.root if "root" in given else root,
+            study=options.study if "study" in given else study_name,
+        )
         origin = {"run": found.name, "candidate": options.candidate}
     study = Study(with_recipe(cfg, options, overrides), options)
     arch = study.space.parse(str(text))
@@ -72,7 +78,7 @@ def run(cfg: DictConfig) -> None:
     retraining = Retraining(study, recipe, study.folder / "retrain" / name, origin)
     if left := retraining.left():
         _announce(study, arch, left, retraining.folder)
-    _show(retraining.execute(options.confidence), study)
+    _show(retraining.execute(options.confidence))
     print(f"Written: {retraining.folder}")
 
 
@@ -117,7 +123,7 @@ def _announce(study: Study, arch: Arch, left: list[int], folder: Path) -> None:
     print(f"Folder: {folder}", flush=True)
 
 
-def _show(result: dict[str, Any], study: Study) -> None:
+def _show(result: dict[str, Any]) -> None:
     seeds = len(result["trainings"])
     heading = f"test scores ({result['images']['test']:,} images, {seeds} training{'s' if seeds > 1 else ''})"
     table = Table(title=heading, title_justify="left")

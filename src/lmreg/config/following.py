@@ -46,10 +46,14 @@ def followed(cfg: DictConfig, run: DictConfig, overrides: Sequence[str]) -> Dict
     A group of which another choice was given stays as it was composed.
 
     Raises:
-        LmregError: another space.
+        LmregError: another space, or options of one.
     """
     cfg = cfg.copy()
     keys = [o.lstrip("+").partition("=")[0] for o in overrides]
+    for key in keys:
+        if key.startswith("space."):  # the architecture is one of the run's space as it was
+            given = OmegaConf.select(cfg, key)
+            raise LmregError(f"{key}={given}: the run's space is {run.space.name}; leave {key} out")
     for group in FOLLOWED:
         if group in keys and cfg[group].get("_target_") != run[group].get("_target_"):
             if group == "space":
