@@ -15,7 +15,7 @@ from lmreg.space.darts import DARTS
 SPACE = ("space=darts", "network.channels=2")
 TINY = ("landmarks.count=3", "landmarks.pool=4", "landmarks.seeds=1", "landmarks.pool_seeds=1", "workers=1")
 FULLY = ("network.auxiliary=0.4", "network.drop_path=0.2")
-SHORT = ("trainer.steps=5", "trainer.batch_size=16", "strategy.count=3", "log_every=5", "scoring.images=64")
+SHORT = ("trainer.steps=5", "trainer.batch_size=8", "strategy.count=3", "log_every=5", "scoring.images=64")
 LEARNING = ("reg.warmup=0.2", "algo.alpha_warmup=0.4")
 NAO = ("algo.pool=4", "algo.warmup=0.2", "algo.refresh_epochs=0.01", "algo.predictor_epochs=3")
 

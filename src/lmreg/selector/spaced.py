@@ -65,7 +65,7 @@ def _apart(
     """Up to ``count`` draws of which any two, and any with one of those taken, are ``least`` apart."""
     space, taken = candidates.space, candidates.taken
 
-    def far(arch: Arch, found: Sequence[Arch]) -> bool:
-        return all(space.distance(arch, other) >= least for other in (*taken, *found))
+    def far(arch: Arch, found: Sequence[Arch]) -> bool:  # different networks are 1 apart anyway
+        return least == 1 or all(space.distance(arch, other) >= least for other in (*taken, *found))
 
     return draw_up_to(space, lambda: candidates.draw(rng), count, taken, far, patience)
