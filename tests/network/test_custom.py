@@ -49,7 +49,8 @@ def test_wrong_modules_are_told_with_their_place(choice: Any, message: str) -> N
         made(choice)
 
 
-def test_names_that_torch_needs_are_refused() -> None:
-    space = Custom(SpaceConfig(stages=[stage(choices={"a": CONV, "forward": CONV})]))
-    with pytest.raises(LmregError, match=r"choices\.forward: torch has another use"):
+@pytest.mark.parametrize("name", ["forward", "training"])
+def test_names_that_torch_needs_are_refused(name: str) -> None:
+    space = Custom(SpaceConfig(stages=[stage(choices={"a": CONV, name: CONV})]))
+    with pytest.raises(LmregError, match=rf"choices\.{name}: torch has another use"):
         Network(Config(), space, InputShape(1, 5, 6), outputs=3)

@@ -74,7 +74,7 @@ def _layer(
     values = {"$c_in": c_in, "$c_out": stage.width, "$stride": stride}
 
     def build(name: str) -> nn.Module:
-        if hasattr(nn.ModuleDict, name):
+        if hasattr(nn.ModuleDict(), name):
             raise LmregError(f"{place(number, name)}: torch has another use for this name; take another")
         assert stage.parts is not None
         return build_modules(stage.parts[name], values, place(number, name))

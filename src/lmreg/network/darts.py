@@ -57,7 +57,7 @@ def drop_path(value: Tensor, chance: float, noise: torch.Generator) -> Tensor:
 
 
 class FactorizedReduce(nn.Module):
-    """Halves the resolution, rounding up, by two 1×1 convolutions on pixels beside each other."""
+    """Halves the resolution, rounding up, by two 1×1 convolutions on pixels diagonally beside each other."""
 
     def __init__(self, c_in: int, c_out: int):
         super().__init__()
