@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -44,7 +45,7 @@ def test_nasbench101_goes_straight_into_landmarks(in_process: InProcess, ending:
     table = pd.read_csv("nb.csv") if ending == "csv" else pd.read_parquet("nb.parquet")
     assert written.startswith(f"Written: nb.{ending} (16 rows, ")
     assert f"hash {file_hash(Path(f'nb.{ending}'))}" in written
-    options = use.removeprefix("To use it: ").split()
+    options = shlex.split(use.removeprefix("To use it: "))
     assert "landmarks.score_column=valid_acc_percent" in options
     code, _, errors = in_process("train-landmarks", *options, *SMALL, f"study={ending}")
     assert code == 0, errors
@@ -60,11 +61,11 @@ def test_nasbench101_goes_straight_into_landmarks(in_process: InProcess, ending:
 
 
 def test_macro_goes_straight_into_landmarks(in_process: InProcess) -> None:
-    lines = imported(in_process, "kind=macro", "path=macro.json", "out=made/of/it/macro.csv")
-    options = lines[-1].removeprefix("To use it: ").split()
+    lines = imported(in_process, "kind=macro", "path=macro.json", "out=made of it/macro.csv")
+    options = shlex.split(lines[-1].removeprefix("To use it: "))
     code, _, errors = in_process("train-landmarks", *options, *SMALL, "study=macro")
     assert code == 0, errors
-    table = pd.read_csv("made/of/it/macro.csv", dtype={"arch": str}).set_index("arch")["mean_acc"]
+    table = pd.read_csv("made of it/macro.csv", dtype={"arch": str}).set_index("arch")["mean_acc"]
     pool = pd.read_csv("outputs/macro/landmarks/pool.csv", dtype={"arch": str})
     assert pool["mean_acc"].tolist() == pytest.approx(table[pool["arch"]].tolist())
 

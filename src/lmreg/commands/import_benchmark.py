@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,7 +52,7 @@ def run(cfg: DictConfig) -> None:
     print(f"{'Unchanged' if existed else 'Written'}: {out} ({size})")
     score, pool = imported.scores
     print(
-        f"To use it: space={benchmark.space} landmarks=table landmarks.path={out} "
+        f"To use it: space={benchmark.space} landmarks=table {shlex.quote(f'landmarks.path={out}')} "
         f"landmarks.score_column={score} landmarks.pool_column={pool}"
     )
 
