@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.batchnorm import _BatchNorm, _NormBase
 
 from lmreg.data.base import InputShape
 from lmreg.errors import LmregError
@@ -100,6 +100,14 @@ def batch_norm(channels: int) -> nn.Module:
     """Normalisation by batch statistics in training and in scoring: running ones would mix those of all
     paths."""
     return nn.BatchNorm2d(channels, track_running_stats=False)
+
+
+def use_batch_statistics(net: nn.Module) -> None:
+    """Let all normalisations of ``net`` be as `batch_norm`: without running statistics."""
+    for layer in net.modules():
+        if isinstance(layer, _NormBase):
+            layer.track_running_stats = False
+            layer.running_mean = layer.running_var = layer.num_batches_tracked = None
 
 
 def track_statistics(net: nn.Module) -> None:

@@ -9,11 +9,10 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from lmreg.data.base import InputShape
 from lmreg.errors import LmregError
-from lmreg.network.base import batch_norm
+from lmreg.network.base import batch_norm, use_batch_statistics
 
 LEVELS = 4
 
@@ -56,10 +55,7 @@ class Timm(nn.Module):
         if frozen:
             self.model = _timm().layers.freeze_batch_norm_2d(self.model).requires_grad_(False).eval()
         else:
-            for module in self.model.modules():
-                if isinstance(module, _BatchNorm):
-                    module.track_running_stats = False
-                    module.running_mean = module.running_var = module.num_batches_tracked = None
+            use_batch_statistics(self.model)
 
     def train(self, mode: bool = True) -> Timm:
         super().train(mode and not self._frozen)

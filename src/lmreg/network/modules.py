@@ -10,11 +10,11 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.parameter import is_lazy
 
 from lmreg.config.build import nearest
 from lmreg.errors import LmregError, in_one_line
+from lmreg.network.base import use_batch_statistics
 
 
 def build_modules(parts: Sequence[Mapping[str, Any]], values: Mapping[str, int], where: str) -> nn.Module:
@@ -33,10 +33,7 @@ def build_modules(parts: Sequence[Mapping[str, Any]], values: Mapping[str, int],
     whole = modules[0] if len(modules) == 1 else nn.Sequential(*modules)
     if any(is_lazy(p) for p in (*whole.parameters(), *whole.buffers())):
         raise LmregError(f"{where}: a lazy module has no parameters yet; give all sizes")
-    for module in whole.modules():
-        if isinstance(module, _NormBase):  # running statistics would mix those of all paths
-            module.track_running_stats = False
-            module.running_mean = module.running_var = module.num_batches_tracked = None
+    use_batch_statistics(whole)
     return whole
 
 
