@@ -14,7 +14,7 @@ from lmreg.data.base import DataConfig, DataSource, Part, RawData, data_folder
 from lmreg.data.depth_maps import MASKS, SUFFIXES, read_map, read_mask, squared
 from lmreg.data.folder import SUFFIXES as PICTURES
 from lmreg.data.folder import files
-from lmreg.data.splits import split
+from lmreg.data.splits import split_off
 from lmreg.errors import LmregError
 from lmreg.task.depth import INVERSE_DEPTH
 
@@ -67,7 +67,8 @@ class DepthFolder(DataSource):
                 )
             train, test = self._pairs(train_folder), self._pairs(test_folder)
         else:
-            train, test = self._split_off(self._pairs(folder))
+            pairs = self._pairs(folder)
+            train, test = split_off(pairs, np.zeros(len(pairs), np.int64), config.test_fraction, self.place)
         pairs = [*train, *test]
         images = pixels.decode(
             [p.image for p in pairs], lambda i: str(pairs[i].image), self.place, config.resolution
@@ -92,16 +93,6 @@ class DepthFolder(DataSource):
             masks = _by_name(folder / config.mask_folder, MASKS, "masks")
             _matched(images, masks, folder / config.mask_folder, "mask")
         return [_Pair(images[name], maps[name], masks.get(name)) for name in sorted(images)]
-
-    def _split_off(self, pairs: list[_Pair]) -> tuple[list[_Pair], list[_Pair]]:
-        """Training and test part, the same every time."""
-        fraction = self.config.test_fraction
-        try:
-            parts = split(np.zeros(len(pairs), np.int64), {"test": fraction, "train": 1 - fraction})
-        except LmregError as error:
-            raise LmregError(f"{self.place}, data.test_fraction={fraction:g}: {error}") from None
-        train, test = ([pairs[i] for i in sorted(parts[name])] for name in ("train", "test"))
-        return train, test
 
     def _inverse_depth(self, pair: _Pair) -> np.ndarray:
         """Float32 [height, width], NaN where it is missing, at the resolution of the images."""

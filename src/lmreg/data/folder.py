@@ -12,7 +12,7 @@ import numpy as np
 from lmreg.config.schema import option
 from lmreg.data.base import DataConfig, DataSource, Part, RawData, data_folder
 from lmreg.data.pixels import decode
-from lmreg.data.splits import split
+from lmreg.data.splits import split_off
 from lmreg.errors import LmregError
 
 SUFFIXES = (
@@ -57,7 +57,9 @@ class ImageFolder(DataSource):
             train, test = _labelled(train_folder, classes), self._test(test_folder, train_folder, classes)
         else:
             classes = self._classes(folder)
-            train, test = self._split_off(_labelled(folder, classes))
+            found = _labelled(folder, classes)
+            of_class = np.array([label for _, label in found])
+            train, test = split_off(found, of_class, config.test_fraction, self.place)
         paths = [path for path, _ in (*train, *test)]
         images = decode(paths, lambda i: str(paths[i]), self.place, config.resolution)
         labels = np.array([label for _, label in (*train, *test)], dtype=np.int64)
@@ -80,16 +82,6 @@ class ImageFolder(DataSource):
             if missing:
                 raise LmregError(f"{place} lacks the class {min(missing)}; both parts must have the same")
         return _labelled(folder, classes)
-
-    def _split_off(self, images: Labelled) -> tuple[Labelled, Labelled]:
-        """Training and test part, the same every time, with the classes' proportions in both."""
-        fraction = self.config.test_fraction
-        try:
-            parts = split(np.array([label for _, label in images]), {"test": fraction, "train": 1 - fraction})
-        except LmregError as error:
-            raise LmregError(f"{self.place}, data.test_fraction={fraction:g}: {error}") from None
-        train, test = ([images[i] for i in sorted(parts[name])] for name in ("train", "test"))
-        return train, test
 
 
 def _subfolders(folder: Path) -> list[Path]:

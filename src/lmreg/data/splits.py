@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import numpy as np
 
 from lmreg.errors import LmregError
+
+T = TypeVar("T")
 
 # One fixed seed: the splits are part of the protocol, not of an experiment's randomness.
 _SEED = 20210619
@@ -43,3 +47,23 @@ def split(labels: np.ndarray, fractions: dict[str, float]) -> dict[str, np.ndarr
         if len(part) == 0:
             raise LmregError(f"the {name} split would be empty: there are only {len(labels)} images")
     return dict(zip(fractions, parts, strict=True))
+
+
+def split_off(items: list[T], labels: np.ndarray, fraction: float, place: str) -> tuple[list[T], list[T]]:
+    """Training and test part of what has no test part of its own: the same every time, each in the order
+    of ``items``, with the classes' proportions in both.
+
+    Args:
+        labels: int64 [n], of the items.
+        fraction: of the test part, the option ``data.test_fraction``.
+        place: where the items lie, for messages.
+
+    Raises:
+        LmregError: as `split`.
+    """
+    try:
+        parts = split(labels, {"test": fraction, "train": 1 - fraction})
+    except LmregError as error:
+        raise LmregError(f"{place}, data.test_fraction={fraction:g}: {error}") from None
+    train, test = ([items[i] for i in sorted(parts[name])] for name in ("train", "test"))
+    return train, test
