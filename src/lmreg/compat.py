@@ -6,7 +6,7 @@ import torch
 
 from lmreg.algo.base import Algorithm
 from lmreg.config import catalogue
-from lmreg.config.build import choice_of
+from lmreg.config.build import choice_of, classes_of
 from lmreg.data.base import InputShape
 from lmreg.errors import LmregError
 from lmreg.network.base import MIXTURES, SuperNet
@@ -64,6 +64,6 @@ def _is_able(algo: str, network: type[SuperNet], space: Space) -> bool:
 
 
 def _networks(needs: frozenset[str], space: Space) -> str:
-    classes = {choice: choice_of("network", choice, SuperNet)[0] for choice in catalogue.choices("network")}
+    classes = classes_of("network", SuperNet)
     able = [name for name, cls in classes.items() if needs <= cls.offers and isinstance(space, cls.of_space)]
     return f"; {' and '.join(sorted(needs))}: network={','.join(able)}" if able else ""

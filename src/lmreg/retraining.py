@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 from omegaconf import DictConfig, OmegaConf
 from scipy import stats
 
@@ -25,7 +24,7 @@ from lmreg.rank.score import score
 from lmreg.result import device_name, versions
 from lmreg.space.base import Arch
 from lmreg.streams import Streams, derive
-from lmreg.study import Study, go_on_as_begun, same_threads_after
+from lmreg.study import Study, as_begun, go_on_as_begun, same_threads_after
 from lmreg.train import checkpoint
 from lmreg.train.saved import figures, saved_steps
 from lmreg.train.signals import StopRequest
@@ -154,16 +153,15 @@ class Retraining:
             net, recipe.arch, study.space, task, study.data, streams, study.trainer, SPLIT
         )
         if (saved := self._checkpoint(seed)).exists():
-            keys = training.state_dict().keys() | {"device", "threads"}
+            keys = training.state_dict().keys() | as_begun(study).keys()
             state = checkpoint.load(saved, self._hash, study.device, keys)
-            go_on_as_begun(study, self.folder, state.pop("device"), state.pop("threads"))
+            go_on_as_begun(study, self.folder, state)
             training.load_state_dict(state)
             print(f"seed {seed}: resuming at step {training.ctx.step} of {training.ctx.total_steps}")
         return training
 
     def _save(self, training: Training, seed: int) -> None:
-        state = training.state_dict()
-        state |= {"device": self._study.device.type, "threads": torch.get_num_threads()}
+        state = training.state_dict() | as_begun(self._study)
         checkpoint.save(self._checkpoint(seed), state, self._hash)
         self._write_rows({seed: training.rows})
 

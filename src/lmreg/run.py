@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable
 
 import pandas as pd
-import torch
 from omegaconf import OmegaConf
 
 from lmreg.algo.base import Algorithm
@@ -27,7 +26,7 @@ from lmreg.reg.base import Regulariser
 from lmreg.result import Result, summary_of
 from lmreg.strategy.base import Strategy
 from lmreg.strategy.supernet import search_supernet
-from lmreg.study import Study, go_on_as_begun, same_threads_after
+from lmreg.study import Study, as_begun, go_on_as_begun, same_threads_after
 from lmreg.train import checkpoint
 from lmreg.train.saved import figures, saved_steps
 from lmreg.train.signals import StopRequest
@@ -152,9 +151,9 @@ class SearchRun:
                 saved,
                 self._checkpoint_hash,
                 study.device,
-                training.state_dict().keys() | {"device", "threads"},
+                training.state_dict().keys() | as_begun(study).keys(),
             )
-            go_on_as_begun(study, self.folder, state.pop("device"), state.pop("threads"))
+            go_on_as_begun(study, self.folder, state)
             tracker.rows = state.pop("tracking", [])  # older runs have none
             self.rounds.load_state_dict(state.pop("rounds", {"tables": [], "rows": []}))
             training.reg = self.rounds.regulariser(training.reg)
@@ -165,7 +164,7 @@ class SearchRun:
 
     def _save(self, training: Training, tracker: Tracker) -> None:
         state = training.state_dict() | {"tracking": tracker.rows, "rounds": self.rounds.state_dict()}
-        state |= {"device": self._study.device.type, "threads": torch.get_num_threads()}
+        state |= as_begun(self._study)
         checkpoint.save(self.folder / "checkpoint.pt", state, self._checkpoint_hash)
         self._write_rows(training, tracker)
 

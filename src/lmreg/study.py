@@ -14,8 +14,7 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 
 from lmreg.algo.base import Algorithm
-from lmreg.config import catalogue
-from lmreg.config.build import choice_of, resolve, typed
+from lmreg.config.build import classes_of, resolve, typed
 from lmreg.config.names import absolute
 from lmreg.config.schema import option
 from lmreg.context import Context, Scorer
@@ -158,10 +157,10 @@ class Study:
 _loaded: dict[str, ImageData] = {}
 
 
-def _choices(group: str, base: type, attribute: str, value: Any, shown: str = "") -> str:
+def _choices(group: str, base: type[Any], attribute: str, value: Any, shown: str = "") -> str:
     """The choices of ``group`` whose class has that attribute, as on a command line."""
-    classes: dict[str, type] = {name: choice_of(group, name, base)[0] for name in catalogue.choices(group)}
-    return f"{shown or group}={','.join(n for n, cls in classes.items() if getattr(cls, attribute) == value)}"
+    able = [name for name, cls in classes_of(group, base).items() if getattr(cls, attribute) == value]
+    return f"{shown or group}={','.join(able)}"
 
 
 def _settled(cfg: DictConfig) -> DictConfig:
@@ -190,12 +189,20 @@ def pick_device(name: str) -> torch.device:
     return device
 
 
-def go_on_as_begun(study: Study, folder: Path, device: str, threads: int) -> None:
+def as_begun(study: Study) -> dict[str, Any]:
+    """What a checkpoint must tell besides a training's state, for `go_on_as_begun`."""
+    return {"device": study.device.type, "threads": torch.get_num_threads()}
+
+
+def go_on_as_begun(study: Study, folder: Path, state: dict[str, Any]) -> None:
     """Go on as the run in ``folder`` was begun, or its numbers would not be those of an undisturbed run.
+
+    Takes what `as_begun` has put into the checkpoint's ``state`` out of it.
 
     Raises:
         LmregError: it was begun on another kind of device.
     """
+    device, threads = state.pop("device"), state.pop("threads")
     if device != study.device.type:
         raise LmregError(
             f"{folder} was begun on device={device}, this is {study.device.type}; go on with "

@@ -17,6 +17,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 import lmreg.config.files
 import lmreg.config.names  # noqa: F401 (what a config may ask for)
+from lmreg.config import catalogue
 from lmreg.config.paths import conf_dir
 from lmreg.config.schema import range_error
 from lmreg.errors import LmregError
@@ -148,6 +149,11 @@ def choice_of(group: str, choice: str, base: type[T]) -> tuple[type[T], Any]:
     node = OmegaConf.load(conf_dir() / group / f"{choice}.yaml")
     assert isinstance(node, DictConfig)
     return resolve(node, base, group)
+
+
+def classes_of(group: str, base: type[T]) -> dict[str, type[T]]:
+    """The class of every choice of a config group, by the choice's name."""
+    return {choice: choice_of(group, choice, base)[0] for choice in catalogue.choices(group)}
 
 
 def _schema(cls: type) -> type:
