@@ -11,7 +11,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from lmreg.network.base import MIXTURES, Standalone, SuperNet, batch_norm
-from lmreg.network.mixture import Choice, Mixture, terms
+from lmreg.network.mixture import Choice, Mixture, terms, weighted_sum
 from lmreg.space.base import Arch
 
 
@@ -62,11 +62,7 @@ class Layer(nn.ModuleDict):
         Args:
             weighted: options with their weights, see `lmreg.network.mixture.terms`.
         """
-        values = [
-            self[self._names[choice]](x) if weight is None else weight * self[self._names[choice]](x)
-            for choice, weight in weighted
-        ]
-        return sum(values[1:], start=values[0])
+        return weighted_sum(lambda choice: self[self._names[choice]](x), weighted)
 
 
 class Chain(SuperNet):

@@ -23,7 +23,7 @@ from lmreg.network.base import (
     check_partial,
 )
 from lmreg.network.encoder import LEVELS, Convolutional, Timm, to_size
-from lmreg.network.mixture import Choice, terms
+from lmreg.network.mixture import Choice, terms, weighted_sum
 from lmreg.network.nasbench201 import Cell
 from lmreg.space.base import Arch
 from lmreg.space.depth_decoder import BLOCKS, DepthDecoder
@@ -138,13 +138,7 @@ class Network(SuperNet):
         decision, ways = self._decisions[number], self.upsamplings[number]
         if decision is None:
             return ways(self._ups[0], x, size)
-        total: Tensor | None = None
-        for option_, weight in terms(choice, decision):
-            value = ways(self._ups[option_], x, size)
-            value = value if weight is None else weight * value
-            total = value if total is None else total + value
-        assert total is not None
-        return total
+        return weighted_sum(lambda way: ways(self._ups[way], x, size), terms(choice, decision))
 
     def standalone(self, arch: Arch) -> Standalone:
         return Standalone(Network(*self._parts, offered=[[c] for c in arch.choices]), arch)

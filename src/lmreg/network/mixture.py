@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -37,6 +37,12 @@ def terms(choice: Choice, decision: int) -> list[tuple[int, Tensor | None]]:
     weights = choice.weights[decision]
     options: Sequence[int] = range(len(weights)) if choice.active is None else [choice.active[decision]]
     return [(option, weights[option]) for option in options]
+
+
+def weighted_sum(apply: Callable[[int], Tensor], weighted: Sequence[tuple[int, Tensor | None]]) -> Tensor:
+    """The sum of what ``apply`` gives for each option, times its weight; ``weighted`` as `terms` gives it."""
+    values = [apply(option) if weight is None else weight * apply(option) for option, weight in weighted]
+    return sum(values[1:], start=values[0])
 
 
 def soft_one_shot(arch: Arch, counts: Sequence[int], delta: float, like: Tensor) -> Mixture:
