@@ -55,13 +55,13 @@ def followed(cfg: DictConfig, run: DictConfig, overrides: Sequence[str]) -> Dict
             given = OmegaConf.select(cfg, key)
             raise LmregError(f"{key}={given}: the run's space is {run.space.name}; leave {key} out")
     for group in FOLLOWED:
-        if group in keys and cfg[group].get("_target_") != run[group].get("_target_"):
+        same = cfg[group].get("_target_") == run[group].get("_target_")
+        if group in keys and not same:
             if group == "space":
                 raise LmregError(
                     f"space={cfg.space.name}: the run's space is {run.space.name}; leave space out"
                 )
             continue
-        same = cfg[group].get("_target_") == run[group].get("_target_")
         merged: Any = OmegaConf.merge(cfg[group], run[group]) if same else run[group].copy()
         for key in keys:
             if key.startswith(f"{group}."):

@@ -62,9 +62,7 @@ class TrainSource(LandmarkSource):
         with Records.open(folder / "records", protocol) as records:
             done = _train_missing(jobs, study, records, workers)
             if study.task.dense:
-                _write_pictures(
-                    folder, [job for job in jobs if job.role == "landmarks"], records, score_by, done
-                )
+                _write_pictures(folder, jobs, records, score_by, done)
         tables = {role: _table(study, [j for j in jobs if j.role == role], done) for role in roles}
         about = {
             "seed": study.options.seed,
@@ -100,14 +98,11 @@ def _write_pictures(
     folder: Path, jobs: list[Job], records: Records, by: Score, done: dict[Job, dict[str, Any]]
 ) -> None:
     """Of the best and the worst training of a landmark."""
-    ranked = sorted(jobs, key=lambda job: by.sign * done[job]["scores"][by.column])
-    shown = {
-        name: (records.maps(job), done[job]) for name, job in (("best", ranked[-1]), ("worst", ranked[0]))
-    }
-    write_pictures(
-        folder / PICTURES,
-        {n: (path, record["arch"], record["scores"][by.column]) for n, (path, record) in shown.items()},
-    )
+    scores = {job: done[job]["scores"][by.column] for job in jobs if job.role == "landmarks"}
+    ranked = sorted(scores, key=lambda job: by.sign * scores[job])
+    shown = {"best": ranked[-1], "worst": ranked[0]}
+    kept = {name: (records.maps(job), done[job]["arch"], scores[job]) for name, job in shown.items()}
+    write_pictures(folder / PICTURES, kept)
 
 
 def _by_protocol(protocol: dict[str, Any], study: Study) -> Study:
