@@ -146,7 +146,9 @@ def _gains(gains: pd.DataFrame, confidence: float) -> Table:
     for row in gains.sort_values(["against", "comparison"], kind="stable").to_dict("records"):
         if before is not None and row["comparison"] != before:
             table.add_section()
-        figure = f"{row['gain']:+.3f} [{row['gain_low']:+.2f}, {row['gain_high']:+.2f}]"
+        figure = f"{row['gain']:+.3f}"
+        if np.isfinite(row["gain_low"]):  # seeds that agree to the last digit have no interval
+            figure += f" [{row['gain_low']:+.2f}, {row['gain_high']:+.2f}]"
         seed = f"mean of {row['seeds']}" if row["seed"] == "mean" else row["seed"]
         p = "" if np.isnan(row["p_value"]) else f"{row['p_value']:.3f}"
         taus = (f"{row['tau_without']:.3f}", f"{row['tau_with']:.3f}")
