@@ -30,6 +30,11 @@ ROOT = Path(__file__).resolve().parents[1]
 torch.set_num_threads(1)  # small work: more threads only cost
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest test first: begun last, it would keep one process at work while the others have ended."""
+    items.sort(key=lambda item: item.path.name != "test_readme.py")
+
+
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """The folder with real data sets and benchmark tables, where it is there."""
