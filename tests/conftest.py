@@ -27,12 +27,16 @@ from tests.processes import Started
 
 ROOT = Path(__file__).resolve().parents[1]
 
-torch.set_num_threads(1)  # small work: more threads only cost
+
+@pytest.fixture(autouse=True)
+def one_thread() -> None:
+    """Small work, beside that of other test processes: more threads only cost."""
+    torch.set_num_threads(1)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest test first: begun last, it would keep one process at work while the others have ended."""
-    items.sort(key=lambda item: item.path.name != "test_readme.py")
+    """The longest files first: begun last, they would keep one process at work while the others rest."""
+    items.sort(key=lambda item: (item.path.name != "test_readme.py", item.path.parent.name != "commands"))
 
 
 @pytest.fixture(scope="session")

@@ -94,6 +94,8 @@ def tiny(call: str, folder: Path) -> list[str]:
         )
         args = [a for a in args if not a.startswith("strategy.budget=")]
         args = ["landmarks.add=2" if a.startswith("landmarks.add=") else a for a in args]
+        # All of them go through every stage in tests/commands/test_algorithms.py.
+        args = ["algo=spos,darts" if a.startswith("algo=spos,fairnas,randomnas") else a for a in args]
     if "selector=stratified" in args:
         extra.append("selector.candidates=10")
     if "selector=spaced" in args:

@@ -214,7 +214,7 @@ def go_on_as_begun(study: Study, folder: Path, state: dict[str, Any]) -> None:
 
 @contextlib.contextmanager
 def same_threads_after() -> Iterator[None]:
-    """A resumed job takes the threads that it was begun with; the next job of a sweep must not."""
+    """For work that takes other threads, as a resumed job does: what comes next must not."""
     threads = torch.get_num_threads()
     try:
         yield

@@ -33,9 +33,9 @@ def test_every_stage_with_every_algorithm(in_process: InProcess, tmp_path: Path)
     trained = ("trainer.steps=3", "trainer.batch_size=16", *FULLY)
     for command, *options in (
         ("train-landmarks", *SPACE, *TINY, *trained),
-        ("search", "-m", *SPACE, *SHORT, "algo=spos,randomnas", "reg=none,landmark"),
-        ("search", "-m", *SPACE, *SHORT, "algo=darts", "algo.alpha_warmup=0.4", "reg=none,landmark"),
-        ("search", "-m", *SPACE, *SHORT, "algo=darts2,gdas", "reg=landmark", *LEARNING),
+        ("search", "-m", *SPACE, *SHORT, "algo=spos", "reg=none,landmark"),
+        ("search", *SPACE, *SHORT, "algo=randomnas", "reg=landmark"),
+        ("search", "-m", *SPACE, *SHORT, "algo=darts,darts2,gdas", "reg=landmark", *LEARNING),
         ("search", *SPACE, *SHORT, "algo=pcdarts", "algo.partial=2", "reg=landmark", *LEARNING),
         ("search", *SPACE, *SHORT, "algo=nao", "reg=landmark", *NAO),
         ("evaluate", "space=darts", "bootstrap=100"),
@@ -47,13 +47,13 @@ def test_every_stage_with_every_algorithm(in_process: InProcess, tmp_path: Path)
 
     study = tmp_path / "darts-images"
     results = [read_json(path) for path in study.glob("search/*/result.json")]
-    assert len(results) == 4 + 2 + 3 + 1
+    assert len(results) == 3 + 3 + 1 + 1
     for folder in (path.parent for path in study.glob("search/*/result.json")):
         candidates = pd.read_csv(folder / "candidates.csv")
         assert len({space.canonical(space.parse(text)) for text in candidates["arch"]}) == 3
     learned = {result["algo"] for result in results if result["discretised"] is not None}
     assert learned == {"darts", "darts2", "gdas", "pcdarts"}
-    assert len(pd.read_csv(study / "evaluate" / "metrics.csv")["run"].unique()) == 10
+    assert len(pd.read_csv(study / "evaluate" / "metrics.csv")["run"].unique()) == 8
     page = (study / "report" / "index.html").read_text()
     assert "normal cell" in page
     assert "reduction cell" in page

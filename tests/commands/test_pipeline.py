@@ -417,8 +417,9 @@ def straight(tiny_study: Path, lmreg: Lmreg, tmp_path_factory: pytest.TempPathFa
     return root
 
 
-@pytest.mark.parametrize("signal_name", ["SIGTERM", "SIGKILL", "SIGINT"])
-@pytest.mark.parametrize("reg", ["none", "landmark"])
+@pytest.mark.parametrize(
+    ("reg", "signal_name"), [("landmark", "SIGKILL"), ("landmark", "SIGTERM"), ("none", "SIGINT")]
+)
 def test_a_killed_search_ends_with_the_same_numbers(
     trained: Path, straight: Path, reg: str, signal_name: str
 ) -> None:

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 from tests.conftest import TINY_LANDMARKS
 from tests.processes import Started
 
@@ -59,6 +60,15 @@ def test_who_comes_second_passes_over_waits_and_takes_over(tmp_path: Path, study
     assert sorted(p.name for p in (tmp_path / "records").iterdir()) == sorted(
         ["protocol.json", *(records.path(job).name for job in mine)]
     )
+
+
+def test_trainings_in_this_process_leave_it_its_threads(tmp_path: Path, study: Study) -> None:
+    before = torch.get_num_threads()
+    study.options.threads = before + 1
+    with Records.open(tmp_path / "records", protocol_of(study)) as records:
+        (job,) = jobs(study.space)[:1]
+        assert [done for done, _ in train_all([job], study, records, workers=1)] == [job]
+    assert torch.get_num_threads() == before
 
 
 def test_one_folder_one_protocol(tmp_path: Path, study: Study) -> None:

@@ -22,7 +22,7 @@ from lmreg.landmarks.workers import threads_of, train_all
 from lmreg.progress import Progress, duration
 from lmreg.selector.base import Selector
 from lmreg.space.base import Arch
-from lmreg.study import Study, same_threads_after
+from lmreg.study import Study
 from lmreg.summary import data_in_words, place
 from lmreg.task.base import Score
 from lmreg.truth import MANIFEST, Truth
@@ -86,7 +86,7 @@ class TrainSource(LandmarkSource):
             jobs = [Job(arch, seed, "landmarks") for seed in range(seeds) for arch in archs[:count]]
             if not jobs:
                 return pd.DataFrame({"arch": [], column: [], f"{column}_se": []})
-            with same_threads_after(), Records.open(folder / "records", protocol) as records:
+            with Records.open(folder / "records", protocol) as records:
                 done = _train_missing(jobs, alone, records, workers=1)
             return _table(alone, jobs, done)[["arch", column, f"{column}_se"]]
 

@@ -19,7 +19,7 @@ from omegaconf import OmegaConf
 from lmreg.errors import LmregError
 from lmreg.landmarks.records import Job, Records
 from lmreg.machine import usable_cores
-from lmreg.study import Options, Study
+from lmreg.study import Options, Study, same_threads_after
 
 _POLL_SECONDS = 0.5
 
@@ -65,8 +65,9 @@ def _trainers(
     # in their last digits, and a rerun must give what an undisturbed run gives.
     threads = threads_of(study, workers)
     if workers == 1 or jobs <= 1:
-        torch.set_num_threads(threads)
-        yield lambda some: ((job, records.make(study, job)) for job in some)
+        with same_threads_after():
+            torch.set_num_threads(threads)
+            yield lambda some: ((job, records.make(study, job)) for job in some)
         return
     plain: Any = OmegaConf.to_container(study.cfg, resolve=True)
     pool = ProcessPoolExecutor(
