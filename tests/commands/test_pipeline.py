@@ -199,6 +199,7 @@ def test_evaluate_names_only_what_it_has_written(searched: Path, lmreg: Lmreg) -
     done = lmreg("evaluate", f"root={searched}", "bootstrap=200")
     assert done.returncode == 0, done.stderr
     assert "No pair of runs" in done.stdout
+    assert "none has a regulariser; search with reg=landmark too." in done.stdout
     assert "paired.csv" not in done.stdout
     assert not (searched / STUDY / "evaluate" / "paired.csv").exists()
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from omegaconf import OmegaConf
 
-from lmreg.rank.compare import paired, pairs_of
+from lmreg.rank.compare import paired, pairs_of, unpaired
 from lmreg.rank.correlation import resamples
 from lmreg.rank.finished import FinishedRun
 from lmreg.rank.pool import Ranking
@@ -37,6 +37,15 @@ def test_pairs_share_data_and_all_config_but_the_regulariser() -> None:
     runs = [run("none", 0), run("landmark", 0), run("landmark", 1), run("landmark", 0, channels=16)]
     assert pairs_of(runs) == [(runs[0], runs[1])]
     assert pairs_of([run("none", 0, data="old"), run("landmark", 0, data="new")]) == []
+
+
+def test_what_keeps_the_nearest_two_apart_is_named() -> None:
+    runs = [run("none", 0), run("none", 1, channels=4), run("landmark", 1, channels=16), run("landmark", 2)]
+    assert unpaired(runs) == "none-0-8 and landmark-2-8 are nearest, but differ in seed: 0 -> 2"
+    other_data = [run("none", 0, data="old"), run("landmark", 0, data="new")]
+    assert unpaired(other_data).endswith("differ in their images or splits")
+    assert unpaired(runs[:2]) == "none has a regulariser; search with reg=landmark too"
+    assert unpaired(runs[2:]) == "all have a regulariser; search with reg=none too"
 
 
 def test_a_mean_is_over_runs_that_differ_in_the_seed_only(truths: Truths) -> None:

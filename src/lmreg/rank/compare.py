@@ -14,13 +14,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lmreg.identity import config_hash
+from lmreg.identity import config_hash, differences
 from lmreg.rank.correlation import estimate, kendall_tau_b, mean_over_seeds
 from lmreg.rank.finished import FinishedRun, shared_overrides
 from lmreg.rank.pool import Ranking
 from lmreg.rank.statistics import Truths
 
 BASELINE = "none"
+
+_SHOWN = 3
+"""Most differences of two runs that a message lists."""
 
 
 @dataclass(frozen=True)
@@ -35,13 +38,36 @@ class _Gain:
 def pairs_of(runs: list[FinishedRun]) -> list[tuple[FinishedRun, FinishedRun]]:
     """(baseline, regularised) runs on the same data, whose configs differ in nothing but the regulariser
     and its landmarks."""
+    without, others = _by_regulariser(runs)
+    baselines = {config_hash(_shared(run)): run for run in without}
+    keys = [(config_hash(_shared(run)), run) for run in others]
+    return [(baselines[key], run) for key, run in keys if key in baselines]
 
-    def shared(run: FinishedRun) -> tuple[str, str]:
-        return config_hash(run.config_without("reg", "landmarks_hash", "landmarks")), run.result["data_hash"]
 
-    baselines = {shared(run): run for run in runs if run.result["reg"] == BASELINE}
-    others = [run for run in runs if run.result["reg"] != BASELINE]
-    return [(baselines[shared(run)], run) for run in others if shared(run) in baselines]
+def unpaired(runs: list[FinishedRun]) -> str:
+    """Why `pairs_of` has none of ``runs``: which kind is missing, or in what the nearest two differ."""
+    without, others = _by_regulariser(runs)
+    if not without:
+        return f"all have a regulariser; search with reg={BASELINE} too"
+    if not others:
+        return "none has a regulariser; search with reg=landmark too"
+    configs = {run.name: _shared(run) for run in runs}
+    pairs = [(a, b, differences(configs[a.name], configs[b.name])) for a in without for b in others]
+    a, b, lines = min(pairs, key=lambda pair: len(pair[2]))
+    lines = ["their images or splits" if line.startswith("data_hash") else line for line in lines]
+    more = f"; and {len(lines) - _SHOWN} more" if len(lines) > _SHOWN else ""
+    return f"{a.name} and {b.name} are nearest, but differ in {'; '.join(lines[:_SHOWN])}{more}"
+
+
+def _by_regulariser(runs: list[FinishedRun]) -> tuple[list[FinishedRun], list[FinishedRun]]:
+    """Those without and those with one."""
+    without = [run for run in runs if run.result["reg"] == BASELINE]
+    return without, [run for run in runs if run.result["reg"] != BASELINE]
+
+
+def _shared(run: FinishedRun) -> dict[str, Any]:
+    """What two runs must have in common to be compared."""
+    return run.config_without("reg", "landmarks_hash", "landmarks") | {"data_hash": run.result["data_hash"]}
 
 
 def paired(

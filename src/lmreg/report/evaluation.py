@@ -10,11 +10,12 @@ from rich import box
 from rich.table import Table
 
 from lmreg.progress import console
+from lmreg.rank.compare import unpaired
 from lmreg.rank.correlation import Estimate
 from lmreg.rank.pool import Ranking
 from lmreg.rank.statistics import Truths
 from lmreg.report.scatter import in_words
-from lmreg.report.words import FEW_SEEDS
+from lmreg.report.words import FEW_SEEDS, NO_PAIR
 from lmreg.truth import LandmarkSet
 
 WIDE = 130
@@ -60,7 +61,8 @@ def show(
     if not gains.empty:
         out.print(_gains(gains, truths.confidence))
     if gains.empty or not (gains["against"] == "none").any():
-        out.print("No pair of runs with and without the regulariser to compare: run both for the same seed.")
+        runs = {r.run.run.name: r.run.run for r in (f.ranking for f in figures) if r.run is not None}
+        out.print(f"{NO_PAIR}: {unpaired(list(runs.values()))}.")
     for warning in _warnings(figures, gains, truths):
         out.print(warning)
 

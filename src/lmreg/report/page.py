@@ -14,7 +14,7 @@ import jinja2
 from lmreg.config.build import nearest
 from lmreg.errors import LmregError
 from lmreg.files import write_atomically, write_table
-from lmreg.rank.compare import BASELINE
+from lmreg.rank.compare import BASELINE, unpaired
 from lmreg.report import figures, pictures, provenance, tables, words
 from lmreg.report.scatter import in_words
 from lmreg.report.sources import Sources
@@ -60,7 +60,9 @@ class Report:
         """The findings as lines for the terminal."""
         findings = [found.finding for found in self._found]
         lines = [f"{f.comparison}: {f.verdict}. {f.text}" for f in findings]
-        return lines or ["No pair of runs with and without the regulariser to compare."]
+        sources = self._sources
+        why = "" if sources.pairs else f": {unpaired([run.finished for run in sources.runs])}"
+        return lines or [f"{words.NO_PAIR}{why}."]
 
     def write(self, folder: Path) -> list[Path]:
         """Write ``index.html`` and its CSVs into ``folder``; the paths written, the page first."""

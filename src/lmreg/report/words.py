@@ -10,6 +10,8 @@ import pandas as pd
 
 NOTHING = "–"
 
+NO_PAIR = "No pair of runs with and without the regulariser to compare"
+
 FEW_SEEDS = 5
 """Fewer show a direction at best."""
 
