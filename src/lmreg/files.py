@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import json
 import os
@@ -62,6 +63,21 @@ def file_hash(path: Path) -> str:
         return digest(path.read_bytes())
     except OSError as error:
         raise LmregError(f"can't read {path}: {error.strerror}") from error
+
+
+def nearest_folder(folder: Path) -> str:
+    """``"; did you mean <folder>?"`` where one of a similar name is there; empty where none is.
+
+    Args:
+        folder: one that isn't there, or whose parents aren't.
+    """
+    missing = folder
+    while not missing.parent.is_dir():
+        missing = missing.parent
+    there = [path.name for path in missing.parent.iterdir() if path.is_dir()]
+    close = difflib.get_close_matches(missing.name, there, n=1, cutoff=0.8)
+    meant = missing.parent.joinpath(*close, folder.relative_to(missing))
+    return f"; did you mean {meant}?" if close else ""
 
 
 def write_json(path: Path, value: Any) -> None:

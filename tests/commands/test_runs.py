@@ -86,6 +86,16 @@ def test_states_differences_and_figures(root: Path, capsys: pytest.CaptureFixtur
     }
 
 
+def test_every_folder_can_be_pasted(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """In the order of the table, unbroken however long."""
+    long = make(root, f"spos-none-{'trainer.lr=0.1-' * 12}s0", study="my study")
+    lines = listed(root, capsys).splitlines()
+    names = ("bare", "done", "done-lr", "failed", "half", "older")
+    start = lines.index(f"run={root / 's' / 'search' / 'bare'}")
+    assert lines[start : start + 6] == [f"run={root / 's' / 'search' / name}" for name in names]
+    assert f"'run={long}'" in lines
+
+
 def test_a_run_that_is_going_on(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with locked(root / "s" / "search" / "half"):
         assert "running at step 1,200 of 1,500" in listed(root, capsys)

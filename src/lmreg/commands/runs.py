@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shlex
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -135,6 +136,9 @@ def _show(study: str, runs: list[Run]) -> None:
         time = "" if r.seconds is None else duration(r.seconds)
         table.add_row(_label(r, differing), state, _best(r), *taus, time)
     console().print(table)
+    print("Their folders, as 'lmreg evaluate' and 'lmreg retrain' take them:")
+    for r in runs:  # in lines of their own, that no table breaks
+        print(shlex.quote(f"run={r.folder}"))
 
 
 def _label(run: Run, differing: list[str]) -> str:

@@ -11,7 +11,7 @@ from omegaconf import DictConfig
 
 from lmreg.config.build import typed
 from lmreg.errors import LmregError
-from lmreg.files import read_json
+from lmreg.files import nearest_folder, read_json
 from lmreg.identity import plain, read_config, result_config
 from lmreg.rank.score import ScoringConfig
 from lmreg.space.base import Space
@@ -54,9 +54,12 @@ class FinishedRun:
             LmregError: there is none, or it is not finished.
         """
         if not folder.is_dir():
-            raise LmregError(f"there is no folder {folder}; a run is <root>/<study>/search/<run>")
+            hint = nearest_folder(folder) or "; a run is <root>/<study>/search/<run>, 'lmreg runs' lists them"
+            raise LmregError(f"there is no folder {folder}{hint}")
         if not (folder / "config.yaml").exists():
             raise LmregError(f"{folder} is not the folder of a search: it has no config.yaml")
+        if next(folder.glob("training-s*.json"), None) is not None:
+            raise LmregError(f"{folder} is the folder of a retraining, not of a search")
         if not (folder / "result.json").exists():
             raise LmregError(f"{folder.name} is not finished; its search command goes on with it")
         run = cls(folder, read_config(folder / "config.yaml"), read_json(folder / "result.json", RESULT_KEYS))
