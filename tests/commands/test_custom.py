@@ -92,8 +92,10 @@ def test_every_stage_on_a_file_of_ones_own(
         ("evaluate", *later, "bootstrap=100", "norm=recalibrate"),
         ("report", *later),
     ):
-        code, _, errors = in_process(command, *options)
+        code, said, errors = in_process(command, *options)
         assert code == 0, errors
+        small = "the rank split has 32 images, less than a batch of 'lmreg search' (trainer.batch_size=64"
+        assert (small in said) == (command == "train-landmarks")
 
     study = tmp_path / "my_space-images"
     runs = [path.parent for path in study.glob("search/*/result.json")]
@@ -137,6 +139,17 @@ def test_a_wrong_file_is_told_before_images_are_read(
     assert "choices.gated._target_=my_modules.Gate: there is no nn.Module of that name" in errors
     assert "did you mean my_modules.Gated?" in errors
     assert len(errors.strip().splitlines()) == 1
+
+
+def test_who_gives_no_file_is_told_that_this_is_an_example(in_process: InProcess, tmp_path: Path) -> None:
+    note = "Note: no space.path is given, so custom is lmreg's own example of a space\n"
+    call = ("space=custom", f"root={tmp_path}", "threads=1")
+    _, said, errors = in_process("train-landmarks", *call, "landmarks.count=99999")
+    assert "lower landmarks.count" in errors
+    assert said.startswith(note)
+    code, said, errors = in_process("search", *call, "reg=none", "trainer.steps=2", "strategy.count=2")
+    assert code == 0, errors
+    assert said.startswith(note)
 
 
 def test_the_config_is_shown_with_what_the_file_has(in_process: InProcess, file: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,14 @@ def test_the_first_layer_of_a_stage_has_no_identity() -> None:
     assert (arch.choices, space.format(arch)) == ((1, 2, 0), "b+skip|a")
     with pytest.raises(LmregError, match="not an architecture of mine; expected 2 stages"):
         space.parse("skip+a|a")
+
+
+def test_lmregs_example_says_what_it_is() -> None:
+    """Who forgot the path would think that their own network is searched."""
+    config = choice_of("space", "custom", Space)[1]
+    assert Custom(config).note == "no space.path is given, so custom is lmreg's own example of a space"
+    assert not Custom(replace(config, path="mine.yaml")).note
+    assert not Custom(Config(stages=[stage()])).note
 
 
 def test_identities_have_any_place_in_their_stage() -> None:

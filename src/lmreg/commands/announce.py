@@ -34,13 +34,15 @@ def announce(
     scoring: ScoringConfig,
     candidates: int,
 ) -> None:
-    """Three lines, or four, about a run that is about to train.
+    """A few lines about a run that is about to train.
 
     Args:
         trial: makes a training like ``training``, to try how fast it is.
         candidates: how many architectures each search of the super-net scores.
     """
     cfg, ctx, sweep = study.cfg, training.ctx, current_sweep()
+    if study.space.note:
+        print(f"Note: {study.space.note}")
     job = f"Job {sweep.number + 1} of {len(sweep.jobs)}: " if sweep else ""
     now = run.rounds.landmarks
     landmarks = f" ({len(now.archs)} landmarks)" if now else ""

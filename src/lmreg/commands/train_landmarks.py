@@ -15,6 +15,7 @@ from rich.table import Table
 
 from lmreg.commands.options import given_overrides, top_level
 from lmreg.compat import check_network
+from lmreg.config import catalogue
 from lmreg.config.schema import option
 from lmreg.errors import Interrupted
 from lmreg.files import read_json
@@ -47,6 +48,8 @@ def run(cfg: DictConfig) -> None:
     signal.signal(signal.SIGINT, _stop)
     origin = source.origin(study)
     _check_origin(folder, origin)
+    if study.space.note:
+        print(f"Note: {study.space.note}")
     scored = source.gather(study, selector, folder, workers)
     chosen = {"selector": dataclasses.asdict(study.resolve("selector", Selector)[1])}
     with locked(folder, wait=True):  # several processes may share the trainings; each writes the tables
@@ -82,3 +85,16 @@ def _show(truth: Truth, study: Study) -> None:
     for role, members in (("landmarks", truth.landmarks), ("pool", truth.pool)):
         if note := members.noise_note():
             print(f"Note: the {role}'s scores are {note}")
+    if "data_hash" in truth.manifest:  # a table's scores have needed no images
+        _note_small_splits(study)
+
+
+def _note_small_splits(study: Study) -> None:
+    """Every step of a search takes a batch of two splits; trainings alone have needed only the one."""
+    batch = next(int(o.default) for o in catalogue.options("search") if o.key == "trainer.batch_size")
+    size, split = min((study.data.sizes[name], name) for name in ("train", "rank"))
+    if size < batch:
+        print(
+            f"Note: the {split} split has {size} images, less than a batch of 'lmreg search' "
+            f"(trainer.batch_size={batch} by default); give it trainer.batch_size={size} or less"
+        )

@@ -62,6 +62,8 @@ class Space(ABC):
     """The names of the options of every decision."""
     targets: tuple[int, ...] = ()
     """The node that each decision's edge leads to; empty where decisions aren't edges of a graph."""
+    note: str = ""
+    """What a user should know who is about to search it, in one line without a full stop."""
 
     @property
     def size(self) -> int:

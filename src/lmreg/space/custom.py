@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lmreg.config.build import nearest, typed
+from lmreg.config.files import part_of_file
 from lmreg.config.schema import option
 from lmreg.errors import LmregError
 from lmreg.space.chain import Stage, StagedChain
@@ -17,6 +18,8 @@ PLACEHOLDERS = ("$c_in", "$c_out", "$stride")
 """Arguments that stand for a layer's channels before and behind it, and for its stride."""
 IDENTITIES = ("torch.nn.Identity", "torch.nn.modules.linear.Identity")
 """Targets that do nothing."""
+EXAMPLE = "space/custom.yaml"
+"""What is searched without a file of the user's, relative to lmreg's package."""
 
 
 @dataclass
@@ -60,6 +63,8 @@ class Custom(StagedChain):
         if not config.stages:
             raise LmregError("space.stages has no stages; give at least one")
         super().__init__(config.name, [_stage(s, place(i)) for i, s in enumerate(config.stages)])
+        if config.path is None and config.stages == part_of_file(None, "stages", EXAMPLE):
+            self.note = f"no space.path is given, so {config.name} is lmreg's own example of a space"
 
 
 def place(stage: int, choice: str | None = None) -> str:
