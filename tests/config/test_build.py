@@ -90,6 +90,8 @@ def test_a_package_of_ones_own_is_allowed_by_name(tmp_path: Path, monkeypatch: p
     node = OmegaConf.create({"_target_": "mine.Mine", "depth": 5})
     cls, config = resolve(node, Algorithm, "algo", allow=["mine"])
     assert cls(config).config.depth == 5
+    with pytest.raises(LmregError, match=r"pass 'allow_packages=\[mine,other\]'"):  # all in one line to paste
+        resolve(node, Algorithm, "algo", allow=["other"])
 
 
 def test_nearest_compares_within_the_group() -> None:

@@ -126,9 +126,10 @@ def resolve(node: DictConfig, base: type[T], where: str, allow: Iterable[str] = 
 def _require_allowed(target: str, where: str, allow: Iterable[str], own: str = "lmreg") -> None:
     package = target.partition(".")[0] if "." in target else ""
     if package not in allow:
+        wanted = sorted({*allow, package or "name"} - {"lmreg"})  # those that are allowed already stay so
         raise LmregError(
             f"{where}._target_={target}: only classes of {own} are built; to allow a package of "
-            f"your own pass 'allow_packages=[{package or 'name'}]'"
+            f"your own pass 'allow_packages=[{','.join(wanted)}]'"
         )
 
 
