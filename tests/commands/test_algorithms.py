@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from tests.conftest import InProcess, Lmreg
+from tests.described import undescribed
 
 from lmreg.config.catalogue import choices
 from lmreg.files import read_json
@@ -55,6 +56,7 @@ def test_all_can_be_evaluated_and_reported(swept: Path, lmreg: Lmreg) -> None:
     assert set(gains[gains["against"] == "none"]["comparison"]) == {f"{a} landmark" for a in choices("algo")}
     done = lmreg("report", f"root={swept}")
     assert done.returncode == 0, done.stderr
+    assert undescribed(swept / STUDY) == set()
     page = (swept / STUDY / "report" / "index.html").read_text()
     assert all(algo in page for algo in choices("algo"))
 

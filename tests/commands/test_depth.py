@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 from tests.conftest import InProcess
+from tests.described import undescribed
 from torch import Tensor
 
 from lmreg.files import read_json
@@ -39,6 +40,7 @@ def test_every_stage(in_process: InProcess, tmp_path: Path) -> None:
         assert code == 0, errors
     study = tmp_path / "depth_decoder-shapes_depth"
     assert len(list(study.glob("search/*/result.json"))) == 5
+    assert undescribed(study) == set()
     metrics = pd.read_csv(study / "evaluate" / "metrics.csv")
     assert set(metrics["score"]) == {"loss", "rmse", "abs_rel", "delta1"}
     for path in study.glob("search/*/metrics.csv"):

@@ -14,6 +14,7 @@ import pytest
 import torch
 from PIL import Image
 from tests.conftest import InProcess
+from tests.described import undescribed
 
 from lmreg.config import catalogue
 from lmreg.config.build import choice_of
@@ -126,6 +127,7 @@ def test_from_images_to_files_to_deploy(
     assert code == 0, errors
     assert "model.py, model.safetensors, model.json, model.onnx" in out
     assert errors == ""
+    assert undescribed(study) == set()
     files = {"model.py", "model.safetensors", "model.json", "model.onnx"}
     assert {p.name for p in (retrained / "export").iterdir()} == files
     about = read_json(retrained / "export" / "model.json")

@@ -17,6 +17,7 @@ import pandas as pd
 import pytest
 import torch
 from tests.conftest import Compose, InProcess, Lmreg
+from tests.described import undescribed
 from tests.processes import Started
 
 from lmreg.errors import Interrupted, LmregError
@@ -205,6 +206,8 @@ def test_the_set_grows_by_the_best_candidates_and_never_by_the_pool(
         assert (folder / name).read_bytes() == (
             landmarked / STUDIES[source] / "landmarks" / name
         ).read_bytes()
+    of_the_users = {(f"landmarks/{role}.csv", "acc") for role in ("landmarks", "pool") if source == "table"}
+    assert undescribed(root / STUDIES[source]) == of_the_users
     truth = Truth.load(folder, space)
     column = truth.landmarks.column
     tables = [pd.read_csv(run / "rounds" / f"round-{r}.csv") for r in (1, 2, 3)]
