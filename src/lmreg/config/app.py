@@ -129,8 +129,11 @@ def _quoted(arg: str) -> str:
     if key == "arch" and value[:1] not in ("'", '"'):
         escaped = value.replace("\\", "\\\\").replace("'", "\\'")
         return f"arch='{escaped}'"
-    plain = "=" in value and not set(value) & set("'\"\\,[]{}()$") and not arg.startswith("-")
-    return f"{key}='{value}'" if plain else arg
+    values = value.split(",") if key == "run" else [value]  # several runs, in a sweep
+    special = set("".join(values)) & set("'\"\\,[]{}()$")
+    if "=" not in value or special or arg.startswith("-"):
+        return arg
+    return f"{key}=" + ",".join(f"'{one}'" for one in values)
 
 
 def _for_swept_choices(command: str, args: list[str]) -> list[str]:

@@ -19,20 +19,32 @@ FOLLOWED = ("space", "network", "data", "task")
 def with_choices_of_run(command: str, args: list[str]) -> list[str]:
     """``args`` with the choices that the search ``run=<folder>`` was composed of.
 
-    So options such as ``network.cells`` are those of its network. What can't be read is left to be told
-    when the run is loaded.
+    So options such as ``network.cells`` are those of its network. Of a sweep over several runs this goes
+    for the choices that they share. Where they differ, or a run has a class of no choice, its job takes
+    what is its own in `followed`; an option of such a group is added, whichever choice is composed first,
+    and refused by the job whose class doesn't have it. What can't be read is left to be told when the run
+    is loaded.
     """
-    folder = next((arg.partition("=")[2].strip("'") for arg in args if arg.startswith("run=")), None)
-    if folder is None or not set(FOLLOWED) <= set(catalogue.groups(command)):
+    if not set(FOLLOWED) <= set(catalogue.groups(command)):
         return args
-    try:
-        config = yaml.safe_load((Path(folder) / "config.yaml").read_text())
-        targets = {group: config[group].get("_target_") for group in FOLLOWED}
-    except (OSError, yaml.YAMLError, KeyError, TypeError, AttributeError):
-        return args
+    folders = next((arg.partition("=")[2] for arg in args if arg.startswith("run=")), "")
+    runs = [run for run in map(_choices_of_run, folders.split(",")) if run]
     given = {arg.lstrip("+").partition("=")[0] for arg in args}
-    found = {group: _choice(group, targets[group]) for group in FOLLOWED if group not in given}
-    return [*args, *(f"{group}={choice}" for group, choice in found.items() if choice)]
+    found = {group: {run[group] for run in runs} for group in FOLLOWED if runs and group not in given}
+    one = {group: next(iter(choices)) for group, choices in found.items() if len(choices) == 1}
+    shared = {group: choice for group, choice in one.items() if choice is not None}
+    own = tuple(f"{group}." for group in found.keys() - shared)
+    args = [f"++{arg}" if arg.startswith(own) else arg for arg in args]
+    return [*args, *(f"{group}={choice}" for group, choice in shared.items())]
+
+
+def _choices_of_run(folder: str) -> dict[str, str | None] | None:
+    """The choice of each group that is followed, None for a class of no choice; None if it can't be read."""
+    try:
+        config = yaml.safe_load((Path(folder.strip("'\"")) / "config.yaml").read_text())
+        return {group: _choice(group, config[group].get("_target_")) for group in FOLLOWED}
+    except (OSError, yaml.YAMLError, KeyError, TypeError, AttributeError):
+        return None
 
 
 def _choice(group: str, target: str | None) -> str | None:
