@@ -124,11 +124,15 @@ def test_a_second_call_trains_nothing_and_more_seeds_only_those(
     written = {p.name: p.stat().st_mtime_ns for p in folder.glob("weights-*")}
     assert retraining(study, "r").left() == []
     assert retraining(study, "r").execute(0.95) == first
-    assert "all 2 trainings are finished already" in capsys.readouterr().out
+    assert "r: finished already: seeds 0, 1\n" in capsys.readouterr().out
     assert retraining(study, "r", seeds=3).left() == [2]
     result = retraining(study, "r", seeds=3).execute(0.95)
     assert result["trainings"][:2] == first["trainings"]
     assert result["test"]["accuracy_percent"]["n"] == 3
+    # Asked for fewer, or for others, it tells of all that there are.
+    rows = (folder / "metrics.csv").read_text()
+    assert retraining(study, "r", seeds=1).execute(0.95) == result
+    assert (folder / "metrics.csv").read_text() == rows
     assert {p.name: p.stat().st_mtime_ns for p in folder.glob("weights-*")}.items() > written.items()
     with pytest.raises(LmregError, match=r"label_smoothing: 0.1 -> 0.2.*pass folder=<new name>"):
         retraining(study, "r", smoothing=0.2).left()
@@ -200,6 +204,7 @@ def test_the_interval_over_seeds_is_students() -> None:
     low, high = stats.t.interval(0.9, 3, loc=72.0, scale=stats.sem(values))
     assert (found["low"], found["high"]) == pytest.approx((low, high))
     assert (found["mean"], found["n"]) == (72.0, 4)
-    assert over_seeds([5.0], 0.9) == {
-        "mean": 5.0, "n": 1, "confidence": 0.9, "sd": None, "low": None, "high": None
-    }  # fmt: skip
+    nothing = {"confidence": 0.9, "low": None, "high": None}
+    assert over_seeds([5.0], 0.9) == {"mean": 5.0, "n": 1, "sd": None} | nothing
+    # Seeds that agree, on few test images, don't say that all others would.
+    assert over_seeds([5.0, 5.0, 5.0], 0.9) == {"mean": 5.0, "n": 3, "sd": 0.0} | nothing

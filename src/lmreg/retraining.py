@@ -11,15 +11,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from omegaconf import DictConfig, OmegaConf
-from scipy import stats
 
 from lmreg.errors import LmregError
-from lmreg.files import read_json, write_atomically, write_json, write_table
+from lmreg.files import nearest_folder, read_json, write_atomically, write_json, write_table
 from lmreg.identity import config_hash, differences, read_config
 from lmreg.landmarks.records import protocol_of
 from lmreg.locks import locked
 from lmreg.network.base import SuperNet, track_statistics
 from lmreg.progress import Progress
+from lmreg.rank.correlation import mean_over_seeds
 from lmreg.rank.score import score
 from lmreg.result import device_name, versions
 from lmreg.space.base import Arch
@@ -53,6 +53,9 @@ class Recipe:
 class Retraining:
     """The trainings of one architecture in their folder; what was interrupted goes on where it stopped.
 
+    A folder's trainings differ in nothing but the seed. The result is of all that are finished, whichever
+    calls they are of: one that asks for fewer seeds takes no evidence away.
+
     The networks keep running statistics while they train, and are tested in eval mode: the figures are
     those of the network that is exported, which must not depend on what else is in a batch.
     """
@@ -68,7 +71,7 @@ class Retraining:
         self._hash = config_hash(self._config)
 
     def left(self) -> list[int]:
-        """The seeds whose training isn't finished.
+        """The recipe's seeds whose training isn't finished.
 
         Raises:
             LmregError: the folder holds the trainings of another configuration.
@@ -93,7 +96,8 @@ class Retraining:
         with locked(self.folder):
             left = self.left()
             if not left and (self.folder / "result.json").exists():
-                print(f"{self.folder.name}: all {len(self._recipe.seeds)} trainings are finished already")
+                asked = seeds_in_words(self._recipe.seeds)
+                print(f"{self.folder.name}: finished already: {asked}")
             self._describe()
             for seed in left:
                 with same_threads_after():
@@ -167,10 +171,7 @@ class Retraining:
 
     def _write_rows(self, now: Mapping[int, list[dict[str, float]]] | None = None) -> None:
         """``metrics.csv``: the figures of finished trainings and of those that are at work ``now``."""
-        rows = dict(now or {})
-        for seed in self._recipe.seeds:
-            if seed not in rows and self._record(seed).exists():
-                rows[seed] = read_json(self._record(seed), {"rows"})["rows"]
+        rows = {record["seed"]: record["rows"] for record in self._finished()} | dict(now or {})
         table = [{"seed": seed} | row for seed in sorted(rows) for row in rows[seed]]
         write_table(self.folder / "metrics.csv", pd.DataFrame(table))
 
@@ -183,7 +184,7 @@ class Retraining:
 
     def _result(self, confidence: float) -> dict[str, Any]:
         study, recipe = self._study, self._recipe
-        records = [read_json(self._record(seed), {"seed", "rows"}) for seed in recipe.seeds]
+        records = self._finished()
         trainings = [{key: value for key, value in record.items() if key != "rows"} for record in records]
         columns = [s.column for s in study.task.scores.values()]
         data = study.data
@@ -207,22 +208,35 @@ class Retraining:
         """The file of trained weights, see `lmreg.train.checkpoint`."""
         return folder / f"weights-s{seed}.pt"
 
-    def _record(self, seed: int) -> Path:
+    def _finished(self) -> list[dict[str, Any]]:
+        """The records of all trainings in the folder that are finished, by seed."""
+        paths = self.folder.glob(self._record("*").name)
+        return sorted((read_json(path, {"seed", "rows"}) for path in paths), key=lambda r: r["seed"])
+
+    def _record(self, seed: int | str) -> Path:
         return self.folder / f"training-s{seed}.json"
 
     def _checkpoint(self, seed: int) -> Path:
         return self.folder / f"checkpoint-s{seed}.pt"
 
 
+def seeds_in_words(seeds: Sequence[int]) -> str:
+    """``seed 0``; ``seeds 0, 1, 2``."""
+    return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
+
+
 def over_seeds(values: Sequence[float], confidence: float) -> dict[str, Any]:
-    """Mean, standard deviation and Student's interval of the mean; of one value only the mean is known."""
-    sample = np.asarray(values, float)
-    about: dict[str, Any] = {"mean": float(sample.mean()), "n": len(sample), "confidence": confidence}
-    if len(sample) == 1:
-        return about | {"sd": None, "low": None, "high": None}
-    deviation = float(sample.std(ddof=1))
-    half = float(stats.t.ppf((1 + confidence) / 2, len(sample) - 1)) * deviation / len(sample) ** 0.5
-    return about | {"sd": deviation, "low": about["mean"] - half, "high": about["mean"] + half}
+    """Mean, standard deviation and interval of the mean, None where there is none: see `mean_over_seeds`."""
+    mean, low, high, _ = mean_over_seeds(np.asarray(values, float), confidence)
+    known = bool(np.isfinite(low))
+    return {
+        "mean": mean,
+        "n": len(values),
+        "confidence": confidence,
+        "sd": float(np.std(values, ddof=1)) if len(values) > 1 else None,
+        "low": low if known else None,
+        "high": high if known else None,
+    }
 
 
 def read_retraining(folder: Path) -> tuple[DictConfig, dict[str, Any]]:
@@ -232,7 +246,8 @@ def read_retraining(folder: Path) -> tuple[DictConfig, dict[str, Any]]:
         LmregError: there is none, or it isn't finished.
     """
     if not folder.is_dir():
-        raise LmregError(f"there is no folder {folder}; a retraining is <root>/<study>/retrain/<name>")
+        hint = nearest_folder(folder) or "; a retraining is <root>/<study>/retrain/<name>"
+        raise LmregError(f"there is no folder {folder}{hint}")
     if (folder / "candidates.csv").exists():
         raise LmregError(f"{folder} is the folder of a search; 'lmreg retrain run={folder}' comes first")
     if not (folder / "config.yaml").exists():

@@ -9,12 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from tests.conftest import Compose, InProcess, Lmreg
 from tests.processes import Started
 
-from lmreg.commands.retrain import RetrainOptions, with_recipe
+from lmreg.commands.retrain import RetrainOptions, _show, with_recipe
 from lmreg.files import read_json
+from lmreg.retraining import over_seeds
 
 QUICK = ("trainer.steps=6", "trainer.batch_size=16", "seeds=2", "threads=1")
 
@@ -38,6 +39,8 @@ def test_the_found_architecture_at_another_size(
     assert [training["seed"] for training in result["trainings"]] == [0, 1]
     assert {"accuracy_percent", "loss_nats"} == set(result["test"])
     assert "accuracy_percent" in out
+    assert "2 trainings, seeds 0, 1)" in out
+    assert "from 3 seeds on" in out  # the interval
     assert sorted(p.name for p in folder.iterdir()) == sorted(
         ["config.yaml", "metrics.csv", "result.json"]
         + [
@@ -46,9 +49,10 @@ def test_the_found_architecture_at_another_size(
             for seed in (0, 1)
         ]
     )
-    code, out, _ = in_process(*call)
+    code, out, _ = in_process(*call, "seeds=1", "seed=1")
     assert code == 0
-    assert "all 2 trainings are finished already" in out
+    assert "finished already: seed 1\n" in out
+    assert read_json(folder / "result.json") == result
     code, _, errors = in_process("retrain", f"run={search}", "space=macro")
     assert code == 2
     assert "the run's space is nasbench201; leave space out" in errors
@@ -72,6 +76,23 @@ def test_results_lie_beside_the_run_or_where_it_is_said(
     assert not (searched_study / "nasbench201-fashion_mini" / "retrain").exists()
 
 
+def test_an_interval_is_shown_where_it_says_something(capsys: pytest.CaptureFixture[str]) -> None:
+    def shown(*values: float) -> str:
+        trainings = [{"seed": seed, "loss_nats": value} for seed, value in enumerate(values)]
+        _show(
+            {"trainings": trainings, "images": {"test": 9}, "test": {"loss_nats": over_seeds(values, 0.95)}}
+        )
+        return capsys.readouterr().out
+
+    assert over_seeds([0.5, 0.6], 0.95)["low"] < 0  # a loss never is
+    for few in ((0.5,), (0.5, 0.6)):
+        assert "from 3 seeds on" in shown(*few)
+    text = shown(0.5, 0.6, 0.7)
+    assert "95 % interval" in text
+    assert "0.3516 to 0.8484" in text
+    assert "none: all agree" in shown(0.5, 0.5, 0.5)
+
+
 def test_a_training_that_diverged_leaves_no_result(in_process: InProcess, tmp_path: Path) -> None:
     """In its very last step: the loss before it was finite, what it is tested with is not."""
     call = ("retrain", "space=macro", "arch=22212202", "network.channels=2", f"root={tmp_path}", "folder=r")
@@ -81,16 +102,57 @@ def test_a_training_that_diverged_leaves_no_result(in_process: InProcess, tmp_pa
     assert not list(tmp_path.rglob("*-s0.json"))
 
 
-def test_an_option_of_the_network_that_only_the_runs_space_has(in_process: InProcess, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def other_runs(lmreg: Lmreg, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A search of some spaces that aren't the default, by space."""
+    root = tmp_path_factory.mktemp("others")
+    done = lmreg(
+        *("search", "-m", "space=nasbench101,macro", "reg=none", "trainer.steps=2", "strategy.count=2"),
+        *("network.channels=4", "threads=1", f"root={root}"),
+    )
+    assert done.returncode == 0, done.stderr
+    return {
+        path.parents[2].name.partition("-")[0]: path.parent for path in root.glob("*/search/*/config.yaml")
+    }
+
+
+def retrained(root: Path, folder: str) -> dict[str, DictConfig]:
+    """The configs of the retrainings of that name, by space."""
+    paths = root.glob(f"*/retrain/{folder}/result.json")
+    found = [OmegaConf.load(path.parent / "config.yaml") for path in paths]
+    return {config.space.name: config for config in found if isinstance(config, DictConfig)}
+
+
+def test_an_option_of_the_network_that_only_the_runs_space_has(
+    other_runs: dict[str, Path], in_process: InProcess, tmp_path: Path
+) -> None:
     """The default space is another: its network's options would be refused."""
-    where = (f"root={tmp_path}", "threads=1")
-    search = ("search", "space=nasbench101", "reg=none", "trainer.steps=2", "strategy.count=2", *where)
-    assert in_process(*search, "network.channels=4")[0] == 0
-    (folder,) = (tmp_path / "nasbench101-fashion_mini" / "search").iterdir()
-    code, _, errors = in_process("retrain", f"run={folder}", "network.channels=5", "folder=mine", *QUICK)
+    run = other_runs["nasbench101"]
+    call = ("retrain", f"run={run}", "network.channels=5", "folder=mine", f"root={tmp_path}", *QUICK)
+    code, _, errors = in_process(*call, "seeds=1")
     assert code == 0, errors
-    mine = tmp_path / "nasbench101-fashion_mini" / "retrain" / "mine"
-    assert OmegaConf.load(mine / "config.yaml").network.channels == 5
+    assert retrained(tmp_path, "mine")["nasbench101"].network.channels == 5
+
+
+def test_every_job_of_a_sweep_follows_its_own_run(
+    searched_study: Path, other_runs: dict[str, Path], in_process: InProcess, tmp_path: Path
+) -> None:
+    default = sorted(searched_study.glob("nasbench201-fashion_mini/search/*/result.json"))[0].parent
+    quick = (*QUICK, "seeds=1", f"root={tmp_path}")
+    runs = f"run={default},{other_runs['nasbench101']},{other_runs['macro']}"
+    # Only two of the three networks have cells.
+    code, _, errors = in_process("retrain", "-m", runs, "network.cells=2", "folder=r", *quick)
+    assert code == 2
+    assert "1 of the sweep's 3 jobs failed" in errors
+    assert "unknown key 'network.cells'" in errors
+    found = retrained(tmp_path, "r")
+    sizes = {space: (config.network.channels, config.network.cells) for space, config in found.items()}
+    assert sizes == {"nasbench201": (2, 2), "nasbench101": (4, 2)}
+    # Where all runs have the same network its options are checked before anything is trained.
+    both = f"run={other_runs['macro']},{other_runs['macro']}"
+    code, _, errors = in_process("retrain", "-m", both, "network.cells=2", "folder=s", *quick)
+    assert code == 2
+    assert "'network.cells=2': with network=macro there is no such option" in errors
 
 
 @pytest.mark.parametrize("arch", ["|nor_conv_3x3~0|+|none~0|skip_connect~1|+|none~0|none~1|nor_conv_1x1~2|"])

@@ -18,13 +18,18 @@ from lmreg.landmarks.workers import threads_of
 from lmreg.names import in_file_name, other_overrides
 from lmreg.progress import console, duration
 from lmreg.rank.finished import FinishedRun
-from lmreg.retraining import SPLIT, Recipe, Retraining
+from lmreg.retraining import SPLIT, Recipe, Retraining, seeds_in_words
 from lmreg.space.base import Arch
 from lmreg.study import Options, Study
 from lmreg.summary import place
 
 _RECIPE = (("data", "cutout"), ("network", "auxiliary"), ("network", "drop_path"))
+# A folder has the trainings of all seeds; `seed` isn't told either.
 _NOT_IN_NAME = {"run", "arch", "seeds", "folder", "confidence", "log_every"}
+
+FEWEST_SEEDS = 3
+"""An interval is shown from so many trainings on. Of two it reaches, at 95 %, six times as far to either side
+as they are apart, often to losses below zero or accuracies over 100 %: it says nothing."""
 
 
 @dataclass
@@ -124,15 +129,20 @@ def _announce(study: Study, arch: Arch, left: list[int], folder: Path) -> None:
 
 
 def _show(result: dict[str, Any]) -> None:
-    seeds = len(result["trainings"])
-    heading = f"test scores ({result['images']['test']:,} images, {seeds} training{'s' if seeds > 1 else ''})"
-    table = Table(title=heading, title_justify="left")
-    for column in ("score", "mean", "interval", "each"):
+    trainings, figures = result["trainings"], result["test"]
+    seeds = [training["seed"] for training in trainings]
+    count = f"{len(seeds)} training{'s' if len(seeds) > 1 else ''}, {seeds_in_words(seeds)}"
+    table = Table(title=f"test scores ({result['images']['test']:,} images; {count})", title_justify="left")
+    confidence = next(iter(figures.values()))["confidence"]
+    for column in ("score", "mean", f"{100 * confidence:.4g} % interval", "each"):
         table.add_column(column, justify="left" if column == "score" else "right")
-    for column, figure in result["test"].items():
-        interval = (
-            f"{figure['low']:.4g} to {figure['high']:.4g}" if figure["sd"] is not None else "of one: none"
-        )
-        each = ", ".join(f"{training[column]:.4g}" for training in result["trainings"])
-        table.add_row(column, f"{figure['mean']:.4g}", interval, each)
+    for column, figure in figures.items():
+        each = ", ".join(f"{training[column]:.4g}" for training in trainings)
+        table.add_row(column, f"{figure['mean']:.4g}", _interval(figure), each)
     console().print(table)
+
+
+def _interval(figure: dict[str, Any]) -> str:
+    if figure["n"] < FEWEST_SEEDS:
+        return f"from {FEWEST_SEEDS} seeds on"
+    return "none: all agree" if figure["low"] is None else f"{figure['low']:.4g} to {figure['high']:.4g}"

@@ -118,7 +118,10 @@ def estimate(values: np.ndarray, n: int, confidence: float) -> Estimate:
 
 
 def mean_over_seeds(values: np.ndarray, confidence: float) -> tuple[float, float, float, float]:
-    """Mean, interval and two-sided p-value (Student's t) of one value per seed; NaN from one seed."""
+    """Mean, interval and two-sided p-value (Student's t) of one value per seed.
+
+    Interval and p-value are NaN for one seed, and where all agree: that is no sign of a spread of zero.
+    """
     mean = float(values.mean())
     if len(values) < 2 or np.ptp(values) == 0:
         return mean, float("nan"), float("nan"), float("nan")
