@@ -227,7 +227,7 @@ def _composition_error(error: HydraException, config_name: str, args: list[str])
     if "Could not override" in text:
         return _unknown_key(text.split("'")[1].split("@")[0], config_name, args)
     if "Ambiguous value" in text:
-        value = text.split("'")[1]
+        value = text.partition("'")[2].rpartition("'")[0]  # which may have quotes itself
         return f"{value}: several values; for a sweep over them add -m"
     cause = f": {str(error.__cause__).splitlines()[0]}" if error.__cause__ else ""
     return text.rstrip(".:") + cause
