@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm, _NormBase
+from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
 from lmreg.data.base import InputShape
 from lmreg.errors import LmregError
@@ -131,19 +132,21 @@ def count_params(net: nn.Module) -> int:
 
 
 def count_macs(net: nn.Module, shape: InputShape) -> int:
-    """Multiply-accumulates of convolutions and linear layers (bias included) for one image."""
+    """Multiply-accumulates of convolutions and linear layers (bias included) for one image.
+
+    Of any number of dimensions; what is computed by functions instead of these layers isn't seen.
+    """
     total = 0
 
     def add(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
         nonlocal total
-        if isinstance(module, nn.Conv2d):
-            kernel = module.weight[0].numel()
-            total += output[0].numel() * (kernel + (module.bias is not None))
-        elif isinstance(module, nn.ConvTranspose2d):
-            bias = 0 if module.bias is None else output[0].numel()
-            total += inputs[0][0].numel() * module.weight[0].numel() + bias
-        elif isinstance(module, nn.Linear):
-            total += module.weight.numel() + (0 if module.bias is None else module.bias.numel())
+        if isinstance(module, _ConvTransposeNd):
+            products = inputs[0][0].numel() * module.weight[0].numel()
+        elif isinstance(module, _ConvNd | nn.Linear):
+            products = output[0].numel() * module.weight[0].numel()
+        else:
+            return
+        total += products + (0 if module.bias is None else output[0].numel())
 
     hooks = [m.register_forward_hook(add) for m in net.modules()]
     try:

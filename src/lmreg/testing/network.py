@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.conv import _ConvNd
 from torch.utils.flop_counter import FlopCounterMode
 
 from lmreg.data.base import InputShape
@@ -181,9 +182,7 @@ def _bias_additions(net: Standalone, shape: InputShape) -> int:
         nonlocal total
         total += output[0].numel() if getattr(module, "bias", None) is not None else 0
 
-    layers = [
-        module for module in net.modules() if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear)
-    ]
+    layers = [module for module in net.modules() if isinstance(module, _ConvNd | nn.Linear)]
     hooks = [layer.register_forward_hook(add) for layer in layers]
     with torch.no_grad():
         net(torch.zeros(2, shape.channels, shape.height, shape.width))
