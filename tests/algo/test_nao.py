@@ -16,6 +16,7 @@ from lmreg.errors import LmregError
 from lmreg.network.base import SuperNet
 from lmreg.reg.none import NoRegulariser
 from lmreg.space.base import Arch, Space
+from lmreg.space.darts import DARTS
 from lmreg.space.nasbench201 import NASBench201
 from lmreg.streams import Streams
 from lmreg.task.classification import Classification
@@ -209,6 +210,16 @@ def test_a_small_space_with_rules_and_decisions_of_different_sizes(size: int, pa
     every = algo.propose(ctx, 50)
     assert len(keys(space, every)) == len(every) == TOY_NETWORKS
     assert algo.propose(ctx, 50) == []
+
+
+def test_steps_lead_to_architectures_where_few_combinations_of_choices_are_some() -> None:
+    space = DARTS()
+    ctx, _ = context(space, last_choice)
+    algo = NAO(Config(pool=20, **SMALL))
+    algo.on_interval(ctx)
+    figures = algo.figures()
+    assert figures["new_by_gradient"] >= 8
+    assert figures["new_at_random"] == 0
 
 
 def test_proposals_come_from_one_round_and_never_twice() -> None:

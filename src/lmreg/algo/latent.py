@@ -66,8 +66,8 @@ class LatentModel(nn.Module):
             self.decode(outputs).flatten(0, 1), tokens
         )
 
-    def moved(self, choices: np.ndarray, steps: Sequence[float]) -> Iterator[np.ndarray]:
-        """Architectures decoded after a step up the predictor's gradient, for one step size after the other.
+    def moved(self, choices: np.ndarray, steps: Sequence[float]) -> Iterator[list[np.ndarray]]:
+        """What is decoded after a step up the predictor's gradient, for one step size after the other.
 
         Only the gradient's direction counts: its length says how flat the sigmoid is. A step of 1 is as
         long as an output; a negative one goes down.
@@ -76,7 +76,8 @@ class LatentModel(nn.Module):
             choices: where to start, int64 [n, decisions].
 
         Yields:
-            What is reached from each, int64 [n, decisions].
+            For each decision the probabilities of its options, [n, options]. They are known for each decision
+            by itself: what is an architecture, the space must say.
         """
         outputs = self.encode(torch.from_numpy(choices)).detach().requires_grad_()
         (gradient,) = torch.autograd.grad(self.predict(outputs).sum(), outputs)
@@ -84,7 +85,8 @@ class LatentModel(nn.Module):
         for step in steps:
             with torch.no_grad():
                 logits = self.decode(F.normalize(outputs + step * direction, dim=-1))
-            yield (logits.argmax(-1) - self.starts).numpy()
+            shares = logits.softmax(-1)
+            yield [shares[:, d, inside].numpy() for d, inside in enumerate(self.inside)]
 
 
 def _latent(outputs: Tensor) -> Tensor:

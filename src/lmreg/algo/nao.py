@@ -147,12 +147,12 @@ class Round:
         return found + list(islice(self._best, count - len(found)))
 
     def _climb(self, ctx: Context, model: LatentModel, starts: list[Arch]) -> Iterator[Arch]:
-        """Valid architectures that are new, those of the shortest steps first."""
-        for rows in model.moved(np.array([arch.choices for arch in starts]), _STEPS):
-            for row in rows.tolist():
+        """Architectures that are new, those of the shortest steps first."""
+        for weights in model.moved(np.array([arch.choices for arch in starts]), _STEPS):
+            for row in range(len(starts)):
                 try:
-                    arch = ctx.space.arch(tuple(row))
-                except LmregError:  # a space may rule out some combinations
+                    arch = ctx.space.strongest([options[row] for options in weights])
+                except LmregError:  # it rules out some combinations, and doesn't know what is near them
                     continue
                 if (key := ctx.space.canonical(arch)) not in self._seen:
                     self._seen.add(key)
