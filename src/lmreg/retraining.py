@@ -64,8 +64,12 @@ class Retraining:
         """
         Args:
             origin: where the architecture is from, for ``result.json``.
+
+        Raises:
+            LmregError: the task has no labels that could be smoothed.
         """
         self._study, self._recipe, self.folder, self._origin = study, recipe, folder, dict(origin)
+        self._task = study.task.smoothed(recipe.label_smoothing) if recipe.label_smoothing else study.task
         text = study.space.format(recipe.arch)
         self._config = protocol_of(study) | {"arch": text, "label_smoothing": recipe.label_smoothing}
         self._hash = config_hash(self._config)
@@ -151,10 +155,9 @@ class Retraining:
         stream = derive(seed, "retrain")
         net = study.standalone(recipe.arch, stream)
         track_statistics(net)
-        task = study.task.smoothed(recipe.label_smoothing) if recipe.label_smoothing else study.task
         streams = Streams(stream, study.device)
         training = standalone_training(
-            net, recipe.arch, study.space, task, study.data, streams, study.trainer, SPLIT
+            net, recipe.arch, study.space, self._task, study.data, streams, study.trainer, SPLIT
         )
         if (saved := self._checkpoint(seed)).exists():
             keys = training.state_dict().keys() | as_begun(study).keys()

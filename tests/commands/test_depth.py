@@ -7,16 +7,22 @@ import io
 import os
 import re
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
+from omegaconf import OmegaConf
 from PIL import Image
 from tests.conftest import InProcess
 from tests.described import undescribed
 from torch import Tensor
 
+from lmreg.data.shapes_depth import Config as Scenes
+from lmreg.data.shapes_depth import ShapesDepth
 from lmreg.files import read_json
 from lmreg.landmarks.pictures import read_pictures
 from lmreg.task.depth import Depth
@@ -25,6 +31,68 @@ DEPTH = ("task=depth", "space=depth_decoder", "network.channels=4", "network.wid
 SCENES = ("data=shapes_depth", "data.scenes=96", "data.test_scenes=24", "data.resolution=16")
 TINY = ("landmarks.count=3", "landmarks.pool=4", "landmarks.pool_seeds=1", "workers=1", "trainer.steps=4")
 SHORT = ("trainer.steps=6", "strategy.count=3", "log_every=3")
+
+
+# With nothing of lmreg: the test scenes by the preprocessing of model.json, through the exported files.
+USE = """
+import importlib, json, sys
+from pathlib import Path
+
+sys.modules["lmreg"] = None
+import numpy as np, onnxruntime, torch
+
+folder, arrays = Path(sys.argv[1]), np.load(sys.argv[2])
+about = json.loads((folder / "model.json").read_text())
+x = ((arrays["images"] / 255 - about["mean"]) / about["std"]).transpose(0, 3, 1, 2).astype(np.float32)
+sys.path.insert(0, str(folder))
+maps = importlib.import_module("model").load()(torch.from_numpy(x)).detach().numpy()
+session = onnxruntime.InferenceSession(str(folder / "model.onnx"), providers=["CPUExecutionProvider"])
+(found,) = session.run([about["output"]["name"]], {"images": x})
+np.savez(sys.argv[3], torch=maps, onnx=found)
+"""
+
+
+def test_from_found_to_used(in_process: InProcess, tmp_path: Path) -> None:
+    """A search's architecture retrained and exported; its files give the figures of its test."""
+    for package in ("safetensors", "onnxruntime", "onnxscript"):
+        pytest.importorskip(package)
+    given = ("trainer.batch_size=8", "trainer.steps=3", "strategy.count=2", f"root={tmp_path}")
+    code, _, errors = in_process("search", *DEPTH, *SCENES, "reg=none", *given)
+    assert code == 0, errors
+    study = tmp_path / "depth_decoder-shapes_depth"
+    (search,) = (study / "search").iterdir()
+    short = ("trainer.steps=6", "trainer.batch_size=8", "seeds=2", "folder=mine")
+    code, out, errors = in_process("retrain", f"run={search}", *short)
+    assert code == 0, errors
+    assert "Left out of the recipe: label_smoothing, there are no labels; cutout, nothing in an image" in out
+    mine = study / "retrain" / "mine"
+    result = read_json(mine / "result.json")
+    assert set(result["test"]) == {"loss", "rmse_percent", "abs_rel", "delta1_percent"}
+    assert all(figure["low"] < figure["mean"] < figure["high"] for figure in result["test"].values())
+    assert (result["label_smoothing"], OmegaConf.load(mine / "config.yaml").data.cutout) == (0, 0)
+    code, _, errors = in_process(
+        "retrain", f"run={search}", *short[:3], "folder=other", "label_smoothing=0.1"
+    )
+    assert code == 2
+    assert errors == "Error: label_smoothing=0.1: Depth has no labels; pass label_smoothing=0\n"
+    assert not (study / "retrain" / "other").exists()
+    code, _, errors = in_process("export", f"run={mine}", "seed=1")
+    assert code == 0, errors
+    about = read_json(mine / "export" / "model.json")
+    assert "classes" not in about
+    assert about["output"]["name"] == "inverse_depth"
+    assert "up to scale and shift" in about["output"]["meaning"]
+    scenes = ShapesDepth(Scenes(scenes=96, test_scenes=24, resolution=16)).read().test
+    arrays, maps = study / "scenes.npz", study / "maps.npz"
+    np.savez(arrays, images=scenes.images)
+    call = [sys.executable, "-c", USE, str(mine / "export"), str(arrays), str(maps)]
+    done = subprocess.run(call, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    found = np.load(maps)
+    np.testing.assert_allclose(found["onnx"], found["torch"], rtol=1e-3, atol=1e-4)
+    sums = Depth().measure(torch.from_numpy(found["torch"]), torch.from_numpy(scenes.targets))
+    tested = [result["trainings"][1][score.column] for score in Depth.scores.values()]
+    np.testing.assert_allclose(sums / len(scenes.images), tested, rtol=1e-3)
 
 
 def test_every_stage(in_process: InProcess, tmp_path: Path) -> None:

@@ -13,9 +13,12 @@ from omegaconf import DictConfig, OmegaConf
 from tests.conftest import Compose, InProcess, Lmreg
 from tests.processes import Started
 
-from lmreg.commands.retrain import RetrainOptions, _show, with_recipe
+from lmreg.commands.retrain import RetrainOptions, _show, suited, with_recipe
+from lmreg.errors import LmregError
 from lmreg.files import read_json
 from lmreg.retraining import over_seeds
+from lmreg.task.classification import Classification
+from lmreg.task.depth import Depth
 
 QUICK = ("trainer.steps=6", "trainer.batch_size=16", "seeds=2", "threads=1")
 
@@ -172,6 +175,25 @@ def test_the_recipe_is_set_where_data_and_network_have_it_and_nothing_else_is_sa
     assert with_recipe(macro, options, ["space=macro"]).network == macro.network
     found = with_recipe(darts, replace(options, cutout=None), ["network.drop_path=0.0"])
     assert (found.data.cutout, found.network.auxiliary, found.network.drop_path) == (0, 0.4, 0)
+
+
+def test_a_part_of_the_recipe_that_the_network_lacks_is_refused_if_asked_for(composed: Compose) -> None:
+    macro = composed("retrain", "space=macro")
+    with pytest.raises(
+        LmregError, match=r"auxiliary=0.4: this network has no option network.auxiliary; leave"
+    ):
+        with_recipe(macro, RetrainOptions(), ["space=macro", "auxiliary=0.4"])
+    off = replace(RetrainOptions(), auxiliary=None, drop_path=0)
+    assert with_recipe(macro, off, ["auxiliary=null", "drop_path=0"]).network == macro.network
+
+
+def test_what_a_task_has_no_use_for_is_left_out_unless_it_is_given() -> None:
+    options = RetrainOptions()
+    for task in (Classification(), Depth()):
+        kept, left_out = suited(options, task, ["run=x"])
+        assert (kept == options) == (not left_out) == (task.takes == "one label per image")
+    kept, left_out = suited(options, Depth(), ["cutout=0.5", "label_smoothing=0.1"])
+    assert (kept, left_out) == (options, {})
 
 
 def test_a_killed_retraining_goes_on(lmreg: Lmreg, tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from lmreg.space.base import Space
 from lmreg.task.base import Task
 from lmreg.train import checkpoint
 
-_CHECKED = 8  # images, of noise, whose logits are compared
+_CHECKED = 8  # images, of noise, whose outputs are compared
 
 
 @dataclass
@@ -47,7 +47,9 @@ def run(cfg: DictConfig) -> None:
         extra(package)  # before any work
     about = result["input"]
     shape = InputShape(about["channels"], about["height"], about["width"])
-    alone = _network(config, shape, len(about["classes"]), options.allow_packages)
+    task_class, task_config = resolve(config.task, Task, "task", options.allow_packages)
+    task: Task = task_class(task_config)  # type: ignore[call-arg]
+    alone = _network(config, shape, task.outputs(len(about["classes"])), options.allow_packages)
     path = Retraining.weights(folder, training["seed"])
     weights = checkpoint.load(path, result["config_hash"], torch.device("cpu"))
     # What only the training needed, an auxiliary head, isn't a part of the network in use.
@@ -57,10 +59,10 @@ def run(cfg: DictConfig) -> None:
     title = f"{config.arch} of space {result['space']}, trained on {config.data.name}."
     noise = torch.Generator().manual_seed(0)
     images = torch.randn(_CHECKED, shape.channels, shape.height, shape.width, generator=noise)
-    model = write_code(out, plain_code(alone, shape), title, alone, images)
+    model = write_code(out, plain_code(alone, shape), title, alone, images, task.output)
     if options.onnx:
-        write_onnx(out, model, images)
-    write_json(out / "model.json", _about(config, result, training, shape))
+        write_onnx(out, model, images, task.output.name)
+    write_json(out / "model.json", _about(config, result, training, shape, task))
     written = ["model.py", "model.safetensors", "model.json", *(["model.onnx"] if options.onnx else [])]
     print(f"Written to {out}: {', '.join(written)}")
 
@@ -74,26 +76,25 @@ def _training(result: dict[str, Any], seed: int | None, folder: Path) -> dict[st
     return trainings[seed]
 
 
-def _network(config: DictConfig, shape: InputShape, classes: int, allow: list[str]) -> Standalone:
+def _network(config: DictConfig, shape: InputShape, outputs: int, allow: list[str]) -> Standalone:
     """The network that was trained, without its weights."""
     space_class, space_config = resolve(config.space, Space, "space", allow)
     space: Space = space_class(space_config)  # type: ignore[call-arg]
-    task_class, task_config = resolve(config.task, Task, "task", allow)
-    task: Task = task_class(task_config)  # type: ignore[call-arg]
     network_class, network_config = resolve(config.network, SuperNet, "network", allow)
-    net = network_class(network_config, space, shape, task.outputs(classes))
+    net = network_class(network_config, space, shape, outputs)
     alone = net.standalone(space.parse(str(config.arch)))
     track_statistics(alone)
     return alone
 
 
 def _about(
-    config: DictConfig, result: dict[str, Any], training: dict[str, Any], shape: InputShape
+    config: DictConfig, result: dict[str, Any], training: dict[str, Any], shape: InputShape, task: Task
 ) -> dict[str, Any]:
     """What is to be known to use the network, and what it is."""
     about = result["input"]
     return {
-        "classes": about["classes"],
+        **({"classes": about["classes"]} if about["classes"] else {}),
+        "output": asdict(task.output),
         "input": asdict(shape),
         "mode": "L" if shape.channels == 1 else "RGB",  # as Pillow calls them
         "pixels": "from 0 to 1, less mean, divided by std",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from omegaconf import DictConfig
 from rich.table import Table
 
 from lmreg.commands.options import given_overrides, top_level
+from lmreg.config.build import resolve
 from lmreg.config.following import FOLLOWED, followed
 from lmreg.config.schema import option
 from lmreg.errors import LmregError
@@ -22,8 +24,10 @@ from lmreg.retraining import SPLIT, Recipe, Retraining, seeds_in_words
 from lmreg.space.base import Arch
 from lmreg.study import Options, Study
 from lmreg.summary import place
+from lmreg.task.base import Task
 
-_RECIPE = (("data", "cutout"), ("network", "auxiliary"), ("network", "drop_path"))
+_RECIPE = {"label_smoothing": None, "cutout": "data", "auxiliary": "network", "drop_path": "network"}
+"""Each part's option, and the config group that has it too, where there is one."""
 # A folder has the trainings of all seeds; `seed` isn't told either.
 _NOT_IN_NAME = {"run", "arch", "seeds", "folder", "confidence", "log_every"}
 
@@ -67,7 +71,7 @@ def run(cfg: DictConfig) -> None:
         found = FinishedRun.load(Path(options.run).resolve())
         cfg = followed(cfg, found.cfg, overrides)
         text, base = _found(found, options.candidate), found.name
-        given = {o.partition("=")[0] for o in overrides}
+        given = _given(overrides)
         root, study_name = str(found.study_folder.parent), found.study_folder.name
         options = replace(
             options,
@@ -75,6 +79,8 @@ def run(cfg: DictConfig) -> None:
             study=options.study if "study" in given else study_name,
         )
         origin = {"run": found.name, "candidate": options.candidate}
+    task_class, task_config = resolve(cfg.task, Task, "task", options.allow_packages)
+    options, unsuited = suited(options, task_class(task_config), overrides)  # type: ignore[call-arg]
     study = Study(with_recipe(cfg, options, overrides), options)
     arch = study.space.parse(str(text))
     name = options.folder or _name(base or arch.id, overrides)
@@ -82,7 +88,7 @@ def run(cfg: DictConfig) -> None:
     recipe = Recipe(arch, options.label_smoothing, seeds, options.log_every, options.checkpoint_seconds)
     retraining = Retraining(study, recipe, study.folder / "retrain" / name, origin)
     if left := retraining.left():
-        _announce(study, arch, left, retraining.folder)
+        _announce(study, arch, left, retraining.folder, unsuited)
     _show(retraining.execute(options.confidence))
     print(f"Written: {retraining.folder}")
 
@@ -98,15 +104,41 @@ def _found(found: FinishedRun, candidate: str) -> str:
     return str(chosen["arch"])
 
 
+def suited(
+    options: RetrainOptions, task: Task, overrides: list[str]
+) -> tuple[RetrainOptions, dict[str, str]]:
+    """``options`` without those parts of the recipe that aren't for the task, and these with the reason;
+    what the command itself has given stays."""
+    given = _given(overrides)
+    left_out = {
+        key: reason for key, reason in task.unsuited.items() if getattr(options, key) and key not in given
+    }
+    nothing: dict[str, Any] = {key: None if _RECIPE[key] else 0.0 for key in left_out}
+    return replace(options, **nothing), left_out
+
+
 def with_recipe(cfg: DictConfig, options: RetrainOptions, overrides: list[str]) -> DictConfig:
     """``cfg`` with what belongs to training alone, as far as data and network have it; ``group.key=...``
-    of the command itself goes before."""
-    cfg, given = cfg.copy(), {o.lstrip("+").partition("=")[0] for o in overrides}
-    for group, key in _RECIPE:
+    of the command itself goes before.
+
+    Raises:
+        LmregError: the command itself asks for a part that they don't have.
+    """
+    cfg, given = cfg.copy(), _given(overrides)
+    for key, group in _RECIPE.items():
         value = getattr(options, key)
-        if value is not None and key in cfg[group] and f"{group}.{key}" not in given:
+        if group is None or value is None or f"{group}.{key}" in given:
+            continue
+        if key in cfg[group]:
             cfg[group][key] = value
+        elif key in given and value:
+            raise LmregError(f"{key}={value}: this {group} has no option {group}.{key}; leave {key} out")
     return cfg
+
+
+def _given(overrides: list[str]) -> set[str]:
+    """The keys of ``overrides``."""
+    return {o.lstrip("+").partition("=")[0] for o in overrides}
 
 
 def _name(base: str, overrides: list[str]) -> str:
@@ -115,7 +147,7 @@ def _name(base: str, overrides: list[str]) -> str:
     return in_file_name([base, *others])
 
 
-def _announce(study: Study, arch: Arch, left: list[int], folder: Path) -> None:
+def _announce(study: Study, arch: Arch, left: list[int], folder: Path, unsuited: Mapping[str, str]) -> None:
     """What is going to be trained, where, and about how long it takes."""
     cost, images = study.cost(arch), len(study.data.split(SPLIT))
     steps = study.trainer.total_steps(images // study.trainer.batch_size)
@@ -125,6 +157,8 @@ def _announce(study: Study, arch: Arch, left: list[int], folder: Path) -> None:
     work = f"{len(left)} training{'s' if len(left) > 1 else ''} of {steps:,} steps"
     data = f"{study.trainer.batch_size} of the {images:,} training images of {study.cfg.data.name}"
     print(f"{work} of {data}; {place(study)}{time}")
+    if unsuited:
+        print(f"Left out of the recipe: {'; '.join(f'{key}, {why}' for key, why in unsuited.items())}")
     print(f"Folder: {folder}", flush=True)
 
 

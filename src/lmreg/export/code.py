@@ -84,6 +84,17 @@ class _Writer:
         built = f"nn.Conv2d({', '.join(map(str, sizes))}, {more}, bias={bias is not None})"
         self.layer(node, built, weight=weight, bias=bias)
 
+    def transposed(self, node: Node) -> None:
+        defaults: tuple[Any, ...] = (None, None, None, [1, 1], [0, 0], [0, 0], 1, [1, 1])
+        arguments: list[Any] = [*node.args, *defaults[len(node.args) :]]
+        weight, bias = self.value(arguments[1]), self.value(arguments[2])
+        stride, padding, beyond, groups, dilation = arguments[3:]
+        sizes = (weight.shape[0], weight.shape[1] * groups, tuple(weight.shape[2:]))
+        more = f"stride={_pair(stride)}, padding={_pair(padding)}, output_padding={_pair(beyond)}"
+        more += f", groups={groups}, dilation={_pair(dilation)}"
+        built = f"nn.ConvTranspose2d({', '.join(map(str, sizes))}, {more}, bias={bias is not None})"
+        self.layer(node, built, weight=weight, bias=bias)
+
     def norm(self, node: Node) -> None:
         _, weight, bias, mean, variance, _, momentum, eps, *_ = node.args
         mean, variance, weight = self.value(mean), self.value(variance), self.value(weight)
@@ -123,6 +134,7 @@ class _Writer:
 
 _LAYERS = {
     _aten.conv2d.default: _Writer.conv,
+    _aten.conv_transpose2d.input: _Writer.transposed,
     _aten.batch_norm.default: _Writer.norm,
     _aten.linear.default: _Writer.linear,
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import logging
+import textwrap
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from torch import Tensor, nn
 from lmreg.errors import LmregError
 from lmreg.export.code import Plain
 from lmreg.files import write_atomically
+from lmreg.task.base import Output
 
 _HEAD = '''"""{about}
 
@@ -33,7 +35,9 @@ aten = torch.ops.aten
 {source}
 
 def load(path=Path(__file__).with_name("model.safetensors")):
-    """The trained model, ready to use: float32 images [batch, {channels}, {height}, {width}] in, logits out.
+    """The trained model, ready to use: float32 images [batch, {channels}, {height}, {width}] in,
+    {shape} out, the {name}:
+    {meaning}.
 
     Pixels from 0 to 1, less the mean and divided by the std of model.json.
     """
@@ -44,7 +48,8 @@ def load(path=Path(__file__).with_name("model.safetensors")):
     return model.eval()
 '''
 
-_TOLERANCE = 1e-4  # of the largest logit: other kernels add up in another order
+_TOLERANCE = 1e-4  # of the largest output: other kernels add up in another order
+_ROUNDING = 1e-6  # in outputs that are next to nothing
 
 
 def extra(name: str) -> Any:
@@ -60,18 +65,29 @@ def extra(name: str) -> Any:
         raise LmregError(f"export needs {package}; install it by: pip install 'lmreg[export]'") from None
 
 
-def write_code(folder: Path, plain: Plain, about: str, trained: nn.Module, images: Tensor) -> nn.Module:
-    """``model.py`` and ``model.safetensors``, checked against the logits of ``trained`` for ``images``
+def write_code(
+    folder: Path, plain: Plain, about: str, trained: nn.Module, images: Tensor, output: Output
+) -> nn.Module:
+    """``model.py`` and ``model.safetensors``, checked against the outputs of ``trained`` for ``images``
     [B, channels, height, width]; the model that these files give, in eval mode.
 
+    Args:
+        output: what the outputs are, for the documentation in the code.
+
     Raises:
-        LmregError: a package is missing, or the logits differ.
+        LmregError: a package is missing, or the outputs differ.
     """
     safetensors = extra("safetensors.torch")
     channels, height, width = images.shape[1:]
     # In the text of a docstring, which a quote of a folder's name must not end.
     about = about.replace("\\", "\\\\").replace('"', '\\"')
-    source = _HEAD.format(about=about, source=plain.source, channels=channels, height=height, width=width)
+    with torch.inference_mode():
+        shape = f"[{', '.join(['batch', *map(str, trained(images[:1]).shape[1:])])}]"
+    meaning = textwrap.fill(output.meaning, 100, subsequent_indent="    ")
+    source = _HEAD.format(
+        about=about, source=plain.source, channels=channels, height=height, width=width, shape=shape,
+        name=output.name, meaning=meaning,
+    )  # fmt: skip
     weights = safetensors.save(plain.state)
     made: dict[str, Any] = {"__file__": str(folder / "model.py")}
     exec(compile(source, "model.py", "exec"), made)
@@ -97,11 +113,14 @@ def _quiet(name: str) -> Iterator[None]:
         logger.setLevel(before)
 
 
-def write_onnx(folder: Path, model: nn.Module, images: Tensor) -> None:
-    """``model.onnx`` for batches of any size, checked against the model's logits of ``images``.
+def write_onnx(folder: Path, model: nn.Module, images: Tensor, output: str) -> None:
+    """``model.onnx`` for batches of any size, checked against the model's outputs for ``images``.
+
+    Args:
+        output: the name of its output; its input's is ``images``.
 
     Raises:
-        LmregError: a package is missing, or the logits differ.
+        LmregError: a package is missing, or the outputs differ.
     """
     for name in ("onnx", "onnxscript"):
         extra(name)
@@ -110,27 +129,28 @@ def write_onnx(folder: Path, model: nn.Module, images: Tensor) -> None:
         warnings.simplefilter("ignore")  # of torch's exporter about itself
         program = torch.onnx.export(
             *(model, (images[:2],)), dynamo=True, verbose=False, input_names=["images"],
-            output_names=["logits"], dynamic_shapes=({0: torch.export.Dim("batch")},),
+            output_names=[output], dynamic_shapes=({0: torch.export.Dim("batch")},),
         )  # fmt: skip
     assert program is not None
     content = program.model_proto.SerializeToString()
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
     for some in (images[:1], images):
-        (found,) = session.run(["logits"], {"images": some.numpy()})
+        (found,) = session.run([output], {"images": some.numpy()})
         check(torch.from_numpy(found), model, some, "model.onnx")
     write_atomically(folder / "model.onnx", lambda file: file.write(content))
 
 
-def check(logits: Tensor, model: nn.Module, images: Tensor, name: str) -> None:
-    """Nothing if ``logits`` [B, classes] are those of ``model``.
+def check(outputs: Tensor, model: nn.Module, images: Tensor, name: str) -> None:
+    """Nothing if ``outputs`` [B, ...] are those of ``model``.
 
     Raises:
         LmregError: they differ by more than other kernels explain.
     """
     with torch.inference_mode():
         expected = model(images)
-    difference = (logits - expected).abs().max().item()
-    if not difference <= _TOLERANCE * max(1.0, expected.abs().max().item()):
+    difference = (outputs - expected).abs().max().item()
+    # Depth has no scale of its own: what is small must be as near as what is large.
+    if not difference <= _TOLERANCE * expected.abs().max().item() + _ROUNDING:
         raise LmregError(
-            f"{name} gives other logits than the trained network: they differ by {difference:.3g}"
+            f"{name} gives other outputs than the trained network: they differ by {difference:.3g}"
         )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -104,18 +105,20 @@ def _timm_model(shape: InputShape, name: str, weights: str | None) -> Any:
     real = not torch.empty(0).is_meta
     options: dict[str, Any] = {"features_only": True, "in_chans": channels}
     path = None if weights is None else Path(weights).expanduser()
-    if path is not None:
-        if not path.is_file():
-            raise LmregError(f"network.encoder_weights={weights}: there is no such file")
-        if real:
-            options |= {"pretrained": True, "pretrained_cfg_overlay": {"file": str(path)}}
+    if path is not None and not path.is_file():
+        raise LmregError(f"network.encoder_weights={weights}: there is no such file")
     try:
         model = timm.create_model(name, **options)
         levels = len(model.feature_info)
         if levels > LEVELS:
-            model = timm.create_model(name, **options, out_indices=tuple(range(levels - LEVELS, levels)))
+            options["out_indices"] = tuple(range(levels - LEVELS, levels))
+            model = timm.create_model(name, **options)
+        if path is not None and real:
+            model.load_state_dict(read_once(path, _timm_weights, name, **options))
         # Some models take images of one size only, or have their channels last.
         features = model.eval()(torch.zeros(1, channels, shape.height, shape.width)) if real else []
+    except LmregError:
+        raise
     except Exception as error:  # what timm and torch raise has no common base
         raise LmregError(
             f"network.encoder_name={name}: it can't be a feature extractor of {shape.width}x{shape.height} "
@@ -127,15 +130,52 @@ def _timm_model(shape: InputShape, name: str, weights: str | None) -> Any:
         f.ndim != 4 or f.shape[1] != c for f, c in zip(features, model.feature_info.channels(), strict=False)
     ):
         raise LmregError(f"network.encoder_name={name}: its features don't have their channels first")
-    if path is not None and real and not _is_loaded(model, path):
-        raise LmregError(f"network.encoder_weights={weights}: these are no weights of {name}")
     return model.train()
 
 
-def _is_loaded(model: nn.Module, path: Path) -> bool:
-    """Whether the file has each of the model's tensors: timm passes over names that it lacks."""
+def read_once(
+    path: Path, read: Callable[..., dict[str, Tensor]], *args: Any, **options: Any
+) -> dict[str, Tensor]:
+    """``read(path, *args, **options)``, kept for the networks that are built next.
+
+    Only the last one is kept, for as long as the file has the same size and time of change. Copy from its
+    tensors, never change them.
+    """
+    about = path.stat()
+    version = (about.st_mtime_ns, about.st_size)
+    return _kept(read, path.resolve(), version, args, tuple(sorted(options.items())))
+
+
+@functools.lru_cache(maxsize=1)
+def _kept(
+    read: Callable[..., dict[str, Tensor]],
+    path: Path,
+    version: tuple[int, int],
+    args: tuple[Any, ...],
+    options: tuple[tuple[str, Any], ...],
+) -> dict[str, Tensor]:
+    return read(path, *args, **dict(options))
+
+
+def _timm_weights(path: Path, name: str, **options: Any) -> dict[str, Tensor]:
+    """The state of the extractor ``name`` with the weights in the file at ``path``, by way of timm: it knows
+    which names the file has for them, and fits the first convolution to other numbers of channels.
+
+    Raises:
+        LmregError: they are no weights of it.
+    """
+    import timm
     from timm.models import load_state_dict
 
-    held = {tuple(value.shape) for value in load_state_dict(str(path)).values()}
-    # By shape: extractors rename their parts.
-    return all(tuple(value.shape) in held for value in list(model.parameters())[1:])
+    found = load_state_dict(str(path))
+    shapes = {tuple(value.shape) for value in found.values()}
+    with torch.random.fork_rng(devices=[]):  # a network that finds them read draws nothing for it
+        # A copy: timm takes the classifier out.
+        model = timm.create_model(
+            name, pretrained=True, pretrained_cfg_overlay={"state_dict": dict(found)}, **options
+        )
+    # Timm passes over names that the file lacks. By shape, since extractors rename their parts; without the
+    # first, which has the images' channels.
+    if any(tuple(value.shape) not in shapes for value in list(model.parameters())[1:]):
+        raise LmregError(f"network.encoder_weights={path}: these are no weights of {name}")
+    return dict(model.state_dict())

@@ -25,6 +25,14 @@ class Score:
         return 1 if self.higher_is_better else -1
 
 
+@dataclass(frozen=True)
+class Output:
+    """What outputs are to those who use an exported network: a name, and their meaning in words."""
+
+    name: str
+    meaning: str
+
+
 class Task(ABC):
     """Loss and scores over outputs and targets of one kind of prediction."""
 
@@ -39,6 +47,16 @@ class Task(ABC):
 
     truth: str
     """The score by which stand-alone trained architectures are ordered unless config says otherwise."""
+
+    output: Output = Output("outputs", "the network's outputs")
+    """What its outputs are."""
+
+    @property
+    def unsuited(self) -> dict[str, str]:
+        """What of the usual recipe of ``lmreg retrain`` isn't for it, by option, with the reason in words."""
+        labels = {} if self.takes == LABELS else {"label_smoothing": "there are no labels"}
+        blanked = "nothing in an image tells what a blanked square hides"
+        return labels | ({"cutout": blanked} if self.dense else {})
 
     @abstractmethod
     def outputs(self, classes: int) -> int:

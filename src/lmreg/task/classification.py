@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lmreg.task.base import LABELS, Score, Task
+from lmreg.task.base import LABELS, Output, Score, Task
 
 
 @dataclass
@@ -25,6 +25,7 @@ class Classification(Task):
     }
     takes = LABELS
     truth = "accuracy"
+    output = Output("logits", "a number per class, of which the largest is the predicted one's")
 
     def __init__(self, config: Config | None = None, smoothing: float = 0.0):
         self.config, self._smoothing = config or Config(), smoothing

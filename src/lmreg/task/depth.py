@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from lmreg.config.schema import option
-from lmreg.task.base import Score, Task
+from lmreg.task.base import Output, Score, Task
 
 INVERSE_DEPTH = "inverse depth per pixel"
 
@@ -46,6 +46,11 @@ class Depth(Task):
     takes = INVERSE_DEPTH
     dense = True
     truth = "rmse"
+    output = Output(
+        "inverse_depth",
+        "inverse depth up to scale and shift, a map per image: more is nearer; with slope and shift fitted "
+        "to known depths, depth is 1 / (slope * inverse_depth + shift)",
+    )
 
     def __init__(self, config: Config | None = None):
         self.config = config or Config()
