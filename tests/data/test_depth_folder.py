@@ -223,3 +223,17 @@ def test_faults_are_told_in_one_line(pairs: Path) -> None:
     for path in depth.iterdir():
         path.rename(path.with_suffix(".exr"))
     refused(r"depth has no depth maps in it \(files named .png, .npy, .pfm, ...\)")
+
+
+def test_a_value_for_missing_depth_that_single_precision_rounds(tmp_path: Path) -> None:
+    _, depth = fill(tmp_path, "pfm")
+    for i in range(COUNT):
+        depth[i, 0, :3] = -9999.9
+        depth[i, 1] = np.finfo(np.float32).max
+        (tmp_path / "depth" / f"{i:02}.pfm").write_bytes(pfm(depth[i]))
+    for value, row in ((-9999.9, depth[:, 0, :3]), (3.4028235e38, depth[:, 1])):
+        assert (row.astype(np.float64) != value).all()
+        _, maps = both(read(tmp_path, invalid=value, inverse=True))
+        rest = maps[:, 0, :3] if value < 0 else maps[:, 1]
+        assert np.isnan(rest).all()
+        assert np.isfinite(maps[:, -1]).all()

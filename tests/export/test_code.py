@@ -74,6 +74,22 @@ class OwnKernel(nn.Module):
         return F.batch_norm(y, None, None, training=True)
 
 
+class Frozen(nn.Module):
+    """A part that is never trained, normalised by constants, as a frozen encoder is."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.last = nn.Conv2d(3, 4, 3, bias=False), nn.ConvTranspose2d(4, 3, 3, 2, groups=1)
+        self.register_buffer("variance", torch.rand(4) + 1)
+        self.conv.requires_grad_(False)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        with torch.set_grad_enabled(False):
+            scale = (self.variance + 1e-5).rsqrt().reshape(1, -1, 1, 1)
+            y = F.relu(self.conv(x) * scale, inplace=True)
+        return self.last(y)
+
+
 class Transposed(nn.Module):
     def __init__(self) -> None:
         super().__init__()
@@ -101,7 +117,7 @@ class Attention(nn.Module):
         return self.inner(y, y, y, need_weights=False)[0]
 
 
-@pytest.mark.parametrize("module", [Gate, OwnKernel, Transposed, Sizes, Attention])
+@pytest.mark.parametrize("module", [Gate, OwnKernel, Frozen, Transposed, Sizes, Attention])
 def test_modules_of_a_users_own(module: type[nn.Module]) -> None:
     torch.manual_seed(0)
     net = module().eval()

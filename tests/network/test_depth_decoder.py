@@ -121,6 +121,9 @@ def test_features_of_timm_with_weights_from_disk(frozen: bool, tmp_path: pytest.
     first = dict(net.encoder.named_parameters())["model.conv1.weight"]
     assert torch.equal(first, model.state_dict()["conv1.weight"])
     check_network(net, space, SHAPE)
+    # Reading the weights draws nothing: what is drawn after the encoder is that of one without weights.
+    fresh, _ = made(Config(channels=4, encoder="timm", encoder_frozen=frozen))
+    torch.testing.assert_close(fresh.projections.state_dict(), net.projections.state_dict(), rtol=0, atol=0)
     net.train()
     make_optimizer(TrainerConfig(), net).step()
     assert torch.equal(first, model.state_dict()["conv1.weight"]) == frozen

@@ -99,7 +99,11 @@ class DepthFolder(DataSource):
         config = self.config
         values = read_map(pair.depth)
         _same_size(values, pair.depth, pair.image)
-        valid = np.isfinite(values) & (values != config.invalid)
+        valid = np.isfinite(values)
+        if config.invalid is not None:
+            # A file of single precision has the nearest number to it.
+            with np.errstate(over="ignore"):
+                valid &= (values != config.invalid) & (values != np.float32(config.invalid))
         if pair.mask is not None:
             mask = read_mask(pair.mask)
             _same_size(mask, pair.mask, pair.image)

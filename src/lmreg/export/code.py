@@ -160,7 +160,8 @@ def plain_code(net: nn.Module, shape: InputShape) -> Plain:
     """
     example = torch.zeros(2, shape.channels, shape.height, shape.width)
     batch = torch.export.Dim("batch")
-    program = torch.export.export(net.cpu().eval(), (example,), dynamic_shapes=({0: batch},))
+    with torch.no_grad():  # else a part that switches gradients off is recorded as a program of its own
+        program = torch.export.export(net.cpu().eval(), (example,), dynamic_shapes=({0: batch},))
     writer, signature = _Writer(), program.graph_signature
     held = dict(program.state_dict) | dict(program.constants)
     names = {**signature.inputs_to_parameters, **signature.inputs_to_buffers}
