@@ -44,8 +44,12 @@ class RetrainOptions(Options):
     )
     arch: str | None = option(None, help="an architecture's text form, instead of run")
     seeds: int = option(3, min=1, help="trainings, of seeds from seed on")
-    label_smoothing: float = option(0.1, min=0, max=0.99, help="share of a label spread over all classes")
-    cutout: float | None = option(0.5, min=0, help="data.cutout of this training; null: the search's")
+    label_smoothing: float = option(
+        0.1, min=0, max=0.99, help="share of a label spread over all classes, where there are labels"
+    )
+    cutout: float | None = option(
+        0.5, min=0, help="data.cutout of this training, where the task isn't dense; null: the search's"
+    )
     auxiliary: float | None = option(
         0.4, min=0, help="network.auxiliary, where the network has that; null: the search's"
     )
