@@ -31,7 +31,7 @@ def read_map(path: Path) -> np.ndarray:
 
 
 def read_mask(path: Path) -> np.ndarray:
-    """Bool [height, width], where a picture isn't black or an array isn't 0.
+    """Bool [height, width], where a picture isn't black (a JPEG: is light) or an array isn't 0.
 
     Raises:
         LmregError: it can't be read.
@@ -41,7 +41,8 @@ def read_mask(path: Path) -> np.ndarray:
             return _npy(path) != 0
         with Image.open(path) as picture:
             plain = picture.mode in ("1", "L") or picture.mode.startswith("I")
-            return np.asarray(picture if plain else picture.convert("L")) != 0
+            least = 128 if picture.format == "JPEG" else 1  # whose black is only nearly black
+            return np.asarray(picture if plain else picture.convert("L")) >= least
     except Exception as error:
         raise LmregError(f"can't read {path} as a mask: {_reason(error)}; mend or remove it") from error
 
