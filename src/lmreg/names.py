@@ -11,10 +11,13 @@ from lmreg.config import catalogue
 from lmreg.files import digest
 from lmreg.identity import plain, result_config
 
+TOLD_BY_SPACE = ("space.path", "space.family")
+"""Options that a space is named after, and with it the study."""
+
 # Told by the study's name or by the run's, or without influence on the result.
 _NOT_IN_NAME = {
     *("algo", "reg", "seed", "study", "root", "space", "data", "task", "network", "data.path"),
-    "space.path",
+    *TOLD_BY_SPACE,
     *("device", "threads", "workers", "checkpoint_seconds", "allow_packages", "tensorboard", "tracking"),
 }
 

@@ -9,7 +9,8 @@ import pytest
 from lmreg.errors import LmregError
 from lmreg.kind.base import Imported
 from lmreg.kind.nds import Config, NDSFile
-from lmreg.space.darts import DARTS, OPERATIONS
+from lmreg.space.nds import NDS
+from lmreg.space.nds import Config as SpaceConfig
 
 # DARTS_V2 of the DARTS paper's code, in the JSON's form.
 V2 = {
@@ -25,6 +26,22 @@ V2 = {
     "reduce_concat": [2, 3, 4, 5],
 }
 OTHER = V2 | {"reduce": V2["normal"]}
+# A cell of ENAS's space: 5 nodes, of which the last two are read by none.
+LOOSE = [
+    ["avg_pool_3x3", 1],
+    ["avg_pool_3x3", 1],
+    ["skip_connect", 2],
+    ["sep_conv_5x5", 0],
+    ["max_pool_3x3", 3],
+]
+LOOSE += [
+    ["skip_connect", 0],
+    ["sep_conv_3x3", 4],
+    ["skip_connect", 1],
+    ["sep_conv_3x3", 4],
+    ["sep_conv_3x3", 0],
+]
+ENAS = {"normal": LOOSE, "normal_concat": [6, 5], "reduce": LOOSE, "reduce_concat": [5, 6]}
 
 
 def entry(genotype: dict[str, Any] | None, test: float, **changes: Any) -> dict[str, Any]:
@@ -44,19 +61,17 @@ def entry(genotype: dict[str, Any] | None, test: float, **changes: Any) -> dict[
     } | changes
 
 
-def read(path: Path, content: Any) -> Imported:
+def read(path: Path, content: Any, family: str | None = None) -> Imported:
     path.write_text(json.dumps(content))
-    return NDSFile(Config()).read(path)
+    return NDSFile(Config(family=family)).read(path)
 
 
 def test_errors_become_accuracies_of_genotypes(tmp_path: Path) -> None:
     imported = read(tmp_path / "DARTS.json", [entry(V2, 6.37), entry(OTHER, 5.5)])
     row = imported.table.iloc[0].to_dict()
-    # An edge is into the node that its place in the list says; a node's inputs have no order.
-    cells = DARTS().cells(DARTS().parse(row.pop("arch")))
-    for edges, nodes in zip((V2["normal"], V2["reduce"]), cells, strict=True):
-        found = [{(OPERATIONS[choice], source) for source, choice in node} for node in nodes]
-        assert found == [{tuple(edge) for edge in edges[2 * i : 2 * i + 2]} for i in range(4)]  # type: ignore[misc]
+    # An edge is into the node that its place in the list says; inputs and nodes have no order.
+    space = NDS()
+    assert row.pop("arch") == space.canonical(space.parse(genotype(V2)))
     assert row == {
         "test_acc_percent": 93.63,
         "train_acc_percent": 98.75,
@@ -70,14 +85,50 @@ def test_errors_become_accuracies_of_genotypes(tmp_path: Path) -> None:
         "flops": 60_000_000,
     }
     assert imported.table["test_acc_percent"].tolist() == [93.63, 94.5]
-    assert imported.notes == ("2 trainings, 2 architectures",)
+    assert imported.notes == ("2 trainings, 2 architectures of family darts",)
 
 
-def test_the_order_of_a_nodes_inputs_makes_no_second_architecture(tmp_path: Path) -> None:
-    swapped = V2 | {"normal": [*V2["normal"][1::-1], *V2["normal"][2:]]}
-    table = read(tmp_path / "DARTS.json", [entry(V2, 6.0), entry(swapped, 5.0)]).table
-    assert table["test_acc_percent"].tolist() == [94.5]
-    assert table["trainings"].tolist() == [2]
+def test_isomorphic_cells_are_one_architecture(tmp_path: Path) -> None:
+    inputs = V2 | {"normal": [*V2["normal"][1::-1], *V2["normal"][2:]]}
+    nodes = V2 | {"normal": [*V2["normal"][4:6], *V2["normal"][:4], *V2["normal"][6:7], ["dil_conv_3x3", 3]]}
+    table = read(tmp_path / "DARTS.json", [entry(V2, 6.0), entry(inputs, 5.0), entry(nodes, 4.0)]).table
+    assert table["test_acc_percent"].tolist() == [95]
+    assert table["trainings"].tolist() == [3]
+
+
+def test_none_and_inputs_drawn_twice_are_in_the_table(tmp_path: Path) -> None:
+    cell = [["none", 1], ["sep_conv_3x3", 1], ["sep_conv_3x3", 0], ["sep_conv_3x3", 0], *V2["normal"][4:]]
+    drawn = V2 | {"normal": cell}
+    imported = read(tmp_path / "DARTS.json", [entry(drawn, 6.0), entry(V2, 5.0)])
+    assert imported.table["test_acc_percent"].tolist() == [94, 95]
+    assert NDS().parse(imported.table["arch"][0]) == NDS().parse(
+        NDS().canonical(NDS().parse(genotype(drawn)))
+    )
+
+
+@pytest.mark.parametrize("family", [None, "enas"])
+def test_the_family_is_that_of_the_cells(tmp_path: Path, family: str | None) -> None:
+    """Of ENAS's operations are those of others, too: it is the smallest space."""
+    imported = read(tmp_path / "ENAS.json", [entry(ENAS, 6.0), entry(V2, 5.0), entry(ENAS, 5.0)], family)
+    space = NDS(SpaceConfig(family="enas"))
+    text = genotype(ENAS | {"normal_concat": [5, 6]})
+    assert imported.table["arch"].tolist() == [space.canonical(space.parse(text))]
+    assert imported.space_options == ("space.family=enas",)
+    assert imported.notes == (
+        "3 trainings, 1 architectures of family enas",
+        "1 trainings of cells that are none of family enas are passed over",
+    )
+    wider = ENAS | {"normal": [["sep_conv_7x7", 0], *LOOSE[1:]]}
+    imported = read(tmp_path / "Amoeba.json", [entry(ENAS, 6.0), entry(wider, 5.0)])
+    assert imported.space_options == ("space.family=amoeba",)
+
+
+def test_a_family_that_a_file_is_not_of(tmp_path: Path) -> None:
+    with pytest.raises(LmregError, match="no finished training of family darts: 2 of cells") as error:
+        read(tmp_path / "ENAS.json", [entry(ENAS, 6.0), entry(ENAS, 5.0)], "darts")
+    assert str(error.value).endswith("; kind.family=enas has such cells")
+    with pytest.raises(LmregError, match=r"of family darts: 2 of cells that are none of family darts$"):
+        read(tmp_path / "new.json", [entry({**V2, "normal_concat": [5]}, 6.0)] * 2)
 
 
 def test_both_lists_of_a_file_count(tmp_path: Path) -> None:
@@ -93,23 +144,24 @@ def test_seeds_are_averaged_settings_are_not(tmp_path: Path) -> None:
     assert imported.table["test_acc_percent"].tolist() == [94.5, 96]
     assert imported.table["trainings"].tolist() == [2, 1]
     assert imported.notes == (
-        "4 trainings, 2 architectures",
+        "4 trainings, 2 architectures of family darts",
         "1 trainings that repeat an architecture under another setting are passed over",
         "widths and depths differ, and with them the scores: not only the cells",
     )
+
+
+def genotype(cells: dict[str, Any]) -> str:
+    """In the space's text form, as it stands there."""
+    values = {key: [tuple(v) if isinstance(v, list) else v for v in value] for key, value in cells.items()}
+    return f"Genotype({', '.join(f'{key}={value}' for key, value in values.items())})"
 
 
 def outside() -> list[dict[str, Any]]:
     """Genotypes of other spaces: an operation, a node's inputs, the nodes joined, their number."""
     other_operation = [["sep_conv_7x7", 0], *V2["normal"][1:]]
     from_itself = [["sep_conv_3x3", 2], *V2["normal"][1:]]
-    without_operation = [["none", 0], *V2["normal"][1:]]
-    twice_the_same = [["sep_conv_3x3", 1], *V2["normal"][1:]]
     return [
-        *(
-            {**V2, "normal": cell}
-            for cell in (other_operation, without_operation, from_itself, twice_the_same)
-        ),
+        *({**V2, "normal": cell} for cell in (other_operation, from_itself)),
         {**V2, "reduce_concat": [4, 5]},
         {**V2, "normal": [*V2["normal"], ["sep_conv_3x3", 0], ["sep_conv_3x3", 1]]},
     ]
@@ -121,17 +173,17 @@ def test_other_spaces_and_unfinished_trainings_are_passed_over_and_counted(tmp_p
     imported = read(tmp_path / "DARTS.json", content)
     assert imported.table["test_acc_percent"].tolist() == [94]
     assert imported.notes == (
-        "10 trainings, 1 architectures",
+        "8 trainings, 1 architectures of family darts",
         "1 trainings of networks without cells are passed over",
-        "6 trainings of cells outside the DARTS space are passed over",
         "2 trainings that were not finished are passed over",
+        "4 trainings of cells that are none of family darts are passed over",
     )
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ([entry(None, 5.0)], "no finished training of a DARTS cell: 1 of networks without cells"),
+        ([entry(None, 5.0)], "no finished training of a network of cells: 1 of networks without"),
         ({"00000000": {"test_acc": []}}, "is not NDS's JSON: expected a list of trainings"),
         ([], "is not NDS's JSON"),
         ("text", "is not NDS's JSON"),

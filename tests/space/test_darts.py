@@ -12,8 +12,9 @@ from lmreg.algo.pcdarts import PCDARTS
 from lmreg.errors import LmregError
 from lmreg.report.cell import draw
 from lmreg.space.base import Arch
-from lmreg.space.darts import CELLS, DARTS, EDGES, NODES, OPERATIONS, _relabelled
+from lmreg.space.darts import DARTS, EDGES, NODES, OPERATIONS
 from lmreg.space.draw import draw_distinct
+from lmreg.space.genotype import CELLS, relabelled
 
 DARTS_V2 = (
     "Genotype(normal=[('sep_conv_3x3', 0), ('sep_conv_3x3', 1), ('sep_conv_3x3', 0), ('sep_conv_3x3', 1), "
@@ -203,10 +204,10 @@ def test_canonical_tells_networks_apart(space: DARTS) -> None:
 
 def test_classes_have_as_many_members_as_orders_that_differ(space: DARTS) -> None:
     alike, rest = ((0, SEP3), (1, SEP3)), ((0, SKIP), (1, SKIP))
-    assert len(_relabelled((alike,) * 4)) == 1
-    assert len(_relabelled((alike, alike, alike, rest))) == 4
+    assert len(relabelled((alike,) * 4)) == 1
+    assert len(relabelled((alike, alike, alike, rest))) == 4
     chain = (alike, ((1, MAX), (2, MAX)), ((1, MAX), (3, MAX)), ((1, MAX), (4, MAX)))
-    assert _relabelled(chain) == {chain}
+    assert relabelled(chain) == {chain}
 
 
 def test_sampling_networks_is_uniform_over_classes(space: DARTS) -> None:
@@ -214,7 +215,7 @@ def test_sampling_networks_is_uniform_over_classes(space: DARTS) -> None:
     draws, by the identity E_network[k] = 1 / E_uniform[1 / k]."""
 
     def members(arch: Arch) -> int:
-        return math.prod(len(_relabelled(cell)) for cell in space.cells(arch))
+        return math.prod(len(relabelled(cell)) for cell in space.cells(arch))
 
     rng = np.random.default_rng(0)
     networks = np.array([members(space.sample_network(rng)) for _ in range(150)])

@@ -51,10 +51,9 @@ def run(cfg: DictConfig) -> None:
     size = f"{len(imported.table):,} rows, {len(content) / 1e6:,.1f} MB, hash {digest(content)}"
     print(f"{'Unchanged' if existed else 'Written'}: {out} ({size})")
     score, pool = imported.scores
-    print(
-        f"To use it: space={benchmark.space} landmarks=table {shlex.quote(f'landmarks.path={out}')} "
-        f"landmarks.score_column={score} landmarks.pool_column={pool}"
-    )
+    use = [f"space={benchmark.space}", *imported.space_options, "landmarks=table", f"landmarks.path={out}"]
+    use += [f"landmarks.score_column={score}", f"landmarks.pool_column={pool}"]
+    print(f"To use it: {shlex.join(use)}")
 
 
 def _encoder(out: Path) -> Callable[[pd.DataFrame], bytes]:

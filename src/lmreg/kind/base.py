@@ -27,11 +27,13 @@ class Imported:
         scores: the column to order landmarks by, a validation score where there is one, and the
             column that is the truth of the pool.
         notes: what the user should know of how it came about, a line each.
+        space_options: overrides that the space needs besides `Benchmark.space`, such as ``space.x=2``.
     """
 
     table: pd.DataFrame
     scores: tuple[str, str]
     notes: tuple[str, ...] = ()
+    space_options: tuple[str, ...] = ()
 
 
 class Benchmark(ABC):

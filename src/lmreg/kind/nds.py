@@ -15,11 +15,15 @@ from typing import Any
 
 import pandas as pd
 
+from lmreg.config.schema import option
 from lmreg.errors import LmregError
 from lmreg.kind.base import PERCENT_DIGITS, Benchmark, Imported, read_published_json
-from lmreg.space.darts import CELLS, DARTS
+from lmreg.space.base import Arch
+from lmreg.space.genotype import CELLS
+from lmreg.space.nds import FAMILIES, NDS
+from lmreg.space.nds import Config as SpaceConfig
 
-_SPACE = DARTS()
+_SPACES = {family: NDS(SpaceConfig(family=family)) for family in FAMILIES}
 _KEPT = {
     *("top", "mid", "net", "optim", "genotype", "normal", "normal_concat", "reduce", "reduce_concat"),
     *("width", "depth", "base_lr", "wd", "max_ep", "rng_seed", "params", "flops"),
@@ -31,16 +35,19 @@ _SETTING = ("width", "depth", "epochs", "base_lr", "weight_decay")
 @dataclass
 class Config:
     name: str = "nds"
+    family: str | None = option(
+        None, choices=list(FAMILIES), help="the space of the cells; null: the one that most are in"
+    )
 
 
 class NDSFile(Benchmark):
-    """DARTS.json, DARTS_fix-w-d.json and their like of the NDS data; only cells of the DARTS space.
+    """DARTS.json, ENAS_fix-w-d.json and their like of the NDS data: cells, not ResNets.
 
     The entries' widths and depths differ, except in ``fix-w-d``, and so do the scores on their account;
     the table tells them. There is no validation score.
     """
 
-    space = "darts"
+    space = "nds"
 
     def __init__(self, config: Config):
         self.config = config
@@ -52,40 +59,57 @@ class NDSFile(Benchmark):
             content = [*content.get("top", ()), *content.get("mid", ())]
         if not isinstance(content, list) or not content:
             raise LmregError(f"{path} is not NDS's JSON: expected a list of trainings, or 'top' and 'mid'")
-        passed, rows = Counter[str](), []
+        passed, found = Counter[str](), []
         for number, entry in enumerate(content, 1):
-            row = _row(f"{path}, entry {number}", entry)
-            if isinstance(row, str):
-                passed[row] += 1
+            training = _training(f"{path}, entry {number}", entry)
+            if isinstance(training, str):
+                passed[training] += 1
             else:
-                rows.append(row)
+                found.append(training)
+        if not found:
+            raise LmregError(f"{path} has no finished training of a network of cells: {_reasons(passed)}")
+        family = self.config.family or _family_of([genotype for genotype, _ in found])
+        rows = []
+        for genotype, row in found:
+            arch = _parsed(genotype, _SPACES[family])
+            if arch is None:
+                passed[f"of cells that are none of family {family}"] += 1
+            else:
+                rows.append({"arch": _SPACES[family].canonical(arch), **row})
         if not rows:
-            reasons = ", ".join(f"{count:,} {reason}" for reason, count in passed.items())
-            raise LmregError(f"{path} has no finished training of a DARTS cell: {reasons}")
+            held = _family_of([genotype for genotype, _ in found])
+            hint = "" if held == family else f"; kind.family={held} has such cells"
+            raise LmregError(f"{path} has no finished training of family {family}: {_reasons(passed)}{hint}")
         table, repeats = _one_row_each(pd.DataFrame(rows))
         if repeats:
             passed["that repeat an architecture under another setting"] = repeats
-        notes = [f"{len(content):,} trainings, {len(table):,} architectures"]
+        notes = [f"{len(content):,} trainings, {len(table):,} architectures of family {family}"]
         notes += [f"{count:,} trainings {reason} are passed over" for reason, count in passed.items()]
         if table[["width", "depth"]].drop_duplicates().shape[0] > 1:
             notes.append("widths and depths differ, and with them the scores: not only the cells")
-        return Imported(table, ("test_acc_percent", "test_acc_percent"), tuple(notes))
+        return Imported(
+            table,
+            ("test_acc_percent", "test_acc_percent"),
+            tuple(notes),
+            space_options=(f"space.family={family}",),
+        )
 
 
-def _row(where: str, entry: Any) -> dict[str, Any] | str:
-    """An entry as a row, or the reason to pass it over."""
+def _reasons(passed: Counter[str]) -> str:
+    return ", ".join(f"{count:,} {reason}" for reason, count in passed.items())
+
+
+def _training(where: str, entry: Any) -> tuple[str, dict[str, Any]] | str:
+    """An entry as its genotype and a row without it, or the reason to pass it over."""
     try:
         net, optim = entry["net"], entry["optim"]
         if "genotype" not in net:
             return "of networks without cells"
-        text = _genotype(net["genotype"])
-        if text is None:
-            return "of cells outside the DARTS space"
+        genotype = _genotype(net["genotype"])
         train, test = entry["train_ep_top1"], entry["test_ep_top1"]
         if len(test) < optim["max_ep"] or not 0 <= test[-1] <= 100:
             return "that were not finished"
-        return {
-            "arch": text,
+        return genotype, {
             "test_acc_percent": 100 - float(test[-1]),
             "train_acc_percent": 100 - float(train[-1]),
             "width": int(net["width"]),
@@ -102,19 +126,32 @@ def _row(where: str, entry: Any) -> dict[str, Any] | str:
         ) from None
 
 
-def _genotype(cells: dict[str, Any]) -> str | None:
-    """The text form ``Genotype(normal=[...], ...)``; None for cells outside the DARTS space.
-
-    It is the space's own, so that the order of a node's inputs makes no second architecture.
-    """
+def _genotype(cells: dict[str, Any]) -> str:
+    """The text form ``Genotype(normal=[...], ...)``, the joined nodes ascending."""
     parts = []
     for name in CELLS:
         pairs = [(str(operation), int(source)) for operation, source in cells[name]]
-        parts += [f"{name}={pairs}", f"{name}_concat={[int(node) for node in cells[f'{name}_concat']]}"]
+        joined = sorted(int(node) for node in cells[f"{name}_concat"])
+        parts += [f"{name}={pairs}", f"{name}_concat={joined}"]
+    return f"Genotype({', '.join(parts)})"
+
+
+def _parsed(genotype: str, space: NDS) -> Arch | None:
+    """The architecture of that text form; None for cells outside of ``space``."""
     try:
-        return _SPACE.format(_SPACE.parse(f"Genotype({', '.join(parts)})"))
+        return space.parse(genotype)
     except LmregError:
         return None
+
+
+def _family_of(genotypes: list[str]) -> str:
+    """The family that most of them are in; of several, the one of fewest cells."""
+
+    def fit(family: str) -> tuple[int, int]:
+        space = _SPACES[family]
+        return sum(_parsed(genotype, space) is not None for genotype in genotypes), -space.size
+
+    return max(_SPACES, key=fit)
 
 
 def _one_row_each(rows: pd.DataFrame) -> tuple[pd.DataFrame, int]:

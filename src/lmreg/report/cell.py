@@ -67,16 +67,19 @@ def draw(graph: Graph) -> Drawing:
 
 
 def _sides(graph: Graph, widest: float) -> list[float]:
-    """How far right (negative: left) of the middle each edge swings out; zero between neighbours."""
+    """How far right (negative: left) of the middle each edge swings out; zero for the first between
+    neighbours."""
     longest = max((len(label) for _, _, label in graph.edges), default=0)
     first = max(widest / 2 + 26, _LETTER * longest + 14)
     step = 20 + _LETTER * longest / 3
     taken: dict[int, list[tuple[int, int, int]]] = {1: [], -1: []}
-    ways = [0.0] * len(graph.edges)
+    ways: list[float] = [0.0] * len(graph.edges)
+    straight: set[int] = set()
     order = sorted(range(len(graph.edges)), key=lambda i: (graph.edges[i][1] - graph.edges[i][0], i))
     for index in order:
         start, end, _ = graph.edges[index]
-        if end - start == 1:
+        if end - start == 1 and start not in straight:
+            straight.add(start)
             continue
         lanes = {}
         for side, others in taken.items():

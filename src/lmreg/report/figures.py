@@ -289,5 +289,4 @@ def cells(sources: Sources, best: list[Best]) -> list[Cell]:
 
 def operations(sources: Sources) -> dict[str, int]:
     """A colour for every operation of the space, the same in all cells."""
-    names = dict.fromkeys(option for options in sources.study.space.options for option in options)
-    return {"": 1} | {name: i % 8 for i, name in enumerate(names)}
+    return {"": 1} | {name: i % 8 for i, name in enumerate(sources.study.space.edge_labels)}

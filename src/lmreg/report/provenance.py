@@ -12,6 +12,7 @@ from omegaconf import OmegaConf
 from lmreg.config import catalogue
 from lmreg.config.build import dotted
 from lmreg.identity import config_hash
+from lmreg.names import TOLD_BY_SPACE
 from lmreg.report.sources import Run, Sources
 from lmreg.report.words import counted
 
@@ -59,7 +60,8 @@ def commands(sources: Sources) -> list[str]:
     # A choice is called like its module; its own name may be that of the user's folder or file.
     task, space, data = (str(cfg[group]["_target_"]).split(".")[-2] for group in ("task", "space", "data"))
     names = [f"space={space}", f"data={data}"]
-    names += [f"space.path={cfg.space.path}"] if cfg.space.get("path") else []
+    given = {key: OmegaConf.select(cfg, key) for key in TOLD_BY_SPACE}
+    names += [f"{key}={value}" for key, value in given.items() if value]
     named = options.study != f"{cfg.space.name}-{data}"
     where += [f"study={options.study}"] * named
     path = [f"data.path={cfg.data.path}"] if cfg.data.get("path") else []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -69,6 +70,11 @@ class Space(ABC):
     def size(self) -> int:
         """Number of architectures, isomorphic ones counted separately."""
         return int(np.prod([len(o) for o in self.options], dtype=object))
+
+    @property
+    def edge_labels(self) -> tuple[str, ...]:
+        """The labels that edges may have in `graphs`: here, the names of all options."""
+        return tuple(dict.fromkeys(name for names in self.options for name in names))
 
     def arch(self, choices: tuple[int, ...]) -> Arch:
         """The architecture with these choices.
@@ -139,8 +145,8 @@ class Space(ABC):
 
     def enumerate(self) -> Iterator[Arch]:
         """Every architecture once, the last decision varying fastest."""
-        for index in np.ndindex(*(len(o) for o in self.options)):
-            yield Arch(self.name, tuple(index))
+        for choices in itertools.product(*(range(len(o)) for o in self.options)):
+            yield Arch(self.name, choices)
 
     def encode(self, arch: Arch) -> np.ndarray:
         """One-hot encoding of the choices, float32 of shape [sum of options per decision]."""

@@ -5,7 +5,6 @@ Source: Liu, Simonyan, Yang, "DARTS: Differentiable Architecture Search", ICLR 2
 
 from __future__ import annotations
 
-import ast
 import itertools
 import math
 from collections.abc import Iterator, Sequence
@@ -15,6 +14,17 @@ import numpy as np
 
 from lmreg.errors import LmregError
 from lmreg.space.base import Arch, Graph, Space
+from lmreg.space.genotype import (
+    CELLS,
+    INPUTS,
+    READ,
+    CellInputs,
+    Inputs,
+    cell_graphs,
+    format_genotype,
+    read_genotype,
+    relabelled,
+)
 
 OPERATIONS = (
     "none",
@@ -27,24 +37,12 @@ OPERATIONS = (
     "dil_conv_5x5",
 )
 NONE = 0
-CELLS = ("normal", "reduce")
-INPUTS = 2
-"""Nodes 0 and 1 of a cell are the outputs of the last cell but one and of the last cell."""
 NODES = 4
-KEPT = 2
-"""Edges that an architecture has into each node."""
 EDGES = tuple((source, node) for node in range(INPUTS, INPUTS + NODES) for source in range(node))
 """(from, to) of each decision of a cell; first come those of the normal cell."""
 
 _ALL_NODES = list(range(INPUTS, INPUTS + NODES))
-_PLACES = [(*range(INPUTS), *places) for places in itertools.permutations(_ALL_NODES)]
-_EXAMPLE = (
-    "Genotype(normal=[('sep_conv_3x3', 0), ('sep_conv_3x3', 1), ...], normal_concat=[2, 3, 4, 5], "
-    "reduce=[...], reduce_concat=[2, 3, 4, 5])"
-)
-
-Inputs = tuple[tuple[int, int], ...]
-"""(source, operation) of the edges into a node, ascending."""
+_JOINED = (_ALL_NODES,) * len(CELLS)
 
 
 @dataclass
@@ -72,8 +70,8 @@ class DARTS(Space):
     @property
     def size(self) -> int:
         """Number of architectures, isomorphic ones counted separately."""
-        operations = (len(OPERATIONS) - 1) ** KEPT
-        return math.prod(math.comb(len(edges), KEPT) * operations for edges in self._into)
+        operations = (len(OPERATIONS) - 1) ** READ
+        return math.prod(math.comb(len(edges), READ) * operations for edges in self._into)
 
     def arch(self, choices: tuple[int, ...]) -> Arch:
         """The architecture with these choices.
@@ -84,13 +82,13 @@ class DARTS(Space):
         """
         arch = super().arch(choices)
         for edges in self._into:
-            if (count := sum(arch.choices[d] != NONE for d in edges)) != KEPT:
+            if (count := sum(arch.choices[d] != NONE for d in edges)) != READ:
                 raise LmregError(
-                    f"{choices} is not an architecture of {self.name}: a node has {count} inputs, not {KEPT}"
+                    f"{choices} is not an architecture of {self.name}: a node has {count} inputs, not {READ}"
                 )
         return arch
 
-    def cells(self, arch: Arch) -> tuple[tuple[Inputs, ...], ...]:
+    def cells(self, arch: Arch) -> tuple[CellInputs, ...]:
         """The inputs of the nodes of the normal cell, and of those of the reduction cell."""
         nodes = [
             tuple((source, arch.choices[d]) for source, d in enumerate(edges) if arch.choices[d] != NONE)
@@ -102,7 +100,7 @@ class DARTS(Space):
         """An architecture drawn uniformly: inputs of each node, then their operations."""
         choices = [NONE] * len(self.options)
         for edges in self._into:
-            for d in rng.choice(edges, KEPT, replace=False):
+            for d in rng.choice(edges, READ, replace=False):
                 choices[d] = int(rng.integers(1, len(OPERATIONS)))
         return self.arch(tuple(choices))
 
@@ -114,7 +112,7 @@ class DARTS(Space):
         """
         while True:
             arch = self.sample(rng)
-            if rng.integers(math.prod(len(_relabelled(cell)) for cell in self.cells(arch))) == 0:
+            if rng.integers(math.prod(len(relabelled(cell)) for cell in self.cells(arch))) == 0:
                 return arch
 
     def enumerate(self) -> Iterator[Arch]:
@@ -122,8 +120,8 @@ class DARTS(Space):
         operations = range(1, len(OPERATIONS))
         nodes = []
         for edges in self._into:
-            pairs = itertools.combinations(range(len(edges)), KEPT)
-            chosen = itertools.product(pairs, itertools.product(operations, repeat=KEPT))
+            pairs = itertools.combinations(range(len(edges)), READ)
+            chosen = itertools.product(pairs, itertools.product(operations, repeat=READ))
             nodes.append([tuple(zip(sources, ops, strict=True)) for sources, ops in chosen])
         return map(self._arch, itertools.product(*nodes))
 
@@ -151,7 +149,7 @@ class DARTS(Space):
         """
         choices = [NONE] * len(self.options)
         for edges in self._into:
-            for d in sorted(edges, key=lambda d: -weights[d][1:].max())[:KEPT]:
+            for d in sorted(edges, key=lambda d: -weights[d][1:].max())[:READ]:
                 choices[d] = 1 + int(np.argmax(weights[d][1:]))
         return self.arch(tuple(choices))
 
@@ -163,7 +161,7 @@ class DARTS(Space):
         choices = [NONE] * len(self.options)
         for edges in self._into:
             shares = {d: float(weights[d][1:].sum()) for d in edges}
-            pairs = list(itertools.combinations(edges, KEPT))
+            pairs = list(itertools.combinations(edges, READ))
             products = np.array([math.prod(shares[d] for d in pair) for pair in pairs])
             for d in pairs[int(rng.choice(len(pairs), p=products / products.sum()))]:
                 choices[d] = 1 + int(rng.choice(len(OPERATIONS) - 1, p=weights[d][1:] / shares[d]))
@@ -176,28 +174,14 @@ class DARTS(Space):
         all channels. So the nodes' order doesn't matter as long as every edge leads forward, nor does
         the order of a node's inputs, which are added up.
         """
-        nodes = itertools.chain.from_iterable(min(_relabelled(cell)) for cell in self.cells(arch))
+        nodes = itertools.chain.from_iterable(min(relabelled(cell)) for cell in self.cells(arch))
         return self.format(self._arch(tuple(nodes)))
 
     def graphs(self, arch: Arch) -> tuple[Graph, ...]:
-        names = ("last but one", "last", *(str(node) for node in range(1, NODES + 1)), "output")
-        graphs = []
-        for title, cell in zip(("normal cell", "reduction cell"), self.cells(arch), strict=True):
-            edges = [
-                (source, node, OPERATIONS[choice])
-                for node, inputs in enumerate(cell, start=INPUTS)
-                for source, choice in inputs
-            ]
-            joined = [(node, len(names) - 1, "") for node in _ALL_NODES]
-            graphs.append(Graph(names, (*edges, *joined), title=title, inputs=INPUTS))
-        return tuple(graphs)
+        return cell_graphs(self.cells(arch), _JOINED, OPERATIONS)
 
     def format(self, arch: Arch) -> str:
-        parts = []
-        for name, cell in zip(CELLS, self.cells(arch), strict=True):
-            edges = [(OPERATIONS[choice], source) for inputs in cell for source, choice in inputs]
-            parts.append(f"{name}={edges}, {name}_concat={_ALL_NODES}")
-        return f"Genotype({', '.join(parts)})"
+        return format_genotype(self.cells(arch), _JOINED, OPERATIONS)
 
     def parse(self, text: str) -> Arch:
         """The architecture of a genotype, with ``range(2, 6)`` for the list too. Nothing is evaluated.
@@ -206,14 +190,17 @@ class DARTS(Space):
             LmregError: the text is no genotype or not of this space; says why.
         """
         problem = f"{text!r} is not a DARTS genotype"
-        values = _keywords(text)
-        if values is None or set(values) != {f"{name}{end}" for name in CELLS for end in ("", "_concat")}:
-            raise LmregError(f"{problem}; expected {_EXAMPLE}")
         nodes: list[Inputs] = []
-        for name in CELLS:
-            if values[f"{name}_concat"] != _ALL_NODES:
+        cells = read_genotype(text, NODES, (None, *OPERATIONS[1:]), problem)
+        for name, (cell, joined) in zip(CELLS, cells, strict=True):
+            if joined != _ALL_NODES:
                 raise LmregError(f"{problem}: {name}_concat must be {_ALL_NODES}, all nodes of the cell")
-            nodes += _nodes(values[name], f"{problem}: {name}")
+            for node, (first, second) in enumerate(cell, start=INPUTS):
+                if first[0] == second[0]:
+                    raise LmregError(
+                        f"{problem}: {name}: node {node} has both its inputs from node {first[0]}"
+                    )
+            nodes += cell
         return self._arch(tuple(nodes))
 
     def _arch(self, nodes: tuple[Inputs, ...]) -> Arch:
@@ -223,65 +210,3 @@ class DARTS(Space):
             for source, choice in inputs:
                 choices[edges[source]] = choice
         return self.arch(tuple(choices))
-
-
-def _relabelled(cell: tuple[Inputs, ...]) -> set[tuple[Inputs, ...]]:
-    """The cell with its nodes in every order in which all edges lead forward."""
-    found = set()
-    for place in _PLACES:
-        if all(
-            place[source] < place[INPUTS + node] for node, inputs in enumerate(cell) for source, _ in inputs
-        ):
-            order = sorted(range(NODES), key=lambda node: place[INPUTS + node])
-            found.add(tuple(tuple(sorted((place[s], c) for s, c in cell[node])) for node in order))
-    return found
-
-
-def _keywords(text: str) -> dict[str, object] | None:
-    """The arguments of a call ``Genotype(...)`` of literals and ranges by name; None if it is none."""
-    try:
-        call = ast.parse(text.strip(), mode="eval").body
-        if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and not call.args):
-            return None
-        if call.func.id != "Genotype":
-            return None
-        return {str(keyword.arg): _value(keyword.value) for keyword in call.keywords}
-    except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError):  # all that ast may raise
-        return None
-
-
-def _value(node: ast.expr) -> object:
-    """A literal, lists in place of tuples; ``range`` of two small literals is the list it stands for."""
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "range":
-        start, end = (ast.literal_eval(arg) for arg in node.args)
-        return _ALL_NODES if (start, end) == (INPUTS, INPUTS + NODES) else (start, end)
-    value = ast.literal_eval(node)
-    return list(value) if isinstance(value, tuple) else value
-
-
-def _nodes(edges: object, problem: str) -> list[Inputs]:
-    """The nodes' inputs of a genotype's list of edges.
-
-    Raises:
-        LmregError: it isn't one; begins with ``problem``.
-    """
-    if not isinstance(edges, list) or len(edges) != KEPT * NODES:
-        raise LmregError(f"{problem} must list {KEPT * NODES} edges, {KEPT} for each of {NODES} nodes")
-    nodes = []
-    for node, (first, second) in enumerate(zip(edges[::2], edges[1::2], strict=True), start=INPUTS):
-        inputs = tuple(sorted(_edge(edge, node, problem) for edge in (first, second)))
-        if inputs[0][0] == inputs[1][0]:
-            raise LmregError(f"{problem}: node {node} has both its inputs from node {inputs[0][0]}")
-        nodes.append(inputs)
-    return nodes
-
-
-def _edge(edge: object, node: int, problem: str) -> tuple[int, int]:
-    """(source, operation) of ``('sep_conv_3x3', 0)``, an edge into ``node``."""
-    operation, source = edge if isinstance(edge, tuple | list) and len(edge) == 2 else (None, None)
-    if operation not in OPERATIONS[1:] or type(source) is not int or not 0 <= source < node:
-        raise LmregError(
-            f"{problem}: {edge!r} is no edge into node {node}; expected ('op', source) with a source from "
-            f"0 to {node - 1} and op one of {', '.join(OPERATIONS[1:])}"
-        )
-    return source, OPERATIONS.index(operation)

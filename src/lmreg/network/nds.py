@@ -1,0 +1,169 @@
+"""The networks of NDS: DARTS's skeleton for small images, cells of five families.
+
+Source: Radosavovic et al., "On Network Design Spaces for Visual Recognition", ICCV 2019, section 4 and the
+code that trained its networks, pycls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+
+from lmreg.data.base import InputShape
+from lmreg.network import cells
+from lmreg.network.base import MIXTURES, Standalone
+from lmreg.network.cells import CellNetwork, Config, Drop, applied, operation
+from lmreg.network.mixture import Choice, Mixture, terms, weighted_sum
+from lmreg.space.base import Arch
+from lmreg.space.genotype import CELLS, INPUTS, READ
+from lmreg.space.nds import NDS, NONE
+
+
+class Slot(nn.ModuleDict):
+    """What one input of a node may be, by the option's name: an operation on an earlier node.
+
+    The two inputs of a node share no weights: an operation drawn twice is two of them. Those on a cell's
+    inputs reduce where the cell does.
+    """
+
+    def __init__(self, space: NDS, decision: int, offered: Sequence[int], channels: int, stride: int):
+        super().__init__()
+        self._names, self._space = space.options[decision], space
+        for option in offered:
+            source, number = space.input(option)
+            name = space.edge_labels[number]
+            if name != NONE:
+                self[self._names[option]] = operation(name, channels, stride if source < INPUTS else 1)
+
+    def forward(
+        self, nodes: Sequence[Tensor], weighted: list[tuple[int, Tensor | None]], drop: Drop | None
+    ) -> Tensor | None:
+        """The weighted sum of options on the nodes before, [B, channels, height, width] each; None where it
+        is zero.
+
+        Args:
+            weighted: options with their weights, see `lmreg.network.mixture.terms`.
+        """
+
+        def value(option: int) -> Tensor:
+            return applied(self[self._names[option]], nodes[self._space.input(option)[0]], drop)
+
+        real = [(option, weight) for option, weight in weighted if self._names[option] in self]
+        return weighted_sum(value, real) if real else None
+
+
+class Cell(cells.Cell):
+    """Nodes, each the sum of its two inputs. Its output joins all of them or the loose ends only.
+
+    In the super-net loose ends have their places among all nodes, and those of the others are zeros. For
+    what reads the output, convolutions without bias and a linear layer behind a mean, that is to use the
+    weights of the loose ends only, and that is all that a stand-alone network has (``only``).
+    """
+
+    def __init__(
+        self,
+        c_in: tuple[int, int],
+        channels: int,
+        reduction: bool,
+        after_reduction: bool,
+        space: NDS,
+        only: Arch | None,
+    ):
+        every = list(range(INPUTS, INPUTS + space.family.nodes))
+        joined = every if only is None else space.joined(space.cells(only)[int(reduction)])
+        super().__init__(c_in, channels, reduction, after_reduction, len(joined))
+        self.joined, self._space = joined, space
+        half = len(space.options) // len(CELLS)
+        self._decisions = range(half, 2 * half) if reduction else range(half)
+        self.slots = nn.ModuleList(
+            Slot(
+                space,
+                d,
+                range(len(space.options[d])) if only is None else [only.choices[d]],
+                channels,
+                self.stride,
+            )
+            for d in self._decisions
+        )
+
+    def forward(self, before_last: Tensor, last: Tensor, choice: Choice, drop: Drop | None) -> Tensor:
+        nodes: list[Tensor] = [self.inputs[0](before_last), self.inputs[1](last)]
+        factors = choice.edges if isinstance(choice, Mixture) else None
+        values: list[Tensor] = []
+        for place, (d, slot) in enumerate(zip(self._decisions, self.slots, strict=True), start=1):
+            value = slot(nodes, terms(choice, d), drop)
+            if value is not None:
+                values.append(value if factors is None else factors[d] * value)
+            if place % READ == 0:
+                nodes.append(self.total(values, nodes[0]))
+                values = []
+        shares = self._shares(choice)
+        return torch.cat([_share(nodes[node], shares[node]) for node in self.joined], 1)
+
+    def _shares(self, choice: Choice) -> list[float | Tensor]:
+        """For each node how much of it is joined: of a loose end all of it, of others nothing.
+
+        In a mixture, whose inputs are independent of each other, it is the product, over all inputs, of
+        the weight of the options that don't read the node.
+        """
+        shares: list[float | Tensor] = [1.0] * (INPUTS + self._space.family.nodes)
+        for d in self._decisions if self._space.family.loose_ends else ():
+            read: dict[int, float | Tensor] = {}
+            for option, weight in terms(choice, d):
+                source, _ = self._space.input(option)
+                read[source] = read.get(source, 0.0) + (1.0 if weight is None else weight)
+            for source, total in read.items():
+                shares[source] = shares[source] * (1.0 - total)
+        return shares
+
+
+def _share(node: Tensor, share: float | Tensor) -> Tensor:
+    if isinstance(share, Tensor):
+        return share * node
+    return node if share else torch.zeros_like(node)
+
+
+class Network(CellNetwork):
+    """The super-net, or with ``only`` the network of one architecture."""
+
+    offers = frozenset({MIXTURES})
+    of_space = NDS
+
+    def __init__(
+        self,
+        config: Config,
+        space: NDS,
+        shape: InputShape,
+        outputs: int,
+        only: Arch | None = None,
+        head: bool = False,
+    ):
+        super().__init__(config, shape, outputs, partial(Cell, space=space, only=only), head)
+        self._parts = (config, space, shape, outputs)
+
+    def only(self, arch: Arch, head: bool) -> Network:
+        return Network(*self._parts, only=arch, head=head)
+
+    def extract(self, arch: Arch) -> Standalone:
+        """The stand-alone network of ``arch`` with the super-net's weights copied into it; of what reads a
+        cell's output, those for the nodes that are joined there."""
+        alone, mine, count = self.standalone(arch), self.state_dict(), self._parts[1].family.nodes
+        state = {key: mine[key] for key in alone.net.state_dict()}
+        for cell, prefix in self._readers():
+            joined = [node - INPUTS for node in alone.net.cells[cell].joined]  # type: ignore
+            for key, value in state.items():
+                if key.startswith(prefix) and value.dim() > 1:
+                    state[key] = value.unflatten(1, (count, -1))[:, joined].flatten(1, 2)
+        alone.net.load_state_dict(state)
+        return alone
+
+    def _readers(self) -> Iterator[tuple[int, str]]:
+        """Numbers of cells, each with what the names of the weights that read its output begin with."""
+        for number in range(len(self.cells)):
+            for back in (1, 2):
+                if number + back < len(self.cells):
+                    yield number, f"cells.{number + back}.inputs.{2 - back}."
+        yield len(self.cells) - 1, "classifier."

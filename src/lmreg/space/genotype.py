@@ -1,0 +1,149 @@
+"""Pairs of cells, a normal and a reduction one, whose nodes each add up two operations on earlier ones.
+
+Source: Liu, Simonyan, Yang, "DARTS: Differentiable Architecture Search", ICLR 2019, whose released code
+writes them as genotypes.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Sequence
+
+from lmreg.errors import LmregError
+from lmreg.space.base import Graph
+
+CELLS = ("normal", "reduce")
+INPUTS = 2
+"""Nodes 0 and 1 of a cell are the outputs of the last cell but one and of the last cell."""
+READ = 2
+"""Inputs of each other node."""
+
+_EXAMPLE = (
+    "Genotype(normal=[('sep_conv_3x3', 0), ('sep_conv_3x3', 1), ...], normal_concat=[2, 3, ...], "
+    "reduce=[...], reduce_concat=[...])"
+)
+_MOST = 99
+"""Nodes of a cell, far more than any has."""
+
+Inputs = tuple[tuple[int, int], ...]
+"""(source, operation) of each input of a node."""
+CellInputs = tuple[Inputs, ...]
+"""The inputs of a cell's nodes, from node 2 on."""
+
+
+def relabelled(cell: CellInputs) -> set[CellInputs]:
+    """The cell with its nodes in every order in which all edges lead forward, their inputs ascending."""
+    found = set()
+    for order in _orders(cell):
+        place = {node: place for place, node in enumerate([*range(INPUTS), *order])}
+        found.add(tuple(tuple(sorted((place[s], o) for s, o in cell[node - INPUTS])) for node in order))
+    return found
+
+
+def _orders(cell: CellInputs, placed: tuple[int, ...] = ()) -> Iterator[tuple[int, ...]]:
+    """The orders of a cell's nodes, of which ``placed`` come first, in which all edges lead forward."""
+    if len(placed) == len(cell):
+        yield placed
+    for node, inputs in enumerate(cell, start=INPUTS):
+        if node not in placed and all(source < INPUTS or source in placed for source, _ in inputs):
+            yield from _orders(cell, (*placed, node))
+
+
+def format_genotype(
+    cells: Sequence[CellInputs], joined: Sequence[Sequence[int]], operations: Sequence[str]
+) -> str:
+    """The text form of two cells; of each the nodes ``joined`` to its output, and names of operations."""
+    parts = []
+    for name, cell, nodes in zip(CELLS, cells, joined, strict=True):
+        edges = [(operations[choice], source) for inputs in cell for source, choice in inputs]
+        parts.append(f"{name}={edges}, {name}_concat={list(nodes)}")
+    return f"Genotype({', '.join(parts)})"
+
+
+def read_genotype(
+    text: str, nodes: int, operations: Sequence[str | None], problem: str
+) -> list[tuple[CellInputs, object]]:
+    """For each cell of a genotype its nodes' inputs as they are given, and what it has for the joined nodes.
+
+    Nothing is evaluated; ``range(2, 6)`` stands for the list ``[2, 3, 4, 5]``.
+
+    Args:
+        nodes: of each cell.
+        operations: names by number; None for a number that no edge may have.
+
+    Raises:
+        LmregError: the text is no genotype, or of other nodes and operations; begins with ``problem``.
+    """
+    values = _keywords(text)
+    if values is None or set(values) != {f"{name}{end}" for name in CELLS for end in ("", "_concat")}:
+        raise LmregError(f"{problem}; expected {_EXAMPLE}")
+    return [
+        (_cell(values[name], nodes, operations, f"{problem}: {name}"), values[f"{name}_concat"])
+        for name in CELLS
+    ]
+
+
+def cell_graphs(
+    cells: Sequence[CellInputs], joined: Sequence[Sequence[int]], operations: Sequence[str]
+) -> tuple[Graph, ...]:
+    """Two cells to look at, without the edges whose operation is `none`."""
+    graphs = []
+    for title, cell, ends in zip(("normal cell", "reduction cell"), cells, joined, strict=True):
+        names = ("last but one", "last", *(str(node) for node in range(1, len(cell) + 1)), "output")
+        edges = [
+            (source, node, operations[choice])
+            for node, inputs in enumerate(cell, start=INPUTS)
+            for source, choice in inputs
+            if operations[choice] != "none"
+        ]
+        edges += [(node, len(names) - 1, "") for node in ends]
+        graphs.append(Graph(names, tuple(edges), title=title, inputs=INPUTS))
+    return tuple(graphs)
+
+
+def _keywords(text: str) -> dict[str, object] | None:
+    """The arguments of a call ``Genotype(...)`` of literals and ranges by name; None if it is none."""
+    try:
+        call = ast.parse(text.strip(), mode="eval").body
+        if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and not call.args):
+            return None
+        if call.func.id != "Genotype":
+            return None
+        return {str(keyword.arg): _value(keyword.value) for keyword in call.keywords}
+    except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError):  # all that ast may raise
+        return None
+
+
+def _value(node: ast.expr) -> object:
+    """A literal, lists in place of tuples; ``range`` of two small literals is the list it stands for."""
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "range":
+        start, end = (ast.literal_eval(arg) for arg in node.args)
+        return list(range(start, end)) if 0 <= start <= end <= _MOST else (start, end)
+    value = ast.literal_eval(node)
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _cell(edges: object, nodes: int, operations: Sequence[str | None], problem: str) -> CellInputs:
+    """The nodes' inputs of a genotype's list of edges.
+
+    Raises:
+        LmregError: it isn't one; begins with ``problem``.
+    """
+    if not isinstance(edges, list) or len(edges) != READ * nodes:
+        raise LmregError(f"{problem} must list {READ * nodes} edges, {READ} for each of {nodes} nodes")
+    return tuple(
+        tuple(_edge(edge, node, operations, problem) for edge in edges[READ * (node - INPUTS) :][:READ])
+        for node in range(INPUTS, INPUTS + nodes)
+    )
+
+
+def _edge(edge: object, node: int, operations: Sequence[str | None], problem: str) -> tuple[int, int]:
+    """(source, operation) of ``('sep_conv_3x3', 0)``, an edge into ``node``."""
+    names = [name for name in operations if name is not None]
+    operation, source = edge if isinstance(edge, tuple | list) and len(edge) == 2 else (None, None)
+    if operation not in names or type(source) is not int or not 0 <= source < node:
+        raise LmregError(
+            f"{problem}: {edge!r} is no edge into node {node}; expected ('op', source) with a source from "
+            f"0 to {node - 1} and op one of {', '.join(names)}"
+        )
+    return source, operations.index(operation)

@@ -1,0 +1,98 @@
+"""NDS from the command line: a published file, its table as truth, searches, evaluation and report."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+from tests.conftest import InProcess
+from tests.kind.test_nds import entry
+
+from lmreg.files import read_json
+from lmreg.space.base import Arch
+from lmreg.space.genotype import CELLS
+from lmreg.space.nds import NDS, Config
+
+SMALL = ("landmarks.count=3", "landmarks.pool=5")
+SHORT = ("trainer.steps=4", "trainer.batch_size=8", "strategy.count=3", "log_every=2", "scoring.images=64")
+ENAS = NDS(Config(family="enas"))
+
+
+def published(arch: Arch) -> dict[str, Any]:
+    """The genotype in the JSON's form."""
+    cells = ENAS.cells(arch)
+    edges = ([[ENAS.edge_labels[o], s] for node in cell for s, o in node] for cell in cells)
+    both = zip(CELLS, edges, map(ENAS.joined, cells), strict=True)
+    return {
+        key: value for name, listed, ends in both for key, value in ((name, listed), (f"{name}_concat", ends))
+    }
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working folder with a file of 12 trainings and few, small images."""
+    rng = np.random.default_rng(0)
+    trainings = [entry(published(ENAS.sample(rng)), 5 + number / 8) for number in range(12)]
+    (tmp_path / "ENAS_fix-w-d.json").write_text(json.dumps(trainings))
+    for label in ("a", "b"):
+        (tmp_path / "images" / label).mkdir(parents=True)
+        for i in range(80):
+            picture = rng.integers(255, size=(8, 8), dtype=np.uint8)
+            Image.fromarray(picture).save(tmp_path / "images" / label / f"{i}.png")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_from_the_published_file_to_a_report(in_process: InProcess, folder: Path) -> None:
+    def done(*args: str) -> str:
+        code, out, errors = in_process(*args)
+        assert code == 0, errors
+        return out
+
+    said = done("import-benchmark", "kind=nds", "path=ENAS_fix-w-d.json", "out=enas.csv").splitlines()
+    assert "Note: 12 trainings, 12 architectures of family enas" in said
+    use = shlex.split(said[-1].removeprefix("To use it: "))
+    assert use[:2] == ["space=nds", "space.family=enas"]
+    space, data = tuple(use[:2]), ("data=folder", "data.path=images")
+    done("train-landmarks", *use, *data, *SMALL)
+    done("search", "-m", *space, *data, *SHORT, "network.channels=2", "algo=spos,gdas", "reg=none,landmark")
+    done("evaluate", *space, "study=nds_enas-images", "bootstrap=100")
+    done("report", *space, "study=nds_enas-images")
+
+    study, table = folder / "outputs" / "nds_enas-images", pd.read_csv("enas.csv").set_index("arch")
+    runs = [path.parent.name for path in study.glob("search/*/result.json")]
+    assert len(runs) == 4
+    assert not any("family" in run for run in runs)  # the study's name tells it
+    for run in runs:
+        ranking = pd.read_csv(study / "evaluate" / f"ranking-{run}.csv").set_index("arch")
+        assert len(ranking) == 5
+        truth = table["test_acc_percent"][ranking.index]
+        assert ranking["truth_test_acc_percent"].tolist() == pytest.approx(truth.tolist())
+        best = read_json(study / "search" / run / "result.json")["best"]["arch"]
+        assert ENAS.format(ENAS.parse(best)) == best
+    page = (study / "report" / "index.html").read_text()
+    assert "reduction cell" in page
+    assert "space=nds data=folder space.family=enas" in page  # in the commands that make it again
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        (("algo=fairnas",), "needs as many options at every decision; nds_darts has 16 and 24 and 32 and 40"),
+        (("algo=pcdarts",), "needs operations on a part of the channels"),
+        (("space.family=resnet",), "space.family=resnet: must be one of darts, enas, pnas, amoeba, nasnet"),
+    ],
+)
+def test_what_it_has_no_place_for(
+    options: tuple[str, ...], why: str, in_process: InProcess, tmp_path: Path
+) -> None:
+    code, _, errors = in_process("search", "space=nds", "reg=none", f"root={tmp_path}", *options)
+    assert code == 2
+    assert why in errors
+    assert len(errors.strip().splitlines()) == 1
