@@ -118,7 +118,7 @@ def test_every_yaml_lists_exactly_its_schemas_keys(path: Path) -> None:
         config = typed(node, schema, path.parent.name)
     assert {f.name for f in dataclasses.fields(config)} == set(node) - {"_target_"}
     if "name" in node:
-        assert node.name == path.stem
+        assert node.name in (path.stem, f"{path.stem}_{node.get('family')}")
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,7 @@ def test_the_networks_options_are_those_of_the_space() -> None:
     assert words("search space=macro network.") == ["network.channels="]
     assert words("search network.") == ["network.channels=", "network.cells="]
     meanings = dict(candidates("search", ["space=macro"], "network"))
-    assert meanings["network="].endswith("nasbench101, nasbench201 (default: macro)")
+    assert meanings["network="].endswith("nasbench201, nds (default: macro)")
 
 
 def test_values() -> None:

@@ -157,12 +157,14 @@ def _doubled(net: SuperNet, rng: np.random.Generator) -> SuperNet:
 def _extracted(
     net: SuperNet, space: Space, rng: np.random.Generator
 ) -> Iterator[tuple[Arch, SuperNet, Standalone]]:
-    """Architectures, a super-net and what is extracted from it, both in double precision."""
-    net = _shaken(net, rng)
-    whole = copy.deepcopy(net).double()
+    """Architectures, a super-net and what is extracted from it, both in double precision.
+
+    Single precision in between loses nothing: that is what the weights were in at first.
+    """
+    whole = _doubled(net, rng)
     for arch in _samples(space, rng):
         whole.zero_grad()
-        yield arch, whole, net.extract(arch).double()
+        yield arch, whole, whole.extract(arch).double()
 
 
 def _gap(one: Tensor, other: Tensor) -> float:
