@@ -11,7 +11,7 @@ from lmreg.data.base import InputShape
 from lmreg.data.images import Batch
 from lmreg.errors import LmregError
 from lmreg.network.base import Standalone, SuperNet, count_macs, count_params
-from lmreg.network.cells import AuxiliaryHead, Config, FactorizedReduce, drop_path
+from lmreg.network.cells import Config, drop_path
 from lmreg.network.darts import Network
 from lmreg.network.mixture import Mixture
 from lmreg.rank.norm import recalibrated
@@ -158,29 +158,6 @@ def test_any_input_size(height: int, width: int, channels: int, rng: np.random.G
     assert [outputs.shape for _, outputs in training] == [(2, 7), (2, 7)]
 
 
-def test_factorised_reduction_sees_pixels_whose_places_are_both_even_or_both_odd() -> None:
-    for height, width in ((4, 4), (5, 7), (1, 2)):
-        images = torch.rand(2, 2, height, width).add(0.1).requires_grad_()
-        reduce = FactorizedReduce(2, 3)
-        reduce.norm = torch.nn.Identity()  # type: ignore[assignment]
-        for parameter in reduce.parameters():
-            torch.nn.init.ones_(parameter)
-        value = reduce(images)
-        assert value.shape == (2, 3, -(-height // 2), -(-width // 2))
-        (seen,) = torch.autograd.grad(value.sum(), images)
-        expected = [[(y % 2 == x % 2) for x in range(width)] for y in range(height)]
-        assert (seen > 0).tolist() == [[expected] * 2] * 2
-    images = torch.zeros(1, 1, 3, 3)
-    images[0, 0] = torch.arange(9.0).view(3, 3)
-    reduce = FactorizedReduce(1, 2)
-    torch.nn.init.ones_(reduce.even.weight)
-    torch.nn.init.ones_(reduce.odd.weight)
-    reduce.norm = torch.nn.Identity()  # type: ignore[assignment]
-    even, odd = reduce(images)[0]
-    assert even.tolist() == [[0, 2], [6, 8]]
-    assert odd.tolist() == [[4, 0], [0, 0]]  # beyond the edge: zeros
-
-
 def test_partial_channels(x: torch.Tensor) -> None:
     net = Network(Config(channels=8), SPACE, SHAPE, outputs=3, **PCDARTS().network_options())
     assert net.cells[0].edges[0]["dil_conv_3x3"][2].weight.shape == (2, 2, 1, 1)  # type: ignore[index]
@@ -204,16 +181,6 @@ def auxiliary(**options: float) -> Standalone:
     config = Config(channels=4, cells=3, **options)  # type: ignore[arg-type]
     with initialised(0):
         return Network(config, SPACE, SHAPE, outputs=3).for_training(V2)
-
-
-def test_the_auxiliary_head_is_the_papers() -> None:
-    head = AuxiliaryHead(576, (8, 8), outputs=10)
-    convolutions = 576 * 128 + 128 * 768 * 2 * 2
-    assert count_params(head) == convolutions + 2 * (128 + 768) + 768 * 10 + 10
-    pool = head[1]
-    assert (pool.kernel_size, pool.stride) == ((5, 5), (3, 3))
-    for side in range(1, 30):
-        assert AuxiliaryHead(2, (side, side), 3)(torch.randn(2, 2, side, side)).shape == (2, 3)
 
 
 def test_the_auxiliary_head_is_for_training_only(x: torch.Tensor) -> None:

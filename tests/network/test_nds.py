@@ -9,7 +9,7 @@ from tests.space.test_nds import ENAS, SKIPS, arch, of
 from lmreg.data.base import InputShape
 from lmreg.network import darts
 from lmreg.network.base import count_params
-from lmreg.network.cells import AuxiliaryHead, Config, operation
+from lmreg.network.cells import AuxiliaryHead, Config
 from lmreg.network.mixture import Mixture
 from lmreg.network.nds import Network
 from lmreg.space.darts import DARTS
@@ -78,52 +78,6 @@ def test_parameters_by_hand() -> None:
     second = (9 * 6 + 2 * 6) + (2 * 3 * 6 + 2 * 6) + sep(6, *[3] * 10)  # reduction, 6 channels
     third = (2 * 3 * 12 + 2 * 12) + (5 * 6 * 12 + 2 * 12) + sep(12, *[3] * 10)
     assert count_params(alone) == stem + first + second + third + 5 * 12 * 4 + 4
-
-
-@pytest.mark.parametrize(
-    ("name", "params"),
-    [
-        ("max_pool_3x3", 0),
-        ("max_pool_7x7", 0),
-        ("avg_pool_3x3", 0),
-        ("conv_1x1", 16 + 8),
-        ("conv_3x3", 9 * 16 + 8),
-        ("conv_3x1_1x3", 2 * 3 * 16 + 8),
-        ("conv_7x1_1x7", 2 * 7 * 16 + 8),
-        ("sep_conv_3x3", 2 * (9 * 4 + 16 + 8)),
-        ("sep_conv_7x7", 2 * (49 * 4 + 16 + 8)),
-        ("dil_conv_5x5", 25 * 4 + 16 + 8),
-        ("dil_sep_conv_3x3", 2 * (9 * 4 + 16 + 8)),
-    ],
-)
-@pytest.mark.parametrize("stride", [1, 2])
-def test_operations(name: str, params: int, stride: int) -> None:
-    """Their parameters at 4 channels, their shapes, and how far they see."""
-    module = operation(name, 4, stride)
-    assert count_params(module) == params
-    assert module(torch.randn(2, 4, 7, 9)).shape == ((2, 4, 7, 9) if stride == 1 else (2, 4, 4, 5))
-    # Ones everywhere: nothing cancels out. The pixel in the middle is one that both strides hit.
-    for layer in module.modules():
-        if isinstance(layer, torch.nn.BatchNorm2d):
-            layer.forward = lambda value: value  # type: ignore[method-assign]
-        elif isinstance(layer, torch.nn.Conv2d):
-            torch.nn.init.ones_(layer.weight)
-    images = torch.rand(1, 4, 33, 33).add(0.1).requires_grad_()
-    middle = 16 // stride
-    (seen,) = torch.autograd.grad(module(images)[0, 0, middle, middle], images)
-    side = int(name[-1])
-    reach = {"sep_conv": 2 * side - 1, "dil_conv": 2 * side - 1, "dil_sep_conv": 4 * side - 3}
-    expected = reach.get(name.rpartition("_")[0], side)
-    if name.startswith("max"):  # one pixel of a channel, which lies in the window
-        assert (seen != 0).sum() == 1
-        row, column = (seen[0, 0] != 0).nonzero()[0].tolist()
-        assert max(abs(row - 16), abs(column - 16)) <= side // 2
-        return
-    if stride == 2 and "sep" in name:  # the second convolution's steps are twice as long
-        expected += 2 * (side // 2) * (2 if name.startswith("dil") else 1)
-    rows, columns = (seen != 0).any(1)[0].any(1), (seen != 0).any(1)[0].any(0)
-    for hit in (rows, columns):
-        assert hit.nonzero().flatten()[[0, -1]].tolist() == [16 - expected // 2, 16 + expected // 2]
 
 
 def test_nodes_that_are_read_are_not_joined(x: torch.Tensor) -> None:
