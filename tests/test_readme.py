@@ -22,7 +22,7 @@ from PIL import Image
 from lmreg.data.pixels import decode
 from lmreg.space.nasbench201 import NASBench201
 from tests.conftest import ROOT, InProcess
-from tests.kind.published import write_macro, write_nasbench101
+from tests.kind.published import write_macro, write_nasbench101, write_nds
 
 SMALL_TRAINING = ("trainer.steps=8", "trainer.batch_size=8", "network.channels=4", "threads=1")
 SIZES = {
@@ -57,6 +57,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     columns = {"arch": map(space.format, archs), "valid_acc": scores[0], "test_acc": scores[1]}
     pd.DataFrame(columns).to_csv(root / "nasbench201.csv", index=False)
     write_nasbench101(root / "nasbench_only108.tfrecord", 16)
+    write_nds(root / "ENAS_fix-w-d.json", 16)
     write_macro(root / "nas-bench-macro_cifar10.json", 16)
     (own,) = re.findall(r"^    # my_space\.yaml\n((?:    .*\n)+)", README, re.M)
     (root / "my_space.yaml").write_text(textwrap.dedent(own))

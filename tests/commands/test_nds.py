@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
 from tests.conftest import InProcess
-from tests.kind.test_nds import entry
+from tests.kind.published import write_nds
 
 from lmreg.files import read_json
-from lmreg.space.base import Arch
-from lmreg.space.genotype import CELLS
 from lmreg.space.nds import NDS, Config
 
 SMALL = ("landmarks.count=3", "landmarks.pool=5")
@@ -24,22 +20,11 @@ SHORT = ("trainer.steps=4", "trainer.batch_size=8", "strategy.count=3", "log_eve
 ENAS = NDS(Config(family="enas"))
 
 
-def published(arch: Arch) -> dict[str, Any]:
-    """The genotype in the JSON's form."""
-    cells = ENAS.cells(arch)
-    edges = ([[ENAS.edge_labels[o], s] for node in cell for s, o in node] for cell in cells)
-    both = zip(CELLS, edges, map(ENAS.joined, cells), strict=True)
-    return {
-        key: value for name, listed, ends in both for key, value in ((name, listed), (f"{name}_concat", ends))
-    }
-
-
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A working folder with a file of 12 trainings and few, small images."""
     rng = np.random.default_rng(0)
-    trainings = [entry(published(ENAS.sample(rng)), 5 + number / 8) for number in range(12)]
-    (tmp_path / "ENAS_fix-w-d.json").write_text(json.dumps(trainings))
+    write_nds(tmp_path / "ENAS_fix-w-d.json", 12)
     for label in ("a", "b"):
         (tmp_path / "images" / label).mkdir(parents=True)
         for i in range(80):

@@ -7,11 +7,14 @@ import json
 import struct
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from lmreg.space.genotype import CELLS
 from lmreg.space.macro import NASBenchMacro
 from lmreg.space.nasbench101 import NASBench101
+from lmreg.space.nds import NDS, Config
 
 _BYTES = []
 for _byte in range(256):
@@ -109,3 +112,33 @@ def write_macro(path: Path, count: int, seed: int = 0) -> None:
         figures = {"mean_acc": float(np.mean(accs)), "std": float(np.std(accs)), "params": 5, "flops": 7}
         networks[space.format(space.sample(rng))] = {"test_acc": accs, **figures}
     path.write_text(json.dumps(networks))
+
+
+def nds_entry(genotype: dict[str, Any] | None, test: float, **changes: Any) -> dict[str, Any]:
+    """A training of two epochs, errors in percent."""
+    net = {"width": 16, "depth": 8, "aux": False, "drop_prob": 0.0}
+    return {
+        "job_id": 7,
+        "rng_seed": 1,
+        "net": net | ({"genotype": genotype} if genotype else {"block_type": "res_basic_block"}),
+        "optim": {"base_lr": 0.1, "wd": 5e-4, "max_ep": 2},
+        "params": 400_000,
+        "flops": 60_000_000,
+        "train_ep_top1": [50.0, 1.25],
+        "train_ep_loss": [1.5, float("nan")],
+        "train_it_loss": [2.0] * 100,
+        "test_ep_top1": [60.0, test],
+    } | changes
+
+
+def write_nds(path: Path, count: int) -> None:
+    """A file of trainings of random cells of the ENAS family, from the worst to the best."""
+    space, rng, entries = NDS(Config(family="enas")), np.random.default_rng(0), []
+    for number in range(count):
+        arch = space.sample(rng)
+        genotype: dict[str, Any] = {}
+        for name, cell in zip(CELLS, space.cells(arch), strict=True):
+            genotype[name] = [[space.edge_labels[o], source] for node in cell for source, o in node]
+            genotype[f"{name}_concat"] = space.joined(cell)
+        entries.append(nds_entry(genotype, 30 - number / 8))
+    path.write_text(json.dumps(entries))

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.kind.published import nds_entry as entry
 
 from lmreg.errors import LmregError
 from lmreg.kind.base import Imported
@@ -42,23 +43,6 @@ LOOSE += [
     ["sep_conv_3x3", 0],
 ]
 ENAS = {"normal": LOOSE, "normal_concat": [6, 5], "reduce": LOOSE, "reduce_concat": [5, 6]}
-
-
-def entry(genotype: dict[str, Any] | None, test: float, **changes: Any) -> dict[str, Any]:
-    """A training of two epochs, errors in percent."""
-    net = {"width": 16, "depth": 8, "aux": False, "drop_prob": 0.0}
-    return {
-        "job_id": 7,
-        "rng_seed": 1,
-        "net": net | ({"genotype": genotype} if genotype else {"block_type": "res_basic_block"}),
-        "optim": {"base_lr": 0.1, "wd": 5e-4, "max_ep": 2},
-        "params": 400_000,
-        "flops": 60_000_000,
-        "train_ep_top1": [50.0, 1.25],
-        "train_ep_loss": [1.5, float("nan")],
-        "train_it_loss": [2.0] * 100,
-        "test_ep_top1": [60.0, test],
-    } | changes
 
 
 def read(path: Path, content: Any, family: str | None = None) -> Imported:
