@@ -48,10 +48,15 @@ def check_network(study: Study, **options: int) -> None:
         network(config, study.space, _SHAPE, _OUTPUTS, **options)
 
 
+def able_algorithms(network: type[SuperNet], space: Space) -> list[str]:
+    """The choices of ``algo`` that can train such a super-net of that space."""
+    return [choice for choice in catalogue.choices("algo") if _is_able(choice, network, space)]
+
+
 def _algorithms(network: type[SuperNet], space: Space) -> str:
-    able = [choice for choice in catalogue.choices("algo") if _is_able(choice, network, space)]
+    able = ",".join(able_algorithms(network, space))
     passes = "" if MIXTURES in network.offers else " (and reg=none, or reg=landmark with reg.passes=path)"
-    return f"algo={','.join(able)}{passes}"
+    return f"algo={able}{passes}"
 
 
 def _is_able(algo: str, network: type[SuperNet], space: Space) -> bool:

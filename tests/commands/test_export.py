@@ -168,6 +168,7 @@ SIZES = {
     "nasbench201": ("network.channels=2",),
     "nasbench101": ("network.channels=4",),
     "darts": ("network.channels=2",),
+    "nds": ("network.channels=2",),
     "macro": ("network.channels=2",),
     "custom": ("network.channels=4",),
     "mbconv": ("network.channels=4", "network.widths=[4,4,8]", "network.head=8"),
@@ -187,7 +188,7 @@ def test_files_of_every_space(
         call = ("retrain", f"space={choice}", f"arch={arch}", *sizes, *data, "seeds=1", "trainer.steps=40")
         code, _, errors = in_process(*call, *QUICK)
         assert code == 0, errors
-        folder = tmp_path / f"{choice}-my_images" / "retrain" / "r"
+        folder = tmp_path / f"{space.name}-my_images" / "retrain" / "r"
         code, _, errors = in_process("export", f"run={folder}")
         assert code == 0, errors
         folders.append(folder / "export")
