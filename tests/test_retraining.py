@@ -136,6 +136,27 @@ def test_a_second_call_trains_nothing_and_more_seeds_only_those(
     assert {p.name: p.stat().st_mtime_ns for p in folder.glob("weights-*")}.items() > written.items()
     with pytest.raises(LmregError, match=r"label_smoothing: 0.1 -> 0.2.*pass folder=<new name>"):
         retraining(study, "r", smoothing=0.2).left()
+    (folder / "config.yaml").unlink()  # then the trainings themselves tell what they are of
+    with pytest.raises(LmregError, match=r"training-s\d.json is a training with another configuration; pass"):
+        retraining(study, "r", smoothing=0.2).execute(0.95)
+
+
+def test_a_call_with_more_seeds_that_is_stopped_leaves_a_result_of_those_that_are_finished(
+    study: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    retraining(study, "r", seeds=1).execute(0.95)
+    more, train = retraining(study, "r", seeds=3), Retraining._train
+
+    def stopped(self: Retraining, seed: int) -> None:
+        if seed == 2:
+            raise Interrupted("stopped", 143)
+        train(self, seed)
+
+    monkeypatch.setattr(Retraining, "_train", stopped)
+    with pytest.raises(Interrupted):
+        more.execute(0.95)
+    _, result = read_retraining(more.folder)
+    assert [training["seed"] for training in result["trainings"]] == [0, 1]
 
 
 def test_the_figures_are_those_of_the_network_in_eval_mode_one_image_at_a_time(study: Study) -> None:

@@ -65,19 +65,29 @@ def file_hash(path: Path) -> str:
         raise LmregError(f"can't read {path}: {error.strerror}") from error
 
 
-def nearest_folder(folder: Path) -> str:
-    """``"; did you mean <folder>?"`` where one of a similar name is there; empty where none is.
+def require_folder(folder: Path, what: str) -> None:
+    """Nothing if there is such a folder.
 
     Args:
-        folder: one that isn't there, or whose parents aren't.
+        what: what it should be, in words.
+
+    Raises:
+        LmregError: there is none; names the nearest if one of similar names is there.
     """
-    missing = folder
-    while not missing.parent.is_dir():
-        missing = missing.parent
-    there = [path.name for path in missing.parent.iterdir() if path.is_dir()]
-    close = difflib.get_close_matches(missing.name, there, n=1, cutoff=0.8)
-    meant = missing.parent.joinpath(*close, folder.relative_to(missing))
-    return f"; did you mean {meant}?" if close else ""
+    if folder.is_dir():
+        return
+    if folder.exists():
+        raise LmregError(f"{folder} is a file; give its folder, {folder.parent}")
+    nearest = Path()
+    for part in folder.parts:
+        there = [path.name for path in nearest.iterdir() if path.is_dir()]
+        close = (
+            [part] if (nearest / part).is_dir() else difflib.get_close_matches(part, there, n=1, cutoff=0.8)
+        )
+        if not close:
+            raise LmregError(f"there is no folder {folder}; {what}")
+        nearest /= close[0]
+    raise LmregError(f"there is no folder {folder}; did you mean {nearest}?")
 
 
 def write_json(path: Path, value: Any) -> None:

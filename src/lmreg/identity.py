@@ -51,6 +51,15 @@ def read_config(path: Path, keys: Set[str] = _OF_A_RUN) -> DictConfig:
     return config
 
 
+def is_of_retraining(folder: Path) -> bool:
+    """Whether the ``config.yaml`` in ``folder`` is that of a retraining; else it is that of a search.
+
+    Raises:
+        LmregError: it is missing or unreadable.
+    """
+    return "label_smoothing" in read_config(folder / "config.yaml", frozenset())
+
+
 def result_config(cfg: DictConfig) -> dict[str, Any]:
     """The part of a config that determines results, plain and resolved."""
     kept = {key: value for key, value in plain(cfg).items() if key not in _NOT_HASHED}

@@ -13,8 +13,8 @@ import pandas as pd
 from omegaconf import DictConfig, OmegaConf
 
 from lmreg.errors import LmregError
-from lmreg.files import nearest_folder, read_json, write_atomically, write_json, write_table
-from lmreg.identity import config_hash, differences, read_config
+from lmreg.files import read_json, require_folder, write_atomically, write_json, write_table
+from lmreg.identity import config_hash, differences, is_of_retraining, read_config
 from lmreg.landmarks.records import protocol_of
 from lmreg.locks import locked
 from lmreg.network.base import SuperNet, track_statistics
@@ -93,7 +93,8 @@ class Retraining:
                     f"{self.folder} holds a retraining with another configuration ({'; '.join(changed)}); "
                     "pass folder=<new name>, or delete that folder"
                 )
-        return [seed for seed in self._recipe.seeds if not self._record(seed).exists()]
+        finished = {record["seed"] for record in self._finished()}
+        return [seed for seed in self._recipe.seeds if seed not in finished]
 
     def execute(self, confidence: float) -> dict[str, Any]:
         """Train what is left, and write the result last; its content."""
@@ -106,6 +107,8 @@ class Retraining:
             for seed in left:
                 with same_threads_after():
                     self._train(seed)
+                if (self.folder / "result.json").exists():  # of an earlier call, of fewer seeds
+                    write_json(self.folder / "result.json", self._result(confidence))
             result = self._result(confidence)
             write_json(self.folder / "result.json", result)
         return result
@@ -144,6 +147,7 @@ class Retraining:
             "steps": ctx.total_steps,
             "train_seconds_this_session": round(time.monotonic() - start, 1),
             "device": device_name(study.device),
+            "config_hash": self._hash,
             "rows": training.rows,
         }
         write_json(self._record(seed), record)
@@ -188,7 +192,8 @@ class Retraining:
     def _result(self, confidence: float) -> dict[str, Any]:
         study, recipe = self._study, self._recipe
         records = self._finished()
-        trainings = [{key: value for key, value in record.items() if key != "rows"} for record in records]
+        hidden = {"rows", "config_hash"}
+        trainings = [{key: value for key, value in r.items() if key not in hidden} for r in records]
         columns = [s.column for s in study.task.scores.values()]
         data = study.data
         return {
@@ -212,9 +217,18 @@ class Retraining:
         return folder / f"weights-s{seed}.pt"
 
     def _finished(self) -> list[dict[str, Any]]:
-        """The records of all trainings in the folder that are finished, by seed."""
-        paths = self.folder.glob(self._record("*").name)
-        return sorted((read_json(path, {"seed", "rows"}) for path in paths), key=lambda r: r["seed"])
+        """The records of all trainings in the folder that are finished, by seed.
+
+        Raises:
+            LmregError: one is of another configuration.
+        """
+        found = {path: read_json(path, {"seed", "rows"}) for path in self.folder.glob(self._record("*").name)}
+        for path, record in found.items():
+            if record.get("config_hash", self._hash) != self._hash:
+                raise LmregError(
+                    f"{path} is a training with another configuration; pass folder=<new name>, or delete it"
+                )
+        return sorted(found.values(), key=lambda record: record["seed"])
 
     def _record(self, seed: int | str) -> Path:
         return self.folder / f"training-s{seed}.json"
@@ -248,13 +262,11 @@ def read_retraining(folder: Path) -> tuple[DictConfig, dict[str, Any]]:
     Raises:
         LmregError: there is none, or it isn't finished.
     """
-    if not folder.is_dir():
-        hint = nearest_folder(folder) or "; a retraining is <root>/<study>/retrain/<name>"
-        raise LmregError(f"there is no folder {folder}{hint}")
-    if (folder / "candidates.csv").exists():
-        raise LmregError(f"{folder} is the folder of a search; 'lmreg retrain run={folder}' comes first")
+    require_folder(folder, "a retraining is <root>/<study>/retrain/<name>")
     if not (folder / "config.yaml").exists():
         raise LmregError(f"{folder} is not the folder of a retraining; 'lmreg retrain' makes one")
+    if not is_of_retraining(folder):
+        raise LmregError(f"{folder} is the folder of a search; 'lmreg retrain run={folder}' comes first")
     if not (folder / "result.json").exists():
         raise LmregError(f"{folder.name} is not finished; its retrain command goes on with it")
     return read_config(folder / "config.yaml", _KEYS), read_json(folder / "result.json", RESULT_KEYS)

@@ -311,6 +311,7 @@ def test_evaluate_one_run_takes_everything_from_it(
     done = lmreg("evaluate", f"run=mine/search/{folder.name}/", "bootstrap=100", cwd=moved.parent)
     assert done.returncode == 0, done.stderr  # the folder's name has = in it
     assert "mine: 5 held-out architectures" in done.stdout
+    assert "No pair of runs" not in done.stdout  # none was asked for
     metrics = pd.read_csv(mine / "evaluate" / "metrics.csv")
     assert set(metrics["run"]) == {folder.name}
     assert not (moved / "evaluate").exists()

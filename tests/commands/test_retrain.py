@@ -187,13 +187,23 @@ def test_a_part_of_the_recipe_that_the_network_lacks_is_refused_if_asked_for(com
     assert with_recipe(macro, off, ["auxiliary=null", "drop_path=0"]).network == macro.network
 
 
-def test_what_a_task_has_no_use_for_is_left_out_unless_it_is_given() -> None:
-    options = RetrainOptions()
+def test_what_a_task_has_no_use_for_is_left_out_unless_it_is_given(composed: Compose) -> None:
+    options, cfg = RetrainOptions(), composed("retrain")
     for task in (Classification(), Depth()):
-        kept, left_out = suited(options, task, ["run=x"])
+        kept, left_out = suited(cfg, options, task, ["run=x"])
         assert (kept == options) == (not left_out) == (task.takes == "one label per image")
-    kept, left_out = suited(options, Depth(), ["cutout=0.5", "label_smoothing=0.1"])
+    kept, left_out = suited(cfg, options, Depth(), ["cutout=0.5", "label_smoothing=0.1"])
     assert (kept, left_out) == (options, {})
+    _, left_out = suited(composed("retrain", "data.cutout=4"), options, Depth(), ["data.cutout=4"])
+    assert set(left_out) == {"label_smoothing"}
+
+
+def test_a_task_can_only_leave_out_parts_of_the_recipe(composed: Compose) -> None:
+    class Own(Depth):
+        unsuited = {"crop_padding": "of no use"}  # noqa: RUF012
+
+    with pytest.raises(LmregError, match=r"Own.unsuited names 'crop_padding', which is no part"):
+        suited(composed("retrain"), RetrainOptions(), Own(), [])
 
 
 def test_a_killed_retraining_goes_on(lmreg: Lmreg, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from lmreg.commands.runs import run
+from lmreg.config.following import run_folders
 from lmreg.errors import LmregError
 from lmreg.failures import noted
 from lmreg.files import write_json
@@ -94,6 +96,10 @@ def test_every_folder_can_be_pasted(root: Path, capsys: pytest.CaptureFixture[st
     start = lines.index(f"run={root / 's' / 'search' / 'bare'}")
     assert lines[start : start + 6] == [f"run={root / 's' / 'search' / name}" for name in names]
     assert f"'run={long}'" in lines
+    comma = make(root, "done", study="a, b (1)")
+    (line,) = [line for line in listed(root, capsys).splitlines() if "a, b (1)/search/done" in line]
+    (pasted,) = shlex.split(line)
+    assert run_folders(pasted.removeprefix("run=")) == [str(comma)]
 
 
 def test_a_run_that_is_going_on(root: Path, capsys: pytest.CaptureFixture[str]) -> None:

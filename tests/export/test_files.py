@@ -15,6 +15,7 @@ from lmreg.network.base import track_statistics
 from lmreg.network.depth_decoder import Config, Network
 from lmreg.space.depth_decoder import UPSAMPLINGS, DepthDecoder
 from lmreg.space.depth_decoder import Config as SpaceConfig
+from lmreg.task.base import Output
 from lmreg.task.depth import Depth
 
 
@@ -23,9 +24,8 @@ def test_what_is_told_of_the_network_is_text_and_never_run(tmp_path: Path) -> No
     pytest.importorskip("safetensors")
     net = nn.Sequential(nn.Conv2d(1, 2, 3), nn.Flatten()).eval()
     about = 'of "\\x""\nraise RuntimeError("run")\n"""'
-    write_code(
-        tmp_path, plain_code(net, InputShape(1, 3, 3)), about, net, torch.randn(4, 1, 3, 3), Depth.output
-    )
+    output = Output("o\\u", 'of """ C:\\users')
+    write_code(tmp_path, plain_code(net, InputShape(1, 3, 3)), about, net, torch.randn(4, 1, 3, 3), output)
     told = ast.get_docstring(ast.parse((tmp_path / "model.py").read_text()), clean=False)
     assert told is not None
     assert told.startswith(about)

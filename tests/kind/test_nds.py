@@ -111,8 +111,9 @@ def test_a_family_that_a_file_is_not_of(tmp_path: Path) -> None:
     with pytest.raises(LmregError, match="no finished training of family darts: 2 of cells") as error:
         read(tmp_path / "ENAS.json", [entry(ENAS, 6.0), entry(ENAS, 5.0)], "darts")
     assert str(error.value).endswith("; kind.family=enas has such cells")
-    with pytest.raises(LmregError, match=r"of family darts: 2 of cells that are none of family darts$"):
-        read(tmp_path / "new.json", [entry({**V2, "normal_concat": [5]}, 6.0)] * 2)
+    for family in (None, "pnas"):
+        with pytest.raises(LmregError, match=r"has cells of none of the families darts, enas"):
+            read(tmp_path / "new.json", [entry({**V2, "normal_concat": [5]}, 6.0)] * 2, family)
 
 
 def test_both_lists_of_a_file_count(tmp_path: Path) -> None:

@@ -91,7 +91,7 @@ def test_a_folder_that_is_no_finished_run_is_told_in_one_line(tmp_path: Path) ->
     (tmp_path / "config.yaml").write_text("seed: 0")
     with pytest.raises(LmregError, match="is not finished; its search command goes on with it"):
         FinishedRun.load(tmp_path)
-    (tmp_path / "training-s0.json").touch()
+    (tmp_path / "config.yaml").write_text("seed: 0\nlabel_smoothing: 0.1")  # begun
     with pytest.raises(LmregError, match="is the folder of a retraining, not of a search"):
         FinishedRun.load(tmp_path)
 
@@ -100,9 +100,13 @@ def test_a_slip_in_a_runs_folder_gets_the_nearest(tmp_path: Path) -> None:
     search = tmp_path / "nasbench201-fashion_mini" / "search"
     for name in ("spos-none-trainer.lr=0.1-s0", "spos-landmark-s0"):
         (search / name).mkdir(parents=True)
-    for slip in (search / "spos-landmarks-s0", tmp_path / "nasbench201-fashion_min/search/spos-landmark-s0"):
+    for slip in (search / "spos-landmarks-s0", tmp_path / "nasbench201-fashion_min/serch/spos-landmark-s0"):
         with pytest.raises(LmregError, match=r"there is no folder .*; did you mean (.*)\?$") as error:
             FinishedRun.load(slip)
         assert str(error.value).endswith(f"{search / 'spos-landmark-s0'}?")
-    with pytest.raises(LmregError, match="'lmreg runs' lists them"):
-        FinishedRun.load(search / "gdas")
+    for other in (search / "gdas", tmp_path / "nasbench201-fashion_min" / "search" / "gdas"):
+        with pytest.raises(LmregError, match="'lmreg runs' lists them"):
+            FinishedRun.load(other)
+    (search / "result.json").touch()
+    with pytest.raises(LmregError, match=r"result.json is a file; give its folder, .*/search$"):
+        FinishedRun.load(search / "result.json")

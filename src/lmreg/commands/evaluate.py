@@ -114,7 +114,7 @@ def _evaluate(runs: list[FinishedRun], folder: Path, options: EvaluateOptions, o
         write_table(out / "paired.csv", gains)
         written.insert(2, "paired.csv")
     _notes(runs, truth, folder, whole_study=options.run is None)
-    show(options.study, figures, beside, gains, pool, truths, sorted(shared))
+    show(options.study, figures, beside, gains, pool, truths, sorted(shared), options.run is None)
     print(f"Written to {out}: {', '.join(written)}")
     _tell_left_out(left_out, runs)
 

@@ -84,7 +84,7 @@ def run(cfg: DictConfig) -> None:
         )
         origin = {"run": found.name, "candidate": options.candidate}
     task_class, task_config = resolve(cfg.task, Task, "task", options.allow_packages)
-    options, unsuited = suited(options, task_class(task_config), overrides)  # type: ignore[call-arg]
+    options, unsuited = suited(cfg, options, task_class(task_config), overrides)  # type: ignore[call-arg]
     study = Study(with_recipe(cfg, options, overrides), options)
     arch = study.space.parse(str(text))
     name = options.folder or _name(base or arch.id, overrides)
@@ -109,14 +109,25 @@ def _found(found: FinishedRun, candidate: str) -> str:
 
 
 def suited(
-    options: RetrainOptions, task: Task, overrides: list[str]
+    cfg: DictConfig, options: RetrainOptions, task: Task, overrides: list[str]
 ) -> tuple[RetrainOptions, dict[str, str]]:
     """``options`` without those parts of the recipe that aren't for the task, and these with the reason;
-    what the command itself has given stays."""
-    given = _given(overrides)
-    left_out = {
-        key: reason for key, reason in task.unsuited.items() if getattr(options, key) and key not in given
-    }
+    what the command itself or the search has given stays.
+
+    Raises:
+        LmregError: the task names something that is no part of the recipe.
+    """
+    given, left_out = _given(overrides), {}
+    for key, reason in task.unsuited.items():
+        if key not in _RECIPE:
+            raise LmregError(
+                f"{type(task).__name__}.unsuited names {key!r}, which is no part of the recipe; "
+                f"there are {', '.join(_RECIPE)}"
+            )
+        group = _RECIPE[key]
+        kept = group is not None and cfg[group].get(key)
+        if getattr(options, key) and key not in given and not kept:
+            left_out[key] = reason
     nothing: dict[str, Any] = {key: None if _RECIPE[key] else 0.0 for key in left_out}
     return replace(options, **nothing), left_out
 

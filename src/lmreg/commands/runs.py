@@ -14,6 +14,7 @@ from omegaconf import DictConfig
 from rich.table import Table
 
 from lmreg.config.build import dotted, typed
+from lmreg.config.following import run_value
 from lmreg.config.schema import option
 from lmreg.errors import LmregError
 from lmreg.failures import read_failure
@@ -138,7 +139,8 @@ def _show(study: str, runs: list[Run]) -> None:
     console().print(table)
     print("Their folders, as 'lmreg evaluate' and 'lmreg retrain' take them:")
     for r in runs:  # in lines of their own, that no table breaks
-        print(shlex.quote(f"run={r.folder}"))
+        folder = str(r.folder)
+        print(shlex.quote(f"run={run_value([folder]) if ',' in folder else folder}"))
 
 
 def _label(run: Run, differing: list[str]) -> str:

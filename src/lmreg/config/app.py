@@ -18,7 +18,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from lmreg.config import catalogue
 from lmreg.config.build import nearest
-from lmreg.config.following import with_choices_of_run
+from lmreg.config.following import run_folders, run_value, with_choices_of_run
 from lmreg.config.paths import conf_dir
 from lmreg.config.sweep import current_sweep, sweeping
 from lmreg.errors import Interrupted, LmregError, in_one_line, is_users
@@ -129,11 +129,10 @@ def _quoted(arg: str) -> str:
     if key == "arch" and value[:1] not in ("'", '"'):
         escaped = value.replace("\\", "\\\\").replace("'", "\\'")
         return f"arch='{escaped}'"
-    values = value.split(",") if key == "run" else [value]  # several runs, in a sweep
-    special = set("".join(values)) & set("'\"\\,[]{}()$")
-    if "=" not in value or special or arg.startswith("-"):
-        return arg
-    return f"{key}=" + ",".join(f"'{one}'" for one in values)
+    if key == "run" and value not in ("", "null"):
+        return f"run={run_value(run_folders(value))}"
+    plain = "=" in value and not set(value) & set("'\"\\,[]{}()$") and not arg.startswith("-")
+    return f"{key}='{value}'" if plain else arg
 
 
 def _for_swept_choices(command: str, args: list[str]) -> list[str]:

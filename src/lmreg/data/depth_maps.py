@@ -30,8 +30,12 @@ def read_map(path: Path) -> np.ndarray:
         raise LmregError(f"can't read {path} as a depth map: {_reason(error)}; mend or remove it") from error
 
 
+_LOSSY = ("JPEG", "MPO", "WEBP")
+"""Formats, as Pillow calls them, in which black is only nearly black."""
+
+
 def read_mask(path: Path) -> np.ndarray:
-    """Bool [height, width], where a picture isn't black (a JPEG: is light) or an array isn't 0.
+    """Bool [height, width], where a picture isn't black (of a lossy format: is light) or an array isn't 0.
 
     Raises:
         LmregError: it can't be read.
@@ -41,7 +45,7 @@ def read_mask(path: Path) -> np.ndarray:
             return _npy(path) != 0
         with Image.open(path) as picture:
             plain = picture.mode in ("1", "L") or picture.mode.startswith("I")
-            least = 128 if picture.format == "JPEG" else 1  # whose black is only nearly black
+            least = 128 if picture.format in _LOSSY else 1
             return np.asarray(picture if plain else picture.convert("L")) >= least
     except Exception as error:
         raise LmregError(f"can't read {path} as a mask: {_reason(error)}; mend or remove it") from error

@@ -49,7 +49,7 @@ def load(path=Path(__file__).with_name("model.safetensors")):
 '''
 
 _TOLERANCE = 1e-4  # of the largest output: other kernels add up in another order
-_ROUNDING = 1e-6  # in outputs that are next to nothing
+_ROUNDING = 1e-5  # in outputs that are next to nothing
 
 
 def extra(name: str) -> Any:
@@ -63,6 +63,11 @@ def extra(name: str) -> Any:
     except ImportError:
         package = name.partition(".")[0]
         raise LmregError(f"export needs {package}; install it by: pip install 'lmreg[export]'") from None
+
+
+def _in_docstring(text: str) -> str:
+    """``text`` so that quotes and backslashes in it, as of a folder's name, stay what they are."""
+    return text.replace("\\", "\\\\").replace('"', '\\"')
 
 
 def write_code(
@@ -79,14 +84,12 @@ def write_code(
     """
     safetensors = extra("safetensors.torch")
     channels, height, width = images.shape[1:]
-    # In the text of a docstring, which a quote of a folder's name must not end.
-    about = about.replace("\\", "\\\\").replace('"', '\\"')
     with torch.inference_mode():
         shape = f"[{', '.join(['batch', *map(str, trained(images[:1]).shape[1:])])}]"
     meaning = textwrap.fill(output.meaning, 100, subsequent_indent="    ")
     source = _HEAD.format(
-        about=about, source=plain.source, channels=channels, height=height, width=width, shape=shape,
-        name=output.name, meaning=meaning,
+        about=_in_docstring(about), source=plain.source, channels=channels, height=height, width=width,
+        shape=shape, name=_in_docstring(output.name), meaning=_in_docstring(meaning),
     )  # fmt: skip
     weights = safetensors.save(plain.state)
     made: dict[str, Any] = {"__file__": str(folder / "model.py")}

@@ -68,7 +68,10 @@ class NDSFile(Benchmark):
                 found.append(training)
         if not found:
             raise LmregError(f"{path} has no finished training of a network of cells: {_reasons(passed)}")
-        family = self.config.family or _family_of([genotype for genotype, _ in found])
+        held = _family_of([genotype for genotype, _ in found])
+        if held is None:
+            raise LmregError(f"{path} has cells of none of the families {', '.join(FAMILIES)}")
+        family = self.config.family or held
         rows = []
         for genotype, row in found:
             arch = _parsed(genotype, _SPACES[family])
@@ -77,9 +80,10 @@ class NDSFile(Benchmark):
             else:
                 rows.append({"arch": _SPACES[family].canonical(arch), **row})
         if not rows:
-            held = _family_of([genotype for genotype, _ in found])
-            hint = "" if held == family else f"; kind.family={held} has such cells"
-            raise LmregError(f"{path} has no finished training of family {family}: {_reasons(passed)}{hint}")
+            raise LmregError(
+                f"{path} has no finished training of family {family}: {_reasons(passed)}; "
+                f"kind.family={held} has such cells"
+            )
         table, repeats = _one_row_each(pd.DataFrame(rows))
         if repeats:
             passed["that repeat an architecture under another setting"] = repeats
@@ -144,14 +148,15 @@ def _parsed(genotype: str, space: NDS) -> Arch | None:
         return None
 
 
-def _family_of(genotypes: list[str]) -> str:
-    """The family that most of them are in; of several, the one of fewest cells."""
+def _family_of(genotypes: list[str]) -> str | None:
+    """The family that most of them are in; of several, the one of fewest cells; None if they are in none."""
 
     def fit(family: str) -> tuple[int, int]:
         space = _SPACES[family]
         return sum(_parsed(genotype, space) is not None for genotype in genotypes), -space.size
 
-    return max(_SPACES, key=fit)
+    best = max(_SPACES, key=fit)
+    return best if fit(best)[0] else None
 
 
 def _one_row_each(rows: pd.DataFrame) -> tuple[pd.DataFrame, int]:

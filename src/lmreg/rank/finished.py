@@ -11,8 +11,8 @@ from omegaconf import DictConfig
 
 from lmreg.config.build import typed
 from lmreg.errors import LmregError
-from lmreg.files import nearest_folder, read_json
-from lmreg.identity import plain, read_config, result_config
+from lmreg.files import read_json, require_folder
+from lmreg.identity import is_of_retraining, plain, read_config, result_config
 from lmreg.rank.score import ScoringConfig
 from lmreg.space.base import Space
 from lmreg.truth import LandmarkSet
@@ -53,12 +53,10 @@ class FinishedRun:
         Raises:
             LmregError: there is none, or it is not finished.
         """
-        if not folder.is_dir():
-            hint = nearest_folder(folder) or "; a run is <root>/<study>/search/<run>, 'lmreg runs' lists them"
-            raise LmregError(f"there is no folder {folder}{hint}")
+        require_folder(folder, "a run is <root>/<study>/search/<run>, 'lmreg runs' lists them")
         if not (folder / "config.yaml").exists():
             raise LmregError(f"{folder} is not the folder of a search: it has no config.yaml")
-        if next(folder.glob("training-s*.json"), None) is not None:
+        if is_of_retraining(folder):
             raise LmregError(f"{folder} is the folder of a retraining, not of a search")
         if not (folder / "result.json").exists():
             raise LmregError(f"{folder.name} is not finished; its search command goes on with it")

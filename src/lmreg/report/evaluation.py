@@ -46,11 +46,13 @@ def show(
     pool: LandmarkSet,
     truths: Truths,
     shared: list[str],
+    whole_study: bool = True,
 ) -> None:
     """Print everything.
 
     Args:
         beside: the baselines.
+        whole_study: whether all its runs are there, and not one alone.
         gains: see `lmreg.rank.compare.paired`; may be empty.
         shared: the overrides that all runs were given.
     """
@@ -60,7 +62,7 @@ def show(
     out.print(_rankings(title, figures, beside, pool, truths, wide=out.width >= WIDE))
     if not gains.empty:
         out.print(_gains(gains, truths.confidence))
-    if gains.empty or not (gains["against"] == "none").any():
+    if whole_study and (gains.empty or not (gains["against"] == "none").any()):
         runs = {r.run.run.name: r.run.run for r in (f.ranking for f in figures) if r.run is not None}
         out.print(f"{NO_PAIR}: {unpaired(list(runs.values()))}.")
     for warning in _warnings(figures, gains, truths):
