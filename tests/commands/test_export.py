@@ -138,8 +138,12 @@ def test_from_images_to_files_to_deploy(
     (found,) = used(images / "test", [retrained / "export"])
     same_figures(found, trainings[1])
 
-    code, _, errors = in_process("export", f"run={retrained}", f"out={tmp_path / 'other'}", "onnx=false")
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "model.onnx").touch()  # of an earlier call: it would be of other weights
+    call = ("export", f"run={retrained}", f"out={tmp_path / 'other'}", "onnx=false")
+    code, out, errors = in_process(*call)
     assert code == 0, errors
+    assert "other, of the training with seed 0: model.py" in out
     assert {p.name for p in (tmp_path / "other").iterdir()} == files - {"model.onnx"}
     assert read_json(tmp_path / "other" / "model.json")["seed"] == 0
     code, _, errors = in_process("export", f"run={retrained}", "seed=7")

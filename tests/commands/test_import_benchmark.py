@@ -41,12 +41,13 @@ def imported(in_process: InProcess, *args: str) -> list[str]:
 
 @pytest.mark.parametrize("ending", ["csv", "parquet"])
 def test_nasbench101_goes_straight_into_landmarks(in_process: InProcess, ending: str) -> None:
-    *_, written, use = imported(in_process, "kind=nasbench101", "path=nb.tfrecord", f"out=nb.{ending}")
+    *_, written, use, then = imported(in_process, "kind=nasbench101", "path=nb.tfrecord", f"out=nb.{ending}")
     table = pd.read_csv("nb.csv") if ending == "csv" else pd.read_parquet("nb.parquet")
     assert written.startswith(f"Written: nb.{ending} (16 rows, ")
     assert f"hash {file_hash(Path(f'nb.{ending}'))}" in written
-    options = shlex.split(use.removeprefix("To use it: "))
+    options = shlex.split(use.removeprefix("To use it: lmreg train-landmarks "))
     assert "landmarks.score_column=valid_acc_percent" in options
+    assert then.startswith("Then: lmreg search space=nasbench101, ")
     code, _, errors = in_process("train-landmarks", *options, *SMALL, f"study={ending}")
     assert code == 0, errors
     space, by_key = NASBench101(), {}
@@ -62,7 +63,7 @@ def test_nasbench101_goes_straight_into_landmarks(in_process: InProcess, ending:
 
 def test_macro_goes_straight_into_landmarks(in_process: InProcess) -> None:
     lines = imported(in_process, "kind=macro", "path=macro.json", "out=made of it/macro.csv")
-    options = shlex.split(lines[-1].removeprefix("To use it: "))
+    options = shlex.split(lines[-2].removeprefix("To use it: lmreg train-landmarks "))
     code, _, errors = in_process("train-landmarks", *options, *SMALL, "study=macro")
     assert code == 0, errors
     table = pd.read_csv("made of it/macro.csv", dtype={"arch": str}).set_index("arch")["mean_acc"]
@@ -86,7 +87,7 @@ def test_what_is_there_stays_unless_it_is_the_same(in_process: InProcess) -> Non
     imported(in_process, "path=nb.tfrecord", "out=kept.csv")
     before = Path("kept.csv").stat().st_mtime_ns, Path("kept.csv").stat().st_ino
     again = imported(in_process, "path=nb.tfrecord", "out=kept.csv")
-    assert again[-2].startswith("Unchanged: kept.csv (16 rows, ")
+    assert again[-3].startswith("Unchanged: kept.csv (16 rows, ")
     assert (Path("kept.csv").stat().st_mtime_ns, Path("kept.csv").stat().st_ino) == before
     code, _, errors = in_process("import-benchmark", "kind=macro", "path=macro.json", "out=kept.csv")
     assert code == 2

@@ -42,7 +42,7 @@ def test_from_the_published_file_to_a_report(in_process: InProcess, folder: Path
 
     said = done("import-benchmark", "kind=nds", "path=ENAS_fix-w-d.json", "out=enas.csv").splitlines()
     assert "Note: 12 trainings, 12 architectures of family enas" in said
-    use = shlex.split(said[-1].removeprefix("To use it: "))
+    use = shlex.split(said[-2].removeprefix("To use it: lmreg train-landmarks "))
     assert use[:2] == ["space=nds", "space.family=enas"]
     space, data = tuple(use[:2]), ("data=folder", "data.path=images")
     done("train-landmarks", *use, *data, *SMALL)

@@ -4,9 +4,13 @@ import io
 
 import numpy as np
 import pandas as pd
+import pytest
 from rich.console import Console
 
-from lmreg.report.evaluation import _gains
+from lmreg.rank.correlation import resamples
+from lmreg.rank.pool import Ranking
+from lmreg.rank.statistics import Truths
+from lmreg.report.evaluation import Ranked, _gains, _warnings
 
 
 def test_gains_without_an_interval_are_shown_without_one() -> None:
@@ -21,3 +25,14 @@ def test_gains_without_an_interval_are_shown_without_one() -> None:
     assert ["[" in line for line in lines] == [True, True, False]
     assert "+0.100 [-0.20, +0.40]" in lines[0]
     assert "nan" not in "".join(lines)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_pool_whose_truths_are_all_alike_is_told() -> None:
+    scores = np.arange(8.0)
+    for truth, told in ((np.ones(8), "no τ is defined"), (scores, "the pool is small, n = 8")):
+        truths = Truths(truth, resamples(8, 50, 0), 100.0, 0.95)
+        found = _warnings([Ranked(Ranking(scores), truths.estimates(scores, [5]))], pd.DataFrame(), truths)
+        assert len(found) == 1
+        assert told in found[0]
+        assert "nan" not in found[0]

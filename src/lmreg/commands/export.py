@@ -62,9 +62,11 @@ def run(cfg: DictConfig) -> None:
     model = write_code(out, plain_code(alone, shape), title, alone, images, task.output)
     if options.onnx:
         write_onnx(out, model, images, task.output.name)
+    else:
+        (out / "model.onnx").unlink(missing_ok=True)  # an earlier export's, perhaps of other weights
     write_json(out / "model.json", _about(config, result, training, shape, task))
     written = ["model.py", "model.safetensors", "model.json", *(["model.onnx"] if options.onnx else [])]
-    print(f"Written to {out}: {', '.join(written)}")
+    print(f"Written to {out}, of the training with seed {training['seed']}: {', '.join(written)}")
 
 
 def _training(result: dict[str, Any], seed: int | None, folder: Path) -> dict[str, Any]:

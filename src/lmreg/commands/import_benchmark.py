@@ -51,9 +51,10 @@ def run(cfg: DictConfig) -> None:
     size = f"{len(imported.table):,} rows, {len(content) / 1e6:,.1f} MB, hash {digest(content)}"
     print(f"{'Unchanged' if existed else 'Written'}: {out} ({size})")
     score, pool = imported.scores
-    use = [f"space={benchmark.space}", *imported.space_options, "landmarks=table", f"landmarks.path={out}"]
-    use += [f"landmarks.score_column={score}", f"landmarks.pool_column={pool}"]
-    print(f"To use it: {shlex.join(use)}")
+    space = [f"space={benchmark.space}", *imported.space_options]
+    table = ["landmarks=table", f"landmarks.path={out}", f"landmarks.score_column={score}"]
+    print(f"To use it: lmreg train-landmarks {shlex.join([*space, *table, f'landmarks.pool_column={pool}'])}")
+    print(f"Then: lmreg search {shlex.join(space)}, both with the data= that the scores are of")
 
 
 def _encoder(out: Path) -> Callable[[pd.DataFrame], bytes]:

@@ -67,7 +67,8 @@ def run(cfg: DictConfig) -> None:
     options, overrides = top_level(cfg, RetrainOptions), given_overrides()
     if (options.run is None) == (options.arch is None):
         raise LmregError(
-            "retrain needs either run=<folder of a search> or arch='<text form>' with space=<its space>"
+            "retrain needs either run=<folder of a search> or arch='<text form>' with space=<its space>, "
+            "not both"
         )
     origin: dict[str, Any] = {"run": None}
     text, base = options.arch, None

@@ -137,7 +137,7 @@ def _show(study: str, runs: list[Run]) -> None:
         time = "" if r.seconds is None else duration(r.seconds)
         table.add_row(_label(r, differing), state, _best(r), *taus, time)
     console().print(table)
-    print("Their folders, as 'lmreg evaluate' and 'lmreg retrain' take them:")
+    print("Their folders; of finished ones, as 'lmreg evaluate' and 'lmreg retrain' take them:")
     for r in runs:  # in lines of their own, that no table breaks
         folder = str(r.folder)
         print(shlex.quote(f"run={run_value([folder]) if ',' in folder else folder}"))

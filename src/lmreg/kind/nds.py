@@ -124,9 +124,11 @@ def _training(where: str, entry: Any) -> tuple[str, dict[str, Any]] | str:
             "params": int(entry["params"]),
             "flops": int(entry["flops"]),
         }
-    except (KeyError, TypeError, ValueError, IndexError):
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        why = f"it has no {error}" if isinstance(error, KeyError) else str(error)
         raise LmregError(
-            f"{where}: not a training of NDS: expected net, optim, params, flops, train_ep_top1, test_ep_top1"
+            f"{where}: not a training of NDS: expected net, optim, params, flops, train_ep_top1, "
+            f"test_ep_top1; {why}"
         ) from None
 
 

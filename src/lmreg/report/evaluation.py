@@ -82,9 +82,9 @@ def _rankings(
         title=f"{title}: {len(pool.archs)} held-out architectures, ranked by super-net score, "
         f"against stand-alone {unit}",
         caption=f"[low, high]: {_percent(truths.confidence)} bootstrap interval over the architectures. "
-        f"ρ: Spearman. τ top ½: among the {truths.top_half} truly best. regret: the pool's best {unit} less "
-        "that of the one ranked first. P@k: share of the first k that is in the true top k. All figures: "
-        "metrics.csv, baselines.csv.",
+        f"ρ: Spearman. τ top ½: among the {truths.top_half} truly best. regret: {unit} by which "
+        "the one ranked first is worse than the pool's best. P@k: share of the first k that is in the true "
+        "top k. All figures: metrics.csv, baselines.csv.",
         title_justify="left",
         caption_justify="left",
         box=box.SIMPLE_HEAD,
@@ -164,9 +164,14 @@ def _gains(gains: pd.DataFrame, confidence: float) -> Table:
 
 def _warnings(figures: list[Ranked], gains: pd.DataFrame, truths: Truths) -> list[str]:
     found = []
-    if truths.n < SMALL_POOL:
-        taus = [r.estimates["kendall_tau"] for r in figures]
-        half = np.nanmedian([(tau.high - tau.low) / 2 for tau in taus])
+    taus = [r.estimates["kendall_tau"] for r in figures]
+    halves = [(tau.high - tau.low) / 2 for tau in taus if np.isfinite(tau.high - tau.low)]
+    if not halves:
+        found.append(
+            "Warning: no τ is defined: the pool's truths, or the scores of every run, are all alike."
+        )
+    elif truths.n < SMALL_POOL:
+        half = np.median(halves)
         found.append(
             f"Warning: the pool is small, n = {truths.n}. With another pool τ would move by about "
             f"±{half:.2f}; regret, true rank and precision at k rest on a few architectures."

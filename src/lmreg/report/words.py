@@ -60,7 +60,9 @@ STATISTICS = {
     "kendall_tau_sparse_1": Statistic("sparse τ, 1 %", "τ-b after rounding the truth to 1 %"),
     "spearman": Statistic("Spearman ρ", "correlation of the ranks"),
     "kendall_tau_top_half": Statistic("τ in the top half", "τ-b among the truly better half only"),
-    "regret": Statistic("regret", "truth of the best less that of the one ranked first; 0 is perfect", 2),
+    "regret": Statistic(
+        "regret", "by how much the one ranked first is truly worse than the best; 0 is perfect", 2
+    ),
     "true_rank": Statistic("true rank of the first", "among the n, of the one ranked first; 1 is perfect", 0),
 }
 
