@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
 import shlex
 import shutil
@@ -210,6 +211,15 @@ def test_what_is_not_shown_is_named(evaluated: Path, composed: Compose) -> None:
     assert f"Begun but not finished, so not shown: {names[0]}." in text
     assert f"no longer there, so not shown: {names[0]}, {names[1]}." in text
     assert f"Finished but not evaluated, so not shown: {names[2]}. Run lmreg evaluate." in text
+    # Evaluating again would not help a run on other images.
+    path = search / names[2] / "result.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"data_hash": "x"}))
+    text = Page(page_of(evaluated, composed)).text
+    assert "Finished but not evaluated" not in text
+    assert (
+        f"Trained on other data or other splits than the landmarks and the pool, so not shown: {names[2]}."
+        in text
+    )
 
 
 def spoil(evaluate: Path, how: str) -> None:

@@ -139,7 +139,14 @@ def _notes(
     """What a reader must know about the completeness of the page."""
     notes = []
     done = {run.name for run in finished}
-    if missing := sorted(done - {run.name for run in runs}):
+    shown = {run.name for run in runs}
+    strange = {run.name for run in finished if not truth.fits(run.result["data_hash"])} - shown
+    if strange:
+        notes.append(
+            "Trained on other data or other splits than the landmarks and the pool, so not shown: "
+            f"{', '.join(sorted(strange))}."
+        )
+    if missing := sorted(done - shown - strange):
         notes.append(f"Finished but not evaluated, so not shown: {', '.join(missing)}. Run lmreg evaluate.")
     if gone := sorted(set(metrics["run"].astype(str)) - done):
         notes.append(f"Evaluated, but the run is no longer there, so not shown: {', '.join(gone)}.")
