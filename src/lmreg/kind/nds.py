@@ -68,11 +68,7 @@ class NDSFile(Benchmark):
                 found.append(training)
         if not found:
             raise LmregError(f"{path} has no finished training of a network of cells: {_reasons(passed)}")
-        held = _family_of([genotype for genotype, _ in found])
-        if held is None:
-            raise LmregError(f"{path} has cells of none of the families {', '.join(FAMILIES)}")
-        family = self.config.family or held
-        rows = []
+        family, rows = self.config.family or _held(path, found), []
         for genotype, row in found:
             arch = _parsed(genotype, _SPACES[family])
             if arch is None:
@@ -80,6 +76,7 @@ class NDSFile(Benchmark):
             else:
                 rows.append({"arch": _SPACES[family].canonical(arch), **row})
         if not rows:
+            held = _held(path, found)
             raise LmregError(
                 f"{path} has no finished training of family {family}: {_reasons(passed)}; "
                 f"kind.family={held} has such cells"
@@ -150,15 +147,21 @@ def _parsed(genotype: str, space: NDS) -> Arch | None:
         return None
 
 
-def _family_of(genotypes: list[str]) -> str | None:
-    """The family that most of them are in; of several, the one of fewest cells; None if they are in none."""
+def _held(path: Path, found: list[tuple[str, dict[str, Any]]]) -> str:
+    """The family that most of the cells are in; of several, the one of fewest cells.
+
+    Raises:
+        LmregError: they are in none.
+    """
 
     def fit(family: str) -> tuple[int, int]:
         space = _SPACES[family]
-        return sum(_parsed(genotype, space) is not None for genotype in genotypes), -space.size
+        return sum(_parsed(genotype, space) is not None for genotype, _ in found), -space.size
 
     best = max(_SPACES, key=fit)
-    return best if fit(best)[0] else None
+    if fit(best)[0] == 0:
+        raise LmregError(f"{path} has cells of none of the families {', '.join(FAMILIES)}")
+    return best
 
 
 def _one_row_each(rows: pd.DataFrame) -> tuple[pd.DataFrame, int]:
