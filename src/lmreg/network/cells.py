@@ -8,7 +8,7 @@ Scalable Image Recognition", CVPR 2018.
 from __future__ import annotations
 
 import functools
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -130,7 +130,7 @@ def applied(module: nn.Module, x: Tensor, drop: Drop | None) -> Tensor:
     return value if drop is None or isinstance(module, nn.Identity) else drop(value)
 
 
-class Cell(nn.Module):
+class Cell(nn.Module, ABC):
     """Nodes that are sums of operations on earlier ones; some or all of them, joined, are the output.
 
     Args:
@@ -149,9 +149,9 @@ class Cell(nn.Module):
         self.stride = 2 if reduction else 1
         self.c_out = joined * channels
 
+    @abstractmethod
     def forward(self, before_last: Tensor, last: Tensor, choice: Choice, drop: Drop | None) -> Tensor:
         """The output [B, c_out, height, width], of half the inputs' resolution in a reduction cell."""
-        raise NotImplementedError
 
     def total(self, values: list[Tensor], like: Tensor) -> Tensor:
         """A node, the sum of ``values``; zeros without any, their shape from an input of the cell."""
