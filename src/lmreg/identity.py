@@ -46,18 +46,23 @@ def read_config(path: Path, keys: Set[str] = _OF_A_RUN) -> DictConfig:
         raise LmregError(f"{path} can't be read ({type(error).__name__}); delete {path.parent}") from error
     if not isinstance(config, DictConfig) or not config:
         raise LmregError(f"{path} is not a configuration; delete {path.parent}")
-    if lacks := sorted(keys - set(config)):
-        raise LmregError(f"{path} lacks {lacks[0]} (torn?); delete {path.parent}")
+    require_config(config, path, keys)
     return config
 
 
-def is_of_retraining(folder: Path) -> bool:
-    """Whether the ``config.yaml`` in ``folder`` is that of a retraining; else it is that of a search.
+def require_config(config: DictConfig, path: Path, keys: Set[str] = _OF_A_RUN) -> None:
+    """Nothing if ``config``, which was read from ``path``, has ``keys``.
 
     Raises:
-        LmregError: it is missing or unreadable.
+        LmregError: it lacks one.
     """
-    return "label_smoothing" in read_config(folder / "config.yaml", frozenset())
+    if lacks := sorted(keys - set(config)):
+        raise LmregError(f"{path} lacks {lacks[0]} (torn?); delete {path.parent}")
+
+
+def is_of_retraining(config: DictConfig) -> bool:
+    """Whether it is the config of a retraining; else it is that of a search."""
+    return "label_smoothing" in config
 
 
 def result_config(cfg: DictConfig) -> dict[str, Any]:

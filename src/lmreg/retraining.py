@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from lmreg.errors import LmregError
 from lmreg.files import read_json, require_folder, write_atomically, write_json, write_table
-from lmreg.identity import config_hash, differences, is_of_retraining, read_config
+from lmreg.identity import config_hash, differences, is_of_retraining, read_config, require_config
 from lmreg.landmarks.records import protocol_of
 from lmreg.locks import locked
 from lmreg.network.base import SuperNet, track_statistics
@@ -263,10 +263,13 @@ def read_retraining(folder: Path) -> tuple[DictConfig, dict[str, Any]]:
         LmregError: there is none, or it isn't finished.
     """
     require_folder(folder, "a retraining is <root>/<study>/retrain/<name>")
-    if not (folder / "config.yaml").exists():
+    described = folder / "config.yaml"
+    if not described.exists():
         raise LmregError(f"{folder} is not the folder of a retraining; 'lmreg retrain' makes one")
-    if not is_of_retraining(folder):
+    config = read_config(described, frozenset())
+    if not is_of_retraining(config):
         raise LmregError(f"{folder} is the folder of a search; 'lmreg retrain run={folder}' comes first")
     if not (folder / "result.json").exists():
         raise LmregError(f"{folder.name} is not finished; its retrain command goes on with it")
-    return read_config(folder / "config.yaml", _KEYS), read_json(folder / "result.json", RESULT_KEYS)
+    require_config(config, described, _KEYS)
+    return config, read_json(folder / "result.json", RESULT_KEYS)

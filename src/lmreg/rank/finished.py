@@ -12,7 +12,7 @@ from omegaconf import DictConfig
 from lmreg.config.build import typed
 from lmreg.errors import LmregError
 from lmreg.files import read_json, require_folder
-from lmreg.identity import is_of_retraining, plain, read_config, result_config
+from lmreg.identity import is_of_retraining, plain, read_config, require_config, result_config
 from lmreg.rank.score import ScoringConfig
 from lmreg.space.base import Space
 from lmreg.truth import LandmarkSet
@@ -54,13 +54,16 @@ class FinishedRun:
             LmregError: there is none, or it is not finished.
         """
         require_folder(folder, "a run is <root>/<study>/search/<run>, 'lmreg runs' lists them")
-        if not (folder / "config.yaml").exists():
+        described = folder / "config.yaml"
+        if not described.exists():
             raise LmregError(f"{folder} is not the folder of a search: it has no config.yaml")
-        if is_of_retraining(folder):
+        config = read_config(described, frozenset())
+        if is_of_retraining(config):
             raise LmregError(f"{folder} is the folder of a retraining, not of a search")
         if not (folder / "result.json").exists():
             raise LmregError(f"{folder.name} is not finished; its search command goes on with it")
-        run = cls(folder, read_config(folder / "config.yaml"), read_json(folder / "result.json", RESULT_KEYS))
+        require_config(config, described)
+        run = cls(folder, config, read_json(folder / "result.json", RESULT_KEYS))
         if data_path is not None:
             run.cfg.data.path = data_path
         return run
