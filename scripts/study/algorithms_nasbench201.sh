@@ -14,7 +14,8 @@ data=(study=$study data=cifar10 data.path="$1" data.resolution=16 data.crop_padd
 search=(lmreg search -m "${data[@]}" trainer.batch_size=64 scoring.images=1000 strategy.count=50 threads=1
     tracking.every_epochs=null)
 alphas=(trainer.steps=2000 algo.alpha_warmup=0.75 algo.alpha_lr=3e-3)
-lmreg train-landmarks "${data[@]}" landmarks=table landmarks.path="$2" landmarks.count=30 landmarks.pool=100 \
+lmreg train-landmarks "${data[@]}" selector=random \
+    landmarks=table landmarks.path="$2" landmarks.count=30 landmarks.pool=100 \
     landmarks.score_column=cifar10_valid_acc_percent landmarks.pool_column=cifar10_test_acc_percent
 paths() {
     "${search[@]}" seed="$1" algo=spos,randomnas reg=none,landmark trainer.steps=2000

@@ -11,7 +11,8 @@ source "$(dirname "${BASH_SOURCE[0]}")/../setup.sh"
 study=nasbench201-cifar10-cpu
 data=(study=$study data=cifar10 data.path="$1" data.resolution=16 data.crop_padding=2)
 search=(lmreg search -m "${data[@]}" seed="${3:-0,1,2,3,4}" trainer.batch_size=128 scoring.images=2000 threads=1)
-lmreg train-landmarks "${data[@]}" landmarks=table landmarks.path="$2" landmarks.count=30 landmarks.pool=1000 \
+lmreg train-landmarks "${data[@]}" selector=random \
+    landmarks=table landmarks.path="$2" landmarks.count=30 landmarks.pool=1000 \
     landmarks.score_column=cifar10_valid_acc_percent landmarks.pool_column=cifar10_test_acc_percent
 # Side by side, one core each.
 "${search[@]}" algo=spos reg=none,landmark trainer.steps=4500 &
