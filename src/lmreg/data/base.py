@@ -38,6 +38,9 @@ class RawData:
     test: Part
     classes: tuple[str, ...] = ()
     """What labels stand for; empty where targets are no labels."""
+    sample_range: tuple[float, float] | None = None
+    """Of samples of more than 8 bits: which of them became pixel values 0 and 255, see `samples.to_bytes`;
+    None where all had 8 bits and are as they were."""
 
     def check(self, place: str) -> None:
         """Nothing where it can be trained on.
