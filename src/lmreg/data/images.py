@@ -15,6 +15,7 @@ from torch import Tensor
 
 from lmreg.data.base import DataSource, InputShape, Part, RawData
 from lmreg.data.splits import split, stratified_order
+from lmreg.data.told import check_pictures, check_targets, told
 from lmreg.errors import LmregError
 
 
@@ -160,11 +161,14 @@ class BatchStream:
 class ImageData:
     """A data set split into train, rank, score and test; a part reaches the device when asked for.
 
+    ``told`` is what was read, in lines for the user; ``sample_range`` as `RawData` has it.
+
     *train* fits weights, *rank* feeds the regulariser and orders the landmarks, *score* ranks
     sub-nets and steers the search, *test* is only the truth of the evaluation pool.
 
     Raises:
-        LmregError: it can't be read, or can't be trained on, see `RawData.check`.
+        LmregError: it can't be read, can't be trained on (see `RawData.check`), or nothing can be learnt
+            from it.
     """
 
     def __init__(self, source: DataSource, device: torch.device):
@@ -178,6 +182,9 @@ class ImageData:
             self._indices = split(raw.train.strata, fractions)
         except LmregError as error:
             raise LmregError(f"{source.place}: {error}") from None
+        check_pictures(raw, source.place)
+        check_targets(raw, self._indices, source.place)
+        self.told = told(raw, self._indices, source.place)
         height, width, channels = raw.train.images.shape[1:]
         self.shape = InputShape(channels, height, width)
         self._cutout = config.cutout_pixels(self.shape)

@@ -45,7 +45,8 @@ def decode(
     looked up, transparent parts show white behind them, and a camera's orientation is applied.
 
     Args:
-        contents: files' paths, or the encoded bytes of each picture.
+        contents: files' paths, the encoded bytes of each picture, or its pixels (uint8 [height, width], or
+            with 3 or 4 channels behind).
         name: tells where picture i lies, for messages.
         place: where all of them lie.
         resolution: `square` them to this size; None keeps theirs, which must then be equal.
@@ -172,7 +173,7 @@ def size(path: Path) -> tuple[int, int]:
 
 
 def _pixels(content: Any, resolution: int | None, sample_range: Range) -> tuple[np.ndarray, Seen]:
-    with Image.open(content if isinstance(content, Path) else io.BytesIO(content)) as picture:
+    with _opened(content) as picture:
         samples = Seen(COLOUR) if _has_deep_colour(picture) else _EIGHT_BIT
         if resolution is not None:
             # A large JPEG is decoded at a half, a quarter or an eighth of its size: several times
@@ -191,6 +192,12 @@ def _pixels(content: Any, resolution: int | None, sample_range: Range) -> tuple[
 
 
 _EIGHT_BIT = Seen()
+
+
+def _opened(content: Any) -> Image.Image:
+    if isinstance(content, np.ndarray):
+        return Image.fromarray(content)
+    return Image.open(content if isinstance(content, Path) else io.BytesIO(content))
 
 
 def _has_deep_colour(picture: Image.Image) -> bool:
