@@ -47,8 +47,9 @@ def pictures_of(column: Any, what: str, name: Callable[[int], str], folder: Path
     elif kinds.is_string(kind) or kinds.is_large_string(kind):
         cells = [_encoded(text) for text in column.to_pylist()]
     else:
+        first = name(0) if len(column) else "no row"
         raise LmregError(
-            f"{what} has no images, but values of type {kind}; name its column by data.image_column"
+            f"{what} of {first} has no image, but a value of type {kind}; name its column by data.image_column"
         )
     for row, cell in enumerate(cells):
         if not cell:

@@ -84,15 +84,17 @@ def part_folder(folder: Path, name: str, part: str) -> Path | None:
 
 
 def _unwrapped(folder: Path, train_name: str = TRAIN, test_name: str = TEST) -> Path:
-    """``folder``, or the one folder in it if that alone can be meant: it has parts, or it and its name say
-    nothing more."""
-    while len(inside := subfolders(folder)) == 1 and not pictures_in(folder):
-        (inner,) = inside
+    """``folder``, or one within it, each the only thing in the one before, if that alone can be meant: it
+    has parts, or its name says nothing more."""
+    chain = [folder]
+    while len(inside := subfolders(chain[-1])) == 1 and not pictures_in(chain[-1]):
+        chain += inside
+    for inner in chain:
+        if all(_has_part(inner, n, p) for n, p in ((train_name, TRAIN), (test_name, TEST))):
+            return inner
+    for inner in chain[1:]:
         says_nothing = inner.name.casefold().rstrip("s") in _WRAPPERS or inner.name == folder.name
-        has_parts = all(_has_part(inner, n, p) for n, p in ((train_name, TRAIN), (test_name, TEST)))
-        if part_of(inner.name) and inner.name != folder.name:
-            break
-        if not has_parts and not (says_nothing and len(subfolders(inner)) > 0):
+        if not (says_nothing and subfolders(inner)):
             break
         folder = inner
     return folder

@@ -41,6 +41,21 @@ def check_pictures(raw: RawData, place: str) -> None:
         )
 
 
+def check_sizes(sizes: Mapping[str, int], place: str) -> None:
+    """Nothing where every split has images enough for the statistics of a batch.
+
+    Raises:
+        LmregError: one has a single image.
+    """
+    for name, size in sizes.items():
+        if size == 1:
+            told = ", ".join(f"{count:,} {split}" for split, count in sizes.items())
+            raise LmregError(
+                f"{place}: the {name} split has one image only ({told}), but batch normalisation takes two; "
+                "give more images, or change data.train_fraction, data.rank_fraction or data.test_fraction"
+            )
+
+
 def check_targets(raw: RawData, indices: Mapping[str, np.ndarray], place: str) -> None:
     """Nothing where most images of every split are of classes that training has, and maps aren't constant.
 
@@ -149,8 +164,8 @@ def _constant(pixels: np.ndarray) -> bool:
 def _one_valued(maps: np.ndarray) -> np.ndarray:
     """Bool [n]: which of the maps [n, height, width] have one value wherever they aren't NaN."""
     flat = maps.reshape(len(maps), -1)
-    with np.errstate(all="ignore"):
-        return ~(np.nanmax(flat, axis=1) > np.nanmin(flat, axis=1))
+    missing = np.isnan(flat)
+    return np.where(missing, -np.inf, flat).max(axis=1) <= np.where(missing, np.inf, flat).min(axis=1)
 
 
 def _maps_in_words(maps: np.ndarray) -> str:
