@@ -38,6 +38,9 @@ class RawData:
     test: Part
     classes: tuple[str, ...] = ()
     """What labels stand for; empty where targets are no labels."""
+    sample_range: tuple[float, float] | None = None
+    """Of pictures with more than 8 bits per sample: the values that became 0 and 255. None where there
+    are none."""
 
     def check(self, place: str) -> None:
         """Nothing where it can be trained on.

@@ -173,6 +173,7 @@ class ImageData:
         fractions = {"train": config.train_fraction, "rank": config.rank_fraction}
         fractions["score"] = 1 - sum(fractions.values())
         self._config, self._place, self.classes = config, source.place, raw.classes
+        self.sample_range = raw.sample_range
         try:
             self._indices = split(raw.train.strata, fractions)
         except LmregError as error:

@@ -43,7 +43,7 @@ def decode(
 
     def one(i: int) -> np.ndarray:
         try:
-            return _pixels(contents[i], resolution)
+            return read_pixels(contents[i], resolution)
         except Exception as error:  # decoders raise nearly everything at broken input
             reason = "it is no image" if isinstance(error, Image.UnidentifiedImageError) else error
             raise LmregError(f"can't read {name(i)} as an image: {reason}; mend or remove it") from error
@@ -104,20 +104,41 @@ def size(path: Path) -> tuple[int, int]:
         return (height, width) if picture.getexif().get(_ORIENTATION, 1) >= 5 else (width, height)
 
 
-def _pixels(content: Any, resolution: int | None) -> np.ndarray:
-    with Image.open(content if isinstance(content, Path) else io.BytesIO(content)) as picture:
+def read_pixels(
+    content: Any, resolution: int | None, sample_range: tuple[float, float] | None = None
+) -> np.ndarray:
+    """`as_pixels` of an encoded picture.
+
+    Args:
+        content: the file's path, or the encoded bytes.
+    """
+    with Image.open(io.BytesIO(content) if isinstance(content, bytes) else content) as picture:
         if resolution is not None:
             # A large JPEG is decoded at a half, a quarter or an eighth of its size: several times
             # faster, and with 8 times the pixels still there, no matter.
             picture.draft(None, (8 * resolution, 8 * resolution))
-        upright = picture
-        if picture.getexif().get(_ORIENTATION, 1) != 1:
-            upright = ImageOps.exif_transpose(picture)
-        flat = _flat(upright)
-        return _array(flat if resolution is None else square(flat, resolution))
+        return as_pixels(picture, resolution, sample_range)
 
 
-def _flat(picture: Image.Image) -> Image.Image:
+def as_pixels(
+    picture: Image.Image, resolution: int | None, sample_range: tuple[float, float] | None = None
+) -> np.ndarray:
+    """A picture's pixels, uint8 [height, width, 1 or 3]: upright, flat, and `square` where there is a
+    resolution.
+
+    ``lmreg export`` ships this function's source with all that it uses: it must need no more than numpy
+    and Pillow.
+    """
+    flat = _flat(_upright(picture), sample_range)
+    return _array(flat if resolution is None else square(flat, resolution))
+
+
+def _upright(picture: Image.Image) -> Image.Image:
+    """The picture turned as the camera was held."""
+    return picture if picture.getexif().get(_ORIENTATION, 1) == 1 else ImageOps.exif_transpose(picture)
+
+
+def _flat(picture: Image.Image, sample_range: tuple[float, float] | None = None) -> Image.Image:
     """The picture as 8-bit grey (L) or colour (RGB) without transparency."""
     if picture.mode == "F":
         raise ValueError("its pixels are floating-point numbers; save it with 8 bits per channel")
