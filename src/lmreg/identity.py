@@ -73,6 +73,8 @@ def result_config(cfg: DictConfig) -> dict[str, Any]:
             # Where something lies says nothing of what it is. The data's content is hashed on its own, a
             # space's is part of the config.
             kept[part] = {key: value for key, value in kept[part].items() if key != "path"}
+            if kept[part].get("value_range", 0) is None:
+                del kept[part]["value_range"]  # as with an lmreg that didn't have the option
     if isinstance(kept.get("landmarks"), dict) and kept["landmarks"].get("rounds") == 1:
         del kept["landmarks"]  # nothing is added: the search of an lmreg that knew no rounds
     return kept

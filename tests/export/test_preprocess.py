@@ -143,6 +143,38 @@ def test_files_of_every_kind(tmp_path: Path, kinds: dict[str, bytes], names: tup
     np.testing.assert_array_equal(preprocess(file for file in files), images)
 
 
+@pytest.mark.parametrize(("scale", "low"), [(1, 0), (1, 1025), (16, 0), (257, 0), (1 / 255, 0.0)])
+def test_samples_of_more_than_8_bits(
+    tmp_path: Path, rng: np.random.Generator, scale: float, low: float
+) -> None:
+    """Of 12 or 16 bits, or floating-point numbers: of a low, a narrow, the full range."""
+    deep = np.float32 if isinstance(low, float) else np.uint16
+    for part in ("train", "test"):
+        for label in "ab":
+            (tmp_path / part / label).mkdir(parents=True)
+            for i in range(6):
+                values = rng.integers(20, 240 if part == "train" else 256, size=(9, 9)) * scale + low
+                Image.fromarray(values.astype(deep)).save(tmp_path / part / label / f"{i}.tif")
+    data, images = seen_in_training(ImageFolder(FolderConfig(path=str(tmp_path))))
+    assert data.sample_range is not None
+    assert images.std() > 0.5  # not black
+    preprocess = exported(data, None, tmp_path)
+    files = sorted((tmp_path / "test").glob("*/*"))
+    np.testing.assert_array_equal(preprocess(files), images)
+    np.testing.assert_array_equal(preprocess(Image.open(file) for file in files), images)
+    if deep is np.uint16:
+        arrays = np.stack([np.asarray(Image.open(file)) for file in files])
+        np.testing.assert_array_equal(preprocess(arrays[..., None]), images)
+    other = exported(ImageData(FashionMini(), torch.device("cpu")), None, tmp_path / "other")
+    with pytest.raises(
+        ValueError, match="samples of more than 8 bits, but no training image had; save it with 8"
+    ):
+        other(files[0])
+    Image.fromarray(np.full((9, 9), np.nan, np.float32)).save(tmp_path / "nan.tif")
+    with pytest.raises(ValueError, match="samples that are no finite numbers"):
+        preprocess(tmp_path / "nan.tif")
+
+
 def test_rows_of_parquet_files(tmp_path: Path, kinds: dict[str, bytes]) -> None:
     rows = [{"bytes": content, "path": name} for name, content in kinds.items()]
     for part in ("train", "test"):
@@ -214,13 +246,12 @@ def test_what_is_no_such_picture_is_refused(tmp_path: Path, kinds: dict[str, byt
     (tmp_path / "wide.png").write_bytes(kinds["colour.png"])
     (tmp_path / "cut.png").write_bytes(kinds["colour.png"][:200])
     (tmp_path / "text.png").write_text("no picture")
-    (tmp_path / "deep.tif").write_bytes(kinds["deep.tif"])
     Image.new("F", (12, 12)).save(tmp_path / "float.tif")
     refused: dict[Any, str] = {
         str(
             tmp_path / "wide.png"
         ): "wide.png has 26x20 pixels, but the network takes 12x12, and in training no",
-        str(tmp_path / "float.tif"): "its pixels are floating-point numbers",
+        str(tmp_path / "float.tif"): "a picture has samples of more than 8 bits, but no",
     }
     arrays: list[tuple[Any, str]] = [
         (np.zeros((3, 12, 12), np.uint8), r"an array of shape [3, 12, 12] is no picture; it takes [height"),

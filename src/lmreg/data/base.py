@@ -39,8 +39,8 @@ class RawData:
     classes: tuple[str, ...] = ()
     """What labels stand for; empty where targets are no labels."""
     sample_range: tuple[float, float] | None = None
-    """Of pictures with more than 8 bits per sample: the values that became 0 and 255. None where there
-    are none."""
+    """Of samples of more than 8 bits: which of them became pixel values 0 and 255, see `samples.to_bytes`;
+    None where all had 8 bits and are as they were."""
 
     def check(self, place: str) -> None:
         """Nothing where it can be trained on.

@@ -14,6 +14,7 @@ from lmreg.data.base import DataConfig, DataSource, Part, RawData, data_folder
 from lmreg.data.depth_maps import MASKS, SUFFIXES, read_map, read_mask, squared
 from lmreg.data.folder import SUFFIXES as PICTURES
 from lmreg.data.folder import files
+from lmreg.data.samples import VALUE_RANGE, given_range
 from lmreg.data.splits import split_off
 from lmreg.errors import LmregError
 from lmreg.task.depth import INVERSE_DEPTH
@@ -34,6 +35,7 @@ class Config(DataConfig):
     inverse: bool = option(False, help="whether maps hold inverse depth (disparity) instead of depth")
     scale: float = option(1.0, min=1e-12, help="what their values are multiplied by, 0.001 for millimetres")
     invalid: float | None = option(0.0, help="the value that stands for missing depth; null for none")
+    value_range: list[float] | None = option(None, help=VALUE_RANGE)  # noqa: RUF009
 
 
 @dataclass(frozen=True)
@@ -70,12 +72,22 @@ class DepthFolder(DataSource):
             pairs = self._pairs(folder)
             train, test = split_off(pairs, np.zeros(len(pairs), np.int64), config.test_fraction, self.place)
         pairs = [*train, *test]
-        images = pixels.decode(
-            [p.image for p in pairs], lambda i: str(pairs[i].image), self.place, config.resolution
+        count, given = len(train), given_range(config.value_range)
+        decoded = pixels.read_pictures(
+            [p.image for p in pairs],
+            lambda i: str(pairs[i].image),
+            self.place,
+            config.resolution,
+            count,
+            given,
         )
+        images = decoded.images
         maps = np.stack(list(pixels.in_threads(lambda i: self._inverse_depth(pairs[i]), len(pairs))))
-        count = len(train)
-        return RawData(Part(images[:count], maps[:count]), Part(images[count:], maps[count:]))
+        return RawData(
+            Part(images[:count], maps[:count]),
+            Part(images[count:], maps[count:]),
+            sample_range=decoded.samples.sample_range,
+        )
 
     def _pairs(self, folder: Path) -> list[_Pair]:
         """Every image in ``folder`` with its map and mask, in an order that no file system decides.

@@ -11,7 +11,8 @@ import numpy as np
 
 from lmreg.config.schema import option
 from lmreg.data.base import DataConfig, DataSource, Part, RawData, data_folder
-from lmreg.data.pixels import decode
+from lmreg.data.pixels import read_pictures
+from lmreg.data.samples import VALUE_RANGE, given_range
 from lmreg.data.splits import split_off
 from lmreg.errors import LmregError
 
@@ -29,6 +30,7 @@ class Config(DataConfig):
     train_folder: str = option("train", help="its sub-folder with training images, where it has one")
     test_folder: str = option("test", help="its sub-folder with test images, where it has one")
     test_fraction: float = option(0.2, min=0, max=1, help="of all images, where there is no test folder")
+    value_range: list[float] | None = option(None, help=VALUE_RANGE)  # noqa: RUF009
 
 
 Labelled = list[tuple[Path, int]]
@@ -61,11 +63,22 @@ class ImageFolder(DataSource):
             of_class = np.array([label for _, label in found])
             train, test = split_off(found, of_class, config.test_fraction, self.place)
         paths = [path for path, _ in (*train, *test)]
-        images = decode(paths, lambda i: str(paths[i]), self.place, config.resolution)
         labels = np.array([label for _, label in (*train, *test)], dtype=np.int64)
         count = len(train)
+        decoded = read_pictures(
+            paths,
+            lambda i: str(paths[i]),
+            self.place,
+            config.resolution,
+            count,
+            given_range(config.value_range),
+        )
+        images = decoded.images
         return RawData(
-            Part(images[:count], labels[:count]), Part(images[count:], labels[count:]), tuple(classes)
+            Part(images[:count], labels[:count]),
+            Part(images[count:], labels[count:]),
+            tuple(classes),
+            decoded.samples.sample_range,
         )
 
     def _classes(self, folder: Path) -> list[str]:

@@ -12,7 +12,8 @@ import numpy as np
 
 from lmreg.config.schema import option
 from lmreg.data.base import DataConfig, DataSource, Part, RawData, data_folder
-from lmreg.data.pixels import decode
+from lmreg.data.pixels import read_pictures
+from lmreg.data.samples import VALUE_RANGE, given_range
 from lmreg.errors import LmregError
 
 
@@ -25,6 +26,7 @@ class Config(DataConfig):
     label_column: str = "label"
     train_split: str = "train"
     test_split: str = "test"
+    value_range: list[float] | None = option(None, help=VALUE_RANGE)  # noqa: RUF009
 
 
 @dataclass(frozen=True)
@@ -57,9 +59,17 @@ class HubImages(DataSource):
         def name(i: int) -> str:
             return train.name(i) if i < count else test.name(i - count)
 
-        images = decode([*train.contents, *test.contents], name, self.place, self.config.resolution)
+        config, contents = self.config, [*train.contents, *test.contents]
+        given = given_range(config.value_range)
+        decoded = read_pictures(contents, name, self.place, config.resolution, count, given)
+        images = decoded.images
         classes = train.classes or tuple(map(str, range(int(train.labels.max(initial=0)) + 1)))
-        return RawData(Part(images[:count], train.labels), Part(images[count:], test.labels), classes)
+        return RawData(
+            Part(images[:count], train.labels),
+            Part(images[count:], test.labels),
+            classes,
+            decoded.samples.sample_range,
+        )
 
     def _split(self, split: str) -> _Split:
         import datasets

@@ -61,7 +61,8 @@ def _several(pictures: Any) -> list[Any]:
 def _pixels(picture: Any, about: dict[str, Any]) -> np.ndarray:
     """Pixels uint8 [height, width, channels] of one picture, as many as the network takes."""
     rules, size = about["preprocess"], about["input"]
-    given = (rules["resolution"], rules["sample_range"])
+    low_and_high = rules["sample_range"]
+    given = (rules["resolution"], low_and_high and (float(low_and_high[0]), float(low_and_high[1])))
     if isinstance(picture, np.ndarray):
         picture = _of_array(picture)
     read = as_pixels if isinstance(picture, Image.Image) else read_pixels
