@@ -204,11 +204,22 @@ class Retraining:
             "test": {c: over_seeds([record[c] for record in records], confidence) for c in columns},
             "trainings": trainings,
             "images": {SPLIT: len(data.split(SPLIT)), "test": data.sizes["test"]},
-            "input": {**vars(data.shape), **data.normalisation, "classes": list(data.classes)},
+            "input": self._input(),
             "label_smoothing": recipe.label_smoothing,
             "data_hash": data.hash,
             "config_hash": self._hash,
             "versions": versions(),
+        }
+
+    def _input(self) -> dict[str, Any]:
+        """What is to be known of images to give them to the networks as training did."""
+        data = self._study.data
+        samples = data.sample_range and list(data.sample_range)
+        return {
+            **vars(data.shape),
+            **data.normalisation,
+            "sample_range": samples,
+            "classes": list(data.classes),
         }
 
     @staticmethod

@@ -33,7 +33,7 @@ TINY = ("landmarks.count=3", "landmarks.pool=4", "landmarks.pool_seeds=1", "work
 SHORT = ("trainer.steps=6", "strategy.count=3", "log_every=3")
 
 
-# With nothing of lmreg: the test scenes by the preprocessing of model.json, through the exported files.
+# With nothing of lmreg: the test scenes through the exported files.
 USE = """
 import importlib, json, sys
 from pathlib import Path
@@ -43,8 +43,8 @@ import numpy as np, onnxruntime, torch
 
 folder, arrays = Path(sys.argv[1]), np.load(sys.argv[2])
 about = json.loads((folder / "model.json").read_text())
-x = ((arrays["images"] / 255 - about["mean"]) / about["std"]).transpose(0, 3, 1, 2).astype(np.float32)
 sys.path.insert(0, str(folder))
+x = importlib.import_module("preprocess").preprocess(arrays["images"])
 maps = importlib.import_module("model").load()(torch.from_numpy(x)).detach().numpy()
 session = onnxruntime.InferenceSession(str(folder / "model.onnx"), providers=["CPUExecutionProvider"])
 (found,) = session.run([about["output"]["name"]], {"images": x})

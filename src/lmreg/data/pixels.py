@@ -173,37 +173,72 @@ def size(path: Path) -> tuple[int, int]:
 
 
 def _pixels(content: Any, resolution: int | None, sample_range: Range) -> tuple[np.ndarray, Seen]:
-    with _opened(content) as picture:
+    with _opened(content, resolution) as picture:
         samples = Seen(COLOUR) if _has_deep_colour(picture) else _EIGHT_BIT
-        if resolution is not None:
-            # A large JPEG is decoded at a half, a quarter or an eighth of its size: several times
-            # faster, and with 8 times the pixels still there, no matter.
-            picture.draft(None, (8 * resolution, 8 * resolution))
-        upright = picture
-        if picture.getexif().get(_ORIENTATION, 1) != 1:
-            upright = ImageOps.exif_transpose(picture)
-        if upright.mode[0] in "IF":
-            values = np.asarray(upright)
-            samples = seen(values)
-            flat = Image.fromarray(to_bytes(values, sample_range))
-        else:
-            flat = _flat(upright)
-        return _array(flat if resolution is None else square(flat, resolution)), samples
+        pixels = as_pixels(picture, resolution, sample_range)
+        return pixels, seen(np.asarray(picture)) if _is_deep(picture) else samples
+
+
+def read_pixels(content: Any, resolution: int | None, sample_range: Range | None) -> np.ndarray:
+    """`as_pixels` of an encoded picture.
+
+    ``lmreg export`` ships this function and the next with all that they use: these must need no more than
+    numpy and Pillow.
+
+    Args:
+        content: the file's path, or the encoded bytes.
+    """
+    with _opened(content, resolution) as picture:
+        return as_pixels(picture, resolution, sample_range)
+
+
+def as_pixels(picture: Image.Image, resolution: int | None, sample_range: Range | None) -> np.ndarray:
+    """A picture's pixels, uint8 [height, width, 1 or 3]: upright, flat, and `square` where there is a
+    resolution.
+
+    Args:
+        sample_range: of samples of more than 8 bits, see `to_bytes`; None where there are to be none.
+
+    Raises:
+        ValueError: there are such.
+    """
+    upright = picture
+    if picture.getexif().get(_ORIENTATION, 1) != 1:
+        upright = ImageOps.exif_transpose(picture)
+    if not _is_deep(upright):
+        flat = _flat(upright)
+    elif sample_range is None:
+        raise ValueError(
+            "a picture has samples of more than 8 bits, but no training image had; save it with 8"
+        )
+    else:
+        flat = Image.fromarray(to_bytes(np.asarray(upright), sample_range))
+    return _array(flat if resolution is None else square(flat, resolution))
+
+
+def _opened(content: Any, resolution: int | None) -> Image.Image:
+    if isinstance(content, np.ndarray):
+        return Image.fromarray(content)
+    picture = Image.open(io.BytesIO(content) if isinstance(content, bytes) else content)
+    if resolution is not None:
+        # A large JPEG is decoded at a half, a quarter or an eighth of its size: several times
+        # faster, and with 8 times the pixels still there, no matter.
+        picture.draft(None, (8 * resolution, 8 * resolution))
+    return picture
+
+
+def _is_deep(picture: Image.Image) -> bool:
+    """Whether its samples have more than 8 bits."""
+    return picture.mode[0] in "IF"
 
 
 _EIGHT_BIT = Seen()
 
 
-def _opened(content: Any) -> Image.Image:
-    if isinstance(content, np.ndarray):
-        return Image.fromarray(content)
-    return Image.open(content if isinstance(content, Path) else io.BytesIO(content))
-
-
 def _has_deep_colour(picture: Image.Image) -> bool:
     """Whether the file has colours of 16 bits, of which decoding leaves the upper 8."""
     tiles = getattr(picture, "tile", ())[:1]
-    return picture.mode[0] not in "IF" and any(";16" in str(tile[3]) for tile in tiles)
+    return not _is_deep(picture) and any(";16" in str(tile[3]) for tile in tiles)
 
 
 def _flat(picture: Image.Image) -> Image.Image:

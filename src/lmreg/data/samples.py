@@ -34,8 +34,13 @@ _USUAL: dict[str, tuple[Range, ...]] = {
 def to_bytes(values: np.ndarray, sample_range: Range) -> np.ndarray:
     """Samples as uint8: the range becomes 0 to 255, linearly and rounded to the nearest (a half to the even
     one), and what lies beyond is clipped to it. `SIXTEEN` keeps the upper 8 bits instead.
+
+    Raises:
+        ValueError: a sample isn't finite.
     """
     low, high = sample_range
+    if not np.isfinite(values).all():
+        raise ValueError("it has samples that are no finite numbers")
     clipped = np.clip(values, low, high)
     if sample_range == SIXTEEN:
         return (clipped.astype(np.uint16) >> 8).astype(np.uint8)
@@ -74,14 +79,8 @@ class Seen:
 
 
 def seen(values: np.ndarray) -> Seen:
-    """Of an array of numbers.
-
-    Raises:
-        ValueError: a sample isn't finite.
-    """
+    """Of an array of finite numbers."""
     low, high = float(values.min()), float(values.max())
-    if not (math.isfinite(low) and math.isfinite(high)):
-        raise ValueError("it has samples that are no finite numbers")
     if values.dtype.kind == "f":
         return Seen("floating-point", low, high)
     kind = "16-bit" if values.dtype.kind == "u" and values.itemsize == 2 else "32-bit"
