@@ -151,7 +151,7 @@ class Truth:
         space: Space,
         tables: dict[str, pd.DataFrame],
         columns: dict[str, str],
-        higher_is_better: bool,
+        higher_is_better: dict[str, bool],
         about: dict[str, Any],
     ) -> None:
         """Write ``landmarks.csv``, ``pool.csv`` and last the manifest, best architecture first.
@@ -159,17 +159,18 @@ class Truth:
         Args:
             tables: by role, landmarks and pool: ``arch``, the score column and any more columns.
             columns: by role, the name of the score column.
+            higher_is_better: by role, whether more in that column is better.
             about: what else the manifest tells: source, protocol, seeds, hash of the data.
         """
-        sign = 1 if higher_is_better else -1
         manifest: dict[str, Any] = {"format": FORMAT, "space": space.name, **about}
         for role, file in (("landmarks", LANDMARKS), ("pool", POOL)):
-            table = tables[role].sort_values(columns[role], ascending=not higher_is_better, kind="stable")
+            higher = higher_is_better[role]
+            table = tables[role].sort_values(columns[role], ascending=not higher, kind="stable")
             write_table(folder / file, table)
             manifest[role] = {
                 "column": columns[role],
-                "higher_is_better": higher_is_better,
+                "higher_is_better": higher,
                 "count": len(table),
-                "hash": LandmarkSet.from_table(table, space, columns[role], sign).hash,
+                "hash": LandmarkSet.from_table(table, space, columns[role], 1 if higher else -1).hash,
             }
         write_json(folder / MANIFEST, manifest)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -101,6 +102,89 @@ def test_losses_are_better_when_lower(tmp_path: Path, study: Study, table: pd.Da
     assert truth.landmarks.scores.tolist() == sorted(truth.landmarks.scores)
 
 
+def of_loss(table: pd.DataFrame) -> pd.DataFrame:
+    return pd.DataFrame(
+        {"cell": table["cell"], "val_loss": table["valid"], "test_acc": 100 - table["valid"] / 2}
+    )
+
+
+def test_each_column_has_its_own_direction(
+    tmp_path: Path, study: Study, table: pd.DataFrame, capsys: pytest.CaptureFixture[str]
+) -> None:
+    of_loss(table).to_csv(tmp_path / "t.csv", index=False)
+    columns = {"score_column": "val_loss", "pool_column": "test_acc"}
+    truth = save(tmp_path / "out", study, TableSource(config(tmp_path / "t.csv", **columns)))
+    assert (truth.landmarks.better_sign, truth.pool.better_sign) == (-1, 1)
+    assert truth.landmarks.scores.tolist() == sorted(truth.landmarks.scores)
+    assert truth.pool.scores.tolist() == sorted(truth.pool.scores, reverse=True)
+    roles = [truth.manifest[role]["higher_is_better"] for role in ("landmarks", "pool")]
+    assert roles == [False, True]
+    said = capsys.readouterr().out
+    assert "t.csv: val_loss: lower is better (by its name)\n" in said
+    assert "t.csv: test_acc: higher is better (by its name)\n" in said
+
+
+def test_columns_that_disagree_are_refused(
+    tmp_path: Path, study: Study, table: pd.DataFrame, capsys: pytest.CaptureFixture[str]
+) -> None:
+    renamed = of_loss(table).rename(columns={"val_loss": "v", "test_acc": "t"})
+    renamed.to_csv(tmp_path / "t.csv", index=False)
+    columns = {"score_column": "v", "pool_column": "t"}
+    told = (
+        "opposite ways .*-1.00 over the 333 rows .* landmarks.score_lower_is_better=true or "
+        "landmarks.pool_lower_is_better=true"
+    )
+    with pytest.raises(LmregError, match=told):
+        gather(study, TableSource(config(tmp_path / "t.csv", **columns)))
+    for options in ({"higher_is_better": True}, {"higher_is_better": False}, {"pool_lower_is_better": False}):
+        source = TableSource(config(tmp_path / "t.csv", **columns, **options))
+        with pytest.raises(LmregError, match="in opposite ways"):
+            gather(study, source)
+    right = config(tmp_path / "t.csv", score_lower_is_better=True, **columns)
+    truth = save(tmp_path / "out", study, TableSource(right))
+    assert (truth.landmarks.better_sign, truth.pool.better_sign) == (-1, 1)
+    capsys.readouterr()
+    meant = config(tmp_path / "t.csv", score_lower_is_better=False, pool_lower_is_better=False, **columns)
+    gather(study, TableSource(meant))  # both given: said, and done
+    assert "Note: " in capsys.readouterr().out
+
+
+def test_options_that_contradict_each_other_are_refused(
+    tmp_path: Path, study: Study, table: pd.DataFrame
+) -> None:
+    table.to_csv(tmp_path / "t.csv", index=False)
+    options: list[tuple[dict[str, Any], str]] = [
+        ({"higher_is_better": True, "pool_lower_is_better": True}, "is for both columns: leave it out"),
+        (
+            {"pool_column": None, "score_lower_is_better": True, "pool_lower_is_better": False},
+            "differ, but 'valid' is the column of both",
+        ),
+    ]
+    for given, says in options:
+        with pytest.raises(LmregError, match=says):
+            gather(study, TableSource(config(tmp_path / "t.csv", **given)))
+    one = config(tmp_path / "t.csv", pool_column=None, score_lower_is_better=True)
+    assert gather(study, TableSource(one)).higher_is_better == {"landmarks": False, "pool": False}
+
+
+def test_rows_of_one_network_with_different_scores_are_told(
+    tmp_path: Path, study: Study, table: pd.DataFrame, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keys = table["cell"].map(lambda text: study.space.canonical(study.space.parse(text)))
+    distinct = table[~keys.duplicated() & (keys != study.space.canonical(study.space.parse(DIRECT)))]
+    two = pd.DataFrame({"cell": [DIRECT, ISOMORPHIC], "valid": [10.0, 90.5], "test": [20.0, 20.0]})
+    pd.concat([distinct, two]).to_csv(tmp_path / "t.csv", index=False)
+    gather(study, TableSource(config(tmp_path / "t.csv")))
+    rows = len(distinct)
+    assert (
+        f"2 of {rows + 2} rows are of a network that another row has too, with another score "
+        f"(column 'valid', rows {rows + 2} and {rows + 3}: 10 and 90.5)"
+    ) in capsys.readouterr().out
+    distinct.to_csv(tmp_path / "t.csv", index=False)
+    gather(study, TableSource(config(tmp_path / "t.csv")))
+    assert "another row has too" not in capsys.readouterr().out
+
+
 def test_rows_without_a_score_are_passed_over_and_counted(
     tmp_path: Path, study: Study, table: pd.DataFrame, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -111,9 +195,9 @@ def test_rows_without_a_score_are_passed_over_and_counted(
     truth = save(tmp_path / "out", study, TableSource(config(tmp_path / "t.csv")))
     assert np.isfinite(truth.landmarks.scores).all()
     assert truth.manifest["table_rows_without_score"] == {"landmarks": len(table) - 16, "pool": 0}
-    assert capsys.readouterr().out == (
-        f"{tmp_path}/t.csv: 317 of 333 rows have no finite score in 'valid'; passed over\n"
-    )
+    said = capsys.readouterr().out
+    assert f"{tmp_path}/t.csv: 317 of 333 rows have no finite score in 'valid'; passed over\n" in said
+    assert "no finite score in 'test'" not in said
 
 
 def test_parquet_gives_what_csv_gives(tmp_path: Path, study: Study, table: pd.DataFrame) -> None:

@@ -11,7 +11,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from lmreg.rank.compare import paired, pairs_of, unpaired
-from lmreg.rank.correlation import resamples
+from lmreg.rank.correlation import Draws
 from lmreg.rank.finished import FinishedRun
 from lmreg.rank.pool import Ranking
 from lmreg.rank.statistics import Truths
@@ -30,7 +30,7 @@ def rank(run: FinishedRun, values: np.ndarray) -> Ranking:
 
 @pytest.fixture
 def truths() -> Truths:
-    return Truths(np.arange(20.0), resamples(20, 200, seed=0), 100.0, 0.95)
+    return Truths(np.arange(20.0), Draws(20, 200, seed=0), 100.0, 0.95)
 
 
 def test_pairs_share_data_and_all_config_but_the_regulariser() -> None:

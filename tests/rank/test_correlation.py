@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from lmreg.rank import correlation
 from lmreg.rank.correlation import (
+    Draws,
     Estimate,
     estimate,
     in_top_half,
@@ -31,6 +33,17 @@ def test_equal_to_scipy_on_the_whole_and_on_every_resample(data: tuple[np.ndarra
         chosen = np.repeat(np.arange(40), draw.astype(int))
         assert tau == pytest.approx(stats.kendalltau(truth[chosen], score[chosen]).statistic, abs=1e-12)
         assert rho == pytest.approx(stats.spearmanr(truth[chosen], score[chosen]).statistic, abs=1e-12)
+
+
+@pytest.mark.parametrize("digits", [8, 2, 0], ids=["distinct", "ties", "many ties"])
+def test_equal_to_scipy_where_pairs_are_too_many_for_a_matrix(digits: int, rng: np.random.Generator) -> None:
+    truth = rng.normal(size=20_000)
+    score = (truth + rng.normal(size=20_000)).round(digits)
+    truth = truth.round(digits)
+    draws = resamples(20_000, 2, seed=0)
+    for draw, tau in zip(draws, kendall_tau_b(truth, score, draws), strict=True):
+        chosen = np.repeat(np.arange(20_000), draw.astype(int))
+        assert tau == pytest.approx(stats.kendalltau(truth[chosen], score[chosen]).statistic, abs=1e-13)
 
 
 def test_top_half_is_tau_among_the_better_half_of_every_resample(data: tuple[np.ndarray, np.ndarray]) -> None:
@@ -66,6 +79,15 @@ def test_resamples_start_with_everything_once() -> None:
     assert (draws[0] == 1).all()
     assert (draws.sum(1) == 7).all()
     assert np.array_equal(draws, resamples(7, 10, seed=1))
+
+
+def test_resamples_in_parts_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And those that lmreg 0.1.0 drew at once: intervals of old results can be had again."""
+    at_once = np.random.default_rng(1).multinomial(30, np.full(30, 1 / 30), size=10)
+    monkeypatch.setattr(correlation, "_PART", 100)
+    parts = list(Draws(30, 10, seed=1).parts())
+    assert [len(part) for part in parts] == [1, 3, 3, 3, 1]
+    assert np.array_equal(np.concatenate(parts)[1:], at_once)
 
 
 def test_the_interval_covers_the_truth_as_often_as_it_says() -> None:

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from lmreg.rank.correlation import resamples
+from lmreg.rank.correlation import Draws
 from lmreg.rank.pool import Ranking
 from lmreg.rank.statistics import Truths
 from lmreg.report.evaluation import Ranked, _gains, _warnings
@@ -31,7 +31,7 @@ def test_gains_without_an_interval_are_shown_without_one() -> None:
 def test_a_pool_whose_truths_are_all_alike_is_told() -> None:
     scores = np.arange(8.0)
     for truth, told in ((np.ones(8), "no τ is defined"), (scores, "the pool is small, n = 8")):
-        truths = Truths(truth, resamples(8, 50, 0), 100.0, 0.95)
+        truths = Truths(truth, Draws(8, 50, 0), 100.0, 0.95)
         found = _warnings([Ranked(Ranking(scores), truths.estimates(scores, [5]))], pd.DataFrame(), truths)
         assert len(found) == 1
         assert told in found[0]

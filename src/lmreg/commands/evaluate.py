@@ -16,7 +16,7 @@ from lmreg.files import write_table
 from lmreg.landmarks.scores import read_archs
 from lmreg.rank.baselines import by_cost, by_ridge, by_ridge_and_score
 from lmreg.rank.compare import paired
-from lmreg.rank.correlation import Estimate, resamples
+from lmreg.rank.correlation import Draws, Estimate
 from lmreg.rank.finished import FinishedRun, finished_runs, shared_overrides
 from lmreg.rank.pool import Ranking, held_out, ranking_table, rankings
 from lmreg.rank.scored import ScoredRun
@@ -69,7 +69,7 @@ def _evaluate(runs: list[FinishedRun], folder: Path, options: EvaluateOptions, o
     study = Study(runs[0].cfg, options)
     truth = Truth.load(folder / "landmarks", study.space)
     pool, landmarks = held_out(truth, runs, study), truth.landmarks
-    draws = resamples(len(pool.archs), options.bootstrap, options.seed)
+    draws = Draws(len(pool.archs), options.bootstrap, options.seed)
     truths = Truths(pool.better_sign * pool.scores, draws, full_scale(pool), options.confidence)
 
     ridge = by_ridge(study.space, landmarks, pool)

@@ -36,12 +36,13 @@ class SourceConfig:
 class Scored:
     """Architectures with stand-alone scores, ready to be saved as a `Truth`.
 
-    ``tables`` and ``columns`` (the score's column name) are by role: landmarks and pool.
+    By role, landmarks and pool: ``tables``, ``columns`` (the score's column name) and whether more in
+    that column is better.
     """
 
     tables: dict[str, pd.DataFrame]
     columns: dict[str, str]
-    higher_is_better: bool
+    higher_is_better: dict[str, bool]
     about: dict[str, Any]
 
 

@@ -30,10 +30,11 @@ _SHOWN = 20
 class ScoreTable:
     """Architectures, all different (isomorphic ones may be among them), and columns of their scores.
 
-    Scores are float64 [rows], NaN or infinite where a row has none.
+    Scores are float64 [rows], NaN or infinite where a row has none; ``rows`` are the rows' numbers.
     """
 
     path: Path
+    rows: list[int]
     archs: list[Arch]
     scores: dict[str, np.ndarray]
 
@@ -65,7 +66,7 @@ def read_scores(path: Path, columns: Mapping[str, str], space: Space) -> ScoreTa
     for column, values in scores.items():
         _check_percent(path, raw.index, column, values)
     _check_same_scale(path, scores)
-    return ScoreTable(path, archs, scores)
+    return ScoreTable(path, [int(row) for row in raw.index], archs, scores)
 
 
 def read_archs(path: Path, column: str, space: Space, key: str) -> list[Arch]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from lmreg.config.names import absolute
@@ -14,9 +15,11 @@ from lmreg.config.schema import option
 from lmreg.errors import LmregError
 from lmreg.files import file_hash
 from lmreg.landmarks.base import Further, LandmarkSource, Scored, SourceConfig, draw_roles
+from lmreg.landmarks.direction import Direction, agreement
+from lmreg.landmarks.lookup import Lookup, repeated
 from lmreg.landmarks.scores import ScoreTable, read_scores
 from lmreg.selector.base import Draw, Selector
-from lmreg.space.base import Arch
+from lmreg.space.base import Arch, Space
 from lmreg.study import Study
 from lmreg.truth import MANIFEST, Truth
 
@@ -32,7 +35,17 @@ class Config(SourceConfig):
     pool_column: str | None = option(
         None, help="column with the truth of the pool (a test score); null: as score"
     )
-    higher_is_better: bool = option(True, help="false for losses and errors")
+    score_lower_is_better: bool | None = option(
+        None, help="whether less in score_column is better; null: what its name says, else no"
+    )
+    pool_lower_is_better: bool | None = option(None, help="the same of pool_column")
+    higher_is_better: bool | None = option(
+        None, help="direction of both columns at once; null: each has its own"
+    )
+
+
+_OPTIONS = {"landmarks": "score", "pool": "pool"}
+"""By role, how the options of its column begin."""
 
 
 class TableSource(LandmarkSource):
@@ -52,14 +65,48 @@ class TableSource(LandmarkSource):
         config = self.config
         return {"landmarks": config.score_column, "pool": config.pool_column or config.score_column}
 
+    @property
+    def _directions(self) -> dict[str, Direction]:
+        """By role, as the options and the columns' names have it.
+
+        Raises:
+            LmregError: options contradict each other.
+        """
+        config, columns = self.config, self._columns
+        given = {"score": config.score_lower_is_better, "pool": config.pool_lower_is_better}
+        if config.higher_is_better is not None:
+            if given != {"score": None, "pool": None}:
+                raise LmregError(
+                    "landmarks.higher_is_better is for both columns: leave it out where "
+                    "landmarks.score_lower_is_better or landmarks.pool_lower_is_better is set"
+                )
+            lower, why = not config.higher_is_better, f"landmarks.higher_is_better={config.higher_is_better}"
+            return {
+                role: Direction(columns[role], f"landmarks.{name}_lower_is_better", lower, why.lower())
+                for role, name in _OPTIONS.items()
+            }
+        if columns["landmarks"] == columns["pool"]:
+            said = {value for value in given.values() if value is not None}
+            if len(said) > 1:
+                raise LmregError(
+                    f"landmarks.score_lower_is_better and landmarks.pool_lower_is_better differ, but "
+                    f"'{columns['pool']}' is the column of both"
+                )
+            given = dict.fromkeys(given, next(iter(said), None))
+        return {
+            role: Direction.of(columns[role], f"landmarks.{name}_lower_is_better", given[name])
+            for role, name in _OPTIONS.items()
+        }
+
     def origin(self, study: Study) -> dict[str, Any]:
         return {"source": "table", "table_hash": file_hash(self._path), "table_columns": self._columns}
 
     def gather(self, study: Study, selector: Selector, folder: Path, workers: int) -> Scored:
-        config, space, columns = self.config, study.space, self._columns
+        config, space, columns, directions = self.config, study.space, self._columns, self._directions
         keys = {"arch_column": config.arch_column, "score_column": columns["landmarks"]}
         table = read_scores(self._path, {**keys, "pool_column": columns["pool"]}, space)
         without = _count_unusable(table, columns)
+        _tell(table, directions, space)
         _check_enough(table, columns, config)
         drawers = (_drawer(table, columns[role]) for role in ("landmarks", "pool"))
         roles = draw_roles(study, selector, config, *drawers)
@@ -75,7 +122,8 @@ class TableSource(LandmarkSource):
             "table_rows_without_score": without,
             "seed": study.options.seed,
         }
-        return Scored(tables, columns, config.higher_is_better, about)
+        higher = {role: not direction.lower for role, direction in directions.items()}
+        return Scored(tables, columns, higher, about)
 
     @classmethod
     def further(cls, study: Study, truth: Truth, folder: Path) -> Further:
@@ -94,12 +142,14 @@ class TableSource(LandmarkSource):
             )
         columns = {"arch_column": manifest["table_arch_column"], "score_column": column}
         table = read_scores(path, columns, study.space)
-        known = {table.archs[row]: float(table.scores[column][row]) for row in table.usable(column)}
+        lookup = Lookup(table, column, study.space)
 
         def score(archs: Sequence[Arch], count: int) -> pd.DataFrame:
-            found = [arch for arch in archs if arch in known][:count]
-            texts, scores = [study.space.format(arch) for arch in found], [known[arch] for arch in found]
-            return pd.DataFrame({"arch": texts, column: scores, f"{column}_se": float("nan")})
+            found: dict[str, float] = {}
+            for arch in archs:
+                if len(found) < count and (value := lookup.score(arch)) is not None:
+                    found[study.space.format(arch)] = value
+            return pd.DataFrame({"arch": list(found), column: list(found.values()), f"{column}_se": np.nan})
 
         return Further(score, f"looked up in {path.name}")
 
@@ -114,6 +164,23 @@ def _count_unusable(table: ScoreTable, columns: dict[str, str]) -> dict[str, int
         if count:
             print(f"{table.path}: {count} of {rows} rows have no finite score in '{column}'; passed over")
     return without
+
+
+def _tell(table: ScoreTable, directions: dict[str, Direction], space: Space) -> None:
+    """What a user must know of the columns.
+
+    Raises:
+        LmregError: they contradict each other.
+    """
+    score, pool = directions["landmarks"], directions["pool"]
+    for direction in {d.column: d for d in (score, pool)}.values():
+        print(f"{table.path}: {direction.note}")
+    if score.column != pool.column:
+        values = [table.scores[direction.column] for direction in (score, pool)]
+        if note := agreement(table.path, score, pool, values):
+            print(note)
+    if note := repeated(table, sorted(table.scores), space):
+        print(note)
 
 
 def _check_enough(table: ScoreTable, columns: dict[str, str], config: Config) -> None:

@@ -71,7 +71,9 @@ class TrainSource(LandmarkSource):
             "data_hash": study.data.hash,
             "protocol": protocol,
         }
-        return Scored(tables, dict.fromkeys(roles, score_by.column), score_by.higher_is_better, about)
+        columns = dict.fromkeys(roles, score_by.column)
+        higher = dict.fromkeys(roles, score_by.higher_is_better)
+        return Scored(tables, columns, higher, about)
 
     @classmethod
     def further(cls, study: Study, truth: Truth, folder: Path) -> Further:

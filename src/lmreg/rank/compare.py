@@ -90,10 +90,10 @@ def paired(
         if ranking.run is not None:
             by_run[ranking.run.run.name].append(ranking)
     # Each ranking stands in several comparisons; its bootstrap is the costly part.
-    taus = {id(r): kendall_tau_b(truths.values, r.values, truths.draws) for r in rankings}
+    taus = {id(r): truths.resampled(kendall_tau_b, r.values) for r in rankings}
     for regression in ridge.values():  # most runs share one
         if id(regression) not in taus:
-            taus[id(regression)] = kendall_tau_b(truths.values, regression.values, truths.draws)
+            taus[id(regression)] = truths.resampled(kendall_tau_b, regression.values)
 
     def compared(run: FinishedRun, label: str, against: str, before: Ranking, after: Ranking) -> _Gain:
         return _gain(run, label, against, after.score, taus[id(before)], taus[id(after)], truths)

@@ -5,14 +5,19 @@ Every function takes values that grow with quality: losses come in negated.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import stats
 
+from lmreg.rank.inversions import discordant
+
 Function = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 """Of truth [n] and score [n] for each of B multisets of architectures, given by counts [B, n]: [B]."""
+
+_PART = 2**22
+"""Counts that are drawn and worked on at a time: 32 MB."""
 
 
 class Groups:
@@ -26,8 +31,10 @@ class Groups:
     def __init__(self, values: np.ndarray, counts: np.ndarray):
         _, self.of = np.unique(values, return_inverse=True)
         order = np.argsort(self.of, kind="stable")
-        starts = np.searchsorted(self.of[order], np.arange(self.of.max() + 1))
-        self.totals = np.add.reduceat(counts[:, order], starts, axis=1)
+        self.totals = counts[:, order]
+        if self.of.max() + 1 < len(values):
+            starts = np.searchsorted(self.of[order], np.arange(self.of.max() + 1))
+            self.totals = np.add.reduceat(self.totals, starts, axis=1)
 
     def worse(self) -> np.ndarray:
         """How many of a multiset have a lower value than each group, float64 [B, groups]."""
@@ -39,23 +46,29 @@ class Groups:
 
 
 def kendall_tau_b(truth: np.ndarray, score: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Kendall's tau-b (ties corrected); NaN where truth or score is constant.
+    """Kendall's tau-b (ties corrected) in O(n log n); NaN where truth or score is constant.
 
     Source: Kendall, "The treatment of ties in ranking problems", Biometrika 1945.
     """
-    agreement = _signs(truth) * _signs(score)
-    # Sums of whole numbers below 2**24: exact in float32, which is twice as fast.
-    drawn = counts.astype(np.float32)
-    difference = np.einsum("bi,bi->b", drawn @ agreement, drawn, dtype=np.float64)
-    ordered = [counts.sum(1) ** 2 - (Groups(v, counts).totals ** 2).sum(1) for v in (truth, score)]
+    # All are whole numbers that float64 holds exactly: (i, j) and (j, i) are two pairs, (i, i) is one.
+    pairs = counts.sum(1) ** 2
+    by_truth, by_score = (_tied(values, counts) for values in (truth, score))
+    ordered = pairs - by_truth - by_score + _tied(_both(truth, score), counts)
+    difference = ordered - 4 * discordant(truth, score, counts)
     with np.errstate(invalid="ignore", divide="ignore"):
-        return difference / np.sqrt(ordered[0] * ordered[1])
+        return difference / np.sqrt((pairs - by_truth) * (pairs - by_score))
 
 
-def _signs(values: np.ndarray) -> np.ndarray:
-    """The order of every pair, +1, 0 or −1, float32 [n, n]."""
-    column = values[:, None]
-    return np.subtract(column > values, column < values, dtype=np.float32)
+def _tied(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Pairs of equal value in each multiset, [B]."""
+    totals = counts if len(np.unique(values)) == len(values) else Groups(values, counts).totals
+    return np.einsum("bg,bg->b", totals, totals)
+
+
+def _both(truth: np.ndarray, score: np.ndarray) -> np.ndarray:
+    """A number that two architectures share if they share truth and score, int [n]."""
+    (_, of_truth), (values, of_score) = (np.unique(v, return_inverse=True) for v in (truth, score))
+    return of_truth * len(values) + of_score
 
 
 def kendall_tau_top_half(truth: np.ndarray, score: np.ndarray, counts: np.ndarray) -> np.ndarray:
@@ -102,11 +115,30 @@ class Estimate:
         return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
 
 
+@dataclass(frozen=True)
+class Draws:
+    """Bootstrap resamples of n architectures, shared by all figures, so that differences are paired.
+
+    They are drawn again each time, in parts that fit into memory.
+    """
+
+    n: int
+    count: int
+    seed: int
+
+    def parts(self) -> Iterator[np.ndarray]:
+        """How often each architecture is drawn, float64 [some, n]: first each once, then ``count``
+        bootstrap resamples."""
+        rng, rows = np.random.default_rng(self.seed), max(1, _PART // self.n)
+        yield np.ones((1, self.n))
+        for start in range(0, self.count, rows):
+            some = min(rows, self.count - start)
+            yield rng.multinomial(self.n, np.full(self.n, 1 / self.n), size=some).astype(np.float64)
+
+
 def resamples(n: int, count: int, seed: int) -> np.ndarray:
-    """How often each of n architectures is drawn, float64 [1 + count, n]: first each once, then
-    ``count`` bootstrap resamples. Shared by all figures, so that differences are paired."""
-    drawn = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=count)
-    return np.vstack([np.ones(n), drawn])
+    """All `Draws` at once, float64 [1 + count, n]."""
+    return np.concatenate(list(Draws(n, count, seed).parts()))
 
 
 def estimate(values: np.ndarray, n: int, confidence: float) -> Estimate:

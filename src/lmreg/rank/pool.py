@@ -10,6 +10,7 @@ import pandas as pd
 from lmreg.errors import LmregError
 from lmreg.rank.finished import FinishedRun
 from lmreg.rank.scored import ScoredRun
+from lmreg.space.classes import Classes
 from lmreg.study import Study
 from lmreg.truth import LandmarkSet, Truth
 
@@ -38,9 +39,9 @@ class Ranking:
 def held_out(truth: Truth, runs: list[FinishedRun], study: Study) -> LandmarkSet:
     """The pool without any landmark of the study or of a run, isomorphic ones included."""
     space, pool = study.space, truth.pool
-    used = {space.canonical(arch) for arch in truth.landmarks.archs}
-    used |= {space.canonical(space.parse(text)) for run in runs for text in run.result["landmarks"]}
-    keep = [i for i, arch in enumerate(pool.archs) if space.canonical(arch) not in used]
+    texts = {text for run in runs for text in run.result["landmarks"]}
+    used = Classes(space, [*truth.landmarks.archs, *map(space.parse, sorted(texts))])
+    keep = [i for i, arch in enumerate(pool.archs) if not used.like(arch)]
     if len(keep) < 2:
         raise LmregError(
             f"only {len(keep)} architectures of the pool are no landmarks; enlarge landmarks.pool"

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lmreg.rank.correlation import (
+    Draws,
     Estimate,
     Function,
     estimate,
@@ -26,12 +27,12 @@ class Truths:
 
     Attributes:
         values: truth float64 [n], growing with quality.
-        draws: counts float64 [1 + B, n], see `resamples`.
+        draws: the multisets of its architectures for which every figure is computed.
         full_scale: what 100 % is in the truth's units, see `full_scale`.
     """
 
     values: np.ndarray
-    draws: np.ndarray
+    draws: Draws
     full_scale: float
     confidence: float
 
@@ -42,7 +43,18 @@ class Truths:
     @property
     def top_half(self) -> int:
         """How many are in the better half."""
-        return int(in_top_half(self.values, self.draws[:1]).sum())
+        return int(in_top_half(self.values, np.ones((1, self.n))).sum())
+
+    def resampled(self, function: Function, score: np.ndarray) -> np.ndarray:
+        """A statistic of ``score`` [n] for each of the `draws`, float64 [1 + B]."""
+        return self._resampled({"": function}, score)[""]
+
+    def _resampled(self, functions: dict[str, Function], score: np.ndarray) -> dict[str, np.ndarray]:
+        found: dict[str, list[np.ndarray]] = {name: [] for name in functions}
+        for counts in self.draws.parts():
+            for name, function in functions.items():
+                found[name].append(function(self.values, score, counts))
+        return {name: np.concatenate(parts) for name, parts in found.items()}
 
     def estimates(self, score: np.ndarray, cutoffs: Sequence[int]) -> dict[str, Estimate]:
         """Every statistic of ``score`` [n] (growing with quality), by name in reporting order.
@@ -52,8 +64,8 @@ class Truths:
         """
         sizes = {"kendall_tau_top_half": self.top_half}
         return {
-            name: estimate(function(self.values, score, self.draws), sizes.get(name, self.n), self.confidence)
-            for name, function in self._functions(cutoffs).items()
+            name: estimate(values, sizes.get(name, self.n), self.confidence)
+            for name, values in self._resampled(self._functions(cutoffs), score).items()
         }
 
     def _functions(self, cutoffs: Sequence[int]) -> dict[str, Function]:

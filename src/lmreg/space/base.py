@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -164,6 +164,13 @@ class Space(ABC):
     @abstractmethod
     def canonical(self, arch: Arch) -> str:
         """A key that isomorphic architectures share and no others."""
+
+    def sketch(self, arch: Arch) -> Hashable:
+        """What isomorphic architectures share, and others may: here the key itself.
+
+        A space whose key takes long has a quicker one, by which most of a long list can be left out.
+        """
+        return self.canonical(arch)
 
     @abstractmethod
     def format(self, arch: Arch) -> str:

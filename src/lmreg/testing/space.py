@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 
 import numpy as np
 
@@ -85,7 +85,7 @@ def check_text_form(space: Space, rng: np.random.Generator) -> None:
 
 def check_canonical(space: Space, rng: np.random.Generator) -> None:
     """A key depends on the architecture alone, and tells some apart; a key that is a text form itself is
-    its own key."""
+    its own key; what shares a key shares the sketch."""
     archs = _samples(space, rng)
     keys = [space.canonical(arch) for arch in archs]
     require(len(set(keys)) > 1, f"all architectures have the key {keys[0]!r}")
@@ -100,6 +100,10 @@ def check_canonical(space: Space, rng: np.random.Generator) -> None:
             space.canonical(other) == key,
             f"{key!r} is the key of {arch.id}, but as an architecture has the key {space.canonical(other)!r}",
         )
+    sketches: dict[str, tuple[Arch, Hashable]] = {}
+    for arch in [*archs, *(near for arch in archs[:5] for near in space.neighbours(arch))]:
+        first, sketch = sketches.setdefault(space.canonical(arch), (arch, space.sketch(arch)))
+        require(space.sketch(arch) == sketch, f"{arch.id} and {first.id} share a key, but not the sketch")
 
 
 def check_neighbours(space: Space, rng: np.random.Generator) -> None:

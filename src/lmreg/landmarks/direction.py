@@ -1,0 +1,122 @@
+"""Whether more or less of a table's column is better, and whether two columns agree about it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from scipy import stats
+
+from lmreg.errors import LmregError
+
+_LOWER = (
+    *("loss", "losses", "error", "errors", "err", "errs", "rmse", "mse", "mae", "rmsle", "nll", "xent"),
+    *("perplexity", "ppl", "bpc", "bpb", "epe", "wer", "cer", "eer", "ece", "fid", "silog", "absrel"),
+    *("crossentropy", "logloss", "brier", "misclassification", "regret"),
+)
+_HIGHER = (
+    *("accuracy", "accuracies", "acc", "accs", "psnr", "ssim", "iou", "miou", "map", "auc", "auroc", "f1"),
+    *("dice", "bleu", "r2", "kappa", "mcc", "precision", "prec", "recall"),
+)
+_PLACES = ("top1", "top5")
+"""Mean an accuracy unless the name says that it is an error."""
+_BEFORE = r"(?:val|valid|validation|test|train|eval|dev|best|final|mean|avg|top[15])?"
+_TURNED = {"neg", "negative", "minus", "inverse", "inv"}
+
+_WEAK, _OPPOSED = 0.2, -0.2
+
+
+def lower_is_better(column: str) -> bool | None:
+    """What a column's name says; None where it says nothing, or nothing clear."""
+    apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", column).lower()
+    words = [w for text in (column.lower(), apart) for w in re.split(r"[^a-z0-9]+", text) if w]
+    if column.strip().startswith(("-", "1-", "1 -")) or _TURNED & set(words):
+        return None
+    text = " ".join(words)
+    lower = _has(words, _LOWER) or bool(re.search(r"\babs rel\b|\bcross entropy\b|\blog loss\b", text))
+    higher = _has(words, _HIGHER)
+    if lower == higher:
+        places = not lower and (_has(words, _PLACES) or re.search(r"\btop [15]\b", text) is not None)
+        return False if places else None
+    return lower
+
+
+def _has(words: Sequence[str], some: Sequence[str]) -> bool:
+    pattern = re.compile(rf"{_BEFORE}(?:{'|'.join(some)})\d?")
+    return any(pattern.fullmatch(word) for word in words)
+
+
+_GIVEN, _NAMED, _TAKEN = "as given", "by its name", "its name doesn't say"
+
+
+@dataclass(frozen=True)
+class Direction:
+    """The direction taken for a column, and why; ``option`` sets it."""
+
+    column: str
+    option: str
+    lower: bool
+    why: str
+
+    @classmethod
+    def of(cls, column: str, option: str, given: bool | None) -> Direction:
+        """As ``given``, else by the column's name, else upwards."""
+        named = lower_is_better(column)
+        if given is not None:
+            return cls(column, option, given, _GIVEN)
+        return cls(column, option, bool(named), _TAKEN if named is None else _NAMED)
+
+    @property
+    def given(self) -> bool:
+        """Whether the column's own option set it."""
+        return self.why == _GIVEN
+
+    @property
+    def sign(self) -> int:
+        """+1 where a higher value is better, else −1."""
+        return -1 if self.lower else 1
+
+    @property
+    def words(self) -> str:
+        return f"{'lower' if self.lower else 'higher'} is better ({self.why})"
+
+    @property
+    def note(self) -> str:
+        """What was taken for the column, in one line."""
+        return f"{self.column}: {self.words}" + (f"; {self.other} turns it round" * (self.why == _TAKEN))
+
+    @property
+    def other(self) -> str:
+        """The option that turns it round."""
+        return f"{self.option}={str(not self.lower).lower()}"
+
+
+def agreement(path: Path, score: Direction, pool: Direction, values: Sequence[np.ndarray]) -> str | None:
+    """A note where the two columns hardly order the rows alike that have both, under their directions.
+
+    Args:
+        values: of both columns, row by row.
+
+    Raises:
+        LmregError: they order them clearly in opposite ways, though not both directions were given.
+    """
+    both = np.isfinite(values[0]) & np.isfinite(values[1])
+    x, y = score.sign * values[0][both], pool.sign * values[1][both]
+    if len(x) < 5 or np.ptp(x) == 0 or np.ptp(y) == 0:
+        return None
+    rho = float(stats.spearmanr(x, y).statistic)
+    highest = np.tanh(np.arctanh(np.clip(rho, -0.999999, 0.999999)) + 1.96 / np.sqrt(len(x) - 3))
+    how = f"'{score.column}', {score.words}, and '{pool.column}', {pool.words}"
+    measured = f"Spearman's rank correlation {rho:.2f} over the {len(x):,} rows that have both"
+    if rho < _OPPOSED and highest < 0 and not (score.given and pool.given):
+        raise LmregError(
+            f"{path}: {how}, order the architectures in opposite ways ({measured}); turn the wrong one "
+            f"round, {score.other} or {pool.other}, or give both options to keep both"
+        )
+    if rho < _WEAK:
+        opposed = "in opposite ways" if rho < _OPPOSED else "hardly alike"
+        return f"Note: {path}: {how}, order the architectures {opposed} ({measured})."
+    return None

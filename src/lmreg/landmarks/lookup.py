@@ -1,0 +1,65 @@
+"""Scores of a table's architectures, found by what a network computes and not by how it is written."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+
+import numpy as np
+
+from lmreg.landmarks.scores import ScoreTable
+from lmreg.space.base import Arch, Space
+from lmreg.space.classes import Classes
+
+
+class Lookup:
+    """The score of any architecture in one column of a table.
+
+    A row of the very architecture counts alone. Where there is none, or none with a score, the score is
+    the mean over the rows of the architectures isomorphic to it (equal `Space.canonical`): tables such as
+    NAS-Bench-101 have one form of each network.
+    """
+
+    def __init__(self, table: ScoreTable, column: str, space: Space):
+        usable = table.usable(column)
+        self._space = space
+        self._archs = [table.archs[row] for row in usable]
+        self._scores = table.scores[column][usable]
+        self._row_of = {arch: row for row, arch in enumerate(self._archs)}
+
+    @functools.cached_property
+    def _classes(self) -> Classes:
+        return Classes(self._space, self._archs)  # seconds for a large table, and not always needed
+
+    def score(self, arch: Arch) -> float | None:
+        """The score of ``arch``; None where the table has none."""
+        if arch in self._row_of:
+            return float(self._scores[self._row_of[arch]])
+        rows = self._classes.like(arch)
+        return float(self._scores[rows].mean()) if rows else None
+
+
+def repeated(table: ScoreTable, columns: Sequence[str], space: Space) -> str | None:
+    """A note where one network has several rows whose scores differ, with two of them as an example."""
+    example, count = "", 0
+    for members in Classes(space, table.archs).repeated():
+        for column in columns:
+            known = [place for place in members if np.isfinite(table.scores[column][place])]
+            known.sort(key=lambda place: table.scores[column][place])
+            if known and table.scores[column][known[0]] != table.scores[column][known[-1]]:
+                example = example or _example(table, column, sorted([known[0], known[-1]]))
+                count += len(members)
+                break
+    if not count:
+        return None
+    return (
+        f"{table.path}: {count:,} of {len(table.archs):,} rows are of a network that another row has too, "
+        f"with another score ({example}); each row counts for its own architecture, their mean for other "
+        "forms of the network"
+    )
+
+
+def _example(table: ScoreTable, column: str, places: list[int]) -> str:
+    rows = " and ".join(str(table.rows[place]) for place in places)
+    scores = " and ".join(f"{table.scores[column][place]:g}" for place in places)
+    return f"column '{column}', rows {rows}: {scores}"
