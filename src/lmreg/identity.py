@@ -9,6 +9,7 @@ from typing import Any
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
+from lmreg.config.renamed import in_first_names, take_todays_names
 from lmreg.errors import LmregError
 from lmreg.files import digest
 
@@ -35,7 +36,7 @@ def plain(node: Any) -> Any:
 
 
 def read_config(path: Path, keys: Set[str] = _OF_A_RUN) -> DictConfig:
-    """A run's ``config.yaml``, which must have ``keys``.
+    """A run's ``config.yaml`` under today's names, which must have ``keys``.
 
     Raises:
         LmregError: it is missing or unreadable.
@@ -47,6 +48,7 @@ def read_config(path: Path, keys: Set[str] = _OF_A_RUN) -> DictConfig:
     if not isinstance(config, DictConfig) or not config:
         raise LmregError(f"{path} is not a configuration; delete {path.parent}")
     require_config(config, path, keys)
+    take_todays_names(config)
     return config
 
 
@@ -75,12 +77,15 @@ def result_config(cfg: DictConfig) -> dict[str, Any]:
             kept[part] = {key: value for key, value in kept[part].items() if key != "path"}
     if isinstance(kept.get("landmarks"), dict) and kept["landmarks"].get("rounds") == 1:
         del kept["landmarks"]  # nothing is added: the search of an lmreg that knew no rounds
+    trainer = kept.get("trainer")
+    if isinstance(trainer, dict) and trainer.get("untouched") == "decay":
+        del trainer["untouched"]  # what an lmreg did that had no such option
     return kept
 
 
 def config_hash(config: dict[str, Any]) -> str:
     """16 hexadecimal digits that change when the config does."""
-    return digest(json.dumps(config, sort_keys=True).encode())
+    return digest(json.dumps(in_first_names(config), sort_keys=True).encode())
 
 
 def differences(old: dict[str, Any], new: dict[str, Any], prefix: str = "") -> list[str]:

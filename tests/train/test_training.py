@@ -17,7 +17,7 @@ from lmreg.algo.fairnas import FairNAS
 from lmreg.algo.gdas import GDAS
 from lmreg.algo.nao import NAO
 from lmreg.algo.pcdarts import PCDARTS
-from lmreg.algo.randomnas import RandomNAS
+from lmreg.algo.spos_unique import SPOSUnique
 from lmreg.algo.spos import SPOS
 from lmreg.config.build import typed
 from lmreg.config.paths import conf_dir
@@ -117,7 +117,7 @@ REGS: dict[str, Callable[[], Regulariser]] = {
 ALGOS: dict[str, Callable[[], Algorithm]] = {
     "spos": SPOS,
     "fairnas": FairNAS,
-    "randomnas": RandomNAS,
+    "spos_unique": SPOSUnique,
     "darts": lambda: DARTS(darts.Config(alpha_warmup=0.3)),
     "darts2": lambda: DARTS2(darts2.Config(alpha_warmup=0.3, alpha_split="score")),
     "gdas": lambda: GDAS(gdas.Config(alpha_warmup=0.3)),
@@ -193,7 +193,7 @@ def test_skipping_really_skips() -> None:
     assert 0 < counts[True] < counts[False]
 
 
-@pytest.mark.parametrize("algo", ["spos", "fairnas", "randomnas", "darts", "pcdarts"])
+@pytest.mark.parametrize("algo", ["spos", "fairnas", "spos_unique", "darts", "pcdarts"])
 def test_same_paths_and_batches_with_and_without_the_regulariser(algo: str) -> None:
     """GDAS and NAO sample by what they have learned from the weights: see their own tests."""
     seen: dict[str, list[Any]] = {}
