@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 from omegaconf import OmegaConf
+from tests.conftest import Compose, InProcess
 
 from lmreg.config.catalogue import choices
 from lmreg.config.completion import candidates
@@ -18,7 +19,6 @@ from lmreg.files import digest
 from lmreg.identity import config_hash, read_config, result_config
 from lmreg.names import run_folder
 from lmreg.rank.finished import FinishedRun
-from tests.conftest import Compose, InProcess
 
 SMALL = ("reg=none", "trainer.steps=2", "network.channels=2", "scoring.images=50", "threads=1")
 
