@@ -15,10 +15,11 @@ from lmreg.files import digest
 
 # What a result is not a question of: where things lie, on which hardware, how often state is saved or
 # looked at.
-# (Another device or number of threads changes the last digits; see `SearchRun` for resuming.)
+# (Another device, number of threads or choice of kernels changes the last digits; see `SearchRun` for
+# resuming.)
 _NOT_HASHED = {
     *("study", "root", "device", "threads", "workers", "checkpoint_seconds", "allow_packages"),
-    *("tracking", "tensorboard"),
+    *("tracking", "tensorboard", "deterministic"),
 }
 
 

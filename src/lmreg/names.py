@@ -20,6 +20,7 @@ _NOT_IN_NAME = {
     *("algo", "reg", "seed", "study", "root", "space", "data", "task", "network", "data.path"),
     *TOLD_BY_SPACE,
     *("device", "threads", "workers", "checkpoint_seconds", "allow_packages", "tensorboard", "tracking"),
+    "deterministic",
 }
 
 _LONGEST_NAME = 150  # file systems end at 255 bytes, and file names are made from it

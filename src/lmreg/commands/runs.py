@@ -22,7 +22,10 @@ from lmreg.failures import read_failure
 from lmreg.locks import is_locked
 from lmreg.progress import console, duration
 
-_NOT_SHOWN = ("study", "root", "device", "threads", "allow_packages", "checkpoint_seconds", "tensorboard")
+_NOT_SHOWN = (
+    *("study", "root", "device", "threads", "deterministic", "allow_packages", "checkpoint_seconds"),
+    "tensorboard",
+)
 
 
 @dataclass
