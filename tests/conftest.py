@@ -125,7 +125,7 @@ TINY_LANDMARKS = (
     *("landmarks.count=4", "landmarks.pool=5", "landmarks.seeds=2"),
     *("landmarks.pool_seeds=2", "workers=2", "trainer.epochs=0.5", "network.channels=2"),
 )
-TINY_SEARCH = ("trainer.steps=30", "strategy.count=4", "network.channels=2", "log_every=10")
+TINY_SEARCH = ("trainer.steps=30", "strategy.budget=4", "network.channels=2", "log_every=10")
 
 
 @pytest.fixture(scope="session")

@@ -86,16 +86,13 @@ def tiny(call: str, folder: Path) -> list[str]:
         extra += SMALL_TRAINING
         args = [a for a in args if not a.startswith("trainer.epochs=")]
     if command == "search":
-        evolution = "strategy=evolution" in args
-        extra += (
-            ["strategy.budget=4", "strategy.population=2", "strategy.tournament=2"]
-            if evolution
-            else ["strategy.count=3"]
-        )
         args = [a for a in args if not a.startswith("strategy.budget=")]
+        extra.append("strategy.budget=4")
+        if "strategy=evolution" in args:
+            extra += ["strategy.population=2", "strategy.tournament=2"]
         args = ["landmarks.add=2" if a.startswith("landmarks.add=") else a for a in args]
         # All of them go through every stage in tests/commands/test_algorithms.py.
-        args = ["algo=spos,darts" if a.startswith("algo=spos,fairnas,randomnas") else a for a in args]
+        args = ["algo=spos,darts" if a.startswith("algo=spos,spos_unique,fairnas") else a for a in args]
     if "selector=stratified" in args:
         extra.append("selector.candidates=10")
     if "selector=spaced" in args:

@@ -9,15 +9,17 @@ from typing import Any
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
+from lmreg.config.renamed import in_first_names, take_todays_names
 from lmreg.errors import LmregError
 from lmreg.files import digest
 
 # What a result is not a question of: where things lie, on which hardware, how often state is saved or
 # looked at.
-# (Another device or number of threads changes the last digits; see `SearchRun` for resuming.)
+# (Another device, number of threads or choice of kernels changes the last digits; see `SearchRun` for
+# resuming.)
 _NOT_HASHED = {
     *("study", "root", "device", "threads", "workers", "checkpoint_seconds", "allow_packages"),
-    *("tracking", "tensorboard"),
+    *("tracking", "tensorboard", "deterministic"),
 }
 
 
@@ -35,7 +37,7 @@ def plain(node: Any) -> Any:
 
 
 def read_config(path: Path, keys: Set[str] = _OF_A_RUN) -> DictConfig:
-    """A run's ``config.yaml``, which must have ``keys``.
+    """A run's ``config.yaml`` under today's names, which must have ``keys``.
 
     Raises:
         LmregError: it is missing or unreadable.
@@ -47,6 +49,7 @@ def read_config(path: Path, keys: Set[str] = _OF_A_RUN) -> DictConfig:
     if not isinstance(config, DictConfig) or not config:
         raise LmregError(f"{path} is not a configuration; delete {path.parent}")
     require_config(config, path, keys)
+    take_todays_names(config)
     return config
 
 
@@ -77,12 +80,15 @@ def result_config(cfg: DictConfig) -> dict[str, Any]:
                 del kept[part]["value_range"]  # as with an lmreg that didn't have the option
     if isinstance(kept.get("landmarks"), dict) and kept["landmarks"].get("rounds") == 1:
         del kept["landmarks"]  # nothing is added: the search of an lmreg that knew no rounds
+    trainer = kept.get("trainer")
+    if isinstance(trainer, dict) and trainer.get("untouched") == "decay":
+        del trainer["untouched"]  # what an lmreg did that had no such option
     return kept
 
 
 def config_hash(config: dict[str, Any]) -> str:
     """16 hexadecimal digits that change when the config does."""
-    return digest(json.dumps(config, sort_keys=True).encode())
+    return digest(json.dumps(in_first_names(config), sort_keys=True).encode())
 
 
 def differences(old: dict[str, Any], new: dict[str, Any], prefix: str = "") -> list[str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from omegaconf import DictConfig, OmegaConf
 
 from lmreg.config import catalogue
+from lmreg.config.renamed import first_choice, first_option
 from lmreg.files import digest
 from lmreg.identity import plain, result_config
 
@@ -19,6 +20,7 @@ _NOT_IN_NAME = {
     *("algo", "reg", "seed", "study", "root", "space", "data", "task", "network", "data.path"),
     *TOLD_BY_SPACE,
     *("device", "threads", "workers", "checkpoint_seconds", "allow_packages", "tensorboard", "tracking"),
+    "deterministic",
 }
 
 _LONGEST_NAME = 150  # file systems end at 255 bytes, and file names are made from it
@@ -60,8 +62,18 @@ def run_name(cfg: DictConfig, overrides: list[str]) -> str:
     return _name(cfg, telling_overrides(cfg, overrides))
 
 
-def _name(cfg: DictConfig, others: list[str]) -> str:
-    return "-".join(filter(None, [cfg.algo.name, cfg.reg.name, in_file_name(others), f"s{cfg.seed}"]))
+def _name(cfg: DictConfig, others: list[str], algo: str | None = None) -> str:
+    parts = [algo or cfg.algo.name, cfg.reg.name, in_file_name(others), f"s{cfg.seed}"]
+    return "-".join(filter(None, parts))
+
+
+def _earlier_names(cfg: DictConfig, overrides: list[str]) -> list[str]:
+    """What earlier lmregs called the run: after defaults that were spelt out too, or after names that have
+    changed since."""
+    algo = first_choice("algo", cfg.algo.name)
+    spelt = [other_overrides(overrides), telling_overrides(cfg, overrides)]
+    first = [sorted(first_option(o, cfg) for o in others) for others in spelt]
+    return [_name(cfg, spelt[0]), *(_name(cfg, others, algo) for others in first)]
 
 
 def in_file_name(parts: list[str]) -> str:
@@ -75,6 +87,5 @@ def in_file_name(parts: list[str]) -> str:
 def run_folder(cfg: DictConfig, overrides: list[str], study_folder: Path | None = None) -> Path:
     """Where the search of ``cfg``, composed with ``overrides``, lies: in its study's folder."""
     searches = (study_folder or Path(str(cfg.root)) / str(cfg.study)) / "search"
-    folder, older = searches / run_name(cfg, overrides), searches / _name(cfg, other_overrides(overrides))
-    # An earlier lmreg named runs after defaults that were spelt out, too.
-    return older if older.is_dir() and not folder.is_dir() else folder
+    names = [run_name(cfg, overrides), *_earlier_names(cfg, overrides)]
+    return next((searches / name for name in names if (searches / name).is_dir()), searches / names[0])

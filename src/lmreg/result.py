@@ -71,6 +71,7 @@ def summary_of(
         "split_sizes": study.data.sizes,
         "device": device_name(study.device),
         "threads": torch.get_num_threads(),
+        "deterministic": study.options.deterministic or study.device.type == "cpu",
         "versions": versions(),
     }
 

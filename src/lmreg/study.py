@@ -20,6 +20,7 @@ from lmreg.config.schema import option
 from lmreg.context import Context, Scorer
 from lmreg.data.base import DataSource
 from lmreg.data.images import BatchStream, ImageData
+from lmreg.determinism import set_deterministic
 from lmreg.errors import LmregError
 from lmreg.network.base import SuperNet, count_macs, count_params
 from lmreg.reg.base import Regulariser
@@ -41,6 +42,9 @@ class Options:
     seed: int = option(0, min=0)
     device: str = option("auto", help="auto, cpu, cuda or cuda:N")
     threads: int | None = option(None, min=1, help="CPU threads of one process; null for torch's own choice")
+    deterministic: bool = option(
+        True, help="the same numbers each time on a GPU too; false: any kernel, often a faster one"
+    )
     allow_packages: list[str] = option([], help="packages besides lmreg whose classes a config may name")  # noqa: RUF009
 
 
@@ -53,6 +57,7 @@ class Study:
         self.device = pick_device(options.device)
         if options.threads is not None:
             torch.set_num_threads(options.threads)
+        set_deterministic(options.deterministic and self.device.type != "cpu")
         self.space: Space = self.part("space", Space)
         self.task: Task = self.part("task", Task)
         self._source: DataSource = self.part("data", DataSource)

@@ -112,7 +112,7 @@ def test_from_images_to_files_to_deploy(
     study = tmp_path / "nasbench201-my_images"
     for call in (
         ("train-landmarks", *landmarks, "workers=1", *small, *data),
-        ("search", "reg=landmark", "strategy.count=2", *small, *data),
+        ("search", "reg=landmark", "strategy.budget=2", *small, *data),
     ):
         code, _, errors = in_process(*call)
         assert code == 0, errors

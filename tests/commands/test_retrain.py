@@ -110,7 +110,7 @@ def other_runs(lmreg: Lmreg, tmp_path_factory: pytest.TempPathFactory) -> dict[s
     """A search of some spaces that aren't the default, by space."""
     root = tmp_path_factory.mktemp("others")
     done = lmreg(
-        *("search", "-m", "space=nasbench101,macro", "reg=none", "trainer.steps=2", "strategy.count=2"),
+        *("search", "-m", "space=nasbench101,macro", "reg=none", "trainer.steps=2", "strategy.budget=2"),
         *("network.channels=4", "threads=1", f"root={root}"),
     )
     assert done.returncode == 0, done.stderr

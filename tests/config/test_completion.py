@@ -149,7 +149,7 @@ def typed(shell: list[str], setup: str, keys: str, env: dict[str, str], until: s
 @pytest.mark.parametrize(
     ("keys", "becomes"),
     [
-        ("lmreg sea\talgo=sp\tx", "lmreg search algo=spos x"),
+        ("lmreg sea\talgo=fa\tx", "lmreg search algo=fairnas x"),
         ("lmreg search reg.we\t5 x", "lmreg search reg.weight=5 x"),  # no space behind =
         ("lmreg search -m reg=none,l\tx", "lmreg search -m reg=none,landmark x"),
     ],

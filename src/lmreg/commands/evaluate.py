@@ -11,6 +11,7 @@ from omegaconf import DictConfig
 
 from lmreg.commands.options import top_level
 from lmreg.config.schema import option
+from lmreg.determinism import settings_kept
 from lmreg.errors import LmregError
 from lmreg.files import write_table
 from lmreg.landmarks.scores import read_archs
@@ -47,6 +48,7 @@ class EvaluateOptions(Options):
         self.precision_at = sorted(set(self.precision_at))
 
 
+@settings_kept()
 def run(cfg: DictConfig) -> None:
     """The command; ``cfg`` is composed from ``conf/evaluate.yaml``."""
     options = top_level(cfg, EvaluateOptions)

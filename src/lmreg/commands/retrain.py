@@ -14,6 +14,7 @@ from lmreg.commands.options import given_overrides, top_level
 from lmreg.config.build import resolve
 from lmreg.config.following import FOLLOWED, followed
 from lmreg.config.schema import option
+from lmreg.determinism import settings_kept
 from lmreg.errors import LmregError
 from lmreg.estimate import standalone_seconds
 from lmreg.landmarks.workers import threads_of
@@ -62,6 +63,7 @@ class RetrainOptions(Options):
     checkpoint_seconds: float = option(30.0, min=0, help="a killed training loses at most this much work")
 
 
+@settings_kept()
 def run(cfg: DictConfig) -> None:
     """The command; ``cfg`` is composed from ``conf/retrain.yaml``."""
     options, overrides = top_level(cfg, RetrainOptions), given_overrides()

@@ -15,13 +15,17 @@ from rich.table import Table
 
 from lmreg.config.build import dotted, typed
 from lmreg.config.following import run_value
+from lmreg.config.renamed import take_todays_names
 from lmreg.config.schema import option
 from lmreg.errors import LmregError
 from lmreg.failures import read_failure
 from lmreg.locks import is_locked
 from lmreg.progress import console, duration
 
-_NOT_SHOWN = ("study", "root", "device", "threads", "allow_packages", "checkpoint_seconds", "tensorboard")
+_NOT_SHOWN = (
+    *("study", "root", "device", "threads", "deterministic", "allow_packages", "checkpoint_seconds"),
+    "tensorboard",
+)
 
 
 @dataclass
@@ -181,7 +185,10 @@ def _yaml(path: Path) -> dict[str, Any]:
         content = yaml.load(path.read_text(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except (OSError, yaml.YAMLError):
         return {}
-    return content if isinstance(content, dict) else {}
+    if not isinstance(content, dict):
+        return {}
+    take_todays_names(content)
+    return content
 
 
 def _rows(path: Path) -> list[dict[str, str]]:

@@ -15,6 +15,7 @@ from lmreg.compat import check_compatible
 from lmreg.config.build import typed
 from lmreg.config.schema import option
 from lmreg.config.sweep import sweeping
+from lmreg.determinism import settings_kept
 from lmreg.events import Events
 from lmreg.failures import noted
 from lmreg.landmarks.rounds import RoundsConfig
@@ -39,6 +40,7 @@ class SearchOptions(Options):
     tensorboard: bool = option(False, help="also write the rows of metrics.csv for TensorBoard")
 
 
+@settings_kept()
 def run(cfg: DictConfig) -> None:
     """The command; ``cfg`` is composed from ``conf/search.yaml``."""
     announce_sweep()

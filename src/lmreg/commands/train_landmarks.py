@@ -17,6 +17,7 @@ from lmreg.commands.options import given_overrides, top_level
 from lmreg.compat import check_network
 from lmreg.config import catalogue
 from lmreg.config.schema import option
+from lmreg.determinism import settings_kept
 from lmreg.errors import Interrupted
 from lmreg.files import read_json
 from lmreg.identity import differences, refuse_changes
@@ -35,6 +36,7 @@ class LandmarkOptions(Options):
     workers: int | None = option(None, min=1, help="parallel trainings; null: one per core, or one on a GPU")
 
 
+@settings_kept()
 def run(cfg: DictConfig) -> None:
     """The command; ``cfg`` is composed from ``conf/train_landmarks.yaml``."""
     options = top_level(cfg, LandmarkOptions)

@@ -20,6 +20,7 @@ from lmreg.config import catalogue
 from lmreg.config.build import nearest
 from lmreg.config.following import run_folders, run_value, with_choices_of_run
 from lmreg.config.paths import conf_dir
+from lmreg.config.renamed import with_todays_names
 from lmreg.config.sweep import current_sweep, sweeping
 from lmreg.errors import Interrupted, LmregError, in_one_line, is_users
 
@@ -36,7 +37,9 @@ def run_app(command: str, args: list[str], task: Task) -> None:
     jobs. ``HYDRA_FULL_ERROR=1`` shows the full traceback of any error.
     """
     config_name = command.replace("-", "_")
-    args = [_with_home(argument) for argument in args]
+    args, notes = with_todays_names(_with_home(argument) for argument in args)
+    for note in notes:
+        print(note, file=sys.stderr)  # standard output is for results, such as those of --cfg
     full_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
     os.environ["HYDRA_FULL_ERROR"] = "1"  # makes Hydra raise, so that errors are told here
     args = with_choices_of_run(command, [_quoted(arg) for arg in args])
@@ -116,7 +119,9 @@ def show_help(command: str, args: list[str]) -> None:
     from lmreg.config.help import show_help
 
     try:
-        args = [arg for arg in args if not arg.startswith("-")]
+        args, notes = with_todays_names(arg for arg in args if not arg.startswith("-"))
+        for note in notes:
+            print(note, file=sys.stderr)
         show_help(command, with_choices_of_run(command, args))
     except LmregError as error:
         fail(str(error))

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from lmreg.config.catalogue import Option, choice_summary, choices, chosen, groups, options
+from lmreg.config.renamed import with_todays_names
 
 # Hydra's flags that a user of lmreg has a use for.
 FLAGS = {
@@ -25,6 +26,7 @@ Candidate = tuple[str, str]
 
 def candidates(command: str, words: Sequence[str], incomplete: str) -> list[Candidate]:
     """The words that ``incomplete`` may become after ``words``, sorted as help has them."""
+    words, _ = with_todays_names(words)
     if incomplete.startswith("-"):
         return [(flag, meaning) for flag, meaning in FLAGS.items() if flag.startswith(incomplete)]
     if words and words[-1] in ("--cfg", "-c"):

@@ -10,6 +10,7 @@ import numpy as np
 from omegaconf import DictConfig
 
 from lmreg.config.build import typed
+from lmreg.config.renamed import with_todays_names
 from lmreg.errors import LmregError
 from lmreg.files import read_json, require_folder
 from lmreg.identity import is_of_retraining, plain, read_config, require_config, result_config
@@ -63,7 +64,10 @@ class FinishedRun:
         if not (folder / "result.json").exists():
             raise LmregError(f"{folder.name} is not finished; its search command goes on with it")
         require_config(config, described)
-        run = cls(folder, config, read_json(folder / "result.json", RESULT_KEYS))
+        result = read_json(folder / "result.json", RESULT_KEYS)
+        result["algo"] = str(config.algo.name)  # under today's names, as its config is
+        result["overrides"], _ = with_todays_names(result.get("overrides", []))
+        run = cls(folder, config, result)
         if data_path is not None:
             run.cfg.data.path = data_path
         return run

@@ -25,6 +25,12 @@ class TrainerConfig:
     nesterov: bool = False
     weight_decay: float = option(5e-4, min=0)
     clip: float | None = option(5.0, min=0, help="largest gradient norm over all weights; null for none")
+    untouched: str = option(
+        "decay",
+        choices=["decay", "skip"],
+        help="weights that got no gradient in a step: momentum and weight decay move them too (decay), or "
+        "they stay (skip)",
+    )
 
     def __post_init__(self) -> None:
         if self.nesterov and self.momentum == 0:
@@ -46,19 +52,19 @@ def learning_rate(config: TrainerConfig, progress: float) -> float:
 
 
 def make_optimizer(config: TrainerConfig, net: SuperNet) -> torch.optim.SGD:
-    """SGD over all weights that are trained, every gradient present from the start.
+    """SGD over all weights that are trained.
 
-    Gradients are zeroed, never dropped: momentum and weight decay then act on every weight in every
-    step, whether or not its path was sampled, and a zero gradient is the same as none at all.
+    With ``untouched=decay`` every weight has a gradient from the start, and gradients are zeroed, never
+    dropped: momentum and weight decay then act on every weight in every step, whether or not its path was
+    sampled. With ``skip`` a weight without a gradient isn't moved, and its momentum waits.
     """
     by_factor: dict[float, list[nn.Parameter]] = {}
     factors = net.learning_rates()
     for name, parameter in net.named_parameters():
         if parameter.requires_grad:
-            parameter.grad = torch.zeros_like(parameter)
             factor = next((f for start, f in factors.items() if name.startswith(start)), 1.0)
             by_factor.setdefault(factor, []).append(parameter)
-    return torch.optim.SGD(
+    optimizer = torch.optim.SGD(
         [
             {"params": some} | ({} if factor == 1 else {"factor": factor})
             for factor, some in by_factor.items()
@@ -69,3 +75,11 @@ def make_optimizer(config: TrainerConfig, net: SuperNet) -> torch.optim.SGD:
         weight_decay=config.weight_decay,
         fused=True,
     )
+    for parameter in (p for some in by_factor.values() for p in some):
+        if config.untouched == "decay":
+            parameter.grad = torch.zeros_like(parameter)
+        elif config.momentum:
+            # As the first step would make it. The fused step can't take some weights with and some
+            # without a buffer.
+            optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
+    return optimizer
