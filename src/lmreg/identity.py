@@ -21,6 +21,10 @@ _NOT_HASHED = {
 }
 
 
+BEFORE_THERE_WAS: dict[str, Any] = {"network.affine": True}
+"""Younger options, each with the value that stands for what was done before there was the option. With that
+value they are no part of what determines a result, which so keeps the hash that it had."""
+
 _OF_A_RUN = frozenset({"space", "network", "data", "task", "algo", "reg", "trainer", "scoring", "seed"})
 
 
@@ -75,6 +79,11 @@ def result_config(cfg: DictConfig) -> dict[str, Any]:
             kept[part] = {key: value for key, value in kept[part].items() if key != "path"}
     if isinstance(kept.get("landmarks"), dict) and kept["landmarks"].get("rounds") == 1:
         del kept["landmarks"]  # nothing is added: the search of an lmreg that knew no rounds
+    for key, before in BEFORE_THERE_WAS.items():
+        group, _, name = key.rpartition(".")
+        inside = kept.get(group) if group else kept
+        if isinstance(inside, dict) and inside.get(name) == before:
+            inside.pop(name, None)
     return kept
 
 
@@ -87,7 +96,7 @@ def differences(old: dict[str, Any], new: dict[str, Any], prefix: str = "") -> l
     """``key: old -> new`` for every value that differs."""
     lines = []
     for key in sorted(old.keys() | new.keys()):
-        a, b = old.get(key), new.get(key)
+        a, b = (config.get(key, BEFORE_THERE_WAS.get(f"{prefix}{key}")) for config in (old, new))
         inside = _by_index(a), _by_index(b)
         if isinstance(inside[0], dict) and isinstance(inside[1], dict):
             lines += differences(*inside, f"{prefix}{key}.")

@@ -65,6 +65,7 @@ def summary_of(
         "candidates": len(candidates),
         "chosen_by": study.task.score(scoring.by).column,
         "norm": scoring.norm,
+        "affine": study.of_supernet_only.get("affine"),
         "landmarks": [study.space.format(arch) for arch in landmarks.archs] if landmarks else [],
         "landmark_scores": landmarks.scores.tolist() if landmarks else [],
         "data_hash": study.data.hash,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import functools
 import json
 from collections.abc import Iterator
@@ -21,7 +22,7 @@ from lmreg.context import Context, Scorer
 from lmreg.data.base import DataSource
 from lmreg.data.images import BatchStream, ImageData
 from lmreg.errors import LmregError
-from lmreg.network.base import SuperNet, count_macs, count_params
+from lmreg.network.base import SuperNet, SuperNetOnly, count_macs, count_params
 from lmreg.reg.base import Regulariser
 from lmreg.space.base import Arch, Space
 from lmreg.streams import Streams, initialised
@@ -95,6 +96,14 @@ class Study:
         """The object of the group ``name``, a ``base``."""
         cls, config = self.resolve(name, base)
         return cls(config)  # type: ignore[call-arg]
+
+    @property
+    def of_supernet_only(self) -> dict[str, Any]:
+        """The options of the super-net that the networks of single architectures don't depend on."""
+        config = self._network[1]
+        if not isinstance(config, SuperNetOnly):
+            return {}
+        return {field.name: getattr(config, field.name) for field in dataclasses.fields(SuperNetOnly)}
 
     @functools.cached_property
     def data(self) -> ImageData:
