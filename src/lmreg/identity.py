@@ -21,7 +21,7 @@ _NOT_HASHED = {
 }
 
 
-BEFORE_THERE_WAS: dict[str, Any] = {"network.affine": True}
+BEFORE_THERE_WAS: dict[str, Any] = {"network.affine": True, "trainer.paths": None, "paths_per_step": 1}
 """Younger options, each with the value that stands for what was done before there was the option. With that
 value they are no part of what determines a result, which so keeps the hash that it had."""
 

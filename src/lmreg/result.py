@@ -59,6 +59,7 @@ def summary_of(
         "reg": study.cfg.reg.name,
         "seed": study.options.seed,
         "steps": training.ctx.total_steps,
+        "paths": training.paths,
         "best": _found(candidates, study.task),
         # What the algorithm itself has learned, whatever the super-net thinks of it.
         "discretised": None if learned.empty else _found(learned, study.task),

@@ -139,9 +139,10 @@ class Study:
         streams, config = Streams(self.options.seed, self.device), self.trainer
         train = BatchStream(self.data.split("train"), config.batch_size, streams.data)
         rank = BatchStream(self.data.split("rank"), reg.batch_size or config.batch_size, streams.rank)
-        total = config.total_steps(train.batches_per_epoch)
+        paths = algo.paths_per_step(self.space)
+        total = config.total_steps(train.batches_per_epoch, paths)
         net = self.supernet(self.options.seed, algo)
-        ctx = Context(self.space, net, self.task, streams, rank, total, scorer=scorer)
+        ctx = Context(self.space, net, self.task, streams, rank, total, paths_per_step=paths, scorer=scorer)
         if algo.alpha_split is not None:
             ctx.alpha_batches = BatchStream(
                 self.data.split(algo.alpha_split), config.batch_size, streams.alpha
