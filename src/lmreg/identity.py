@@ -23,6 +23,16 @@ _NOT_HASHED = {
 }
 
 
+BEFORE_THERE_WAS: dict[str, Any] = {
+    "network.affine": True,
+    "trainer.paths": None,
+    "trainer.untouched": "decay",
+    "paths_per_step": 1,
+    "data.value_range": None,
+}
+"""Younger options, each with the value that stands for what was done before there was the option. With that
+value they are no part of what determines a result, which so keeps the hash that it had."""
+
 _OF_A_RUN = frozenset({"space", "network", "data", "task", "algo", "reg", "trainer", "scoring", "seed"})
 
 
@@ -76,13 +86,13 @@ def result_config(cfg: DictConfig) -> dict[str, Any]:
             # Where something lies says nothing of what it is. The data's content is hashed on its own, a
             # space's is part of the config.
             kept[part] = {key: value for key, value in kept[part].items() if key != "path"}
-            if kept[part].get("value_range", 0) is None:
-                del kept[part]["value_range"]  # as with an lmreg that didn't have the option
     if isinstance(kept.get("landmarks"), dict) and kept["landmarks"].get("rounds") == 1:
         del kept["landmarks"]  # nothing is added: the search of an lmreg that knew no rounds
-    trainer = kept.get("trainer")
-    if isinstance(trainer, dict) and trainer.get("untouched") == "decay":
-        del trainer["untouched"]  # what an lmreg did that had no such option
+    for key, before in BEFORE_THERE_WAS.items():
+        group, _, name = key.rpartition(".")
+        inside = kept.get(group) if group else kept
+        if isinstance(inside, dict) and inside.get(name) == before:
+            inside.pop(name, None)
     return kept
 
 
@@ -95,7 +105,7 @@ def differences(old: dict[str, Any], new: dict[str, Any], prefix: str = "") -> l
     """``key: old -> new`` for every value that differs."""
     lines = []
     for key in sorted(old.keys() | new.keys()):
-        a, b = old.get(key), new.get(key)
+        a, b = (config.get(key, BEFORE_THERE_WAS.get(f"{prefix}{key}")) for config in (old, new))
         inside = _by_index(a), _by_index(b)
         if isinstance(inside[0], dict) and isinstance(inside[1], dict):
             lines += differences(*inside, f"{prefix}{key}.")

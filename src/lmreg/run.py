@@ -6,6 +6,7 @@ import contextlib
 import functools
 import time
 from collections.abc import Callable
+from typing import Any
 
 import pandas as pd
 from omegaconf import OmegaConf
@@ -59,9 +60,13 @@ class SearchRun:
         self.rounds = Rounds(
             rounds or RoundsConfig(), study, truth, scoring, tracking, self._find, self.folder
         )
-        self._config = result_config(study.cfg)
+        # What determines the result besides the options that were given.
+        self._besides: dict[Any, Any] = {}
+        if (paths := algo.paths_per_step(study.space)) > 1:  # else a budget means what it always has
+            self._besides["paths_per_step"] = paths
         if truth is not None:
-            self._config["landmarks_hash"] = truth.landmarks.hash
+            self._besides["landmarks_hash"] = truth.landmarks.hash
+        self._config = result_config(study.cfg) | self._besides
         self._hash = config_hash(self._config)
 
     def finished(self) -> Result | None:
@@ -74,8 +79,12 @@ class SearchRun:
         if not described.exists():
             return None
         before = read_config(described)
+        told = {
+            "landmarks_hash": "the study's landmarks or their scores have changed since",
+            "paths_per_step": "its budget counted steps; now it counts paths, of which a step has several",
+        }
         changed = [
-            "the study's landmarks or their scores have changed since" if "landmarks_hash" in line else line
+            told.get(line.partition(":")[0], line)
             for line in differences(result_config(before), self._config)
         ]
         refuse_changes(self.folder, "a search with another configuration", changed)
@@ -110,9 +119,7 @@ class SearchRun:
             training, tracker = self._training()
             config = OmegaConf.to_container(study.cfg, resolve=True)
             assert isinstance(config, dict)
-            if self._truth is not None:
-                config["landmarks_hash"] = self._truth.landmarks.hash
-            text = OmegaConf.to_yaml(OmegaConf.create(config))
+            text = OmegaConf.to_yaml(OmegaConf.create(config | self._besides))
             write_atomically(self.folder / "config.yaml", lambda file: file.write(text.encode()))
             announce(training)
             with events or contextlib.nullcontext():
@@ -169,7 +176,10 @@ class SearchRun:
         self._write_rows(training, tracker)
 
     def _write_rows(self, training: Training, tracker: Tracker) -> None:
-        write_table(self.folder / "metrics.csv", pd.DataFrame(training.rows))
+        metrics = pd.DataFrame(training.rows)
+        if len(metrics):
+            metrics.insert(1, "paths", metrics["step"] * training.ctx.paths_per_step)
+        write_table(self.folder / "metrics.csv", metrics)
         if tracker.rows:
             write_table(self.folder / "tracking.csv", pd.DataFrame(tracker.rows))
         # For those who don't want to open a checkpoint, such as `lmreg runs`.

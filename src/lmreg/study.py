@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import functools
 import json
 from collections.abc import Iterator
@@ -22,7 +23,7 @@ from lmreg.data.base import DataSource
 from lmreg.data.images import BatchStream, ImageData
 from lmreg.determinism import set_deterministic
 from lmreg.errors import LmregError
-from lmreg.network.base import SuperNet, count_macs, count_params
+from lmreg.network.base import SuperNet, SuperNetOnly, count_macs, count_params
 from lmreg.reg.base import Regulariser
 from lmreg.space.base import Arch, Space
 from lmreg.streams import Streams, initialised
@@ -101,6 +102,14 @@ class Study:
         cls, config = self.resolve(name, base)
         return cls(config)  # type: ignore[call-arg]
 
+    @property
+    def of_supernet_only(self) -> dict[str, Any]:
+        """The options of the super-net that the networks of single architectures don't depend on."""
+        config = self._network[1]
+        if not isinstance(config, SuperNetOnly):
+            return {}
+        return {field.name: getattr(config, field.name) for field in dataclasses.fields(SuperNetOnly)}
+
     @functools.cached_property
     def data(self) -> ImageData:
         """The data set, read when first asked for, once for all runs of a sweep."""
@@ -135,9 +144,10 @@ class Study:
         streams, config = Streams(self.options.seed, self.device), self.trainer
         train = BatchStream(self.data.split("train"), config.batch_size, streams.data)
         rank = BatchStream(self.data.split("rank"), reg.batch_size or config.batch_size, streams.rank)
-        total = config.total_steps(train.batches_per_epoch)
+        paths = algo.paths_per_step(self.space)
+        total = config.total_steps(train.batches_per_epoch, paths)
         net = self.supernet(self.options.seed, algo)
-        ctx = Context(self.space, net, self.task, streams, rank, total, scorer=scorer)
+        ctx = Context(self.space, net, self.task, streams, rank, total, paths_per_step=paths, scorer=scorer)
         if algo.alpha_split is not None:
             ctx.alpha_batches = BatchStream(
                 self.data.split(algo.alpha_split), config.batch_size, streams.alpha

@@ -100,6 +100,28 @@ def test_m_pairs_are_summed_without_repetition(ctx: FixedLosses, space: NASBench
     assert sorted(back_propagate(reg.terms(ctx, BATCH))) == [1.0, 1.0, 2.0]
 
 
+@pytest.mark.parametrize(("sampler", "pairs"), [("uniform", 1), ("uniform", 9), ("all", 1), ("triples", 1)])
+def test_a_step_of_several_paths_weighs_as_much_as_steps_of_one(
+    ctx: FixedLosses, space: NASBench201, sampler: str, pairs: int
+) -> None:
+    """Also where there are fewer pairs than it should have."""
+    landmarks = landmark_set(space, [80.0, 70.0, 60.0])
+    set_losses(ctx, landmarks, [3.0, 2.0, 1.0])  # all three pairs are violated, by 1, 2 and 1
+    reg = Landmark(Config(weight=1, sampler=sampler, pairs=pairs), landmarks)
+    one = np.mean([sum(back_propagate(reg.terms(ctx, BATCH))) for _ in range(2_000)])
+    ctx.paths_per_step = 5
+    several = np.mean([sum(back_propagate(reg.terms(ctx, BATCH))) for _ in range(2_000)])
+    assert several == pytest.approx(5 * one, rel=0.05)
+
+
+def test_its_pairs_differ_and_are_evaluated_once(ctx: FixedLosses, space: NASBench201) -> None:
+    landmarks = landmark_set(space, [90.0 - i for i in range(12)])
+    set_losses(ctx, landmarks, [2.0**-i for i in range(12)])  # no two pairs cost the same
+    ctx.paths_per_step = 5
+    terms = back_propagate(Landmark(Config(weight=1, pairs=2), landmarks).terms(ctx, BATCH))
+    assert len(set(terms)) == len(terms) == 10
+
+
 def test_pairs_are_uniform_and_ordered_by_score(ctx: FixedLosses, space: NASBench201) -> None:
     landmarks = landmark_set(space, [60.0, 80.0, 70.0])  # given in any order
     assert landmarks.scores.tolist() == [80.0, 70.0, 60.0]

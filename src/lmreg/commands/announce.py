@@ -52,7 +52,8 @@ def announce(
     steps = f"{ctx.total_steps - ctx.step:,}{' more' if ctx.step else ''} steps"
     seconds = search_seconds(study, trial, ctx.step, scoring, candidates)
     time = f"; about {duration(seconds)}{_not_counted(run, training)}" if seconds else ""
-    work = f"{steps} of {study.trainer.batch_size} images, {candidates:,} architectures to score"
+    paths = f"{ctx.paths_per_step} paths on " if ctx.paths_per_step > 1 else ""
+    work = f"{steps} of {paths}{study.trainer.batch_size} images, {candidates:,} architectures to score"
     print(f"{work}; {place(study)}{time}")
     if rounds := run.rounds.outlook():
         print(f"Landmarks: {rounds}")

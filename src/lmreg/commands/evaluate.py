@@ -18,7 +18,7 @@ from lmreg.landmarks.scores import read_archs
 from lmreg.rank.baselines import by_cost, by_ridge, by_ridge_and_score
 from lmreg.rank.compare import paired
 from lmreg.rank.correlation import Draws, Estimate
-from lmreg.rank.finished import FinishedRun, finished_runs, shared_overrides
+from lmreg.rank.finished import BUDGET_IN_STEPS, FinishedRun, finished_runs, shared_overrides
 from lmreg.rank.pool import Ranking, held_out, ranking_table, rankings
 from lmreg.rank.scored import ScoredRun
 from lmreg.rank.statistics import Truths, full_scale
@@ -149,6 +149,8 @@ def _notes(runs: list[FinishedRun], truth: Truth, folder: Path, whole_study: boo
     for finished in runs:
         if finished.cfg.get("landmarks_hash", truth.landmarks.hash) != truth.landmarks.hash:
             print(f"Note: {finished.name} was trained with other landmarks than the study has now.")
+        if finished.counts_steps:
+            print(f"Note: {finished.name} is {BUDGET_IN_STEPS}.")
     for config in sorted(folder.glob("search/*/config.yaml")) if whole_study else ():
         if not (config.parent / "result.json").exists():
             print(f"Note: {config.parent.name} is not finished; its search command goes on with it.")

@@ -44,6 +44,7 @@ def protocol_of(study: Study) -> dict[str, Any]:
     """What all records of a folder must share."""
     config = result_config(study.cfg)
     parts = {key: config[key] for key in ("space", "network", "data", "task", "trainer")}
+    parts["network"] = {k: v for k, v in parts["network"].items() if k not in study.of_supernet_only}
     return parts | {"data_hash": study.data.hash}
 
 

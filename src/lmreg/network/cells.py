@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from lmreg.config.schema import option
 from lmreg.data.base import InputShape
-from lmreg.network.base import Standalone, SuperNet, batch_norm
+from lmreg.network.base import Standalone, SuperNet, SuperNetOnly, batch_norm
 from lmreg.network.mixture import Choice
 from lmreg.space.base import Arch
 
@@ -30,7 +30,7 @@ Drop = Callable[[Tensor], Tensor]
 
 
 @dataclass
-class Config:
+class Config(SuperNetOnly):
     channels: int = option(
         8, min=2, help="of each node in the first cells; each reduction doubles them (the paper: 36)"
     )

@@ -15,8 +15,11 @@ from lmreg.network.base import SuperNet
 @dataclass
 class TrainerConfig:
     name: str = "trainer"
-    epochs: float = option(1.0, min=0.01, help="passes over the training split; ignored where steps is given")
-    steps: int | None = option(None, min=1, help="optimizer steps")
+    epochs: float = option(
+        1.0, min=0.01, help="passes over the training split, each batch by one path; unless steps or paths"
+    )
+    steps: int | None = option(None, min=1, help="optimizer steps, however many paths each of them has")
+    paths: int | None = option(None, min=1, help="paths that are trained in all, each on one batch")
     batch_size: int = option(64, min=2)
     lr: float = option(0.1, min=0, help="learning rate at its highest")
     lr_min: float = option(0.0, min=0, help="learning rate at the end of its cosine")
@@ -37,10 +40,16 @@ class TrainerConfig:
             raise ValueError("nesterov=true needs momentum above 0")
         if self.clip == 0:
             raise ValueError("clip=0 would remove every gradient; clip=null means no clipping")
+        if self.steps is not None and self.paths is not None:
+            raise ValueError(f"steps={self.steps} and paths={self.paths} both say how long; give one of them")
 
-    def total_steps(self, batches_per_epoch: int) -> int:
-        """Optimizer steps of the whole training, at least 1."""
-        return self.steps or max(1, round(self.epochs * batches_per_epoch))
+    def total_steps(self, batches_per_epoch: int, paths_per_step: int = 1) -> int:
+        """Optimizer steps of the whole training, at least 1.
+
+        Unless ``steps`` says how many, they are those that train about as many paths as the budget has.
+        """
+        paths = self.paths or self.epochs * batches_per_epoch
+        return self.steps or max(1, round(paths / paths_per_step))
 
 
 def learning_rate(config: TrainerConfig, progress: float) -> float:
