@@ -12,11 +12,20 @@ import click
 from click.shell_completion import CompletionItem, get_completion_class
 
 from lmreg.config.shells import HOW_TO
+from lmreg.machine import replace_what_cannot_be_shown
 
 _PASS_ON = {"ignore_unknown_options": True, "allow_extra_args": True}
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]}, no_args_is_help=True)
+class _Lmreg(click.Group):
+    """The group of all commands."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        replace_what_cannot_be_shown()
+        return super().main(*args, **kwargs)
+
+
+@click.group(cls=_Lmreg, context_settings={"help_option_names": ["-h", "--help"]}, no_args_is_help=True)
 @click.version_option(package_name="lmreg", message="lmreg %(version)s")
 def main() -> None:
     """Weight-sharing architecture search whose ranking can be trusted.

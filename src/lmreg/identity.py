@@ -7,9 +7,10 @@ from collections.abc import Set
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 from lmreg.config.renamed import in_first_names, take_todays_names
+from lmreg.config.values import canonical_config, plain, resolved
 from lmreg.errors import LmregError
 from lmreg.files import digest
 
@@ -19,8 +20,10 @@ from lmreg.files import digest
 # resuming.)
 _NOT_HASHED = {
     *("study", "root", "device", "threads", "workers", "checkpoint_seconds", "allow_packages"),
-    *("tracking", "tensorboard", "deterministic"),
+    *("tracking", "tensorboard", "deterministic", "log_every"),
 }
+_ONCE_HASHED = {"log_every"}
+"""What an earlier lmreg took for a part of the result."""
 
 
 BEFORE_THERE_WAS: dict[str, Any] = {
@@ -34,16 +37,6 @@ BEFORE_THERE_WAS: dict[str, Any] = {
 value they are no part of what determines a result, which so keeps the hash that it had."""
 
 _OF_A_RUN = frozenset({"space", "network", "data", "task", "algo", "reg", "trainer", "scoring", "seed"})
-
-
-def plain(node: Any) -> Any:
-    """A config node as resolved dicts, lists and values; 3.0 becomes 3, as which it may be given too."""
-    value = OmegaConf.to_container(node, resolve=True) if isinstance(node, DictConfig | ListConfig) else node
-    if isinstance(value, dict):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [plain(item) for item in value]
-    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def read_config(path: Path, keys: Set[str] = _OF_A_RUN) -> DictConfig:
@@ -78,9 +71,18 @@ def is_of_retraining(config: DictConfig) -> bool:
     return "label_smoothing" in config
 
 
-def result_config(cfg: DictConfig) -> dict[str, Any]:
-    """The part of a config that determines results, plain and resolved."""
-    kept = {key: value for key, value in plain(cfg).items() if key not in _NOT_HASHED}
+def result_config(cfg: DictConfig | dict[str, Any]) -> dict[str, Any]:
+    """The part of a config that determines results, plain and resolved, its values in one spelling."""
+    return _kept(plain(canonical_config(resolved(cfg))), _NOT_HASHED)
+
+
+def earlier_hashes(cfg: DictConfig) -> set[str]:
+    """The `config_hash` that an earlier lmreg gave a run with this ``config.yaml``."""
+    return {config_hash(_kept(plain(cfg), _NOT_HASHED - _ONCE_HASHED))}
+
+
+def _kept(config: dict[str, Any], left_out: set[str]) -> dict[str, Any]:
+    kept = {key: value for key, value in config.items() if key not in left_out}
     for part in ("data", "space"):
         if isinstance(kept.get(part), dict):
             # Where something lies says nothing of what it is. The data's content is hashed on its own, a

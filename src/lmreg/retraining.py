@@ -12,17 +12,24 @@ import numpy as np
 import pandas as pd
 from omegaconf import DictConfig, OmegaConf
 
+from lmreg.config.values import resolved, settled
 from lmreg.errors import LmregError
 from lmreg.files import read_json, require_folder, write_atomically, write_json, write_table
-from lmreg.identity import config_hash, differences, is_of_retraining, read_config, require_config
-from lmreg.landmarks.records import protocol_of
+from lmreg.identity import (
+    config_hash,
+    differences,
+    is_of_retraining,
+    read_config,
+    require_config,
+    result_config,
+)
 from lmreg.locks import locked
 from lmreg.network.base import SuperNet, track_statistics
 from lmreg.progress import Progress
 from lmreg.rank.correlation import mean_over_seeds
 from lmreg.rank.score import score
 from lmreg.result import device_name, versions
-from lmreg.space.base import Arch
+from lmreg.space.base import Arch, Space
 from lmreg.streams import Streams, derive
 from lmreg.study import Study, as_begun, go_on_as_begun, same_threads_after
 from lmreg.train import checkpoint
@@ -70,8 +77,8 @@ class Retraining:
         """
         self._study, self._recipe, self.folder, self._origin = study, recipe, folder, dict(origin)
         self._task = study.task.smoothed(recipe.label_smoothing) if recipe.label_smoothing else study.task
-        text = study.space.format(recipe.arch)
-        self._config = protocol_of(study) | {"arch": text, "label_smoothing": recipe.label_smoothing}
+        own = retraining_config(study.cfg, recipe.arch, recipe.label_smoothing, study.space)
+        self._config = self._written = own | {"data_hash": study.data.hash}
         self._hash = config_hash(self._config)
 
     def left(self) -> list[int]:
@@ -82,17 +89,20 @@ class Retraining:
         """
         described = self.folder / "config.yaml"
         if described.exists():
-            before: Any = OmegaConf.to_container(read_config(described, _KEYS), resolve=True)
-            before["data"].pop("path", None)
+            before = read_config(described, _KEYS)
             changed = [
                 "the images or splits have changed since" if "data_hash" in line else line
-                for line in differences(before, self._config)
+                for line in differences(result_config(settled(before)), self._config)
             ]
             if changed:
                 raise LmregError(
                     f"{self.folder} holds a retraining with another configuration ({'; '.join(changed)}); "
                     "pass folder=<new name>, or delete that folder"
                 )
+            # As it is written there, since the folder's trainings bear the hash of that.
+            self._written = resolved(before)
+            self._written["data"].pop("path", None)
+            self._hash = config_hash(self._written)
         finished = {record["seed"] for record in self._finished()}
         return [seed for seed in self._recipe.seeds if seed not in finished]
 
@@ -114,7 +124,7 @@ class Retraining:
         return result
 
     def _describe(self) -> None:
-        config = OmegaConf.create(self._config)
+        config = OmegaConf.create(self._written)
         if (path := self._study.cfg.data.get("path")) is not None:
             config.data.path = path
         text = OmegaConf.to_yaml(config)
@@ -246,6 +256,18 @@ class Retraining:
 
     def _checkpoint(self, seed: int) -> Path:
         return self.folder / f"checkpoint-s{seed}.pt"
+
+
+def retraining_config(cfg: DictConfig, arch: Arch, label_smoothing: float, space: Space) -> dict[str, Any]:
+    """What determines a retraining's result, but for the images and the seed."""
+    config = result_config(cfg)
+    parts = {key: config[key] for key in ("space", "network", "data", "task", "trainer")}
+    return parts | {"arch": space.format(arch), "label_smoothing": label_smoothing}
+
+
+def is_retraining(there: dict[str, Any], config: dict[str, Any]) -> bool:
+    """Whether ``there``, a folder's ``config.yaml``, is of that `retraining_config`, on whatever images."""
+    return result_config(there) == config | {"data_hash": there.get("data_hash")}
 
 
 def seeds_in_words(seeds: Sequence[int]) -> str:

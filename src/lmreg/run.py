@@ -12,11 +12,19 @@ import pandas as pd
 from omegaconf import OmegaConf
 
 from lmreg.algo.base import Algorithm
+from lmreg.config.values import settled
 from lmreg.context import Context
 from lmreg.errors import LmregError
 from lmreg.events import Events
 from lmreg.files import write_atomically, write_json, write_table
-from lmreg.identity import config_hash, differences, read_config, refuse_changes, result_config
+from lmreg.identity import (
+    config_hash,
+    differences,
+    earlier_hashes,
+    read_config,
+    refuse_changes,
+    result_config,
+)
 from lmreg.landmarks.rounds import Rounds, RoundsConfig
 from lmreg.locks import locked
 from lmreg.names import run_folder, telling_overrides
@@ -51,7 +59,7 @@ class SearchRun:
         rounds: RoundsConfig | None = None,
     ):
         self._study = study
-        self._overrides = telling_overrides(study.cfg, overrides)
+        self._overrides = telling_overrides("search", study.cfg, overrides)
         self._algo, self._reg, self._strategy, self._scoring = algo, reg, strategy, scoring
         self._tracking, self._truth = tracking, truth
         self._cost = functools.cache(study.cost)
@@ -68,6 +76,7 @@ class SearchRun:
             self._besides["landmarks_hash"] = truth.landmarks.hash
         self._config = result_config(study.cfg) | self._besides
         self._hash = config_hash(self._config)
+        self._earlier_hashes: set[str] = set()
 
     def finished(self) -> Result | None:
         """The result, if this very search has been done before.
@@ -83,9 +92,10 @@ class SearchRun:
             "landmarks_hash": "the study's landmarks or their scores have changed since",
             "paths_per_step": "its budget counted steps; now it counts paths, of which a step has several",
         }
+        self._earlier_hashes = earlier_hashes(before)
         changed = [
             told.get(line.partition(":")[0], line)
-            for line in differences(result_config(before), self._config)
+            for line in differences(result_config(settled(before)), self._config)
         ]
         refuse_changes(self.folder, "a search with another configuration", changed)
         if not (self.folder / "result.json").exists():
@@ -159,6 +169,7 @@ class SearchRun:
                 self._checkpoint_hash,
                 study.device,
                 training.state_dict().keys() | as_begun(study).keys(),
+                earlier={f"{earlier}-{data.hash}" for earlier in self._earlier_hashes},
             )
             go_on_as_begun(study, self.folder, state)
             tracker.rows = state.pop("tracking", [])  # older runs have none

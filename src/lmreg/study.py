@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from lmreg.algo.base import Algorithm
 from lmreg.config.build import classes_of, resolve, typed
-from lmreg.config.names import absolute
 from lmreg.config.schema import option
+from lmreg.config.values import settled
 from lmreg.context import Context, Scorer
 from lmreg.data.base import DataSource
 from lmreg.data.images import BatchStream, ImageData
@@ -38,8 +38,8 @@ T = TypeVar("T")
 class Options:
     """Top-level options of every command."""
 
-    study: str = "study"
-    root: str = "outputs"
+    study: str = option("study", text="name")
+    root: str = option("outputs", text="path")
     seed: int = option(0, min=0)
     device: str = option("auto", help="auto, cpu, cuda or cuda:N")
     threads: int | None = option(None, min=1, help="CPU threads of one process; null for torch's own choice")
@@ -53,7 +53,7 @@ class Study:
     """Space, task, data and networks of one study; checks their whole config before any work."""
 
     def __init__(self, cfg: DictConfig, options: Options):
-        self.cfg, self.options = _settled(cfg), options
+        self.cfg, self.options = settled(cfg), options
         self.folder = Path(options.root) / options.study
         self.device = pick_device(options.device)
         if options.threads is not None:
@@ -176,15 +176,6 @@ def _choices(group: str, base: type[Any], attribute: str, value: Any, shown: str
     """The choices of ``group`` whose class has that attribute, as on a command line."""
     able = [name for name, cls in classes_of(group, base).items() if getattr(cls, attribute) == value]
     return f"{shown or group}={','.join(able)}"
-
-
-def _settled(cfg: DictConfig) -> DictConfig:
-    """A copy that means the same from any folder, and later: a file of the space's is read now."""
-    cfg = cfg.copy()
-    cfg.space = OmegaConf.to_container(cfg.space, resolve=True)
-    if cfg.data.get("path"):
-        cfg.data.path = absolute(str(cfg.data.path))
-    return cfg
 
 
 def pick_device(name: str) -> torch.device:

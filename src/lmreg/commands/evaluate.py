@@ -30,7 +30,9 @@ from lmreg.truth import LandmarkSet, Truth
 
 @dataclass
 class EvaluateOptions(Options):
-    run: str | None = option(None, help="folder of one run to evaluate by itself; null for the whole study")
+    run: str | None = option(
+        None, text="path", help="folder of one run to evaluate by itself; null for the whole study"
+    )
     bootstrap: int = option(2000, min=100, help="resamples of the pool for each interval")
     confidence: float = option(0.95, min=0.5, max=0.999)
     precision_at: list[int] = option([5, 10], help="the k of precision at k")  # noqa: RUF009
@@ -38,9 +40,9 @@ class EvaluateOptions(Options):
         None, choices=["batch", "recalibrate"], help="batch-norm policy; null for that of each run"
     )
     table: str | None = option(
-        None, help="CSV or Parquet file whose architectures are scored instead of the pool"
+        None, text="path", help="CSV or Parquet file whose architectures are scored instead of the pool"
     )
-    table_arch_column: str = option("arch", help="its column with the architecture's text form")
+    table_arch_column: str = option("arch", text="text", help="its column with the architecture's text form")
 
     def __post_init__(self) -> None:
         if any(k < 1 for k in self.precision_at):

@@ -30,10 +30,10 @@ _SIXTEEN_BITS = [0, 65535]  # what older retrainings, which don't tell, took as 
 
 @dataclass
 class ExportOptions:
-    run: str | None = option(None, help="folder of a retraining, <root>/<study>/retrain/<name>")
+    run: str | None = option(None, text="path", help="folder of a retraining, <root>/<study>/retrain/<name>")
     seed: int | None = option(None, min=0, help="which of its trainings; null: the first")
     onnx: bool = option(True, help="also write model.onnx, checked with onnxruntime")
-    out: str | None = option(None, help="folder of the files; null: <run>/export")
+    out: str | None = option(None, text="path", help="folder of the files; null: <run>/export")
     allow_packages: list[str] = option([], help="packages besides lmreg whose classes a config may name")  # noqa: RUF009
 
 

@@ -23,8 +23,12 @@ from lmreg.progress import console
 
 @dataclass
 class ImportOptions:
-    path: str | None = option(None, help="the benchmark as published: a file, of nats_bench also a folder")
-    out: str | None = option(None, help="table to write; its ending, .csv or .parquet, says as what")
+    path: str | None = option(
+        None, text="path", help="the benchmark as published: a file, of nats_bench also a folder"
+    )
+    out: str | None = option(
+        None, text="path", help="table to write; its ending, .csv or .parquet, says as what"
+    )
     allow_packages: list[str] = option([], help="packages besides lmreg whose classes a config may name")  # noqa: RUF009
 
 

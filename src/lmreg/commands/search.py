@@ -43,14 +43,13 @@ class SearchOptions(Options):
 @settings_kept()
 def run(cfg: DictConfig) -> None:
     """The command; ``cfg`` is composed from ``conf/search.yaml``."""
+    options, overrides = top_level(cfg, SearchOptions), given_overrides()
     announce_sweep()
-    overrides = given_overrides()
     with noted(run_folder(cfg, overrides), always=sweeping()):
-        _search(cfg, overrides)
+        _search(cfg, options, overrides)
 
 
-def _search(cfg: DictConfig, overrides: list[str]) -> None:
-    options = top_level(cfg, SearchOptions)
+def _search(cfg: DictConfig, options: SearchOptions, overrides: list[str]) -> None:
     study = Study(cfg, options)
     # Everything is checked before anything is read.
     algo: Algorithm = study.part("algo", Algorithm)

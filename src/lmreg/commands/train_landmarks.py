@@ -24,7 +24,7 @@ from lmreg.identity import differences, refuse_changes
 from lmreg.landmarks.base import LandmarkSource
 from lmreg.locks import locked
 from lmreg.machine import usable_cores
-from lmreg.names import other_overrides
+from lmreg.names import telling_overrides
 from lmreg.progress import console
 from lmreg.selector.base import Selector
 from lmreg.study import Options, Study
@@ -57,7 +57,7 @@ def run(cfg: DictConfig) -> None:
     with locked(folder, wait=True):  # several processes may share the trainings; each writes the tables
         _check_origin(folder, origin)
         about = origin | chosen | scored.about
-        about["overrides"] = other_overrides(given_overrides())
+        about["overrides"] = telling_overrides("train-landmarks", cfg, given_overrides())
         Truth.save(folder, study.space, scored.tables, scored.columns, scored.higher_is_better, about)
         truth = Truth.load(folder, study.space)
     _show(truth, study)

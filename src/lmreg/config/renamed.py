@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Iterable, Mapping, MutableMapping
+from collections.abc import Iterable, MutableMapping
 from typing import Any
 
 CHOICES = {"algo": {"randomnas": "spos_unique"}}
@@ -61,20 +61,7 @@ def in_first_names(config: dict[str, Any]) -> dict[str, Any]:
                 if new in part:
                     part[old] = part.pop(new)
             if target in classes:
-                part["_target_"], part["name"] = classes[target], first_choice(group, part["name"])
+                first = {new: old for old, new in CHOICES[group].items()}
+                part["_target_"] = classes[target]
+                part["name"] = first.get(part["name"], part["name"])
     return config
-
-
-def first_choice(group: str, choice: str) -> str:
-    """The first name of a choice."""
-    return next((old for old, new in CHOICES.get(group, {}).items() if new == choice), choice)
-
-
-def first_option(override: str, config: Mapping[Any, Any]) -> str:
-    """``key=value`` with the first name that its key had in the class that ``config`` chooses."""
-    key, equals, value = override.partition("=")
-    group, _, field = key.partition(".")
-    part = config.get(group)
-    fields = _FIELDS.get(str(part.get("_target_")), {}) if isinstance(part, Mapping) else {}
-    old = next((old for old, new in fields.items() if new == field), None)
-    return override if old is None else f"{group}.{old}{equals}{value}"

@@ -25,12 +25,18 @@ _LAYOUTS = "images/ and depth/, or train/ and test/ with these in them"
 @dataclass
 class Config(DataConfig):
     name: str = "depth_folder"
-    path: str | None = option(None, help=f"folder with {_LAYOUTS}")
-    image_folder: str = option("images", help="its sub-folder of images")
-    depth_folder: str = option("depth", help="its sub-folder of depth maps, named as the images are")
-    mask_folder: str = option("masks", help="its sub-folder of masks, black where depth is missing, if any")
-    train_folder: str = option("train", help="its sub-folder with training pairs, where it has one")
-    test_folder: str = option("test", help="its sub-folder with test pairs, where it has one")
+    path: str | None = option(None, text="path", help=f"folder with {_LAYOUTS}")
+    image_folder: str = option("images", text="text", help="its sub-folder of images")
+    depth_folder: str = option(
+        "depth", text="text", help="its sub-folder of depth maps, named as the images are"
+    )
+    mask_folder: str = option(
+        "masks", text="text", help="its sub-folder of masks, black where depth is missing, if any"
+    )
+    train_folder: str = option(
+        "train", text="text", help="its sub-folder with training pairs, where it has one"
+    )
+    test_folder: str = option("test", text="text", help="its sub-folder with test pairs, where it has one")
     test_fraction: float = option(0.2, min=0, max=1, help="of all pairs, where there is no test folder")
     inverse: bool = option(False, help="whether maps hold inverse depth (disparity) instead of depth")
     scale: float = option(1.0, min=1e-12, help="what their values are multiplied by, 0.001 for millimetres")

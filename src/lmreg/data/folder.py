@@ -23,9 +23,11 @@ _LAYOUTS = "<class>/ folders of images, or train/<class>/ and test/<class>/"
 @dataclass
 class Config(DataConfig):
     name: str = "folder"
-    path: str | None = option(None, help=f"folder with {_LAYOUTS}")
-    train_folder: str = option("train", help="its sub-folder with training images, where it has one")
-    test_folder: str = option("test", help="its sub-folder with test images, where it has one")
+    path: str | None = option(None, text="path", help=f"folder with {_LAYOUTS}")
+    train_folder: str = option(
+        "train", text="text", help="its sub-folder with training images, where it has one"
+    )
+    test_folder: str = option("test", text="text", help="its sub-folder with test images, where it has one")
     test_fraction: float = option(0.2, min=0, max=1, help="of all images, where there is no test folder")
     value_range: list[float] | None = option(None, help=VALUE_RANGE)  # noqa: RUF009
 

@@ -23,13 +23,15 @@ from lmreg.errors import LmregError
 
 @dataclass
 class Config(DataConfig):
-    hub: str | None = option(None, help="name on the hub, used when path is null")
-    subset: str | None = option(None, help="which of a hub data set's subsets, where it has several")
-    path: str | None = option(None, help="folder with <split>*.parquet files")
-    image_column: str = "img"
-    label_column: str = "label"
-    train_split: str = "train"
-    test_split: str = "test"
+    hub: str | None = option(None, text="text", help="name on the hub, used when path is null")
+    subset: str | None = option(
+        None, text="text", help="which of a hub data set's subsets, where it has several"
+    )
+    path: str | None = option(None, text="path", help="folder with <split>*.parquet files")
+    image_column: str = option("img", text="text")
+    label_column: str = option("label", text="text")
+    train_split: str = option("train", text="text")
+    test_split: str = option("test", text="text")
     value_range: list[float] | None = option(None, help=VALUE_RANGE)  # noqa: RUF009
 
 

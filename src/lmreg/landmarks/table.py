@@ -28,12 +28,14 @@ from lmreg.truth import MANIFEST, Truth
 class Config(SourceConfig):
     pool: int = option(600, min=2, help="P, the number of held-out architectures that `evaluate` ranks")
     path: str | None = option(
-        None, help="CSV or Parquet file, one row per architecture; may be a part of the space"
+        None, text="path", help="CSV or Parquet file, one row per architecture; may be a part of the space"
     )
-    arch_column: str = option("arch", help="column with the architecture's text form")
-    score_column: str = option("accuracy", help="column that orders the landmarks (a validation score)")
+    arch_column: str = option("arch", text="text", help="column with the architecture's text form")
+    score_column: str = option(
+        "accuracy", text="text", help="column that orders the landmarks (a validation score)"
+    )
     pool_column: str | None = option(
-        None, help="column with the truth of the pool (a test score); null: as score"
+        None, text="text", help="column with the truth of the pool (a test score); null: as score"
     )
     score_lower_is_better: bool | None = option(
         None, help="whether less in score_column is better; null: what its name says, else no"

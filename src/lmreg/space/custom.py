@@ -25,7 +25,7 @@ EXAMPLE = "space/custom.yaml"
 @dataclass
 class Config:
     name: str = "custom"
-    path: str | None = option(None, help="YAML file that the stages are from")
+    path: str | None = option(None, text="path", help="YAML file that the stages are from")
     stages: list[Any] = option([], help="mappings with the keys of `StageConfig`")  # noqa: RUF009
 
 

@@ -101,7 +101,7 @@ def check_canonical(space: Space, rng: np.random.Generator) -> None:
             f"{key!r} is the key of {arch.id}, but as an architecture has the key {space.canonical(other)!r}",
         )
     sketches: dict[str, tuple[Arch, Hashable]] = {}
-    for arch in [*archs, *(near for arch in archs[:5] for near in space.neighbours(arch))]:
+    for arch in [*archs, *(near for some in archs[:5] for near in space.neighbours(some))]:
         first, sketch = sketches.setdefault(space.canonical(arch), (arch, space.sketch(arch)))
         require(space.sketch(arch) == sketch, f"{arch.id} and {first.id} share a key, but not the sketch")
 
