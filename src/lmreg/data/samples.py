@@ -72,6 +72,9 @@ class Seen:
     upper: np.ndarray | None = field(default=None, repr=False)
     """Of 16 bits: how many samples have each value of the upper 8 bits, int64 [256]."""
 
+    frames: bool = False
+    """Whether the file has more pictures than the one that is read."""
+
     @property
     def deep(self) -> bool:
         """Whether they have to be mapped to 8 bits."""
