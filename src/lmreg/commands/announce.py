@@ -13,7 +13,7 @@ from lmreg.progress import duration
 from lmreg.rank.score import ScoringConfig
 from lmreg.run import SearchRun
 from lmreg.study import Study
-from lmreg.summary import data_in_words, place
+from lmreg.summary import data_in_words, place, tell_data
 from lmreg.train.training import Training
 
 
@@ -41,6 +41,7 @@ def announce(
         candidates: how many architectures each search of the super-net scores.
     """
     cfg, ctx, sweep = study.cfg, training.ctx, current_sweep()
+    tell_data(study)
     if study.space.note:
         print(f"Note: {study.space.note}")
     job = f"Job {sweep.number + 1} of {len(sweep.jobs)}: " if sweep else ""

@@ -23,7 +23,7 @@ from lmreg.rank.finished import FinishedRun
 from lmreg.retraining import SPLIT, Recipe, Retraining, seeds_in_words
 from lmreg.space.base import Arch
 from lmreg.study import Options, Study
-from lmreg.summary import place
+from lmreg.summary import place, tell_data
 from lmreg.task.base import Task
 
 _RECIPE = {"label_smoothing": None, "cutout": "data", "auxiliary": "network", "drop_path": "network"}
@@ -165,6 +165,7 @@ def _name(base: str, overrides: list[str]) -> str:
 
 def _announce(study: Study, arch: Arch, left: list[int], folder: Path, unsuited: Mapping[str, str]) -> None:
     """What is going to be trained, where, and about how long it takes."""
+    tell_data(study)
     cost, images = study.cost(arch), len(study.data.split(SPLIT))
     steps = study.trainer.total_steps(images // study.trainer.batch_size)
     seconds = standalone_seconds(study, [arch], 1, threads_of(study, 1), SPLIT)

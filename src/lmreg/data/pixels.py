@@ -45,7 +45,8 @@ def decode(
     looked up, transparent parts show white behind them, and a camera's orientation is applied.
 
     Args:
-        contents: files' paths, or the encoded bytes of each picture.
+        contents: files' paths, the encoded bytes of each picture, or its pixels (uint8 [height, width], or
+            with 3 or 4 channels behind).
         name: tells where picture i lies, for messages.
         place: where all of them lie.
         resolution: `square` them to this size; None keeps theirs, which must then be equal.
@@ -179,13 +180,13 @@ def _pixels(content: Any, resolution: int | None, sample_range: Range) -> tuple[
 
 
 def read_pixels(content: Any, resolution: int | None, sample_range: Range | None) -> np.ndarray:
-    """`as_pixels` of an encoded picture.
+    """`as_pixels` of a picture in a file.
 
     ``lmreg export`` ships this function and the next with all that they use: these must need no more than
     numpy and Pillow.
 
     Args:
-        content: the file's path, or the encoded bytes.
+        content: the file's path, or the bytes in it, or the pixels, see `decode`.
     """
     with _opened(content, resolution) as picture:
         return as_pixels(picture, resolution, sample_range)
@@ -216,6 +217,8 @@ def as_pixels(picture: Image.Image, resolution: int | None, sample_range: Range 
 
 
 def _opened(content: Any, resolution: int | None) -> Image.Image:
+    if isinstance(content, np.ndarray):
+        return Image.fromarray(content)
     picture = Image.open(io.BytesIO(content) if isinstance(content, bytes) else content)
     if resolution is not None:
         # A large JPEG is decoded at a half, a quarter or an eighth of its size: several times

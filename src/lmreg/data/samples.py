@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -25,6 +25,7 @@ VALUE_RANGE = "[low,high] of samples of more than 8 bits, which become black and
 _USUAL: dict[str, tuple[Range, ...]] = {
     "16-bit": (SIXTEEN,),
     "32-bit": (SIXTEEN,),
+    "whole-number": (SIXTEEN,),
     "floating-point": ((0.0, 1.0), (-1.0, 1.0), (0.0, 255.0), SIXTEEN),
 }
 """By kind of sample, the ranges that people mean; taken where the samples fill at least half of one."""
@@ -173,3 +174,30 @@ def _notes_of_colour(every: Sequence[Seen]) -> tuple[str, ...]:
 
 COLOUR = "16-bit colour"
 """The kind of samples of which Pillow hands over the upper 8 bits."""
+
+
+def as_bytes(
+    arrays: Sequence[np.ndarray], training: int, given: Range | None, name: Callable[[int], str], place: str
+) -> tuple[list[np.ndarray], Mapping]:
+    """Arrays of numbers as uint8, all in one way: as they are where all are whole numbers from 0 to 255,
+    else by the `mapping` of the first ``training`` of them.
+
+    Raises:
+        LmregError: a number isn't finite, or as `mapping`.
+    """
+    if all(array.dtype.kind == "b" for array in arrays):
+        return [array.astype(np.uint8) * 255 for array in arrays], mapping([Seen()], name, given, place)
+    every: list[Seen] = []
+    for i, array in enumerate(arrays):
+        try:
+            every.append(seen(array.astype(np.int64) if array.dtype.kind in "bui" else array))
+        except ValueError as error:
+            raise LmregError(f"can't read {name(i)} as an image: {error}; mend or remove it") from error
+    whole = all(s.kind != "floating-point" for s in every)
+    if whole and all(s.low >= 0 and s.high <= 255 for s in every):
+        return [array.astype(np.uint8) for array in arrays], mapping([Seen()], name, given, place)
+    if whole:
+        every = [replace(s, kind="whole-number") for s in every]
+    found = mapping(every[:training], name, given, place)
+    assert found.sample_range is not None
+    return [to_bytes(array, found.sample_range) for array in arrays], found

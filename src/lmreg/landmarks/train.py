@@ -23,7 +23,7 @@ from lmreg.progress import Progress, duration
 from lmreg.selector.base import Selector
 from lmreg.space.base import Arch
 from lmreg.study import Study
-from lmreg.summary import data_in_words, place
+from lmreg.summary import data_in_words, place, tell_data
 from lmreg.task.base import Score
 from lmreg.truth import MANIFEST, Truth
 
@@ -123,6 +123,7 @@ def _train_missing(
     if done:
         print(f"{len(done)} of {len(jobs)} trainings are done already")
     if missing:
+        tell_data(study)
         print(_outlook(study, missing, list(done.values()), workers), flush=True)
     with Progress("stand-alone trainings", len(missing)) as progress:
         for job, record in train_all(missing, study, records, workers):
