@@ -186,6 +186,24 @@ def test_rows_of_parquet_files(tmp_path: Path, kinds: dict[str, bytes]) -> None:
     np.testing.assert_array_equal(preprocess([row["bytes"] for row in read]), images)
 
 
+@pytest.mark.parametrize("kind", ["bytes", "bits", "thousand", "shares"])
+def test_pixels_in_parquet_files(tmp_path: Path, rng: np.random.Generator, kind: str) -> None:
+    """Lists of numbers, which may be of another range than pixels."""
+    arrays = {
+        "bytes": rng.integers(256, size=(40, 9, 8, 3)),
+        "bits": rng.integers(2, size=(40, 9, 8)).astype(bool),
+        "thousand": rng.integers(1000, size=(40, 9, 8)),
+        "shares": rng.random((40, 9, 8, 3)),
+    }[kind]
+    for part, some in (("train", arrays[:20]), ("test", arrays[20:])):
+        table = pd.DataFrame({"img": [array.tolist() for array in some], "label": [0, 1] * 10})
+        table.to_parquet(tmp_path / f"{part}.parquet")
+    data, images = seen_in_training(HubImages(HubConfig(path=str(tmp_path), resolution=7)))
+    assert (data.sample_range is not None) == (kind in ("thousand", "shares"))
+    preprocess = exported(data, 7, tmp_path)
+    np.testing.assert_array_equal(preprocess(list(arrays[20:])), images)
+
+
 def cifar(folder: Path, rng: np.random.Generator) -> np.ndarray:
     for name in FILES:
         images = rng.integers(256, size=(6, 32, 32, 3), dtype=np.uint8)
@@ -256,9 +274,9 @@ def test_what_is_no_such_picture_is_refused(tmp_path: Path, kinds: dict[str, byt
     arrays: list[tuple[Any, str]] = [
         (np.zeros((3, 12, 12), np.uint8), r"an array of shape [3, 12, 12] is no picture; it takes [height"),
         (np.zeros(12, np.uint8), "an array of shape [12] is no picture"),
-        (np.zeros((12, 12)), "an array of float64: it takes uint8, with pixels from 0 to 255"),
-        (np.zeros((12, 12), np.int32), "an array of int32: it takes uint8"),
-        (np.zeros((12, 12, 3), np.uint16), "an array of uint16: it takes uint8"),
+        (np.zeros((12, 12)), "an array of float64 from 0 to 0: it takes whole numbers from 0 to 255"),
+        (np.full((12, 12), 256, np.int32), "an array of int32 from 256 to 256: it takes whole numbers"),
+        (np.full((12, 12, 3), 999, np.uint16), "an array of uint16 from 999 to 999: it takes whole numbers"),
         ([], "need at least one array"),
     ]
     for wrong, message in [*refused.items(), *arrays]:

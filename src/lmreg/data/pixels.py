@@ -187,13 +187,13 @@ def _pixels(content: Any, resolution: int | None, sample_range: Range) -> tuple[
 
 
 def read_pixels(content: Any, resolution: int | None, sample_range: Range | None) -> np.ndarray:
-    """`as_pixels` of an encoded picture.
+    """`as_pixels` of a picture in a file.
 
     ``lmreg export`` ships this function and the next with all that they use: these must need no more than
     numpy and Pillow.
 
     Args:
-        content: the file's path, or the encoded bytes.
+        content: the file's path, or the bytes in it, or the pixels, see `decode`.
     """
     with _opened(content, resolution) as picture:
         return as_pixels(picture, resolution, sample_range)

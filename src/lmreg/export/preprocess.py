@@ -12,6 +12,7 @@ from PIL import Image
 
 from lmreg.data.base import InputShape
 from lmreg.data.pixels import as_pixels, read_pixels
+from lmreg.data.samples import to_bytes
 from lmreg.errors import LmregError
 from lmreg.export.inline import inlined
 from lmreg.files import write_atomically
@@ -30,10 +31,11 @@ ABOUT = Path(__file__).with_name("model.json")  # where the exported code finds 
 def preprocess(pictures: Any, about: str | Path | dict[str, Any] = ABOUT) -> np.ndarray:
     """One picture or several as the network takes them: float32 [batch, channels, height, width].
 
-    A picture is a file's path, an open file or the bytes in it, a Pillow image, or an array uint8
-    [height, width] or [height, width, channels]; several are a list of these, or an array uint8
-    [batch, height, width, channels]. Files are the way to the very pixels of training: there a large JPEG
-    is decoded at a part of its size, where a Pillow image has all of it.
+    A picture is a file's path, an open file or the bytes in it, a Pillow image, or an array [height, width]
+    or [height, width, channels]; several are a list of these, or an array [batch, height, width, channels].
+    Arrays are uint8, from black to white; other numbers are mapped by the range that training had, if any.
+    Files are the way to the very pixels of training: there a large JPEG is decoded at a part of its size,
+    where a Pillow image has all of it.
 
     Args:
         about: the file model.json, or what is in it.
@@ -62,11 +64,11 @@ def _pixels(picture: Any, about: dict[str, Any]) -> np.ndarray:
     """Pixels uint8 [height, width, channels] of one picture, as many as the network takes."""
     rules, size = about["preprocess"], about["input"]
     low_and_high = rules["sample_range"]
-    given = (rules["resolution"], low_and_high and (float(low_and_high[0]), float(low_and_high[1])))
+    samples = None if low_and_high is None else (float(low_and_high[0]), float(low_and_high[1]))
     if isinstance(picture, np.ndarray):
-        picture = _of_array(picture)
+        picture = _bytes(picture, samples)
     read = as_pixels if isinstance(picture, Image.Image) else read_pixels
-    pixels = read(picture, *given)
+    pixels = read(picture, rules["resolution"], samples)
     height, width, channels = pixels.shape
     if (height, width) != (size["height"], size["width"]):
         name = picture if isinstance(picture, str | os.PathLike) else "a picture"
@@ -81,17 +83,29 @@ def _pixels(picture: Any, about: dict[str, Any]) -> np.ndarray:
     return pixels
 
 
-def _of_array(array: np.ndarray) -> Image.Image:
-    """The picture whose pixels are ``array`` [height, width] or [height, width, channels]."""
+def _bytes(array: np.ndarray, samples: tuple[float, float] | None) -> np.ndarray:
+    """``array`` [height, width] or [height, width, channels] as uint8, without the axis of a single channel.
+
+    Args:
+        samples: the range of numbers that aren't uint8; None where those of training were 0 to 255.
+    """
     channels = array.shape[2] if array.ndim == 3 else 1
     if array.ndim not in (2, 3) or channels not in (1, 2, 3, 4):
         raise ValueError(
             f"an array of shape {list(array.shape)} is no picture; it takes [height, width], "
             "[height, width, channels] or [batch, height, width, channels], channels being 1 to 4"
         )
-    if array.dtype != np.uint8 and (array.dtype, channels) != (np.uint16, 1):
-        raise ValueError(f"an array of {array.dtype}: it takes uint8, with pixels from 0 to 255")
-    return Image.fromarray(array[..., 0] if array.ndim == 3 and channels == 1 else array)
+    if array.dtype == np.bool_:
+        array = array.astype(np.uint8) * 255
+    elif array.dtype != np.uint8 and samples is not None:
+        array = to_bytes(array, samples)
+    elif array.dtype.kind not in "iu" or array.min() < 0 or array.max() > 255:
+        raise ValueError(
+            f"an array of {array.dtype} from {array.min():g} to {array.max():g}: it takes whole numbers from "
+            "0 to 255, as all images of the training had"
+        )
+    array = array.astype(np.uint8)
+    return array[..., 0] if array.ndim == 3 and channels == 1 else array
 
 
 def description(shape: InputShape, resolution: int | None, samples: list[float] | None) -> dict[str, Any]:
