@@ -11,6 +11,8 @@ from lmreg.errors import LmregError
 from lmreg.space.nasbench201 import NASBench201
 from lmreg.truth import LandmarkSet, Truth
 
+UP = {"landmarks": True, "pool": True}
+
 
 @pytest.fixture
 def folder(tmp_path: Path, space: NASBench201) -> Path:
@@ -19,7 +21,7 @@ def folder(tmp_path: Path, space: NASBench201) -> Path:
         "landmarks": pd.DataFrame({"arch": archs[:3], "acc": [1.0, 3.0, 2.0]}),
         "pool": pd.DataFrame({"arch": archs[3:], "acc": [0.1 + 0.2, 5.0, 6.0]}),
     }
-    Truth.save(tmp_path, space, tables, dict.fromkeys(tables, "acc"), True, {"source": "test"})
+    Truth.save(tmp_path, space, tables, dict.fromkeys(tables, "acc"), UP, {"source": "test"})
     return tmp_path
 
 
@@ -28,6 +30,20 @@ def test_it_comes_back_best_first(folder: Path, space: NASBench201) -> None:
     assert truth.landmarks.scores.tolist() == [3.0, 2.0, 1.0]
     assert truth.pool.scores.tolist() == pytest.approx([6.0, 5.0, 0.1 + 0.2], rel=1e-12)
     assert truth.manifest["source"] == "test"
+
+
+def test_landmarks_and_pool_may_have_opposite_directions(tmp_path: Path, space: NASBench201) -> None:
+    archs = [space.format(a) for a in list(space.enumerate())[:6]]
+    tables = {
+        "landmarks": pd.DataFrame({"arch": archs[:3], "loss": [1.0, 3.0, 2.0]}),
+        "pool": pd.DataFrame({"arch": archs[3:], "acc": [1.0, 3.0, 2.0]}),
+    }
+    directions = {"landmarks": False, "pool": True}
+    Truth.save(tmp_path, space, tables, {"landmarks": "loss", "pool": "acc"}, directions, {})
+    truth = Truth.load(tmp_path, space)
+    assert (truth.landmarks.better_sign, truth.pool.better_sign) == (-1, 1)
+    assert truth.landmarks.scores.tolist() == [1.0, 2.0, 3.0]
+    assert truth.pool.scores.tolist() == [3.0, 2.0, 1.0]
 
 
 def test_missing_landmarks_name_the_command(tmp_path: Path, space: NASBench201) -> None:
@@ -40,6 +56,10 @@ def spoil(folder: Path, kind: str) -> None:
     if kind == "edited":
         text = (folder / "landmarks.csv").read_text()
         (folder / "landmarks.csv").write_text(text.replace("2.0", "9.0"))
+    elif kind in ("junk", "gap"):
+        lines = (folder / "pool.csv").read_text().splitlines()
+        lines[2] = f"{'resnet' if kind == 'junk' else ''},5.0"
+        (folder / "pool.csv").write_text("\n".join(lines))
     elif kind == "torn":
         manifest.write_text(manifest.read_text()[:50])
     elif kind == "newer":
@@ -54,6 +74,8 @@ def spoil(folder: Path, kind: str) -> None:
     ("kind", "message"),
     [
         ("edited", "landmarks.csv is not what manifest.json describes"),
+        ("junk", r"/pool\.csv, row 3, column 'arch': 'resnet' is not a NAS-Bench-201 cell"),
+        ("gap", r"/pool\.csv, row 3, column 'arch': 'nan' is not a NAS-Bench-201 cell"),
         ("torn", "is not valid JSON"),
         ("newer", "has format 2, this lmreg reads 1"),
         ("other space", "landmarks of space darts, not of nasbench201"),

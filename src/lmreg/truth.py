@@ -35,12 +35,19 @@ class LandmarkSet:
     better_sign: int
 
     @classmethod
-    def from_table(cls, table: pd.DataFrame, space: Space, column: str, better_sign: int) -> LandmarkSet:
-        """From columns ``arch``, ``column`` and, where known, ``<column>_se``."""
+    def from_table(
+        cls, table: pd.DataFrame, space: Space, column: str, better_sign: int, file: str = "landmarks"
+    ) -> LandmarkSet:
+        """From columns ``arch``, ``column`` and, where known, ``<column>_se``; ``file`` has the table.
+
+        Raises:
+            LmregError: a text is no architecture.
+        """
         order = (-better_sign * table[column]).argsort(kind="stable")
         table = table.iloc[order]
         errors = table.get(f"{column}_se", pd.Series(np.nan, index=table.index))
-        archs = tuple(space.parse(text) for text in table["arch"])
+        rows = zip(table.index, table["arch"], strict=True)
+        archs = tuple(space.read(text, f"{file}, row {int(row) + 2}, column 'arch'") for row, text in rows)
         return cls(archs, table[column].to_numpy(float), errors.to_numpy(float), column, better_sign)
 
     def pairs(self, min_gap_se: float = 0.0) -> np.ndarray:
@@ -136,7 +143,9 @@ class Truth:
             table = read_table(folder / file, columns)
             sign = 1 if score["higher_is_better"] else -1
             numeric = pd.api.types.is_numeric_dtype(table[score["column"]])
-            members = LandmarkSet.from_table(table, space, score["column"], sign) if numeric else None
+            place, members = str(folder / file), None
+            if numeric:
+                members = LandmarkSet.from_table(table, space, score["column"], sign, place)
             if members is None or members.hash != score["hash"]:
                 raise LmregError(
                     f"{folder / file} is not what {MANIFEST} describes (edited or torn?); "

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import bz2
 import gzip
 import io
 import re
@@ -373,6 +374,40 @@ BAD: dict[str, tuple[Spoil, str]] = {
         lambda t: t.assign(test=t["valid"] / 101).to_csv(index=False),
         "column 'test' has fractions (up to 0.8.*), column 'valid' percent",
     ),
+    "one value": (
+        lambda t: t.assign(valid=93.1).to_csv(index=False),
+        "column 'valid': all 333 values are 93.1, which orders nothing",
+    ),
+    "a longer name": (
+        lambda t: t.rename(columns={"test": "test_acc"}).to_csv(index=False),
+        "has no column 'test'; set landmarks.pool_column to one of: cell, valid, test_acc; "
+        "did you mean landmarks.pool_column=test_acc?$",
+    ),
+    "another case": (
+        lambda t: t.rename(columns={"valid": "Valid"}).to_csv(index=False),
+        "one of: cell, Valid, test; did you mean landmarks.score_column=Valid?$",
+    ),
+    "no name": (
+        lambda t: t.rename(columns={"cell": ""}).to_csv(index=False),
+        "has no column 'cell'; set landmarks.arch_column to one of: (no name), valid, test$",
+    ),
+    "no header": (
+        lambda t: t.to_csv(index=False, header=False),
+        "one of: .*; row 1 looks like values, but must name the columns$",
+    ),
+    "spaces": (
+        lambda t: t.to_csv(index=False, sep=" "),
+        "has no column 'cell'; .* cell valid test; if spaces separate its columns, save it with commas",
+    ),
+    "a workbook": (lambda t: b"PK\3\4" + bytes(100), "t.csv is no table but an Excel workbook or a ZIP"),
+    "bzip2": (lambda t: bz2.compress(t.to_csv().encode()), "is no table but compressed by bzip2"),
+    "a web page": (lambda t: "<!DOCTYPE html><html></html>", "is no table but a web page or XML"),
+    "JSON": (lambda t: t.to_json(orient="records"), "is no table but JSON"),
+    "JSON lines": (lambda t: "\ufeff" + t.to_json(orient="records", lines=True), "is no table but JSON"),
+    "a pointer of Git LFS": (
+        lambda t: "version https://git-lfs.github.com/spec/v1\noid sha256:abc\n",
+        "is no table but a pointer to a file of Git LFS, which 'git lfs pull' fetches",
+    ),
     "junk": (lambda t: bytes(range(256)) * 20, "is neither a Parquet file nor UTF-8 text; save it as CSV"),
     "zeros": (lambda t: bytes(1000), "is neither a Parquet file nor UTF-8 text"),
     "UTF-16": (lambda t: t.to_csv(index=False).encode("utf-16"), "is neither a Parquet file nor UTF-8 text"),
@@ -459,3 +494,33 @@ def test_the_real_table(tmp_path: Path, study: Study, real_data: Path) -> None:
     assert (len(truth.landmarks.archs), len(truth.pool.archs)) == (30, 600)
     assert truth.pool.column == "cifar10_test_acc_percent"
     assert truth.pool.scores.max() < 94.4
+
+
+@pytest.mark.parametrize("value", [-1, 1e30, 100.5])
+def test_an_accuracy_is_between_0_and_100(
+    tmp_path: Path, study: Study, table: pd.DataFrame, value: float
+) -> None:
+    table = table.rename(columns={"test": "test_acc"})
+    (tmp_path / "t.csv").write_text(cells("test_acc", 5, value)(table))
+    with pytest.raises(
+        LmregError, match=r"t.csv, row 5, column 'test_acc': .* is no accuracy between 0 and 100"
+    ):
+        gather(study, TableSource(config(tmp_path / "t.csv", pool_column="test_acc")))
+
+
+def test_fractions_among_percent_are_told(
+    tmp_path: Path, study: Study, table: pd.DataFrame, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table["test"] = table["test"].where(table.index >= 7, table["test"] / 100)
+    table.to_csv(tmp_path / "t.csv", index=False)
+    gather(study, TableSource(config(tmp_path / "t.csv")))
+    said = capsys.readouterr().out
+    assert f"Note: {tmp_path}/t.csv, column 'test': 7 values are at most 1 (row 2: 0." in said
+    assert "column 'valid'" not in said.replace("(column 'valid'", "")
+
+
+def test_names_of_a_parquet_file_are_read_without_spaces_around_them(
+    tmp_path: Path, study: Study, table: pd.DataFrame
+) -> None:
+    table.rename(columns={"valid": " valid "}).to_parquet(tmp_path / "t.parquet")
+    assert len(gather(study, TableSource(config(tmp_path / "t.parquet"))).tables["landmarks"]) == 5

@@ -45,6 +45,8 @@ def test_no_landmark_nor_its_isomorph_is_ranked(composed, space: NASBench201, ot
     assert kept.scores.tolist() == [3.0, 0.0]  # each keeps its own truth
     with pytest.raises(LmregError, match=r"enlarge landmarks\.pool"):
         held_out(truth, [finished(composed("search"), others)], study)
+    with pytest.raises(LmregError, match=r"spos-.*/result\.json, landmarks: 'junk' is not a NAS-Bench-201"):
+        held_out(truth, [finished(composed("search"), ["junk"])], study)
 
 
 def test_only_runs_that_differ_in_nothing_else_are_compared(composed) -> None:  # type: ignore[no-untyped-def]

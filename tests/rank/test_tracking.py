@@ -47,7 +47,7 @@ def study(composed: Any, space: NASBench201, tmp_path: Path) -> Study:
         "pool": pd.DataFrame({"arch": [ISOMORPHIC, *texts[2:]], "error": np.linspace(0.7, 0.1, 7)}),
     }
     columns = {"landmarks": "error", "pool": "error"}
-    Truth.save(study.folder / "landmarks", space, tables, columns, False, {})
+    Truth.save(study.folder / "landmarks", space, tables, columns, dict.fromkeys(columns, False), {})
     return study
 
 

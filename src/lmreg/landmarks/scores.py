@@ -5,6 +5,7 @@ Rows are numbered as a spreadsheet shows them: the header is row 1, and blank ro
 
 from __future__ import annotations
 
+import difflib
 import gzip
 import io
 import re
@@ -20,8 +21,19 @@ from lmreg.errors import LmregError
 from lmreg.space.base import Arch, Space
 
 _MISSING = {"", "-", "?", "na", "n/a", "#n/a", "<na>", "null", "none"}
-_PARQUET, _GZIP = b"PAR1", b"\x1f\x8b"
+_PARQUET, _GZIP, _UTF8_MARK = b"PAR1", b"\x1f\x8b", b"\xef\xbb\xbf"
 _SEPARATORS = {";": "semicolons", "\t": "tabs"}
+_OTHERS = {
+    b"PK": "an Excel workbook or a ZIP archive",
+    b"\xd0\xcf\x11\xe0": "an old Excel workbook",
+    b"BZh": "compressed by bzip2",
+    b"\xfd7zXZ": "compressed by xz",
+    b"version https://git-lfs": "a pointer to a file of Git LFS, which 'git lfs pull' fetches",
+    b"<": "a web page or XML",
+    b"[": "JSON",
+    b"{": "JSON",
+}
+"""By how they begin, files that aren't tables."""
 _SHOWN = 20
 """Most columns that a message lists."""
 
@@ -64,7 +76,7 @@ def read_scores(path: Path, columns: Mapping[str, str], space: Space) -> ScoreTa
     archs = _archs(path, raw[header.index(arch_column)], arch_column, space, distinct=True)
     scores = {column: _numbers(path, raw[header.index(column)], column) for column in sorted(wanted)}
     for column, values in scores.items():
-        _check_percent(path, raw.index, column, values)
+        _check_range(path, raw.index, column, values)
     _check_same_scale(path, scores)
     return ScoreTable(path, [int(row) for row in raw.index], archs, scores)
 
@@ -92,6 +104,9 @@ def _read(path: Path) -> tuple[list[str], pd.DataFrame]:
         raise LmregError(f"can't read {path}: {getattr(error, 'strerror', None) or error}") from error
     if not content.strip():
         raise LmregError(f"{path} is empty")
+    for start, kind in _OTHERS.items():
+        if content.lstrip(_UTF8_MARK).lstrip().startswith(start):
+            raise LmregError(f"{path} is no table but {kind}; save it as CSV with commas, or as Parquet")
     return _read_parquet(path, content) if content.startswith(_PARQUET) else _read_csv(path, content)
 
 
@@ -105,7 +120,9 @@ def _read_parquet(path: Path, content: bytes) -> tuple[list[str], pd.DataFrame]:
     except (pyarrow.ArrowException, OSError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise LmregError(f"{path} is not a whole Parquet file: {reason}") from error
-    return table.column_names, pd.DataFrame(cells).set_axis(range(2, table.num_rows + 2))
+    return [name.strip() for name in table.column_names], pd.DataFrame(cells).set_axis(
+        range(2, table.num_rows + 2)
+    )
 
 
 def _read_csv(path: Path, content: bytes) -> tuple[list[str], pd.DataFrame]:
@@ -117,7 +134,7 @@ def _read_csv(path: Path, content: bytes) -> tuple[list[str], pd.DataFrame]:
         raise LmregError(
             f"{path} is neither a Parquet file nor UTF-8 text; save it as CSV with commas, or as Parquet"
         ) from None
-    first = text.lstrip().splitlines()[0]
+    first = text.strip().splitlines()[0].strip()
     for separator, name in _SEPARATORS.items():
         if separator in first and "," not in first:
             raise LmregError(f"{path} is separated by {name}; save it with commas between the columns")
@@ -152,10 +169,25 @@ def _in_words(error: str) -> str:
 def _check_column(path: Path, header: list[str], key: str, column: str) -> None:
     times = Counter(header)[column]
     if times == 0:
-        there = ", ".join(header[:_SHOWN]) + (", ..." if len(header) > _SHOWN else "")
-        raise LmregError(f"{path} has no column '{column}'; set {key} to one of: {there}")
+        there = ", ".join(name or "(no name)" for name in header[:_SHOWN])
+        there += ", ..." if len(header) > _SHOWN else ""
+        values = any(re.fullmatch(r"[-+]?[\d.]+(e[-+]?\d+)?", name.lower()) for name in header)
+        hint = "; row 1 looks like values, but must name the columns" if values else ""
+        if len(header) == 1 and " " in header[0]:
+            hint = "; if spaces separate its columns, save it with commas between them"
+        close = _close(column, header)
+        hint += f"; did you mean {key}={close}?" if close else ""
+        raise LmregError(f"{path} has no column '{column}'; set {key} to one of: {there}{hint}")
     if times > 1:
         raise LmregError(f"{path} has {times} columns named '{column}'; rename or remove all but one")
+
+
+def _close(column: str, header: list[str]) -> str:
+    """The name nearest to ``column``, in whatever case; empty if none is near."""
+    by_lower = {name.lower(): name for name in header}
+    near = difflib.get_close_matches(column.lower(), by_lower, n=1, cutoff=0.7)
+    near += [name for name in by_lower if name and (name in column.lower() or column.lower() in name)]
+    return by_lower[near[0]] if near else ""
 
 
 def _archs(path: Path, texts: pd.Series, column: str, space: Space, distinct: bool) -> list[Arch]:
@@ -163,10 +195,7 @@ def _archs(path: Path, texts: pd.Series, column: str, space: Space, distinct: bo
     first_row: dict[Arch, int] = {}
     for row, text in texts.items():
         where = f"{path}, row {row}, column '{column}'"
-        try:
-            arch = space.parse(str(text))
-        except LmregError as error:
-            raise LmregError(f"{where}: {error}") from None
+        arch = space.read(text, where)
         if distinct and arch in first_row:
             raise LmregError(f"{where}: {text} stands in row {first_row[arch]} already; keep one of them")
         first_row[arch] = int(str(row))
@@ -197,22 +226,46 @@ def _number(where: str, value: object) -> float:
         raise LmregError(f"{where}: {text!r} is not a number{hint}") from None
 
 
-def _check_percent(path: Path, rows: pd.Index, column: str, values: np.ndarray) -> None:
-    """A column that calls itself percent must look like it."""
+def _check_range(path: Path, rows: pd.Index, column: str, values: np.ndarray) -> None:
+    """A column must tell architectures apart; one that calls itself percent or accuracy must look like it."""
     finite = np.isfinite(values)
-    if "percent" not in column.lower() or not finite.any():
+    if finite.sum() > 1 and np.ptp(values[finite]) == 0:
+        raise LmregError(
+            f"{path}, column '{column}': all {finite.sum():,} values are {values[finite][0]:g}, which "
+            "orders nothing; name another column"
+        )
+    percent = "percent" in column.lower()
+    accuracy = re.search(r"(?<![a-z])acc(uracy)?(?![a-z])", column.lower()) is not None
+    if not (percent or accuracy) or not finite.any():
         return
     wrong = np.flatnonzero(finite & ((values < 0) | (values > 100)))
     if len(wrong):
+        kind = "percentage" if percent else "accuracy"
         raise LmregError(
-            f"{path}, row {rows[wrong[0]]}, column '{column}': {values[wrong[0]]:g} is no percentage "
+            f"{path}, row {rows[wrong[0]]}, column '{column}': {values[wrong[0]]:g} is no {kind} "
             "between 0 and 100; mend it, or rename the column if it is meant so"
         )
-    if values[finite].max() <= 1:
+    if percent and values[finite].max() <= 1:
         raise LmregError(
             f"{path}, column '{column}': the largest value is {values[finite].max():g}: these are "
             "fractions, not percent; multiply them by 100, or rename the column"
         )
+
+
+def mixed_scales(table: ScoreTable, column: str) -> str | None:
+    """A note where some values of a column could be fractions and the others percent."""
+    values = table.scores[column]
+    finite = values[np.isfinite(values)]
+    small, percent = np.flatnonzero((values > 0) & (values <= 1)), finite[(finite > 1) & (finite <= 100)]
+    if len(small) == 0 or len(percent) == 0 or len(small) + len(percent) < len(finite):
+        return None
+    if np.median(percent) < 20:
+        return None
+    return (
+        f"Note: {table.path}, column '{column}': {len(small):,} values are at most 1 (row "
+        f"{table.rows[small[0]]}: {values[small[0]]:g}), of the others the median is {np.median(percent):g}; "
+        "are they fractions among percent?"
+    )
 
 
 def _check_same_scale(path: Path, scores: Mapping[str, np.ndarray]) -> None:

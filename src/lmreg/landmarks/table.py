@@ -17,7 +17,7 @@ from lmreg.files import file_hash
 from lmreg.landmarks.base import Further, LandmarkSource, Scored, SourceConfig, draw_roles
 from lmreg.landmarks.direction import Direction, agreement
 from lmreg.landmarks.lookup import Lookup, repeated
-from lmreg.landmarks.scores import ScoreTable, read_scores
+from lmreg.landmarks.scores import ScoreTable, mixed_scales, read_scores
 from lmreg.selector.base import Draw, Selector
 from lmreg.space.base import Arch, Space
 from lmreg.study import Study
@@ -181,7 +181,8 @@ def _tell(table: ScoreTable, directions: dict[str, Direction], space: Space) -> 
         values = [table.scores[direction.column] for direction in (score, pool)]
         if note := agreement(table.path, score, pool, values):
             print(note)
-    if note := repeated(table, sorted(table.scores), space):
+    notes = [mixed_scales(table, column) for column in sorted(table.scores)]
+    for note in filter(None, [*notes, repeated(table, sorted(table.scores), space)]):
         print(note)
 
 

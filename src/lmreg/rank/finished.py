@@ -17,7 +17,7 @@ from lmreg.errors import LmregError
 from lmreg.files import read_json, require_folder
 from lmreg.identity import is_of_retraining, plain, read_config, require_config, result_config
 from lmreg.rank.score import ScoringConfig
-from lmreg.space.base import Space
+from lmreg.space.base import Arch, Space
 from lmreg.truth import LandmarkSet
 
 RESULT_KEYS = frozenset({"algo", "reg", "seed", "landmarks", "chosen_by", "config_hash", "data_hash"})
@@ -118,9 +118,14 @@ class FinishedRun:
             )
         if not texts:
             return None
-        archs, values = tuple(space.parse(text) for text in texts), np.array(scores, float)
+        archs, values = self.landmark_archs(space), np.array(scores, float)
         mine = LandmarkSet(archs, values, np.full(len(archs), np.nan), studys.column, studys.better_sign)
         return studys if mine.hash == studys.hash else mine
+
+    def landmark_archs(self, space: Space) -> tuple[Arch, ...]:
+        """The landmarks that it was trained with, as its result has them."""
+        where = f"{self.folder / 'result.json'}, landmarks"
+        return tuple(space.read(text, where) for text in self.result["landmarks"])
 
     def config_without(self, *keys: str) -> dict[str, Any]:
         """What determines the result, less ``keys``: equal for runs that differ in those only."""

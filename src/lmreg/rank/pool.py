@@ -39,8 +39,8 @@ class Ranking:
 def held_out(truth: Truth, runs: list[FinishedRun], study: Study) -> LandmarkSet:
     """The pool without any landmark of the study or of a run, isomorphic ones included."""
     space, pool = study.space, truth.pool
-    texts = {text for run in runs for text in run.result["landmarks"]}
-    used = Classes(space, [*truth.landmarks.archs, *map(space.parse, sorted(texts))])
+    of_runs = {arch for run in runs for arch in run.landmark_archs(space)}
+    used = Classes(space, [*truth.landmarks.archs, *sorted(of_runs)])
     keep = [i for i, arch in enumerate(pool.archs) if not used.like(arch)]
     if len(keep) < 2:
         raise LmregError(

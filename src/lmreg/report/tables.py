@@ -51,9 +51,10 @@ def best(sources: Sources) -> list[Best]:
         added = zip(own.archs, own.scores, strict=True) if own else ()
         mine = {space.canonical(a): f"{words.number(s, 2)}, a landmark of this run" for a, s in added}
         learned = run.candidates.get("origin") == DISCRETISED
-        for place, row in enumerate(run.candidates[learned | (run.candidates.index == 0)].to_dict("records")):
-            text = str(row.pop("arch"))
-            arch = space.parse(text)
+        shown = run.candidates[learned | (run.candidates.index == 0)]
+        for place, (index, row) in enumerate(zip(shown.index, shown.to_dict("records"), strict=True)):
+            text, file = str(row.pop("arch")), run.finished.folder / "candidates.csv"
+            arch = space.read(text, f"{file}, row {int(index) + 2}, column 'arch'")
             figures = {str(k): v for k, v in row.items() if isinstance(v, int | float)}
             truth = (mine | known).get(space.canonical(arch), "")
             found.append(Best(run, place > 0, arch, text, figures, truth))

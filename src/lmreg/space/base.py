@@ -176,6 +176,17 @@ class Space(ABC):
     def format(self, arch: Arch) -> str:
         """The text form, the one that benchmark tables use as key."""
 
+    def read(self, text: object, where: str) -> Arch:
+        """The architecture that stands in a file.
+
+        Raises:
+            LmregError: as `parse`; begins with ``where``, the file and the place in it.
+        """
+        try:
+            return self.parse(str(text))
+        except LmregError as error:
+            raise LmregError(f"{where}: {error}") from None
+
     @abstractmethod
     def parse(self, text: str) -> Arch:
         """The architecture of a text form.

@@ -101,9 +101,10 @@ def check_canonical(space: Space, rng: np.random.Generator) -> None:
             f"{key!r} is the key of {arch.id}, but as an architecture has the key {space.canonical(other)!r}",
         )
     sketches: dict[str, tuple[Arch, Hashable]] = {}
-    for arch in [*archs, *(near for some in archs[:5] for near in space.neighbours(some))]:
-        first, sketch = sketches.setdefault(space.canonical(arch), (arch, space.sketch(arch)))
-        require(space.sketch(arch) == sketch, f"{arch.id} and {first.id} share a key, but not the sketch")
+    near = [other for arch in archs[:5] for other in space.neighbours(arch)]
+    for member in [*archs, *near]:
+        first, sketch = sketches.setdefault(space.canonical(member), (member, space.sketch(member)))
+        require(space.sketch(member) == sketch, f"{member.id} and {first.id} share a key, but not the sketch")
 
 
 def check_neighbours(space: Space, rng: np.random.Generator) -> None:
