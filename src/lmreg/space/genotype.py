@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Sequence
+from hashlib import md5
 
 from lmreg.errors import LmregError
 from lmreg.space.base import Graph
+from lmreg.space.function import Terms, total
 
 CELLS = ("normal", "reduce")
 INPUTS = 2
@@ -47,6 +49,33 @@ def _orders(cell: CellInputs, placed: tuple[int, ...] = ()) -> Iterator[tuple[in
     for node, inputs in enumerate(cell, start=INPUTS):
         if node not in placed and all(source < INPUTS or source in placed for source, _ in inputs):
             yield from _orders(cell, (*placed, node))
+
+
+def function_key(
+    cells: Sequence[CellInputs], joined: Sequence[Sequence[int]], operations: Sequence[str]
+) -> str:
+    """A hash of what two cells compute, see `lmreg.space.function`; arguments as of `format_genotype`.
+
+    The order of nodes doesn't matter: what reads a cell's output begins with layers over all its channels.
+    A skip connection is its source, but on an input of the reduction cell it is a convolution that reduces.
+    Pools are normalised.
+    """
+    texts = []
+    for name, cell, nodes in zip(CELLS, cells, joined, strict=True):
+        terms = Terms(("before", "last"))
+        values = list(terms.inputs)
+        for inputs in cell:
+            read = []
+            for source, choice in inputs:
+                operation, value = operations[choice], values[source]
+                if operation == "skip_connect" and not (name == "reduce" and source < INPUTS):
+                    read.append(value)
+                elif operation != "none":
+                    plain = operation.startswith(("max_pool", "avg_pool"))
+                    read.append((terms.normalised if plain else terms.weighted)(operation, value))
+            values.append(total(read))
+        texts.append(terms.key([values[node] for node in nodes]))
+    return md5(" / ".join(texts).encode(), usedforsecurity=False).hexdigest()
 
 
 def format_genotype(
