@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 from collections import Counter
 
 import numpy as np
@@ -70,6 +71,20 @@ def test_other_spellings_are_read(space: DARTS, rng: np.random.Generator) -> Non
         DARTS_V2.replace("[2, 3, 4, 5]", "(2, 3, 4, 5)"),
         DARTS_V2.replace("'", '"').replace(", ", ",\n"),
         DARTS_V2.replace("(", "[").replace(")", "]").replace("Genotype[", "Genotype(")[:-1] + ")",
+        # As logs and code have it.
+        f"genotype = {DARTS_V2.replace('[2, 3, 4, 5]', 'range(2, 6)')}",
+        f"03/26 05:12:11 PM genotype = {DARTS_V2}",
+        f"2026-03-26 17:12:11,123 INFO genotype = {DARTS_V2}",
+        f"INFO:root:genotype = {DARTS_V2}",
+        f"DARTS_V2 = {DARTS_V2}\n",
+        f"DARTS_V2 =\n    genotypes.{DARTS_V2};",
+        f"{DARTS_V2[:-1]},\n),",
+        re.sub(r"\b(\d)\b", r"np.int64(\1)", DARTS_V2),
+        re.sub(r"('\w+')", r"np.str_(\1)", DARTS_V2),
+        DARTS_V2.replace("[2, 3, 4, 5]", "array([2, 3, 4, 5])"),
+        DARTS_V2.replace("[2, 3, 4, 5]", "np.array([2, 3, 4, 5], dtype=int64)"),
+        DARTS_V2.replace("[2, 3, 4, 5]", "list(range(2, 6))"),
+        re.sub(r"(normal|reduce)(_concat)?=", "", DARTS_V2),
     ):
         assert space.parse(other) == arch
     for drawn in [space.sample(rng) for _ in range(100)]:
@@ -89,10 +104,23 @@ def test_other_spellings_are_read(space: DARTS, rng: np.random.Generator) -> Non
         (DARTS_V2.replace("reduce_concat", "concat"), "expected Genotype("),
         (DARTS_V2.replace("reduce_concat=[2, 3, 4, 5]", "**{}"), "expected Genotype("),
         (DARTS_V2.replace("normal_concat=[2, 3, 4, 5]", "normal_concat=list()"), "expected Genotype("),
-        (DARTS_V2.replace("normal_concat=[2, 3, 4, 5]", "normal_concat=range(6)"), "expected Genotype("),
+        (
+            DARTS_V2.replace("normal_concat=[2, 3, 4, 5]", "normal_concat=range(6)"),
+            "normal_concat must be [2, 3, 4, 5]",
+        ),
         (genotype().replace("range(2, 6)", "range(2, 10**99)"), "expected Genotype("),
         (genotype().replace("range(2, 6)", "range(2, 7)"), "normal_concat must be [2, 3, 4, 5]"),
         (DARTS_V2.replace("reduce_concat=[2", "reduce_concat=[3, 2"), "reduce_concat must be [2, 3, 4, 5]"),
+        (f"{DARTS_V2} {DARTS_V2}", "expected Genotype("),
+        (f"print() or {DARTS_V2}", "expected Genotype("),
+        (f"a = b = {DARTS_V2}", "expected Genotype("),
+        (DARTS_V2.replace("normal_concat=[2, 3, 4, 5]", "normal_concat=eval('[2]')"), "expected Genotype("),
+        (DARTS_V2.replace("reduce_concat", "normal"), "expected Genotype("),
+        (DARTS_V2.replace("normal=[", "reduce=[]+[", 1), "expected Genotype("),
+        (DARTS_V2.replace(")]", ")] * 1", 1), "expected Genotype("),
+        (genotype().replace("range(2, 6)", "range(2.0, 6)"), "expected Genotype("),
+        (genotype().replace("range(2, 6)", "range(2, 6, 0)"), "expected Genotype("),
+        (genotype(normal=SKIPS.replace("0", "np.int64(2)", 1)), "a source from 0 to 1"),
         (genotype(normal="7"), "normal must list 8 edges"),
         (genotype(reduce="[('skip_connect', 0)]"), "reduce must list 8 edges"),
         (genotype(normal=SKIPS.replace("skip", "ski", 1)), "('ski_connect', 0) is no edge into node 2"),
