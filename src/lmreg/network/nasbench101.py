@@ -17,10 +17,9 @@ from lmreg.network.base import Standalone, SuperNet, SuperNetOnly, remove_affine
 from lmreg.network.mixture import Choice
 from lmreg.space import dag
 from lmreg.space.base import Arch
-from lmreg.space.nasbench101 import OPERATIONS, VERTICES, NASBench101
+from lmreg.space.nasbench101 import KERNELS, OPERATIONS, VERTICES, NASBench101
 
 STACKS = 3
-KERNELS = {"conv3x3-bn-relu": 3, "conv1x1-bn-relu": 1}
 
 
 @dataclass
