@@ -524,3 +524,40 @@ def test_names_of_a_parquet_file_are_read_without_spaces_around_them(
 ) -> None:
     table.rename(columns={"valid": " valid "}).to_parquet(tmp_path / "t.parquet")
     assert len(gather(study, TableSource(config(tmp_path / "t.parquet"))).tables["landmarks"]) == 5
+
+
+def test_scores_by_seed_tell_how_well_the_truth_repeats(
+    tmp_path: Path, study: Study, table: pd.DataFrame, rng: np.random.Generator
+) -> None:
+    seeds = table["test"].to_numpy()[:, None] + rng.normal(size=(len(table), 3))
+    names = ["first", "second", "third"]
+    table[names] = seeds
+    table["test"] = seeds.mean(1).round(4)
+    path = tmp_path / "t.csv"
+    table.to_csv(path, index=False)
+    given = config(path, pool_seed_columns=names)
+    pool = save(tmp_path / "out", study, TableSource(given)).pool
+    by_text = table.set_index("cell").loc[[study.space.format(arch) for arch in pool.archs]]
+    assert pool.by_seed == pytest.approx(by_text[names].to_numpy())
+    assert pool.errors == pytest.approx(by_text[names].std(axis=1) / np.sqrt(3))
+    landmarks = Truth.load(tmp_path / "out", study.space).landmarks
+    assert np.isnan(landmarks.errors).all()
+
+    def told(**options: object) -> str:
+        with pytest.raises(LmregError) as error:
+            gather(study, TableSource(config(path, **options)))
+        return str(error.value)
+
+    assert "pool_seed_columns=first: name two columns or more" in told(pool_seed_columns=["first"])
+    assert "'valid' is not the mean of landmarks.pool_seed_columns: in one row it is" in told(
+        pool_seed_columns=names, pool_column="valid"
+    )
+    assert "has no column 'fourth'; set landmarks.pool_seed_columns[1]" in told(
+        pool_seed_columns=["first", "fourth"]
+    )
+    table.loc[::2, "third"] = np.nan  # not every architecture has all
+    table.to_csv(path, index=False)
+    some = save(tmp_path / "some", study, TableSource(given)).pool
+    assert some.by_seed is not None
+    assert np.isnan(some.by_seed[:, 2]).any()
+    assert np.isfinite(some.errors).all()

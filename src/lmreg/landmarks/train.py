@@ -162,6 +162,7 @@ def _table(study: Study, jobs: list[Job], records: dict[Job, dict[str, Any]]) ->
             values = np.array([record["scores"][column] for record in mine])
             row[column] = values.mean()
             row[f"{column}_se"] = values.std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 else np.nan
+            row |= {f"{column}_s{r['seed']}": r["scores"][column] for r in mine if len(mine) > 1}
         row |= {"params": mine[0]["params"], "macs": mine[0]["macs"], "trainings": len(mine)}
         rows.append(row)
     return pd.DataFrame(rows)
