@@ -78,6 +78,7 @@ def main() -> None:
                 for threads, waiting in SETTINGS:
                     found = times.setdefault((load, threads, waiting), [])
                     found.append(seconds(threads, waiting, overrides))
+                    print(f"{load} busy, {threads} threads, {waiting}: {found[-1]:.1f} s", file=sys.stderr)
     average = ", ".join(f"{value:.1f}" for value in os.getloadavg())
     print(
         f"{os.cpu_count()} cores, load {average}; {options.rounds} rounds, {time.monotonic() - start:.0f} s"

@@ -5,8 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
+from typing import Any
 
 import torch
+
+_MEMORY: Any = torch.utils.deterministic
 
 
 def set_deterministic(on: bool) -> None:
@@ -21,7 +24,7 @@ def set_deterministic(on: bool) -> None:
     if on != torch.are_deterministic_algorithms_enabled():  # setting it loads torch's compiler: a second
         torch.use_deterministic_algorithms(on)
     # Else every new tensor is filled first, which only shows whether one is read before it is written.
-    torch.utils.deterministic.fill_uninitialized_memory = not on  # type: ignore[attr-defined]
+    _MEMORY.fill_uninitialized_memory = not on
     torch.backends.cudnn.deterministic = on
     torch.backends.cudnn.benchmark = False  # or the fastest kernel of the moment is taken
 
@@ -31,7 +34,7 @@ def settings_kept() -> Iterator[None]:
     """torch's settings are afterwards what they were; for commands, which other work may follow in the
     same process."""
     before = {name: getattr(torch.backends.cudnn, name) for name in ("deterministic", "benchmark")}
-    fill = torch.utils.deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
+    fill = _MEMORY.fill_uninitialized_memory
     threads, on = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
     warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
     try:
@@ -40,6 +43,6 @@ def settings_kept() -> Iterator[None]:
         torch.set_num_threads(threads)
         for name, value in before.items():
             setattr(torch.backends.cudnn, name, value)
-        torch.utils.deterministic.fill_uninitialized_memory = fill  # type: ignore[attr-defined]
+        _MEMORY.fill_uninitialized_memory = fill
         if on != torch.are_deterministic_algorithms_enabled():
             torch.use_deterministic_algorithms(on, warn_only=warn_only)

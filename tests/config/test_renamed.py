@@ -86,10 +86,11 @@ def test_an_old_config_file_is_read_under_todays_names(composed: Compose, tmp_pa
 def test_an_old_folder_is_found(given: list[str], name: str, composed: Compose, tmp_path: Path) -> None:
     cfg = composed("search", *given)
     today = run_folder(cfg, given, tmp_path)
-    (tmp_path / "search" / name).mkdir(parents=True)
-    assert run_folder(cfg, given, tmp_path).name == name
-    today.mkdir()
-    assert run_folder(cfg, given, tmp_path) == today
+    described = yaml.safe_dump(old(OmegaConf.to_container(cfg, resolve=True)))
+    for folder in (tmp_path / "search" / name, today):  # today's goes before
+        folder.mkdir(parents=True)
+        (folder / "config.yaml").write_text(described)
+        assert run_folder(cfg, given, tmp_path) == folder
 
 
 def aged(folder: Path) -> Path:
