@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -236,3 +238,33 @@ def test_a_few_bright_samples_that_darken_the_rest_are_told(tmp_path: Path) -> N
     (note,) = read(save16(tmp_path, values)).samples.notes
     assert "99 % of the samples are at most 4095 of 65535" in note
     assert "data.value_range=[0,4095]" in note
+
+
+def test_files_of_several_pictures_are_told(tmp_path: Path, grey: np.ndarray) -> None:
+    pages = [Image.fromarray(p) for p in (grey, grey // 2)]
+    for suffix in ("tif", "gif", "webp", "png"):
+        path = tmp_path / f"a.{suffix}"
+        pages[0].save(path, save_all=True, append_images=pages[1:])
+        Image.fromarray(grey).save(tmp_path / f"b.{suffix}")
+        assert not read([tmp_path / f"b.{suffix}"]).samples.notes
+        (note,) = read([path, tmp_path / f"b.{suffix}"]).samples.notes
+        assert note.startswith("several pictures (frames, pages) in a file: 1 times")
+
+
+def test_colours_of_16_bits_are_told(tmp_path: Path) -> None:
+    """Pillow hands over their upper 8 bits only, and doesn't write such files."""
+    rows = b"".join(b"\0" + np.full((4, 3), 0x1234, ">u2").tobytes() for _ in range(4))
+    chunks = [
+        (b"IHDR", struct.pack(">IIBBBBB", 4, 4, 16, 2, 0, 0, 0)),
+        (b"IDAT", zlib.compress(rows)),
+        (b"IEND", b""),
+    ]
+    content = b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in chunks
+    )
+    (tmp_path / "a.png").write_bytes(content)
+    decoded = read([tmp_path / "a.png"])
+    assert (decoded.images == 0x12).all()
+    assert decoded.samples.sample_range is None
+    assert decoded.samples.notes == ("of colours with 16 bits only the upper 8 are read",)

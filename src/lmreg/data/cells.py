@@ -49,7 +49,7 @@ def pictures_of(column: Any, what: str, name: Callable[[int], str], folder: Path
     else:
         first = name(0) if len(column) else "no row"
         raise LmregError(
-            f"{what} of {first} has no image, but a value of type {kind}; name its column by data.image_column"
+            f"{what} of {first} has no image, but a value of type {kind}; name another by data.image_column"
         )
     for row, cell in enumerate(cells):
         if not cell:

@@ -83,7 +83,8 @@ class ImageFolder(DataSource):
 def _classes(folder: Path) -> list[str]:
     names = [path.name for path in subfolders(folder)]
     if not names:
-        raise LmregError(f"{folder} has no folders in it; it should have {_LAYOUTS}")
+        here = f" (but {len(pictures)} pictures)" if (pictures := pictures_in(folder)) else ""
+        raise LmregError(f"{folder} has no folders in it{here}; it should have {_LAYOUTS}")
     if len(names) == 1:
         inside = [path.name for path in subfolders(folder / names[0])]
         hint = f"; if {_some(inside)} are the classes, pass data.path={folder / names[0]}" if inside else ""

@@ -82,7 +82,7 @@ class HubImages(DataSource):
             Part(images[count:], labels[1]),
             labels[2],
             samples.sample_range,
-            Reading(samples.words, (), tuple(self._passed_over()), samples.notes),
+            Reading(samples.words, (), tuple(self._passed_over()), samples.notes or decoded.samples.notes),
         )
 
     def _split(self, split: str) -> _Split:

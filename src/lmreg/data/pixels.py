@@ -6,7 +6,7 @@ import contextlib
 import io
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -84,6 +84,9 @@ def read_pictures(
         again = [i for i, s in enumerate(found) if s.deep]
         some, _ = _decode([contents[i] for i in again], lambda i: name(again[i]), place, resolution, chosen)
         images[again] = some
+    if stacks := sum(s.frames for s in found):
+        note = f"several pictures (frames, pages) in a file: {stacks:,} times; the first of each is read"
+        samples = replace(samples, notes=(*samples.notes, note))
     return Decoded(images, samples)
 
 
@@ -176,7 +179,11 @@ def _pixels(content: Any, resolution: int | None, sample_range: Range) -> tuple[
     with _opened(content, resolution) as picture:
         samples = Seen(COLOUR) if _has_deep_colour(picture) else _EIGHT_BIT
         pixels = as_pixels(picture, resolution, sample_range)
-        return pixels, seen(np.asarray(picture)) if _is_deep(picture) else samples
+        if _is_deep(picture):
+            samples = seen(np.asarray(picture))
+        if picture.format in _STACKS and getattr(picture, "is_animated", False):
+            samples = replace(samples, frames=True)
+        return pixels, samples
 
 
 def read_pixels(content: Any, resolution: int | None, sample_range: Range | None) -> np.ndarray:
@@ -233,6 +240,8 @@ def _is_deep(picture: Image.Image) -> bool:
 
 
 _EIGHT_BIT = Seen()
+_STACKS = ("GIF", "TIFF", "WEBP", "PNG")
+"""Formats of which a file may hold several pictures that are all meant to be seen."""
 
 
 def _has_deep_colour(picture: Image.Image) -> bool:

@@ -34,7 +34,7 @@ def check_pictures(raw: RawData, place: str) -> None:
             what = {0: "black", 255: "white"}.get(value, "of one shade")
             raise LmregError(
                 f"{place}: every {name} picture is {what} (all samples are {value} of 255); nothing can be "
-                "learnt from that"
+                f"learnt from that{''.join(f'; {note}' for note in raw.reading.notes)}"
             )
         raise LmregError(
             f"{place}: all {len(images)} {name} pictures are the same; nothing can be learnt from that"
