@@ -39,12 +39,16 @@ def to_bytes(values: np.ndarray, sample_range: Range) -> np.ndarray:
         ValueError: a sample isn't finite.
     """
     low, high = sample_range
-    if not np.isfinite(values).all():
-        raise ValueError("it has samples that are no finite numbers")
+    _check_finite(values)
     clipped = np.clip(values, low, high)
     if sample_range == SIXTEEN:
         return (clipped.astype(np.uint16) >> 8).astype(np.uint8)
     return np.rint((clipped.astype(np.float64) - low) / (high - low) * 255).astype(np.uint8)
+
+
+def _check_finite(values: np.ndarray) -> None:
+    if not np.isfinite(values).all():
+        raise ValueError("it has samples that are no finite numbers")
 
 
 def given_range(value_range: Sequence[float] | None) -> Range | None:
@@ -82,7 +86,12 @@ class Seen:
 
 
 def seen(values: np.ndarray) -> Seen:
-    """Of an array of finite numbers."""
+    """Of an array of numbers.
+
+    Raises:
+        ValueError: a sample isn't finite.
+    """
+    _check_finite(values)
     low, high = float(values.min()), float(values.max())
     if values.dtype.kind == "f":
         return Seen("floating-point", low, high)
