@@ -15,6 +15,7 @@ from tests.conftest import Compose, InProcess
 from lmreg.config.catalogue import choices
 from lmreg.config.completion import candidates
 from lmreg.config.renamed import CHOICES, OPTIONS, in_first_names, take_todays_names, with_todays_names
+from lmreg.config.values import resolved
 from lmreg.files import digest
 from lmreg.identity import config_hash, read_config, result_config
 from lmreg.names import run_folder
@@ -86,7 +87,7 @@ def test_an_old_config_file_is_read_under_todays_names(composed: Compose, tmp_pa
 def test_an_old_folder_is_found(given: list[str], name: str, composed: Compose, tmp_path: Path) -> None:
     cfg = composed("search", *given)
     today = run_folder(cfg, given, tmp_path)
-    described = yaml.safe_dump(old(OmegaConf.to_container(cfg, resolve=True)))
+    described = yaml.safe_dump(in_first_names(resolved(cfg)))
     for folder in (tmp_path / "search" / name, today):  # today's goes before
         folder.mkdir(parents=True)
         (folder / "config.yaml").write_text(described)
