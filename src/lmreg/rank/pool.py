@@ -36,7 +36,10 @@ class Ranking:
 
 
 def held_out(truth: Truth, runs: list[FinishedRun], study: Study) -> LandmarkSet:
-    """The pool without any landmark of the study or of a run, isomorphic ones included."""
+    """The pool without any landmark of the study or of a run, and without what is one function with one.
+
+    Pools of earlier versions hold such: those went by keys that told some of them apart.
+    """
     space, pool = study.space, truth.pool
     used = {space.canonical(arch) for arch in truth.landmarks.archs}
     used |= {space.canonical(space.parse(text)) for run in runs for text in run.result["landmarks"]}
