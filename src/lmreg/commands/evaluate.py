@@ -73,6 +73,11 @@ def _evaluate(runs: list[FinishedRun], folder: Path, options: EvaluateOptions, o
     study = Study(runs[0].cfg, options)
     truth = Truth.load(folder / "landmarks", study.space)
     pool, landmarks = held_out(truth, runs, study), truth.landmarks
+    if left := len(truth.pool.archs) - len(pool.archs):
+        print(
+            f"Note: {left} of the pool's {len(truth.pool.archs)} architectures are landmarks or one function "
+            "with one; they are not ranked."
+        )
     draws = Draws(len(pool.archs), options.bootstrap, options.seed)
     truths = Truths(pool.better_sign * pool.scores, draws, full_scale(pool), options.confidence)
 

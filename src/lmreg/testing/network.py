@@ -16,6 +16,7 @@ from lmreg.network.base import MIXTURES, Standalone, SuperNet, count_macs, plain
 from lmreg.network.mixture import Mixture
 from lmreg.space.base import Arch, Space
 from lmreg.testing.fault import require
+from lmreg.testing.function import check_keys
 
 NetworkCheck = Callable[[SuperNet, Space, InputShape, np.random.Generator], None]
 
@@ -133,7 +134,7 @@ def check_mixtures(net: SuperNet, space: Space, shape: InputShape, rng: np.rando
 
 
 NETWORK_CHECKS: tuple[NetworkCheck, ...] = (
-    *(check_paths, check_standalone, check_gradients, check_macs, check_mixtures),
+    *(check_paths, check_standalone, check_gradients, check_macs, check_mixtures, check_keys),
 )
 
 
