@@ -20,7 +20,7 @@ import pytest
 from PIL import Image
 
 from lmreg.space.nasbench201 import NASBench201
-from tests.conftest import ROOT, InProcess
+from tests.conftest import ROOT, InProcess, last_given
 from tests.kind.published import write_macro, write_nasbench101, write_nds
 
 SMALL_TRAINING = ("trainer.steps=8", "trainer.batch_size=8", "network.channels=4", "threads=1")
@@ -138,7 +138,7 @@ def test_every_command_of_the_readme_and_the_demo(
             args = [a for a in args if not a.startswith("network.")] + ["network.channels=5"]
         if args[0] == "export":
             pytest.importorskip("onnxruntime")  # comes last
-        code, out, errors = in_process(*args)
+        code, out, errors = in_process(*last_given(*args))
         assert code == 0, f"lmreg {call}\n{errors}"
         assert out, call
     for study in ("nasbench201-fashion_mini", "nasbench201-my_images"):

@@ -21,5 +21,7 @@ def usable_cores() -> int:
 
 def replace_what_cannot_be_shown() -> None:
     """From now on, the output has ? for what its encoding lacks, such as λ in Latin-1."""
-    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
-        sys.stdout.reconfigure(errors="replace")
+    out = sys.stdout
+    # Python writes UTF-8 in the C locale, and names that aren't any as they are: that may stay so.
+    if isinstance(out, io.TextIOWrapper) and (out.errors == "strict" or out.encoding.lower() != "utf-8"):
+        out.reconfigure(errors="replace")

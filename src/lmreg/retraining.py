@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from omegaconf import DictConfig, OmegaConf
 
+from lmreg.config.arguments import word
 from lmreg.config.values import resolved, settled
 from lmreg.errors import LmregError
 from lmreg.files import read_json, require_folder, write_atomically, write_json, write_table
@@ -301,7 +302,9 @@ def read_retraining(folder: Path) -> tuple[DictConfig, dict[str, Any]]:
         raise LmregError(f"{folder} is not the folder of a retraining; 'lmreg retrain' makes one")
     config = read_config(described, frozenset())
     if not is_of_retraining(config):
-        raise LmregError(f"{folder} is the folder of a search; 'lmreg retrain run={folder}' comes first")
+        raise LmregError(
+            f"{folder} is the folder of a search; 'lmreg retrain {word('run', folder)}' comes first"
+        )
     if not (folder / "result.json").exists():
         raise LmregError(f"{folder.name} is not finished; its retrain command goes on with it")
     require_config(config, described, _KEYS)

@@ -407,7 +407,7 @@ KILLED += ["checkpoint_seconds=0", "threads=1", "seed=5", "tracking.every_epochs
 
 
 def killed_name(reg: str) -> str:
-    return f"spos-{reg}-log_every=10-network.channels=2-strategy.budget=4-trainer.steps=120-s5"
+    return f"spos-{reg}-network.channels=2-strategy.budget=4-trainer.steps=120-s5"
 
 
 @pytest.fixture(scope="module")

@@ -43,8 +43,8 @@ def test_every_stage_on_chains(in_process: InProcess, tmp_path: Path, table: Pat
     folder, by_text = tmp_path / "macro-fashion_mini", pd.read_csv(table, dtype={"arch": str})
     runs = sorted(path.name for path in (folder / "search").iterdir() if path.is_dir())
     assert [run.partition("-network")[0] for run in runs] == [
-        "gdas-landmark-log_every=10",
-        "spos-landmark-log_every=10",
+        "gdas-landmark",
+        "spos-landmark",
     ]
     for run in runs:
         ranking = pd.read_csv(folder / "evaluate" / f"ranking-{run}.csv", dtype={"arch": str})

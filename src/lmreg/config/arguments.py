@@ -62,13 +62,18 @@ def _without_quotes(part: str, strip: bool) -> str:
     return re.sub(rf"(\\+)(?={bare[0]}|\Z)", lambda row: row[1][: len(row[1]) // 2], bare[1:-1])
 
 
-def word(key: str, value: object) -> str:
-    """``key=value`` for a shell, so that lmreg reads the text ``value``, whatever its characters."""
+def argument(key: str, value: object) -> str:
+    """``key=value`` as lmreg reads it as the text ``value``, whatever its characters."""
     text = str(value)
     plain = split_values(text) == [text] and text not in ("", "null") and not text.startswith("~")
     if not plain or _FUNCTION.fullmatch(text):
         text = QuotedString(text, Quote.double).with_quotes()  # single ones are the shell's
-    return shlex.quote(f"{key}={text}")
+    return f"{key}={text}"
+
+
+def word(key: str, value: object) -> str:
+    """The same for a shell: what is printed to be pasted."""
+    return shlex.quote(argument(key, value))
 
 
 def as_text(kind: Text | None, value: str) -> str:

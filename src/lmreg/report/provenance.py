@@ -10,6 +10,7 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from lmreg.config import catalogue
+from lmreg.config.arguments import argument
 from lmreg.config.build import dotted
 from lmreg.identity import BEFORE_THERE_WAS, config_hash
 from lmreg.names import TOLD_BY_SPACE
@@ -59,15 +60,15 @@ def _value(value: Any) -> str:
 def commands(sources: Sources) -> list[str]:
     """The commands that make this study again."""
     options, cfg = sources.study.options, sources.runs[0].finished.cfg
-    where = [f"root={options.root}"] if options.root != "outputs" else []
+    where = [argument("root", options.root)] if options.root != "outputs" else []
     # A choice is called like its module; its own name may be that of the user's folder or file.
     task, space, data = (str(cfg[group]["_target_"]).split(".")[-2] for group in ("task", "space", "data"))
     names = [f"space={space}", f"data={data}"]
     given = {key: OmegaConf.select(cfg, key) for key in TOLD_BY_SPACE}
-    names += [f"{key}={value}" for key, value in given.items() if value]
+    names += [argument(key, value) for key, value in given.items() if value]
     named = options.study != f"{cfg.space.name}-{data}"
-    where += [f"study={options.study}"] * named
-    path = [f"data.path={cfg.data.path}"] if cfg.data.get("path") else []
+    where += [argument("study", options.study)] * named
+    path = [argument("data.path", cfg.data.path)] if cfg.data.get("path") else []
     path += [f"task={task}"] if task != catalogue.groups("search")["task"] else []
     lines = []
     overrides = sources.truth.manifest.get("overrides")
