@@ -52,7 +52,7 @@ def test_keys_belong_to_the_choices_on_the_line() -> None:
 
 def test_the_networks_options_are_those_of_the_space() -> None:
     assert words("search space=macro network.") == ["network.channels="]
-    assert words("search network.") == ["network.channels=", "network.cells="]
+    assert words("search network.") == ["network.channels=", "network.cells=", "network.affine="]
     meanings = dict(candidates("search", ["space=macro"], "network"))
     assert meanings["network="].endswith("nasbench201, nds (default: macro)")
 
