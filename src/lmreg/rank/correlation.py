@@ -31,7 +31,7 @@ class Groups:
     def __init__(self, values: np.ndarray, counts: np.ndarray):
         _, self.of = np.unique(values, return_inverse=True)
         order = np.argsort(self.of, kind="stable")
-        self.totals = counts[:, order]
+        self.totals = np.take(counts, order, axis=1)
         if self.of.max() + 1 < len(values):
             starts = np.searchsorted(self.of[order], np.arange(self.of.max() + 1))
             self.totals = np.add.reduceat(self.totals, starts, axis=1)
@@ -50,23 +50,26 @@ def kendall_tau_b(truth: np.ndarray, score: np.ndarray, counts: np.ndarray) -> n
 
     Source: Kendall, "The treatment of ties in ranking problems", Biometrika 1945.
     """
-    (values, of_truth), (scores, of_score) = (np.unique(v, return_inverse=True) for v in (truth, score))
+    (_, of_truth), (scores, of_score) = (np.unique(v, return_inverse=True) for v in (truth, score))
     # All are whole numbers that float64 holds exactly: (i, j) and (j, i) are two pairs, (i, i) is one.
-    alone, pairs = np.einsum("bi,bi->b", counts, counts), counts.sum(1) ** 2
-    by_truth = alone if len(values) == len(truth) else _tied(of_truth, counts)
-    by_score = alone if len(scores) == len(score) else _tied(of_score, counts)
-    # Where either has no ties, no two architectures tie in both.
-    ties = len(values) < len(truth) and len(scores) < len(score)
-    by_both = _tied(of_truth * len(scores) + of_score, counts) if ties else alone
+    pairs = counts.sum(1) ** 2
+    by_truth, by_score = (_tied(of, counts) for of in (of_truth, of_score))
+    by_both = _tied(of_truth * len(scores) + of_score, counts)
     difference = pairs - by_truth - by_score + by_both - 4 * discordant(of_truth, of_score, counts)
     with np.errstate(invalid="ignore", divide="ignore"):
         return difference / np.sqrt((pairs - by_truth) * (pairs - by_score))
 
 
-def _tied(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Pairs of equal value in each multiset, each architecture with itself among them, [B]."""
-    totals = Groups(values, counts).totals
-    return np.einsum("bg,bg->b", totals, totals)
+def _tied(of: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Pairs in one group, each architecture with itself among them, [B]; ``of`` are the groups."""
+    alone = np.einsum("bi,bi->b", counts, counts)
+    _, place, sizes = np.unique(of, return_inverse=True, return_counts=True)
+    several = sizes[place] > 1
+    if not several.any():
+        return alone
+    some = counts[:, several]
+    totals = Groups(of[several], some).totals
+    return alone - np.einsum("bi,bi->b", some, some) + np.einsum("bg,bg->b", totals, totals)
 
 
 def kendall_tau_top_half(truth: np.ndarray, score: np.ndarray, counts: np.ndarray) -> np.ndarray:
