@@ -121,11 +121,16 @@ def in_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[InProcess]:
         signal.signal(number, handler)
 
 
+def last_given(*args: str) -> list[str]:
+    """``args`` without options that are given again further on, which the command would refuse."""
+    return list({arg.partition("=")[0]: arg for arg in args}.values())
+
+
 TINY_LANDMARKS = (
     *("landmarks.count=4", "landmarks.pool=5", "landmarks.seeds=2"),
     *("landmarks.pool_seeds=2", "workers=2", "trainer.epochs=0.5", "network.channels=2"),
 )
-TINY_SEARCH = ("trainer.steps=30", "strategy.count=4", "network.channels=2", "log_every=10")
+TINY_SEARCH = ("trainer.steps=30", "strategy.budget=4", "network.channels=2", "log_every=10")
 
 
 @pytest.fixture(scope="session")

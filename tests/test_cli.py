@@ -38,7 +38,7 @@ BAD_CALLS = {
     "search device=gpu": "device=gpu: not to be had here; use auto, cpu, cuda or cuda:N",
     "search reg._target_=os.system": "only classes of lmreg are built",
     "search reg landmark": "can't read 'reg': expected key=value",
-    "search study={a": "can't read 'study={a'",
+    "search device={a": "can't read 'device={a'",
     "search -m algo=darts,spos algo.alpha_lr=1": "'algo.alpha_lr' belongs to algo=darts",
     "search algo=pcdarts algo.partial=3 reg=none": "partial channels need a multiple of 3;",
     "search algo=darts algo.alpha_split=test reg=none": "algo.alpha_split=test: must be one of",
@@ -59,7 +59,7 @@ BAD_CALLS = {
     "runs x": "can't read 'x': expected key=value",
     "runs -m": "unknown flag '-m'",
     "runs json=maybe": "json=maybe: must be true or false",
-    "runs study=[": "can't read 'study=['",
+    "runs json=[": "can't read 'json=['",
     "retrain": "needs either run=<folder of a search> or arch='<text form>'",
     "retrain arch=2221220": "'2221220' is not a NAS-Bench-201 cell; expected",
     "retrain run=nowhere": "there is no folder",
@@ -90,7 +90,7 @@ BAD_CALLS = {
     "train-landmarks landmarks.score=f1": "landmarks.score=f1: must be one of loss, accuracy",
     "train-landmarks landmarks.count=9999": "lower landmarks.count (now 9999)",
     "train-landmarks landmarks=table": "landmarks=table needs landmarks.path=<CSV or Parquet file>",
-    "train-landmarks landmarks=table landmarks.path=none.csv": "can't read none.csv: No such file",
+    "train-landmarks landmarks=table landmarks.path=none.csv": "none.csv: No such file",
 }
 
 

@@ -50,7 +50,7 @@ def test_a_super_net_without_mixtures(
     code, _, errors = in_process("search", f"algo={algo}", "reg=none", f"root={tmp_path}", *OWN)
     assert code == 2
     assert f"algo={algo} needs mixtures of operations" in errors
-    assert "with this space work algo=fairnas,nao,randomnas,spos" in errors
+    assert "with this space work algo=fairnas,nao,spos,spos_unique" in errors
     assert "network=nasbench201" in errors
     assert len(errors.strip().splitlines()) == 1
     assert not list(tmp_path.glob("*/search/*/config.yaml"))
@@ -99,14 +99,14 @@ def test_what_nasbench101_has_no_place_for(
     assert code == 2
     assert f"algo={algo} {why}" in errors
     if "mixtures" in why:
-        assert "with this space work algo=nao,randomnas,spos (" in errors
+        assert "with this space work algo=nao,spos,spos_unique (" in errors
         assert "network=" not in errors  # of this space, none has what is lacking
     assert len(errors.strip().splitlines()) == 1
     assert not list(tmp_path.glob("*/search/*/config.yaml"))
 
 
 def test_what_goes_together_is_let_through(in_process: InProcess, tmp_path: Path) -> None:
-    short = ("trainer.steps=2", "strategy.count=2", "scoring.images=50", "network.channels=2")
+    short = ("trainer.steps=2", "strategy.budget=2", "scoring.images=50", "network.channels=2")
     code, _, errors = in_process("search", "algo=spos", "reg=none", f"root={tmp_path}", *OWN, *short)
     assert (code, errors.count("Error")) == (0, 0)
 
@@ -118,7 +118,7 @@ def test_partial_channels_on_a_space_without_them(
     assert code == 2
     assert "algo=pcdarts needs operations on a part of the channels" in errors
     assert "the super-net of space=macro" in errors
-    assert errors.strip().endswith("with this space work algo=darts,darts2,fairnas,gdas,nao,randomnas,spos")
+    assert errors.strip().endswith("with this space work algo=darts,darts2,fairnas,gdas,nao,spos,spos_unique")
     assert "network=" not in errors  # none for this space has them
 
 

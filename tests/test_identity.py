@@ -2,8 +2,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lmreg.identity import config_hash, differences, result_config
-from lmreg.names import run_folder, run_name
+import pytest
+from omegaconf import OmegaConf
+
+from lmreg.config.values import settled
+from lmreg.identity import config_hash, differences, earlier_hashes, result_config
+from lmreg.names import run_folder, run_name, telling_overrides
 
 
 def test_only_what_changes_results_is_hashed(composed) -> None:  # type: ignore[no-untyped-def]
@@ -11,6 +15,7 @@ def test_only_what_changes_results_is_hashed(composed) -> None:  # type: ignore[
         return config_hash(result_config(composed("search", "data=cifar10", *overrides)))
 
     same = ["root=x", "study=y", "device=cpu", "threads=1", "checkpoint_seconds=1", "data.path=/x"]
+    same += ["log_every=7", "tracking.pool=4", "tensorboard=true"]
     assert {hashed(*same), hashed()} == {hashed()}
     for override in ("seed=1", "reg.weight=5", "trainer.steps=9", "data.resolution=16", "network.cells=2"):
         assert hashed(override) != hashed(), override
@@ -76,12 +81,61 @@ def test_a_default_spelt_out_names_no_other_run(composed, tmp_path: Path) -> Non
         "spos-landmark-trainer.epochs=12-trainer=standalone-s0"
     )
     # A run of an earlier lmreg is found under its old name.
-    overrides = [f"root={tmp_path}", "reg.weight=10"]
+    overrides = [f"root={tmp_path}", "reg.weight=10", "log_every=7"]
     searches = tmp_path / "nasbench201-fashion_mini" / "search"
     cfg = composed("search", *overrides)
     assert run_folder(cfg, overrides) == searches / "spos-landmark-s0"
-    older = searches / "spos-landmark-reg.weight=10-s0"
+    older = searches / "spos-landmark-log_every=10-reg.weight=10-s00"
     older.mkdir(parents=True)
+    written = OmegaConf.to_yaml(composed("search", "seed=00", "log_every=10"), resolve=True)
+    (older / "config.yaml").write_text(written + "landmarks_hash: abc\n")
     assert run_folder(cfg, overrides) == older
     (searches / "spos-landmark-s0").mkdir()
+    assert run_folder(cfg, overrides) == older
+    (searches / "spos-landmark-s0" / "config.yaml").write_text(written)
     assert run_folder(cfg, overrides) == searches / "spos-landmark-s0"
+    other = composed("search", f"root={tmp_path}", "seed=1")
+    assert run_folder(other, ["seed=1"]) == searches / "spos-landmark-s1"
+
+
+SAME = [
+    (["seed=0"], ["seed=00"], ["seed=000"], ["++seed=0"], ["seed='0'"], [], ["log_every=9"]),
+    (["trainer.lr=0.1"], ["trainer.lr=.1"], ["trainer.lr=1e-1"], ["trainer.lr='0.1'"], ["trainer.lr=0.10"]),
+    (["data.flip=true"], *([f"data.flip={yes}"] for yes in ("True", "yes", "on", "1", "'true'"))),
+    (["trainer.steps=null"], ["trainer.steps=Null"], ["trainer.steps=NULL"], []),
+    (["space=mbconv", "space.depths=[1,1,1]"], ["space=mbconv", "space.depths=[1, 1,  1]"]),
+    (
+        ["trainer=standalone", "trainer.epochs=3"],
+        ["trainer=standalone"],
+        ["trainer=standalone", "trainer.epochs=3.0"],
+    ),
+    (
+        ["data=folder", "data.path=/a/b"],
+        ["data=folder", "data.path=/a/b/"],
+        ["data=folder", "data.path=/a/./b"],
+    ),
+    (["scoring.by=loss"], ["scoring.by='loss'"], []),
+]
+
+
+@pytest.mark.parametrize("ways", SAME, ids=lambda ways: ways[0][-1])
+def test_one_config_is_one_run_however_it_is_spelt(composed, ways: tuple[list[str], ...]) -> None:  # type: ignore[no-untyped-def]
+    configs = [composed("search", *way) for way in ways]
+    assert len({run_folder(cfg, way) for cfg, way in zip(configs, ways, strict=True)}) == 1
+    assert len({config_hash(result_config(cfg)) for cfg in configs}) == 1
+    assert len({settled(cfg).data.get("path") for cfg in configs}) == 1
+
+
+def test_an_override_in_a_name_can_be_given_again(composed) -> None:  # type: ignore[no-untyped-def]
+    given = ["data=hub", "data.hub=x/birds", "data.label_column='a b, c'"]
+    told = telling_overrides("search", composed("search", *given), given)
+    assert told == ["data.hub=x/birds", "data.label_column='a b, c'"]
+    again = composed("search", "data=hub", *told)
+    assert run_folder(again, told) == run_folder(composed("search", *given), given)
+
+
+def test_the_hash_of_an_earlier_lmreg_is_known() -> None:
+    cfg = OmegaConf.create(
+        {"seed": "00", "log_every": 10, "study": "x", "data": {"path": "/x", "flip": "yes"}}
+    )
+    assert earlier_hashes(cfg) == {config_hash({"seed": "00", "log_every": 10, "data": {"flip": "yes"}})}

@@ -13,7 +13,7 @@ LAYERS = [
     {"space", "task"},
     {"data", "selector", "kind"},
     {"network"},
-    {"truth", "streams"},
+    {"truth", "streams", "determinism"},
     {"context"},
     {"algo", "reg"},
     {"train"},

@@ -5,23 +5,22 @@ from __future__ import annotations
 import json
 import os
 import re
-import runpy
 import shlex
 import shutil
 import subprocess
 import sys
 import textwrap
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 from PIL import Image
 
-from lmreg.data.pixels import decode
 from lmreg.space.nasbench201 import NASBench201
-from tests.conftest import ROOT, InProcess
+from tests.conftest import ROOT, InProcess, last_given
 from tests.kind.published import write_macro, write_nasbench101, write_nds
 
 SMALL_TRAINING = ("trainer.steps=8", "trainer.batch_size=8", "network.channels=4", "threads=1")
@@ -87,16 +86,13 @@ def tiny(call: str, folder: Path) -> list[str]:
         extra += SMALL_TRAINING
         args = [a for a in args if not a.startswith("trainer.epochs=")]
     if command == "search":
-        evolution = "strategy=evolution" in args
-        extra += (
-            ["strategy.budget=4", "strategy.population=2", "strategy.tournament=2"]
-            if evolution
-            else ["strategy.count=3"]
-        )
         args = [a for a in args if not a.startswith("strategy.budget=")]
+        extra.append("strategy.budget=4")
+        if "strategy=evolution" in args:
+            extra += ["strategy.population=2", "strategy.tournament=2"]
         args = ["landmarks.add=2" if a.startswith("landmarks.add=") else a for a in args]
         # All of them go through every stage in tests/commands/test_algorithms.py.
-        args = ["algo=spos,darts" if a.startswith("algo=spos,fairnas,randomnas") else a for a in args]
+        args = ["algo=spos,darts" if a.startswith("algo=spos,spos_unique,fairnas") else a for a in args]
     if "selector=stratified" in args:
         extra.append("selector.candidates=10")
     if "selector=spaced" in args:
@@ -142,7 +138,7 @@ def test_every_command_of_the_readme_and_the_demo(
             args = [a for a in args if not a.startswith("network.")] + ["network.channels=5"]
         if args[0] == "export":
             pytest.importorskip("onnxruntime")  # comes last
-        code, out, errors = in_process(*args)
+        code, out, errors = in_process(*last_given(*args))
         assert code == 0, f"lmreg {call}\n{errors}"
         assert out, call
     for study in ("nasbench201-fashion_mini", "nasbench201-my_images"):
@@ -150,27 +146,100 @@ def test_every_command_of_the_readme_and_the_demo(
     assert list((folder / "outputs" / "by-table" / "evaluate").glob("scores-*.csv"))
 
     (exported,) = (folder / "outputs" / "nasbench201-my_images" / "retrain").glob("*/export")
-    shutil.copy(folder / "my_images" / "cat" / "0.png", exported / "picture.png")
-    (code_block,) = re.findall(r"^    import json\n(?:    .*\n|\n)+", README, re.M)
-    program = "import sys; sys.modules['lmreg'] = None\n" + textwrap.dedent(code_block)
-    program += "print(*logits[0].tolist())"
-    done = subprocess.run(
-        [sys.executable, "-c", program], cwd=exported, capture_output=True, text=True, check=False
-    )
+    (line,) = as_the_readme_uses(exported, [folder / "my_images" / "cat" / "0.png"])
+    assert line["class"] in ("cat", "dog")
+
+
+# The README's lines for each picture, with no lmreg around; its files end in .png, whatever they are.
+USED = """
+import sys; sys.modules["lmreg"] = None
+import contextlib, io, json, shutil
+
+with_torch, with_onnx, *pictures = sys.argv[1:]
+for picture in pictures:
+    for name in ("picture.png", "other.jpg"):
+        shutil.copy(picture, name)
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        exec(with_torch, by_torch := {})
+    found = {"class": said.getvalue().strip(), "torch": by_torch["logits"].tolist()}
+    if with_onnx:
+        exec(with_onnx, by_onnx := {})
+        found["onnx"] = by_onnx["logits"].tolist()
+    print(json.dumps(found))
+"""
+
+
+def as_the_readme_uses(exported: Path, pictures: list[Path], onnx: bool = True) -> list[dict[str, Any]]:
+    """What the README's lines for exported files, run in their folder, make of each of ``pictures``: the
+    class that they print and the logits, which are those of torch and of ONNX Runtime where that is used."""
+    lines = [
+        textwrap.dedent(block)
+        for start in ("import json", "import onnxruntime")
+        for block in re.findall(rf"^    {start}\n(?:    .*\n|\n)+", README, re.M)
+    ]
+    assert len(lines) == 2
+    lines[1:] = lines[1:] if onnx else [""]
+    call = [sys.executable, "-c", USED, *lines, *map(str, pictures)]
+    done = subprocess.run(call, cwd=exported, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    named, logits = done.stdout.splitlines()
-    assert named in ("cat", "dog")
-    # It prepares a picture as lmreg's own reader does.
-    about, model = (
-        json.loads((exported / "model.json").read_text()),
-        runpy.run_path(str(exported / "model.py")),
-    )
-    size = about["input"]["height"]
-    pixels = decode([exported / "picture.png"], str, "here", size) / 255
-    images = ((pixels - about["mean"]) / about["std"]).transpose(0, 3, 1, 2).astype(np.float32)
-    with torch.inference_mode():
-        expected = model["load"]()(torch.from_numpy(images))[0]
-    torch.testing.assert_close(torch.tensor([float(x) for x in logits.split()]), expected)
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    for one in found if onnx else ():
+        assert len(one["onnx"]) == 2  # it was given two files
+        np.testing.assert_allclose(one["onnx"], one["torch"] * 2, rtol=1e-3, atol=1e-4)
+    return found
+
+
+def turned(bar: np.ndarray, path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # as a camera tells that it was held upright
+    Image.fromarray(np.rot90(bar).copy()).save(path, "JPEG", quality=95, exif=exif)
+
+
+def ink(bar: np.ndarray, path: Path) -> None:
+    """Black on nothing."""
+    picture = np.zeros((*bar.shape, 4), np.uint8)
+    picture[..., 3] = bar
+    Image.fromarray(picture).save(path)
+
+
+def narrow(bar: np.ndarray, path: Path) -> None:
+    """16 bits, of which the samples have a few values."""
+    Image.fromarray(bar.astype(np.uint16) + 1025).save(path)
+
+
+CASES: dict[str, Callable[[np.ndarray, Path], None]] = {"turned": turned, "ink": ink, "narrow": narrow}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_exported_files_used_as_the_readme_shows_do_what_they_did_in_training(
+    tmp_path: Path, in_process: InProcess, rng: np.random.Generator, case: str
+) -> None:
+    """Every test picture of a folder gets the class that the retraining's own test gave it."""
+    pytest.importorskip("safetensors")
+    for part, count in (("train", 40), ("test", 12)):
+        for label, name in enumerate(("upright", "level")):
+            (tmp_path / case / part / name).mkdir(parents=True)
+            for i in range(count):
+                bar, at = rng.integers(20, 60, (18, 16), dtype=np.uint8), rng.integers(2, 12)
+                bar[(slice(None), slice(at, at + 3)) if label == 0 else (slice(at, at + 3), slice(None))] = (
+                    230
+                )
+                CASES[case](bar, tmp_path / case / part / name / f"{i:02d}.png")
+    small = ("network.channels=4", "network.cells=1", "trainer.batch_size=16", "trainer.epochs=12", "seeds=1")
+    arch = "|nor_conv_3x3~0|+|none~0|nor_conv_3x3~1|+|skip_connect~0|none~1|nor_conv_3x3~2|"
+    data = ("data=folder", f"data.path={tmp_path / case}", "data.resolution=12", f"root={tmp_path / 'out'}")
+    code, _, errors = in_process("retrain", f"arch={arch}", *data, *small, "folder=r", "threads=1")
+    assert code == 0, errors
+    retrained = tmp_path / "out" / f"nasbench201-{case}" / "retrain" / "r"
+    code, _, errors = in_process("export", f"run={retrained}", "onnx=false")
+    assert code == 0, errors
+    pictures = sorted((tmp_path / case / "test").glob("*/*"))
+    found = as_the_readme_uses(retrained / "export", pictures, onnx=False)
+    right = np.array([one["class"] == path.parent.name for one, path in zip(found, pictures, strict=True)])
+    (tested,) = json.loads((retrained / "result.json").read_text())["trainings"]
+    assert 100 * right.mean() == pytest.approx(tested["accuracy_percent"])
+    assert right.all()
 
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")

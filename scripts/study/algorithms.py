@@ -51,12 +51,16 @@ def main() -> None:
     known_truth = Truth.load(folder / "landmarks", space)
     column = read_json(folder / "landmarks" / MANIFEST)["pool"]["column"]
     scores = read_table(table, {"arch", column})
-    truth = {space.canonical(space.parse(a)): s for a, s in zip(scores["arch"], scores[column], strict=True)}
+    truth = {
+        space.benchmark_key(space.parse(a)): s for a, s in zip(scores["arch"], scores[column], strict=True)
+    }
     pool = held_out(known_truth, runs, study)
 
     def row(run: FinishedRun) -> dict[str, Any]:
         candidates = read_table(run.folder / "candidates.csv", {"arch"})["arch"]
-        known = [truth[key] for arch in candidates if (key := space.canonical(space.parse(arch))) in truth]
+        known = [
+            truth[key] for arch in candidates if (key := space.benchmark_key(space.parse(arch))) in truth
+        ]
         learned = (run.result.get("discretised") or {}).get("arch")
         scored = ScoredRun(run, options)
         by = taus(scored, pool)
@@ -70,7 +74,7 @@ def main() -> None:
             "violated_percent": 50 * (1 - taus(scored, known_truth.landmarks)["loss"]),
             "best_true_percent": known[0] if known else np.nan,
             "learned": learned,
-            "learned_true_percent": truth.get(space.canonical(space.parse(learned)), np.nan)
+            "learned_true_percent": truth.get(space.benchmark_key(space.parse(learned)), np.nan)
             if learned
             else np.nan,
             "alpha_entropy_nats": read_table(run.folder / "metrics.csv", set())

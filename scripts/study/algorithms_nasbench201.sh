@@ -6,21 +6,21 @@
 #
 #     scripts/study/algorithms_nasbench201.sh <cifar10 parquet folder> <table.csv> [seeds, default "0 1 2"]
 #
-# About 130 minutes on 2 cores. All train 2,000 paths (a step of FairNAS has five, with a landmark pair
-# each), or mixtures in as many steps; alphas learn in the last quarter.
+# About 130 minutes on 2 cores. All train 2,000 paths with a landmark pair each (a step of FairNAS has five of
+# both), or as many mixtures; alphas learn in the last quarter.
 source "$(dirname "${BASH_SOURCE[0]}")/../setup.sh"
 study=nasbench201-algorithms
 data=(study=$study data=cifar10 data.path="$1" data.resolution=16 data.crop_padding=2)
-search=(lmreg search -m "${data[@]}" trainer.batch_size=64 scoring.images=1000 strategy.count=50 threads=1
+search=(lmreg search -m "${data[@]}" trainer.batch_size=64 scoring.images=1000 strategy.budget=50 threads=1
     tracking.every_epochs=null)
 alphas=(trainer.steps=2000 algo.alpha_warmup=0.75 algo.alpha_lr=3e-3)
-lmreg train-landmarks "${data[@]}" landmarks=table landmarks.path="$2" landmarks.count=30 landmarks.pool=100 \
+lmreg train-landmarks "${data[@]}" selector=random \
+    landmarks=table landmarks.path="$2" landmarks.count=30 landmarks.pool=100 \
     landmarks.score_column=cifar10_valid_acc_percent landmarks.pool_column=cifar10_test_acc_percent
 paths() {
-    "${search[@]}" seed="$1" algo=spos,randomnas reg=none,landmark trainer.steps=2000
+    "${search[@]}" seed="$1" algo=spos,spos_unique reg=none,landmark trainer.steps=2000
+    "${search[@]}" seed="$1" algo=fairnas reg=none,landmark trainer.paths=2000
     "${search[@]}" seed="$1" algo=nao reg=none,landmark trainer.steps=2000 algo.refresh_epochs=1
-    "${search[@]}" seed="$1" algo=fairnas reg=none trainer.steps=400
-    "${search[@]}" seed="$1" algo=fairnas reg=landmark reg.pairs=5 trainer.steps=400
     "${search[@]}" seed="$1" algo=gdas,pcdarts reg=none,landmark "${alphas[@]}"
 }
 mixtures() { "${search[@]}" seed="$1" algo=darts,darts2 reg=none,landmark "${alphas[@]}"; }

@@ -11,7 +11,7 @@ data=(study=$study task=depth space=depth_decoder data=shapes_depth trainer.batc
 lmreg train-landmarks "${data[@]}" selector=random landmarks.count=15 landmarks.pool=40 trainer.epochs=4
 python scripts/study/seed_agreement.py outputs/$study
 lmreg search -m "${data[@]}" algo=spos reg=none,landmark seed="${1:-0,1,2}" trainer.epochs=16 scoring.by=rmse \
-    strategy.count=50 threads=1
+    strategy.budget=50 threads=1
 lmreg evaluate study=$study space=depth_decoder data=shapes_depth
 lmreg report study=$study space=depth_decoder data=shapes_depth
 python scripts/study/summary.py outputs/$study docs/studies/depth_cpu

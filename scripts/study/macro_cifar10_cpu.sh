@@ -12,7 +12,8 @@ study=macro-cifar10-cpu
 data=(space=macro study=$study data=cifar10 data.path="$1" data.resolution=16 data.crop_padding=2)
 search=(lmreg search -m "${data[@]}" trainer.batch_size=64 trainer.steps=1500 scoring.images=1000 threads=1
     tracking.every_epochs=null)
-lmreg train-landmarks "${data[@]}" landmarks=table landmarks.path="$2" landmarks.count=30 landmarks.pool=400 \
+lmreg train-landmarks "${data[@]}" selector=random \
+    landmarks=table landmarks.path="$2" landmarks.count=30 landmarks.pool=400 \
     landmarks.score_column=test_acc_seed0 landmarks.pool_column=mean_acc
 # Side by side, one core each.
 "${search[@]}" seed="${3:-0,1,2}" reg=none &

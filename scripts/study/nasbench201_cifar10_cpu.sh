@@ -5,18 +5,18 @@
 #
 #     scripts/study/nasbench201_cifar10_cpu.sh <cifar10 parquet folder> <table.csv> [seeds, default 0,1,2,3,4]
 #
-# About 70 minutes on 2 cores. Both algorithms train 4,500 paths in all (a step of FairNAS has five), with
-# one landmark pair per path.
+# About 70 minutes on 2 cores. Both algorithms train 4,500 paths in all (a step of FairNAS has five), with a
+# landmark pair each.
 source "$(dirname "${BASH_SOURCE[0]}")/../setup.sh"
 study=nasbench201-cifar10-cpu
 data=(study=$study data=cifar10 data.path="$1" data.resolution=16 data.crop_padding=2)
 search=(lmreg search -m "${data[@]}" seed="${3:-0,1,2,3,4}" trainer.batch_size=128 scoring.images=2000 threads=1)
-lmreg train-landmarks "${data[@]}" landmarks=table landmarks.path="$2" landmarks.count=30 landmarks.pool=1000 \
+lmreg train-landmarks "${data[@]}" selector=random \
+    landmarks=table landmarks.path="$2" landmarks.count=30 landmarks.pool=1000 \
     landmarks.score_column=cifar10_valid_acc_percent landmarks.pool_column=cifar10_test_acc_percent
 # Side by side, one core each.
 "${search[@]}" algo=spos reg=none,landmark trainer.steps=4500 &
-"${search[@]}" algo=fairnas reg=none trainer.steps=900
-"${search[@]}" algo=fairnas reg=landmark reg.pairs=5 trainer.steps=900
+"${search[@]}" algo=fairnas reg=none,landmark trainer.paths=4500
 wait $!
 lmreg evaluate study=$study
 lmreg report study=$study

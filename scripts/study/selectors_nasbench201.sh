@@ -10,7 +10,7 @@
 source "$(dirname "${BASH_SOURCE[0]}")/../setup.sh"
 data=(root=outputs/nasbench201-selectors data=cifar10 data.path="$1" data.resolution=16 data.crop_padding=2)
 search=(lmreg search -m "${data[@]}" trainer.batch_size=64 trainer.steps=1000 scoring.images=500
-    strategy.count=2 threads=1 tracking.every_epochs=null)
+    strategy.budget=2 threads=1 tracking.every_epochs=null)
 for seed in ${3:-0 1 2 3 4}; do
     studies=()
     for selector in random stratified spaced coverage; do

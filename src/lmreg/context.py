@@ -32,6 +32,8 @@ class Context:
     """Held-out batches for the regulariser."""
     total_steps: int
     step: int = 0
+    paths_per_step: int = 1
+    """How many paths the algorithm trains in a step, each on the step's batch."""
     alpha_batches: BatchStream | None = None
     """Batches for architecture parameters, of the split that the algorithm asks for; a stream of its
     own, so that the regulariser's draws don't shift it."""

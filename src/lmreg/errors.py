@@ -18,7 +18,7 @@ class Interrupted(BaseException):
 
 def is_users(error: BaseException) -> bool:
     """Whether the user can mend it: a bad value, a missing file, too little memory; else it's a bug."""
-    return isinstance(error, LmregError | OSError) or _out_of_memory(error)
+    return isinstance(error, LmregError | OSError) or _out_of_memory(error) or _not_deterministic(error)
 
 
 def in_one_line(error: BaseException) -> str:
@@ -29,10 +29,18 @@ def in_one_line(error: BaseException) -> str:
             f"out of memory ({reason}); lower trainer.batch_size, scoring.batch_size or network.channels, "
             "or end what else uses that memory"
         )
+    if _not_deterministic(error):
+        what = " ".join(str(error).split()).partition(", but")[0]
+        return f"{what} on this device; pass deterministic=false, and last digits differ from run to run"
     if isinstance(error, OSError) and error.filename:
         return f"{error.strerror or error}: {error.filename}"
     text = " ".join(str(error).split())
     return text if isinstance(error, LmregError | OSError) else f"{type(error).__name__}: {text}"
+
+
+def _not_deterministic(error: BaseException) -> bool:
+    """Whether torch was told to repeat its numbers and has no kernel that does."""
+    return isinstance(error, RuntimeError) and "does not have a deterministic implementation" in str(error)
 
 
 def _out_of_memory(error: BaseException) -> bool:

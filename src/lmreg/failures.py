@@ -55,7 +55,7 @@ def _report(error: Exception) -> str:
 def read_failure(folder: Path) -> str | None:
     """The one line of what went wrong in ``folder``, if something did."""
     try:
-        lines = (folder / ERROR_FILE).read_text(errors="replace").splitlines()
+        lines = (folder / ERROR_FILE).read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return None
     return next((line.removeprefix("error: ") for line in lines if line.startswith("error: ")), "unknown")

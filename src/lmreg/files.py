@@ -103,7 +103,7 @@ def read_json(path: Path, keys: Set[str] = frozenset()) -> Any:
         LmregError: the file is missing, isn't JSON or lacks a key.
     """
     try:
-        value = json.loads(path.read_text())
+        value = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise LmregError(f"can't read {path}: {error.strerror}") from error
     except ValueError as error:

@@ -7,35 +7,40 @@ from collections.abc import Set
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
+from lmreg.config.renamed import in_first_names, take_todays_names
+from lmreg.config.values import canonical_config, plain, resolved
 from lmreg.errors import LmregError
 from lmreg.files import digest
 
 # What a result is not a question of: where things lie, on which hardware, how often state is saved or
 # looked at.
-# (Another device or number of threads changes the last digits; see `SearchRun` for resuming.)
+# (Another device, number of threads or choice of kernels changes the last digits; see `SearchRun` for
+# resuming.)
 _NOT_HASHED = {
     *("study", "root", "device", "threads", "workers", "checkpoint_seconds", "allow_packages"),
-    *("tracking", "tensorboard"),
+    *("tracking", "tensorboard", "deterministic", "log_every"),
 }
+_ONCE_HASHED = {"log_every"}
+"""What an earlier lmreg took for a part of the result."""
 
+
+BEFORE_THERE_WAS: dict[str, Any] = {
+    "network.affine": True,
+    "trainer.paths": None,
+    "trainer.untouched": "decay",
+    "paths_per_step": 1,
+    "data.value_range": None,
+}
+"""Younger options, each with the value that stands for what was done before there was the option. With that
+value they are no part of what determines a result, which so keeps the hash that it had."""
 
 _OF_A_RUN = frozenset({"space", "network", "data", "task", "algo", "reg", "trainer", "scoring", "seed"})
 
 
-def plain(node: Any) -> Any:
-    """A config node as resolved dicts, lists and values; 3.0 becomes 3, as which it may be given too."""
-    value = OmegaConf.to_container(node, resolve=True) if isinstance(node, DictConfig | ListConfig) else node
-    if isinstance(value, dict):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [plain(item) for item in value]
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
 def read_config(path: Path, keys: Set[str] = _OF_A_RUN) -> DictConfig:
-    """A run's ``config.yaml``, which must have ``keys``.
+    """A run's ``config.yaml`` under today's names, which must have ``keys``.
 
     Raises:
         LmregError: it is missing or unreadable.
@@ -47,6 +52,7 @@ def read_config(path: Path, keys: Set[str] = _OF_A_RUN) -> DictConfig:
     if not isinstance(config, DictConfig) or not config:
         raise LmregError(f"{path} is not a configuration; delete {path.parent}")
     require_config(config, path, keys)
+    take_todays_names(config)
     return config
 
 
@@ -65,9 +71,18 @@ def is_of_retraining(config: DictConfig) -> bool:
     return "label_smoothing" in config
 
 
-def result_config(cfg: DictConfig) -> dict[str, Any]:
-    """The part of a config that determines results, plain and resolved."""
-    kept = {key: value for key, value in plain(cfg).items() if key not in _NOT_HASHED}
+def result_config(cfg: DictConfig | dict[str, Any]) -> dict[str, Any]:
+    """The part of a config that determines results, plain and resolved, its values in one spelling."""
+    return _kept(plain(canonical_config(resolved(cfg))), _NOT_HASHED)
+
+
+def earlier_hashes(cfg: DictConfig) -> set[str]:
+    """The `config_hash` that an earlier lmreg gave a run with this ``config.yaml``."""
+    return {config_hash(_kept(plain(cfg), _NOT_HASHED - _ONCE_HASHED))}
+
+
+def _kept(config: dict[str, Any], left_out: set[str]) -> dict[str, Any]:
+    kept = {key: value for key, value in config.items() if key not in left_out}
     for part in ("data", "space"):
         if isinstance(kept.get(part), dict):
             # Where something lies says nothing of what it is. The data's content is hashed on its own, a
@@ -75,19 +90,24 @@ def result_config(cfg: DictConfig) -> dict[str, Any]:
             kept[part] = {key: value for key, value in kept[part].items() if key != "path"}
     if isinstance(kept.get("landmarks"), dict) and kept["landmarks"].get("rounds") == 1:
         del kept["landmarks"]  # nothing is added: the search of an lmreg that knew no rounds
+    for key, before in BEFORE_THERE_WAS.items():
+        group, _, name = key.rpartition(".")
+        inside = kept.get(group) if group else kept
+        if isinstance(inside, dict) and inside.get(name) == before:
+            inside.pop(name, None)
     return kept
 
 
 def config_hash(config: dict[str, Any]) -> str:
     """16 hexadecimal digits that change when the config does."""
-    return digest(json.dumps(config, sort_keys=True).encode())
+    return digest(json.dumps(in_first_names(config), sort_keys=True).encode())
 
 
 def differences(old: dict[str, Any], new: dict[str, Any], prefix: str = "") -> list[str]:
     """``key: old -> new`` for every value that differs."""
     lines = []
     for key in sorted(old.keys() | new.keys()):
-        a, b = old.get(key), new.get(key)
+        a, b = (config.get(key, BEFORE_THERE_WAS.get(f"{prefix}{key}")) for config in (old, new))
         inside = _by_index(a), _by_index(b)
         if isinstance(inside[0], dict) and isinstance(inside[1], dict):
             lines += differences(*inside, f"{prefix}{key}.")

@@ -67,7 +67,7 @@ def locked(folder: Path, wait: bool = False) -> Iterator[None]:
 def is_locked(folder: Path) -> bool:
     """Whether another process has ``folder``, see `locked`."""
     try:
-        with (folder / ".lock").open() as lock:
+        with (folder / ".lock").open(encoding="ascii") as lock:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
@@ -106,7 +106,7 @@ def _acquire(folder: Path, name: str, wait: bool) -> tuple[IO[str], _Grant]:
     while True:
         folder.mkdir(parents=True, exist_ok=True)
         try:
-            file = (folder / name).open("a")
+            file = (folder / name).open("a", encoding="ascii")
         except FileNotFoundError:  # a process that was about to leave has just removed the folder
             continue
         try:

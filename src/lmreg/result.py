@@ -59,18 +59,21 @@ def summary_of(
         "reg": study.cfg.reg.name,
         "seed": study.options.seed,
         "steps": training.ctx.total_steps,
+        "paths": training.paths,
         "best": _found(candidates, study.task),
         # What the algorithm itself has learned, whatever the super-net thinks of it.
         "discretised": None if learned.empty else _found(learned, study.task),
         "candidates": len(candidates),
         "chosen_by": study.task.score(scoring.by).column,
         "norm": scoring.norm,
+        "affine": study.of_supernet_only.get("affine"),
         "landmarks": [study.space.format(arch) for arch in landmarks.archs] if landmarks else [],
         "landmark_scores": landmarks.scores.tolist() if landmarks else [],
         "data_hash": study.data.hash,
         "split_sizes": study.data.sizes,
         "device": device_name(study.device),
         "threads": torch.get_num_threads(),
+        "deterministic": study.options.deterministic or study.device.type == "cpu",
         "versions": versions(),
     }
 

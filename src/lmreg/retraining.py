@@ -12,17 +12,25 @@ import numpy as np
 import pandas as pd
 from omegaconf import DictConfig, OmegaConf
 
+from lmreg.config.arguments import word
+from lmreg.config.values import resolved, settled
 from lmreg.errors import LmregError
 from lmreg.files import read_json, require_folder, write_atomically, write_json, write_table
-from lmreg.identity import config_hash, differences, is_of_retraining, read_config, require_config
-from lmreg.landmarks.records import protocol_of
+from lmreg.identity import (
+    config_hash,
+    differences,
+    is_of_retraining,
+    read_config,
+    require_config,
+    result_config,
+)
 from lmreg.locks import locked
 from lmreg.network.base import SuperNet, track_statistics
 from lmreg.progress import Progress
 from lmreg.rank.correlation import mean_over_seeds
 from lmreg.rank.score import score
 from lmreg.result import device_name, versions
-from lmreg.space.base import Arch
+from lmreg.space.base import Arch, Space
 from lmreg.streams import Streams, derive
 from lmreg.study import Study, as_begun, go_on_as_begun, same_threads_after
 from lmreg.train import checkpoint
@@ -70,8 +78,8 @@ class Retraining:
         """
         self._study, self._recipe, self.folder, self._origin = study, recipe, folder, dict(origin)
         self._task = study.task.smoothed(recipe.label_smoothing) if recipe.label_smoothing else study.task
-        text = study.space.format(recipe.arch)
-        self._config = protocol_of(study) | {"arch": text, "label_smoothing": recipe.label_smoothing}
+        own = retraining_config(study.cfg, recipe.arch, recipe.label_smoothing, study.space)
+        self._config = self._written = own | {"data_hash": study.data.hash}
         self._hash = config_hash(self._config)
 
     def left(self) -> list[int]:
@@ -82,17 +90,20 @@ class Retraining:
         """
         described = self.folder / "config.yaml"
         if described.exists():
-            before: Any = OmegaConf.to_container(read_config(described, _KEYS), resolve=True)
-            before["data"].pop("path", None)
+            before = read_config(described, _KEYS)
             changed = [
                 "the images or splits have changed since" if "data_hash" in line else line
-                for line in differences(before, self._config)
+                for line in differences(result_config(settled(before)), self._config)
             ]
             if changed:
                 raise LmregError(
                     f"{self.folder} holds a retraining with another configuration ({'; '.join(changed)}); "
                     "pass folder=<new name>, or delete that folder"
                 )
+            # As it is written there, since the folder's trainings bear the hash of that.
+            self._written = resolved(before)
+            self._written["data"].pop("path", None)
+            self._hash = config_hash(self._written)
         finished = {record["seed"] for record in self._finished()}
         return [seed for seed in self._recipe.seeds if seed not in finished]
 
@@ -114,7 +125,7 @@ class Retraining:
         return result
 
     def _describe(self) -> None:
-        config = OmegaConf.create(self._config)
+        config = OmegaConf.create(self._written)
         if (path := self._study.cfg.data.get("path")) is not None:
             config.data.path = path
         text = OmegaConf.to_yaml(config)
@@ -204,11 +215,22 @@ class Retraining:
             "test": {c: over_seeds([record[c] for record in records], confidence) for c in columns},
             "trainings": trainings,
             "images": {SPLIT: len(data.split(SPLIT)), "test": data.sizes["test"]},
-            "input": {**vars(data.shape), **data.normalisation, "classes": list(data.classes)},
+            "input": self._input(),
             "label_smoothing": recipe.label_smoothing,
             "data_hash": data.hash,
             "config_hash": self._hash,
             "versions": versions(),
+        }
+
+    def _input(self) -> dict[str, Any]:
+        """What is to be known of images to give them to the networks as training did."""
+        data = self._study.data
+        samples = data.sample_range and list(data.sample_range)
+        return {
+            **vars(data.shape),
+            **data.normalisation,
+            "sample_range": samples,
+            "classes": list(data.classes),
         }
 
     @staticmethod
@@ -235,6 +257,18 @@ class Retraining:
 
     def _checkpoint(self, seed: int) -> Path:
         return self.folder / f"checkpoint-s{seed}.pt"
+
+
+def retraining_config(cfg: DictConfig, arch: Arch, label_smoothing: float, space: Space) -> dict[str, Any]:
+    """What determines a retraining's result, but for the images and the seed."""
+    config = result_config(cfg)
+    parts = {key: config[key] for key in ("space", "network", "data", "task", "trainer")}
+    return parts | {"arch": space.format(arch), "label_smoothing": label_smoothing}
+
+
+def is_retraining(there: dict[str, Any], config: dict[str, Any]) -> bool:
+    """Whether ``there``, a folder's ``config.yaml``, is of that `retraining_config`, on whatever images."""
+    return result_config(there) == config | {"data_hash": there.get("data_hash")}
 
 
 def seeds_in_words(seeds: Sequence[int]) -> str:
@@ -268,7 +302,9 @@ def read_retraining(folder: Path) -> tuple[DictConfig, dict[str, Any]]:
         raise LmregError(f"{folder} is not the folder of a retraining; 'lmreg retrain' makes one")
     config = read_config(described, frozenset())
     if not is_of_retraining(config):
-        raise LmregError(f"{folder} is the folder of a search; 'lmreg retrain run={folder}' comes first")
+        raise LmregError(
+            f"{folder} is the folder of a search; 'lmreg retrain {word('run', folder)}' comes first"
+        )
     if not (folder / "result.json").exists():
         raise LmregError(f"{folder.name} is not finished; its retrain command goes on with it")
     require_config(config, described, _KEYS)

@@ -6,16 +6,25 @@ import contextlib
 import functools
 import time
 from collections.abc import Callable
+from typing import Any
 
 import pandas as pd
 from omegaconf import OmegaConf
 
 from lmreg.algo.base import Algorithm
+from lmreg.config.values import settled
 from lmreg.context import Context
 from lmreg.errors import LmregError
 from lmreg.events import Events
 from lmreg.files import write_atomically, write_json, write_table
-from lmreg.identity import config_hash, differences, read_config, refuse_changes, result_config
+from lmreg.identity import (
+    config_hash,
+    differences,
+    earlier_hashes,
+    read_config,
+    refuse_changes,
+    result_config,
+)
 from lmreg.landmarks.rounds import Rounds, RoundsConfig
 from lmreg.locks import locked
 from lmreg.names import run_folder, telling_overrides
@@ -50,7 +59,7 @@ class SearchRun:
         rounds: RoundsConfig | None = None,
     ):
         self._study = study
-        self._overrides = telling_overrides(study.cfg, overrides)
+        self._overrides = telling_overrides("search", study.cfg, overrides)
         self._algo, self._reg, self._strategy, self._scoring = algo, reg, strategy, scoring
         self._tracking, self._truth = tracking, truth
         self._cost = functools.cache(study.cost)
@@ -59,10 +68,15 @@ class SearchRun:
         self.rounds = Rounds(
             rounds or RoundsConfig(), study, truth, scoring, tracking, self._find, self.folder
         )
-        self._config = result_config(study.cfg)
+        # What determines the result besides the options that were given.
+        self._besides: dict[Any, Any] = {}
+        if (paths := algo.paths_per_step(study.space)) > 1:  # else a budget means what it always has
+            self._besides["paths_per_step"] = paths
         if truth is not None:
-            self._config["landmarks_hash"] = truth.landmarks.hash
+            self._besides["landmarks_hash"] = truth.landmarks.hash
+        self._config = result_config(study.cfg) | self._besides
         self._hash = config_hash(self._config)
+        self._earlier_hashes: set[str] = set()
 
     def finished(self) -> Result | None:
         """The result, if this very search has been done before.
@@ -74,9 +88,14 @@ class SearchRun:
         if not described.exists():
             return None
         before = read_config(described)
+        told = {
+            "landmarks_hash": "the study's landmarks or their scores have changed since",
+            "paths_per_step": "its budget counted steps; now it counts paths, of which a step has several",
+        }
+        self._earlier_hashes = earlier_hashes(before)
         changed = [
-            "the study's landmarks or their scores have changed since" if "landmarks_hash" in line else line
-            for line in differences(result_config(before), self._config)
+            told.get(line.partition(":")[0], line)
+            for line in differences(result_config(settled(before)), self._config)
         ]
         refuse_changes(self.folder, "a search with another configuration", changed)
         if not (self.folder / "result.json").exists():
@@ -110,9 +129,7 @@ class SearchRun:
             training, tracker = self._training()
             config = OmegaConf.to_container(study.cfg, resolve=True)
             assert isinstance(config, dict)
-            if self._truth is not None:
-                config["landmarks_hash"] = self._truth.landmarks.hash
-            text = OmegaConf.to_yaml(OmegaConf.create(config))
+            text = OmegaConf.to_yaml(OmegaConf.create(config | self._besides))
             write_atomically(self.folder / "config.yaml", lambda file: file.write(text.encode()))
             announce(training)
             with events or contextlib.nullcontext():
@@ -152,6 +169,7 @@ class SearchRun:
                 self._checkpoint_hash,
                 study.device,
                 training.state_dict().keys() | as_begun(study).keys(),
+                earlier={f"{earlier}-{data.hash}" for earlier in self._earlier_hashes},
             )
             go_on_as_begun(study, self.folder, state)
             tracker.rows = state.pop("tracking", [])  # older runs have none
@@ -169,7 +187,10 @@ class SearchRun:
         self._write_rows(training, tracker)
 
     def _write_rows(self, training: Training, tracker: Tracker) -> None:
-        write_table(self.folder / "metrics.csv", pd.DataFrame(training.rows))
+        metrics = pd.DataFrame(training.rows)
+        if len(metrics):
+            metrics.insert(1, "paths", metrics["step"] * training.ctx.paths_per_step)
+        write_table(self.folder / "metrics.csv", metrics)
         if tracker.rows:
             write_table(self.folder / "tracking.csv", pd.DataFrame(tracker.rows))
         # For those who don't want to open a checkpoint, such as `lmreg runs`.

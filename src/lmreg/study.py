@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import functools
 import json
 from collections.abc import Iterator
@@ -11,17 +12,18 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from lmreg.algo.base import Algorithm
 from lmreg.config.build import classes_of, resolve, typed
-from lmreg.config.names import absolute
 from lmreg.config.schema import option
+from lmreg.config.values import settled
 from lmreg.context import Context, Scorer
 from lmreg.data.base import DataSource
 from lmreg.data.images import BatchStream, ImageData
+from lmreg.determinism import set_deterministic
 from lmreg.errors import LmregError
-from lmreg.network.base import SuperNet, count_macs, count_params
+from lmreg.network.base import SuperNet, SuperNetOnly, count_macs, count_params
 from lmreg.reg.base import Regulariser
 from lmreg.space.base import Arch, Space
 from lmreg.streams import Streams, initialised
@@ -36,11 +38,14 @@ T = TypeVar("T")
 class Options:
     """Top-level options of every command."""
 
-    study: str = "study"
-    root: str = "outputs"
+    study: str = option("study", text="name")
+    root: str = option("outputs", text="path")
     seed: int = option(0, min=0)
     device: str = option("auto", help="auto, cpu, cuda or cuda:N")
     threads: int | None = option(None, min=1, help="CPU threads of one process; null for torch's own choice")
+    deterministic: bool = option(
+        True, help="the same numbers each time on a GPU too; false: any kernel, often a faster one"
+    )
     allow_packages: list[str] = option([], help="packages besides lmreg whose classes a config may name")  # noqa: RUF009
 
 
@@ -48,11 +53,12 @@ class Study:
     """Space, task, data and networks of one study; checks their whole config before any work."""
 
     def __init__(self, cfg: DictConfig, options: Options):
-        self.cfg, self.options = _settled(cfg), options
+        self.cfg, self.options = settled(cfg), options
         self.folder = Path(options.root) / options.study
         self.device = pick_device(options.device)
         if options.threads is not None:
             torch.set_num_threads(options.threads)
+        set_deterministic(options.deterministic and self.device.type != "cpu")
         self.space: Space = self.part("space", Space)
         self.task: Task = self.part("task", Task)
         self._source: DataSource = self.part("data", DataSource)
@@ -96,6 +102,14 @@ class Study:
         cls, config = self.resolve(name, base)
         return cls(config)  # type: ignore[call-arg]
 
+    @property
+    def of_supernet_only(self) -> dict[str, Any]:
+        """The options of the super-net that the networks of single architectures don't depend on."""
+        config = self._network[1]
+        if not isinstance(config, SuperNetOnly):
+            return {}
+        return {field.name: getattr(config, field.name) for field in dataclasses.fields(SuperNetOnly)}
+
     @functools.cached_property
     def data(self) -> ImageData:
         """The data set, read when first asked for, once for all runs of a sweep."""
@@ -130,9 +144,10 @@ class Study:
         streams, config = Streams(self.options.seed, self.device), self.trainer
         train = BatchStream(self.data.split("train"), config.batch_size, streams.data)
         rank = BatchStream(self.data.split("rank"), reg.batch_size or config.batch_size, streams.rank)
-        total = config.total_steps(train.batches_per_epoch)
+        paths = algo.paths_per_step(self.space)
+        total = config.total_steps(train.batches_per_epoch, paths)
         net = self.supernet(self.options.seed, algo)
-        ctx = Context(self.space, net, self.task, streams, rank, total, scorer=scorer)
+        ctx = Context(self.space, net, self.task, streams, rank, total, paths_per_step=paths, scorer=scorer)
         if algo.alpha_split is not None:
             ctx.alpha_batches = BatchStream(
                 self.data.split(algo.alpha_split), config.batch_size, streams.alpha
@@ -161,15 +176,6 @@ def _choices(group: str, base: type[Any], attribute: str, value: Any, shown: str
     """The choices of ``group`` whose class has that attribute, as on a command line."""
     able = [name for name, cls in classes_of(group, base).items() if getattr(cls, attribute) == value]
     return f"{shown or group}={','.join(able)}"
-
-
-def _settled(cfg: DictConfig) -> DictConfig:
-    """A copy that means the same from any folder, and later: a file of the space's is read now."""
-    cfg = cfg.copy()
-    cfg.space = OmegaConf.to_container(cfg.space, resolve=True)
-    if cfg.data.get("path"):
-        cfg.data.path = absolute(str(cfg.data.path))
-    return cfg
 
 
 def pick_device(name: str) -> torch.device:

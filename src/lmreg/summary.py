@@ -15,6 +15,16 @@ def place(study: Study, threads: int | None = None) -> str:
     return f"{study.device.type}, {threads} thread{'s' if threads > 1 else ''}"
 
 
+_told: set[str] = set()
+
+
+def tell_data(study: Study) -> None:
+    """Say what was read, once per process and data set: every stage that works with the data does."""
+    if study.data.hash not in _told:
+        _told.add(study.data.hash)
+        print("\n".join(study.data.told))
+
+
 def data_in_words(study: Study) -> str:
     """Space and data with the sizes of the splits."""
     splits = ", ".join(f"{size:,} {name}" for name, size in study.data.sizes.items())

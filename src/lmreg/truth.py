@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +26,9 @@ class LandmarkSet:
     """Architectures with their stand-alone scores, best first.
 
     ``better_sign`` is +1 where a higher score is better, else −1; ``errors`` are the standard
-    errors of the scores over training seeds (NaN where unknown).
+    errors of the scores over training seeds (NaN where unknown); ``by_seed`` [n, seeds] has the
+    scores that ``scores`` are the means of (NaN where there is none), without columns where
+    they aren't known.
     """
 
     archs: tuple[Arch, ...]
@@ -33,12 +36,14 @@ class LandmarkSet:
     errors: np.ndarray
     column: str
     better_sign: int
+    by_seed: np.ndarray | None = None
 
     @classmethod
     def from_table(
         cls, table: pd.DataFrame, space: Space, column: str, better_sign: int, file: str = "landmarks"
     ) -> LandmarkSet:
-        """From columns ``arch``, ``column`` and, where known, ``<column>_se``; ``file`` has the table.
+        """From columns ``arch``, ``column`` and, where known, ``<column>_se`` and ``<column>_s<seed>``;
+        ``file`` has the table.
 
         Raises:
             LmregError: a text is no architecture.
@@ -48,27 +53,36 @@ class LandmarkSet:
         errors = table.get(f"{column}_se", pd.Series(np.nan, index=table.index))
         rows = zip(table.index, table["arch"], strict=True)
         archs = tuple(space.read(text, f"{file}, row {int(row) + 2}, column 'arch'") for row, text in rows)
-        return cls(archs, table[column].to_numpy(float), errors.to_numpy(float), column, better_sign)
+        by_seed = table[[c for c in table if re.fullmatch(rf"{re.escape(column)}_s\d+", str(c))]]
+        return cls(
+            archs,
+            table[column].to_numpy(float),
+            errors.to_numpy(float),
+            column,
+            better_sign,
+            by_seed.to_numpy(float),
+        )
 
     def pairs(self, min_gap_se: float = 0.0) -> np.ndarray:
         """Indices (better, worse), int [pairs, 2], of all pairs whose order is known.
 
         Args:
-            min_gap_se: the least gap of scores, in standard errors of the gap where those are known;
-                ties are never pairs.
+            min_gap_se: the least gap of scores, in standard errors of the gap; ties are never pairs. The
+                error is pooled over all landmarks: one's own, from two or three trainings, is by chance
+                near zero for some, and lets their pairs in whatever their gap is.
 
         Raises:
             LmregError: there is no such pair.
         """
-        if min_gap_se > 0 and not np.isfinite(self.errors).all():
+        error = self.pooled_error
+        if min_gap_se > 0 and error is None:
             raise LmregError(
                 f"reg.min_gap_se={min_gap_se:g} needs standard errors of the landmarks' scores; "
                 "train them with landmarks.seeds=2 or more"
             )
         better, worse = np.triu_indices(len(self.archs), k=1)
-        noise = np.nan_to_num(np.hypot(self.errors[better], self.errors[worse]))
         gaps = np.abs(self.scores[better] - self.scores[worse])
-        known = (gaps > 0) & (gaps >= min_gap_se * noise)
+        known = (gaps > 0) & (gaps >= min_gap_se * np.sqrt(2) * (error or 0.0))
         if not known.any():
             raise LmregError(
                 f"{len(self.archs)} landmarks give no pair with clearly different {self.column}; "
@@ -79,12 +93,20 @@ class LandmarkSet:
     def subset(self, keep: Sequence[int] | np.ndarray) -> LandmarkSet:
         """The members at the ascending indices ``keep``, still best first."""
         archs = tuple(self.archs[i] for i in keep)
-        return dataclasses.replace(self, archs=archs, scores=self.scores[keep], errors=self.errors[keep])
+        by_seed = None if self.by_seed is None else self.by_seed[keep]
+        return dataclasses.replace(
+            self, archs=archs, scores=self.scores[keep], errors=self.errors[keep], by_seed=by_seed
+        )
+
+    @property
+    def pooled_error(self) -> float | None:
+        """The standard error of a score, as root mean square over the architectures; None where unknown."""
+        known = self.errors[np.isfinite(self.errors)]
+        return float(np.sqrt(np.mean(known**2))) if len(known) else None
 
     def noise_note(self) -> str | None:
         """A warning where training seeds change the scores as much as architectures do, if known."""
-        error = float(np.sqrt(np.nanmean(self.errors**2))) if np.isfinite(self.errors).any() else 0.0
-        spread = float(self.scores.std())
+        error, spread = self.pooled_error or 0.0, float(self.scores.std())
         if error <= spread / 2:
             return None
         return (
@@ -111,6 +133,11 @@ class Truth:
     def fits(self, data_hash: str) -> bool:
         """Whether it was trained on that data and those splits; scores of a table fit any."""
         return self.manifest.get("data_hash", data_hash) == data_hash
+
+    def trainings(self, role: str) -> int | None:
+        """How many trainings each score of that role is the mean of; None where that isn't known."""
+        count = self.manifest.get("trainings_per_architecture", {}).get(role)
+        return None if count is None else int(count)
 
     @classmethod
     def load(cls, folder: Path, space: Space) -> Truth:

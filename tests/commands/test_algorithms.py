@@ -15,7 +15,7 @@ from lmreg.files import read_json
 from lmreg.space.nasbench201 import NASBench201
 
 STUDY = "nasbench201-fashion_mini"
-SMALL = ("trainer.steps=12", "strategy.count=4", "network.channels=4", "log_every=4", "scoring.images=200")
+SMALL = ("trainer.steps=12", "strategy.budget=4", "network.channels=4", "log_every=4", "scoring.images=200")
 
 
 @pytest.fixture(scope="module")

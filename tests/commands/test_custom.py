@@ -50,7 +50,7 @@ stages:
 """
 TINY = ("landmarks.count=3", "landmarks.pool=4", "landmarks.seeds=1", "landmarks.pool_seeds=1", "workers=1")
 TRAINED = ("trainer.steps=8", "trainer.batch_size=8")
-SHORT = ("trainer.steps=4", "trainer.batch_size=8", "strategy.count=3", "log_every=2", "scoring.images=16")
+SHORT = ("trainer.steps=4", "trainer.batch_size=8", "strategy.budget=3", "log_every=2", "scoring.images=16")
 ALLOWED = "allow_packages=[my_modules]"
 
 
@@ -147,7 +147,7 @@ def test_who_gives_no_file_is_told_that_this_is_an_example(in_process: InProcess
     _, said, errors = in_process("train-landmarks", *call, "landmarks.count=99999")
     assert "lower landmarks.count" in errors
     assert said.startswith(note)
-    code, said, errors = in_process("search", *call, "reg=none", "trainer.steps=2", "strategy.count=2")
+    code, said, errors = in_process("search", *call, "reg=none", "trainer.steps=2", "strategy.budget=2")
     assert code == 0, errors
     assert said.startswith(note)
 

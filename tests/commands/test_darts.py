@@ -15,7 +15,7 @@ from lmreg.space.darts import DARTS
 SPACE = ("space=darts", "network.channels=2")
 TINY = ("landmarks.count=3", "landmarks.pool=4", "landmarks.seeds=1", "landmarks.pool_seeds=1", "workers=1")
 FULLY = ("network.auxiliary=0.4", "network.drop_path=0.2")
-SHORT = ("trainer.steps=5", "trainer.batch_size=8", "strategy.count=3", "log_every=5", "scoring.images=64")
+SHORT = ("trainer.steps=5", "trainer.batch_size=8", "strategy.budget=3", "log_every=5", "scoring.images=64")
 LEARNING = ("reg.warmup=0.2", "algo.alpha_warmup=0.4")
 NAO = ("algo.pool=4", "algo.warmup=0.2", "algo.refresh_epochs=0.01", "algo.predictor_epochs=3")
 
@@ -34,7 +34,7 @@ def test_every_stage_with_every_algorithm(in_process: InProcess, tmp_path: Path)
     for command, *options in (
         ("train-landmarks", *SPACE, *TINY, *trained),
         ("search", "-m", *SPACE, *SHORT, "algo=spos", "reg=none,landmark"),
-        ("search", *SPACE, *SHORT, "algo=randomnas", "reg=landmark"),
+        ("search", *SPACE, *SHORT, "algo=spos_unique", "reg=landmark"),
         ("search", "-m", *SPACE, *SHORT, "algo=darts,darts2,gdas", "reg=landmark", *LEARNING),
         ("search", *SPACE, *SHORT, "algo=pcdarts", "algo.partial=2", "reg=landmark", *LEARNING),
         ("search", *SPACE, *SHORT, "algo=nao", "reg=landmark", *NAO),

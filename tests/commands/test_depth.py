@@ -30,10 +30,10 @@ from lmreg.task.depth import Depth
 DEPTH = ("task=depth", "space=depth_decoder", "network.channels=4", "network.widths=[4,4,6,6]")
 SCENES = ("data=shapes_depth", "data.scenes=96", "data.test_scenes=24", "data.resolution=16")
 TINY = ("landmarks.count=3", "landmarks.pool=4", "landmarks.pool_seeds=1", "workers=1", "trainer.steps=4")
-SHORT = ("trainer.steps=6", "strategy.count=3", "log_every=3")
+SHORT = ("trainer.steps=6", "strategy.budget=3", "log_every=3")
 
 
-# With nothing of lmreg: the test scenes by the preprocessing of model.json, through the exported files.
+# With nothing of lmreg: the test scenes through the exported files.
 USE = """
 import importlib, json, sys
 from pathlib import Path
@@ -43,8 +43,8 @@ import numpy as np, onnxruntime, torch
 
 folder, arrays = Path(sys.argv[1]), np.load(sys.argv[2])
 about = json.loads((folder / "model.json").read_text())
-x = ((arrays["images"] / 255 - about["mean"]) / about["std"]).transpose(0, 3, 1, 2).astype(np.float32)
 sys.path.insert(0, str(folder))
+x = importlib.import_module("preprocess").preprocess(arrays["images"])
 maps = importlib.import_module("model").load()(torch.from_numpy(x)).detach().numpy()
 session = onnxruntime.InferenceSession(str(folder / "model.onnx"), providers=["CPUExecutionProvider"])
 (found,) = session.run([about["output"]["name"]], {"images": x})
@@ -56,7 +56,7 @@ def test_from_found_to_used(in_process: InProcess, tmp_path: Path) -> None:
     """A search's architecture retrained and exported; its files give the figures of its test."""
     for package in ("safetensors", "onnxruntime", "onnxscript"):
         pytest.importorskip(package)
-    given = ("trainer.batch_size=8", "trainer.steps=3", "strategy.count=2", f"root={tmp_path}")
+    given = ("trainer.batch_size=8", "trainer.steps=3", "strategy.budget=2", f"root={tmp_path}")
     code, _, errors = in_process("search", *DEPTH, *SCENES, "reg=none", *given)
     assert code == 0, errors
     study = tmp_path / "depth_decoder-shapes_depth"
@@ -146,7 +146,7 @@ def test_every_stage(in_process: InProcess, tmp_path: Path) -> None:
 def test_an_interrupted_search_ends_as_an_undisturbed_one(
     in_process: InProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    given = (*DEPTH, *SCENES, "trainer.batch_size=8", "trainer.steps=8", "reg=none", "strategy.count=2")
+    given = (*DEPTH, *SCENES, "trainer.batch_size=8", "trainer.steps=8", "reg=none", "strategy.budget=2")
     loss, calls = Depth.loss, 0
 
     def counted(self: Depth, outputs: Tensor, targets: Tensor) -> Tensor:

@@ -23,7 +23,7 @@ LANDMARKS = (
     "workers=1",
 )
 TRAINED = ("trainer.steps=3", "trainer.batch_size=8")
-SEARCHED = (*TRAINED, "strategy.count=3", "log_every=3", "scoring.images=64", "network.channels=8")
+SEARCHED = (*TRAINED, "strategy.budget=3", "log_every=3", "scoring.images=64", "network.channels=8")
 NAO = ("algo.pool=4", "algo.warmup=0.3", "algo.refresh_epochs=0.002", "algo.predictor_epochs=3")
 DEPTH = ("task=depth", "data=shapes_depth", "data.scenes=96", "data.test_scenes=24", "data.resolution=16")
 

@@ -29,20 +29,18 @@ import importlib, json, sys
 from pathlib import Path
 
 sys.modules["lmreg"] = None
-import numpy as np, onnxruntime, torch
-from PIL import Image
+import onnxruntime, torch
 
 images, *folders = sys.argv[1:]
 for folder in map(Path, folders):
     about = json.loads((folder / "model.json").read_text())
-    pixels, labels = [], []
-    for path in sorted(Path(images).glob("*/*.png")):
-        pixels.append(np.asarray(Image.open(path).convert("RGB"), dtype=np.float32) / 255)
-        labels.append(about["classes"].index(path.parent.name))
-    x = ((np.stack(pixels) - about["mean"]) / about["std"]).transpose(0, 3, 1, 2).astype(np.float32)
+    files = sorted(Path(images).glob("*/*"))
+    labels = [about["classes"].index(path.parent.name) for path in files]
     sys.path.insert(0, str(folder))
-    sys.modules.pop("model", None)
+    for name in ("model", "preprocess"):
+        sys.modules.pop(name, None)
     model = importlib.import_module("model").load()
+    x = importlib.import_module("preprocess").preprocess(files)
     sys.path.pop(0)
     logits = model(torch.from_numpy(x))
     session = onnxruntime.InferenceSession(str(folder / "model.onnx"), providers=["CPUExecutionProvider"])
@@ -114,7 +112,7 @@ def test_from_images_to_files_to_deploy(
     study = tmp_path / "nasbench201-my_images"
     for call in (
         ("train-landmarks", *landmarks, "workers=1", *small, *data),
-        ("search", "reg=landmark", "strategy.count=2", *small, *data),
+        ("search", "reg=landmark", "strategy.budget=2", *small, *data),
     ):
         code, _, errors = in_process(*call)
         assert code == 0, errors
@@ -125,10 +123,11 @@ def test_from_images_to_files_to_deploy(
     (retrained,) = (study / "retrain").iterdir()
     code, out, errors = in_process("export", f"run={retrained}", "seed=1")
     assert code == 0, errors
-    assert "model.py, model.safetensors, model.json, model.onnx" in out
+    assert "model.py, model.safetensors, model.json, model.onnx, preprocess.py" in out
+    assert 'logits = load()(torch.from_numpy(preprocess("picture.png")))' in out
     assert errors == ""
     assert undescribed(study) == set()
-    files = {"model.py", "model.safetensors", "model.json", "model.onnx"}
+    files = {"model.py", "model.safetensors", "model.json", "model.onnx", "preprocess.py"}
     assert {p.name for p in (retrained / "export").iterdir()} == files
     about = read_json(retrained / "export" / "model.json")
     assert (about["classes"], about["seed"]) == (list(CLASSES), 1)

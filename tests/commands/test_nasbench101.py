@@ -13,7 +13,7 @@ from lmreg.space.nasbench101 import NASBench101
 
 SPACE = ("space=nasbench101", "network=nasbench101", "network.channels=4")
 TINY = ("landmarks.count=4", "landmarks.pool=5", "landmarks.seeds=1", "workers=2", "trainer.epochs=0.2")
-SMALL = ("trainer.steps=12", "strategy.count=4", "log_every=4", "scoring.images=100")
+SMALL = ("trainer.steps=12", "strategy.budget=4", "log_every=4", "scoring.images=100")
 STUDY = "nasbench101-fashion_mini"
 
 
@@ -24,7 +24,7 @@ def study(tmp_path_factory: pytest.TempPathFactory, lmreg: Lmreg) -> Path:
     evolution = ("strategy=evolution", "strategy.budget=8", "strategy.population=4", "strategy.tournament=2")
     searches = (
         ("algo=spos", "reg=landmark,none", *SMALL),
-        ("algo=randomnas", "reg=none", *SMALL),
+        ("algo=spos_unique", "reg=none", *SMALL),
         ("algo=nao", "reg=none", *nao, *SMALL),
         ("algo=spos", "reg=none", "seed=1", *evolution, *(o for o in SMALL if "strategy" not in o)),
     )

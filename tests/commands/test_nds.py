@@ -16,7 +16,7 @@ from lmreg.files import read_json
 from lmreg.space.nds import NDS, Config
 
 SMALL = ("landmarks.count=3", "landmarks.pool=5")
-SHORT = ("trainer.steps=4", "trainer.batch_size=8", "strategy.count=3", "log_every=2", "scoring.images=64")
+SHORT = ("trainer.steps=4", "trainer.batch_size=8", "strategy.budget=3", "log_every=2", "scoring.images=64")
 ENAS = NDS(Config(family="enas"))
 
 

@@ -402,12 +402,12 @@ def state_of(folder: Path) -> dict[str, object]:
     return files | {key: value.tolist() for key, value in net.items()}
 
 
-KILLED = [*("trainer.steps=120", "strategy.count=4", "network.channels=2", "log_every=10")]
+KILLED = [*("trainer.steps=120", "strategy.budget=4", "network.channels=2", "log_every=10")]
 KILLED += ["checkpoint_seconds=0", "threads=1", "seed=5", "tracking.every_epochs=0.2"]
 
 
 def killed_name(reg: str) -> str:
-    return f"spos-{reg}-log_every=10-network.channels=2-strategy.count=4-trainer.steps=120-s5"
+    return f"spos-{reg}-network.channels=2-strategy.budget=4-trainer.steps=120-s5"
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from omegaconf import DictConfig, OmegaConf
-from tests.conftest import Compose, InProcess, Lmreg
+from tests.conftest import Compose, InProcess, Lmreg, last_given
 from tests.processes import Started
 
 from lmreg.commands.retrain import RetrainOptions, _show, suited, with_recipe
@@ -52,7 +52,7 @@ def test_the_found_architecture_at_another_size(
             for seed in (0, 1)
         ]
     )
-    code, out, _ = in_process(*call, "seeds=1", "seed=1")
+    code, out, _ = in_process(*last_given(*call, "seeds=1", "seed=1"))
     assert code == 0
     assert "finished already: seed 1\n" in out
     assert read_json(folder / "result.json") == result
@@ -71,7 +71,7 @@ def test_results_lie_beside_the_run_or_where_it_is_said(
     searched_study: Path, in_process: InProcess, tmp_path: Path
 ) -> None:
     search = sorted(searched_study.glob("nasbench201-fashion_mini/search/*/result.json"))[0].parent
-    one = ("retrain", f"run={search}", *QUICK, "seeds=1", "folder=r", f"root={tmp_path}")
+    one = last_given("retrain", f"run={search}", *QUICK, "seeds=1", "folder=r", f"root={tmp_path}")
     for study, options in (("nasbench201-fashion_mini", ()), ("mine", ("study=mine",))):
         code, _, errors = in_process(*one, *options)
         assert code == 0, errors
@@ -99,7 +99,9 @@ def test_an_interval_is_shown_where_it_says_something(capsys: pytest.CaptureFixt
 def test_a_training_that_diverged_leaves_no_result(in_process: InProcess, tmp_path: Path) -> None:
     """In its very last step: the loss before it was finite, what it is tested with is not."""
     call = ("retrain", "space=macro", "arch=22212202", "network.channels=2", f"root={tmp_path}", "folder=r")
-    code, _, errors = in_process(*call, *QUICK, "trainer.steps=1", "trainer.lr=1e30", "trainer.clip=null")
+    code, _, errors = in_process(
+        *last_given(*call, *QUICK, "trainer.steps=1", "trainer.lr=1e30", "trainer.clip=null")
+    )
     assert code == 2
     assert "Error: r, seed 0: the training diverged; lower trainer.lr" in errors
     assert not list(tmp_path.rglob("*-s0.json"))
@@ -110,7 +112,7 @@ def other_runs(lmreg: Lmreg, tmp_path_factory: pytest.TempPathFactory) -> dict[s
     """A search of some spaces that aren't the default, by space."""
     root = tmp_path_factory.mktemp("others")
     done = lmreg(
-        *("search", "-m", "space=nasbench101,macro", "reg=none", "trainer.steps=2", "strategy.count=2"),
+        *("search", "-m", "space=nasbench101,macro", "reg=none", "trainer.steps=2", "strategy.budget=2"),
         *("network.channels=4", "threads=1", f"root={root}"),
     )
     assert done.returncode == 0, done.stderr
@@ -132,7 +134,7 @@ def test_an_option_of_the_network_that_only_the_runs_space_has(
     """The default space is another: its network's options would be refused."""
     run = other_runs["nasbench101"]
     call = ("retrain", f"run={run}", "network.channels=5", "folder=mine", f"root={tmp_path}", *QUICK)
-    code, _, errors = in_process(*call, "seeds=1")
+    code, _, errors = in_process(*last_given(*call, "seeds=1"))
     assert code == 0, errors
     assert retrained(tmp_path, "mine")["nasbench101"].network.channels == 5
 
@@ -141,7 +143,7 @@ def test_every_job_of_a_sweep_follows_its_own_run(
     searched_study: Path, other_runs: dict[str, Path], in_process: InProcess, tmp_path: Path
 ) -> None:
     default = sorted(searched_study.glob("nasbench201-fashion_mini/search/*/result.json"))[0].parent
-    quick = (*QUICK, "seeds=1", f"root={tmp_path}")
+    quick = last_given(*QUICK, "seeds=1", f"root={tmp_path}")
     runs = f"run={default},{other_runs['nasbench101']},{other_runs['macro']}"
     # Only two of the three networks have cells.
     code, _, errors = in_process("retrain", "-m", runs, "network.cells=2", "folder=r", *quick)

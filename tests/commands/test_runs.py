@@ -14,7 +14,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from lmreg.commands.runs import run
-from lmreg.config.following import run_folders
+from lmreg.config.arguments import split_values
 from lmreg.errors import LmregError
 from lmreg.failures import noted
 from lmreg.files import write_json
@@ -99,7 +99,7 @@ def test_every_folder_can_be_pasted(root: Path, capsys: pytest.CaptureFixture[st
     comma = make(root, "done", study="a, b (1)")
     (line,) = [line for line in listed(root, capsys).splitlines() if "a, b (1)/search/done" in line]
     (pasted,) = shlex.split(line)
-    assert run_folders(pasted.removeprefix("run=")) == [str(comma)]
+    assert split_values(pasted.removeprefix("run=")) == [str(comma)]
 
 
 def test_a_run_that_is_going_on(root: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -43,8 +43,8 @@ def test_every_stage_on_chains(in_process: InProcess, tmp_path: Path, table: Pat
     folder, by_text = tmp_path / "macro-fashion_mini", pd.read_csv(table, dtype={"arch": str})
     runs = sorted(path.name for path in (folder / "search").iterdir() if path.is_dir())
     assert [run.partition("-network")[0] for run in runs] == [
-        "gdas-landmark-log_every=10",
-        "spos-landmark-log_every=10",
+        "gdas-landmark",
+        "spos-landmark",
     ]
     for run in runs:
         ranking = pd.read_csv(folder / "evaluate" / f"ranking-{run}.csv", dtype={"arch": str})
@@ -62,7 +62,12 @@ def test_blocks_are_searched_within_limits(in_process: InProcess, tmp_path: Path
     small = ("network.channels=4", "network.widths=[4,6,6]", "network.head=10", "space.depths=[1,2,2]")
     seeds = ("landmarks.seeds=1", "landmarks.pool_seeds=1")
     trained = ("landmarks.count=3", "landmarks.pool=4", *seeds, "workers=1", "trainer.steps=6")
-    search = ("strategy.count=4", "strategy.max_params=5000", "strategy.max_macs=65000", "scoring.images=100")
+    search = (
+        "strategy.budget=4",
+        "strategy.max_params=5000",
+        "strategy.max_macs=65000",
+        "scoring.images=100",
+    )
     for command, *options in (
         ("train-landmarks", *where, *small, *trained, "selector=coverage", "selector.candidates=20"),
         ("search", "-m", *where, *small, *search, "trainer.steps=12", "log_every=4", "algo=spos,darts"),

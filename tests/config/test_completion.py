@@ -52,7 +52,7 @@ def test_keys_belong_to_the_choices_on_the_line() -> None:
 
 def test_the_networks_options_are_those_of_the_space() -> None:
     assert words("search space=macro network.") == ["network.channels="]
-    assert words("search network.") == ["network.channels=", "network.cells="]
+    assert words("search network.") == ["network.channels=", "network.cells=", "network.affine="]
     meanings = dict(candidates("search", ["space=macro"], "network"))
     assert meanings["network="].endswith("nasbench201, nds (default: macro)")
 
@@ -149,7 +149,7 @@ def typed(shell: list[str], setup: str, keys: str, env: dict[str, str], until: s
 @pytest.mark.parametrize(
     ("keys", "becomes"),
     [
-        ("lmreg sea\talgo=sp\tx", "lmreg search algo=spos x"),
+        ("lmreg sea\talgo=fa\tx", "lmreg search algo=fairnas x"),
         ("lmreg search reg.we\t5 x", "lmreg search reg.weight=5 x"),  # no space behind =
         ("lmreg search -m reg=none,l\tx", "lmreg search -m reg=none,landmark x"),
     ],

@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 import lmreg.study  # noqa: F401 (names are resolved by what builds a config)
-from lmreg.config.app import _with_home
 from lmreg.config.names import last_part
 
 
@@ -41,11 +40,3 @@ def test_the_study_is_named_by_the_folder(composed) -> None:  # type: ignore[no-
     assert composed("search", "data=folder").study == "nasbench201-folder"
     assert composed("search", "data=folder", "data.path=/a/b", "data.name=mine").study == "nasbench201-mine"
     assert composed("search").study == "nasbench201-fashion_mini"
-
-
-def test_the_home_folder_may_be_abbreviated(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOME", "/home/me")
-    assert _with_home("data.path=~/images") == "data.path=/home/me/images"
-    assert _with_home("data.path=~") == "data.path=/home/me"
-    for untouched in ("~reg.weight", "-m", "data.path=/a/~b", "seed=1", "data.path=~nobody_of_that_name/x"):
-        assert _with_home(untouched) == untouched

@@ -131,7 +131,10 @@ def test_faults_are_told_in_one_line(flat: Path) -> None:
     refused("data=folder needs data.path=<folder with", path=None)
     refused("there is no such folder", path=str(flat / "nowhere"))
     refused("is a file", path=str(flat / "bag" / "000.png"))
-    refused(f"{flat / 'bag'} has no folders in it; it should have <class>/", path=str(flat / "bag"))
+    refused(
+        f"{flat / 'bag'} has no folders in it .but 40 pictures.; it should have <class>/",
+        path=str(flat / "bag"),
+    )
     for fraction in (0.0, 1.0):
         refused(
             f"data.path={flat}, data.test_fraction={fraction:g}: the split fractions", test_fraction=fraction
@@ -182,3 +185,48 @@ def test_links_and_hidden_folders_bring_no_image_twice(flat: Path) -> None:
     after = ImageFolder(Config(path=str(flat), resolution=8)).read()
     counts = [len(raw.train.targets) + len(raw.test.targets) for raw in (before, after)]
     assert counts[0] == counts[1]
+
+
+def test_what_is_passed_over_and_taken_is_told(parted: Path) -> None:
+    (parted / "train").rename(parted / "Training")
+    for path in sorted((parted / "Training" / "bag").glob("00[0-4].png")):
+        path.rename(path.with_suffix(".heic"))
+    for path in sorted((parted / "test").rglob("*.png")):
+        Image.open(path).save(path.with_suffix(".jfif"), "JPEG")
+        path.unlink()
+    fill(parted / "val" / "bag", 0, 3)
+    Image.new("L", (4, 4)).save(parted / "test" / "stray.png")
+    raw = read(parted)
+    assert (len(raw.train.targets), len(raw.test.targets)) == (24 - 5, 10)
+    assert raw.reading.taken == ("Training/ taken as the train part",)
+    passed = ("5 .heic files", "1 picture outside the class folders", "val/ (3 pictures)")
+    assert raw.reading.passed_over == passed
+
+
+def test_names_of_parts_never_become_classes(tmp_path: Path) -> None:
+    fill(tmp_path / "Train", 0, 5)
+    fill(tmp_path / "Test", 1, 5)
+    with pytest.raises(LmregError, match="Train and Test, which are names of parts, not of classes"):
+        read(tmp_path)
+
+
+def test_one_folder_of_folders_is_asked_about(tmp_path: Path) -> None:
+    for name in ("tabby", "black"):
+        fill(tmp_path / "cats" / name, 0, 5)
+    with pytest.raises(
+        LmregError, match=r"one class only \(cats\).*if black, tabby are the classes, pass data.path"
+    ):
+        read(tmp_path)
+
+
+def test_pictures_of_12_bits_are_read_as_what_they_show(flat: Path) -> None:
+    before = read(flat)
+    for path in flat.rglob("*.png"):
+        Image.fromarray(np.asarray(Image.open(path)).astype(np.uint16) * 16).save(path)
+    after = read(flat)
+    low, high = (16 * int(value) for value in (before.train.images.min(), before.train.images.max()))
+    assert after.sample_range == (low, high)
+    expected = (before.test.images.astype(float) * 16 - low) / (high - low) * 255
+    assert np.abs(after.test.images - expected).max() <= 0.5
+    assert read(flat, value_range=[0, 4080]).sample_range == (0, 4080)
+    np.testing.assert_array_equal(read(flat, value_range=[0, 4080]).train.images, before.train.images)

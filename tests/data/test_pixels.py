@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from lmreg.data.pixels import decode, resize, square
+from lmreg.data.pixels import Decoded, decode, read_pictures, resize, square
+from lmreg.data.samples import SIXTEEN, given_range
 from lmreg.errors import LmregError
 
 
@@ -128,10 +131,140 @@ def test_broken_pictures_are_named(tmp_path: Path, rng: np.random.Generator) -> 
         "cut.png": content[: len(content) // 2],
         "flipped.png": content[:60] + bytes(b ^ 0xFF for b in content[60:200]) + content[200:],
     }
-    Image.fromarray(rng.random((6, 6)).astype(np.float32)).save(tmp_path / "float.tif")
     for name, data in broken.items():
         (tmp_path / name).write_bytes(data)
-    for name in (*broken, "float.tif", "absent.png"):
+    for name in (*broken, "absent.png"):
         with pytest.raises(LmregError, match=f"can't read {name} as an image: .*mend or remove it") as error:
             decoded([good, tmp_path / name])
         assert "\n" not in str(error.value)
+
+
+def save16(folder: Path, values: np.ndarray, suffix: str = "png") -> list[Path]:
+    """Grey pictures [n, height, width] of 16 bits, of 32 if the ending is tif, in files."""
+    folder.mkdir(exist_ok=True)
+    paths = [folder / f"{i}.{suffix}" for i in range(len(values))]
+    for path, value in zip(paths, values, strict=True):
+        Image.fromarray(value).save(path)
+    return paths
+
+
+def read(paths: list[Path], training: int | None = None, given: tuple[float, float] | None = None) -> Decoded:
+    count = len(paths) if training is None else training
+    return read_pictures(paths, lambda i: paths[i].name, "data.path=here", None, count, given)
+
+
+@pytest.mark.parametrize(
+    ("scale", "offset", "expected", "words"),
+    [
+        (1, 0, (0, 255), "16-bit samples 0 to 255, mapped to 0 to 255"),
+        (1, 1025, (1025, 1280), "16-bit samples 1025 to 1280, mapped to 0 to 255"),
+        (16, 0, (0, 4080), "16-bit samples 0 to 4080, mapped to 0 to 255"),
+        (1, 65280, (65280, 65535), "16-bit samples 65280 to 65535, mapped to 0 to 255"),
+        (256, 0, SIXTEEN, "16-bit samples 0 to 65280, upper 8 bits kept"),
+    ],
+)
+def test_pictures_of_16_bits_are_mapped_from_the_range_that_they_have(
+    tmp_path: Path, scale: int, offset: int, expected: tuple[float, float], words: str
+) -> None:
+    pixels = np.arange(256, dtype=np.uint16).reshape(4, 8, 8)
+    decoded = read(save16(tmp_path, pixels * scale + offset))
+    np.testing.assert_array_equal(decoded.images[..., 0], pixels)
+    assert decoded.samples.sample_range == expected
+    assert decoded.samples.words == words
+
+
+def test_the_range_is_the_training_pictures_unless_it_is_given(tmp_path: Path) -> None:
+    values = np.array([[[100, 200]], [[150, 300]], [[0, 1000]]], np.uint16)
+    paths = save16(tmp_path, values)
+    decoded = read(paths, training=2)
+    assert decoded.images[..., 0].tolist() == [[[0, 128]], [[64, 255]], [[0, 255]]]
+    assert decoded.samples.sample_range == (100, 300)
+    decoded = read(paths, training=2, given=(0, 510))
+    assert decoded.images[..., 0].tolist() == [[[50, 100]], [[75, 150]], [[0, 255]]]
+    assert decoded.samples.words == "16-bit samples 100 to 300, 0 to 510 mapped to 0 to 255"
+    np.testing.assert_array_equal(read(paths, 2, SIXTEEN).images[..., 0], values >> 8)
+
+
+def test_floating_point_and_signed_samples_are_mapped_too(tmp_path: Path, rng: np.random.Generator) -> None:
+    pixels = np.arange(256, dtype=np.uint8).reshape(4, 8, 8)
+    for values, expected in (
+        (pixels.astype(np.float32) / 255, (0, 1)),
+        (pixels.astype(np.float32), (0, 255)),
+        (pixels.astype(np.float32) / 1000, (0, 0.255)),
+        (pixels.astype(np.int32) - 1000, (-1000, -745)),
+    ):
+        decoded = read(save16(tmp_path, values, "tif"))
+        assert decoded.samples.sample_range == pytest.approx(expected)
+        np.testing.assert_array_equal(decoded.images[..., 0], pixels)
+    # A picture that fills most of 0 to 1 is what it would be with 8 bits, not stretched.
+    decoded = read(save16(tmp_path, np.array([[[0.1, 0.5, 0.8]]], np.float32), "tif"))
+    assert decoded.images.ravel().tolist() == [26, 128, 204]
+    with pytest.raises(LmregError, match=r"can't read 0.tif as an image: it has samples that are no finite"):
+        read(save16(tmp_path, np.array([[[0.1, np.nan]]], np.float32), "tif"))
+
+
+def test_ranges_that_cant_be_meant_are_refused(tmp_path: Path) -> None:
+    low = save16(tmp_path / "low", np.array([[[1045, 1255]]], np.uint16))
+    full = save16(tmp_path / "full", np.array([[[0, 65535]]], np.uint16))
+    eight = save16(tmp_path / "eight", np.array([[[10, 20]]], np.uint8))
+    flat = save16(tmp_path / "flat", np.array([[[7, 7]]], np.uint16))
+    message = (
+        "0.png has 16-bit samples and 0.png has 8-bit samples, and those of more than 8 bits go from 1045"
+    )
+    for paths in ([*low, *eight], [*eight, *low]):
+        with pytest.raises(LmregError, match=message):
+            read(paths)
+        with pytest.raises(LmregError, match=message):
+            read(paths, training=1)
+    assert read([*low, *eight], given=(1045, 1300)).images.ravel().tolist() == [0, 210, 10, 20]
+    assert read([*full, *eight]).images.ravel().tolist() == [0, 255, 10, 20]
+    with pytest.raises(LmregError, match=r"data.path=here: every 16-bit sample of the training images is 7"):
+        read(flat)
+    with pytest.raises(
+        LmregError, match=r"data.value_range is for samples of more than 8 bits, but those of"
+    ):
+        read(eight, given=(0, 20))
+    for given in ([1.0], [2.0, 1.0], [1.0, 1.0], [0.0, 1.0, 2.0], [0.0, float("nan")], []):
+        with pytest.raises(LmregError, match=r"data.value_range=\[.*\]: must be two numbers, \[low,high\]"):
+            given_range(given)
+    assert given_range(None) is None
+    assert given_range([0, 5]) == (0, 5)
+
+
+def test_a_few_bright_samples_that_darken_the_rest_are_told(tmp_path: Path) -> None:
+    values = np.arange(4000, dtype=np.uint16).reshape(10, 20, 20)
+    assert not read(save16(tmp_path, values)).samples.notes
+    values[0, 0, 0] = 65535
+    (note,) = read(save16(tmp_path, values)).samples.notes
+    assert "99 % of the samples are at most 4095 of 65535" in note
+    assert "data.value_range=[0,4095]" in note
+
+
+def test_files_of_several_pictures_are_told(tmp_path: Path, grey: np.ndarray) -> None:
+    pages = [Image.fromarray(p) for p in (grey, grey // 2)]
+    for suffix in ("tif", "gif", "webp", "png"):
+        path = tmp_path / f"a.{suffix}"
+        pages[0].save(path, save_all=True, append_images=pages[1:])
+        Image.fromarray(grey).save(tmp_path / f"b.{suffix}")
+        assert not read([tmp_path / f"b.{suffix}"]).samples.notes
+        (note,) = read([path, tmp_path / f"b.{suffix}"]).samples.notes
+        assert note.startswith("several pictures (frames, pages) in a file: 1 times")
+
+
+def test_colours_of_16_bits_are_told(tmp_path: Path) -> None:
+    """Pillow hands over their upper 8 bits only, and doesn't write such files."""
+    rows = b"".join(b"\0" + np.full((4, 3), 0x1234, ">u2").tobytes() for _ in range(4))
+    chunks = [
+        (b"IHDR", struct.pack(">IIBBBBB", 4, 4, 16, 2, 0, 0, 0)),
+        (b"IDAT", zlib.compress(rows)),
+        (b"IEND", b""),
+    ]
+    content = b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in chunks
+    )
+    (tmp_path / "a.png").write_bytes(content)
+    decoded = read([tmp_path / "a.png"])
+    assert (decoded.images == 0x12).all()
+    assert decoded.samples.sample_range is None
+    assert decoded.samples.notes == ("of colours with 16 bits only the upper 8 are read",)

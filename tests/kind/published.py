@@ -84,7 +84,7 @@ def cells(count: int, rng: np.random.Generator) -> Iterator[tuple[str, str]]:
     space, seen = NASBench101(), set()
     while len(seen) < count:
         arch = space.sample(rng)
-        module_hash = space.canonical(arch)
+        module_hash = space.benchmark_key(arch)
         if module_hash not in seen:
             seen.add(module_hash)
             yield module_hash, space.format(arch)

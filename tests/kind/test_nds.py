@@ -55,7 +55,7 @@ def test_errors_become_accuracies_of_genotypes(tmp_path: Path) -> None:
     row = imported.table.iloc[0].to_dict()
     # An edge is into the node that its place in the list says; inputs and nodes have no order.
     space = NDS()
-    assert row.pop("arch") == space.canonical(space.parse(genotype(V2)))
+    assert row.pop("arch") == space.benchmark_key(space.parse(genotype(V2)))
     assert row == {
         "test_acc_percent": 93.63,
         "train_acc_percent": 98.75,
@@ -86,7 +86,7 @@ def test_none_and_inputs_drawn_twice_are_in_the_table(tmp_path: Path) -> None:
     imported = read(tmp_path / "DARTS.json", [entry(drawn, 6.0), entry(V2, 5.0)])
     assert imported.table["test_acc_percent"].tolist() == [94, 95]
     assert NDS().parse(imported.table["arch"][0]) == NDS().parse(
-        NDS().canonical(NDS().parse(genotype(drawn)))
+        NDS().benchmark_key(NDS().parse(genotype(drawn)))
     )
 
 
@@ -96,7 +96,7 @@ def test_the_family_is_that_of_the_cells(tmp_path: Path, family: str | None) -> 
     imported = read(tmp_path / "ENAS.json", [entry(ENAS, 6.0), entry(V2, 5.0), entry(ENAS, 5.0)], family)
     space = NDS(SpaceConfig(family="enas"))
     text = genotype(ENAS | {"normal_concat": [5, 6]})
-    assert imported.table["arch"].tolist() == [space.canonical(space.parse(text))]
+    assert imported.table["arch"].tolist() == [space.benchmark_key(space.parse(text))]
     assert imported.space_options == ("space.family=enas",)
     assert imported.notes == (
         "3 trainings, 1 architectures of family enas",

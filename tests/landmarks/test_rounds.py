@@ -33,7 +33,7 @@ from lmreg.truth import LandmarkSet, Truth
 
 STUDIES = {"train": "nasbench201-fashion_mini", "table": "by-table"}
 ROUNDS = ("landmarks.rounds=3", "landmarks.add=2")
-SIZE = ("trainer.steps=24", "strategy.count=12", "network.channels=2", "log_every=4", "reg.warmup=0.25")
+SIZE = ("trainer.steps=24", "strategy.budget=12", "network.channels=2", "log_every=4", "reg.warmup=0.25")
 SIZE += ("scoring.images=60", "scoring.batch_size=30", "tracking.pool=3", "threads=1")
 ENDS = (12, 18, 24)
 

@@ -15,6 +15,7 @@ from lmreg.landmarks.table import Config, TableSource
 from lmreg.selector.spaced import Config as SpacedConfig
 from lmreg.selector.spaced import SpacedSelector
 from lmreg.study import Study
+from lmreg.truth import Truth
 
 DIRECT = "|none~0|+|nor_conv_3x3~0|none~1|+|none~0|none~1|skip_connect~2|"
 ISOMORPHIC = "|skip_connect~0|+|none~0|nor_conv_3x3~1|+|none~0|none~1|skip_connect~2|"
@@ -233,3 +234,40 @@ def test_the_real_table(tmp_path: Path, table_study: Study, real_data: Path) -> 
     assert (len(truth.landmarks.archs), len(truth.pool.archs)) == (30, 600)
     assert truth.pool.column == "cifar10_test_acc_percent"
     assert truth.pool.scores.max() < 94.4
+
+
+def test_scores_by_seed_tell_how_well_the_truth_repeats(
+    tmp_path: Path, table_study: Study, table: pd.DataFrame, rng: np.random.Generator
+) -> None:
+    seeds = table["test"].to_numpy()[:, None] + rng.normal(size=(len(table), 3))
+    names = ["first", "second", "third"]
+    table[names] = seeds
+    table["test"] = seeds.mean(1).round(4)
+    path = tmp_path / "t.csv"
+    table.to_csv(path, index=False)
+    given = config(path, pool_seed_columns=names)
+    pool = save(tmp_path / "out", table_study, TableSource(given)).pool
+    by_text = table.set_index("cell").loc[[table_study.space.format(arch) for arch in pool.archs]]
+    assert pool.by_seed == pytest.approx(by_text[names].to_numpy())
+    assert pool.errors == pytest.approx(by_text[names].std(axis=1) / np.sqrt(3))
+    landmarks = Truth.load(tmp_path / "out", table_study.space).landmarks
+    assert np.isnan(landmarks.errors).all()
+
+    def told(**options: object) -> str:
+        with pytest.raises(LmregError) as error:
+            gather(table_study, TableSource(config(path, **options)))
+        return str(error.value)
+
+    assert "pool_seed_columns=first: name two columns or more" in told(pool_seed_columns=["first"])
+    assert "'valid' is not the mean of landmarks.pool_seed_columns: in one row it is" in told(
+        pool_seed_columns=names, pool_column="valid"
+    )
+    assert "has no column 'fourth'; set landmarks.pool_seed_columns[1]" in told(
+        pool_seed_columns=["first", "fourth"]
+    )
+    table.loc[::2, "third"] = np.nan  # not every architecture has all
+    table.to_csv(path, index=False)
+    some = save(tmp_path / "some", table_study, TableSource(given)).pool
+    assert some.by_seed is not None
+    assert np.isnan(some.by_seed[:, 2]).any()
+    assert np.isfinite(some.errors).all()

@@ -19,7 +19,7 @@ from lmreg.rank.statistics import Truths
 
 def run(reg: str, seed: int, channels: int = 8, data: str = "d") -> FinishedRun:
     cfg = {"reg": {"name": reg}, "seed": seed, "network": {"channels": channels}, "scoring": {"by": "loss"}}
-    result = {"algo": "spos", "reg": reg, "seed": seed, "data_hash": data, "overrides": []}
+    result = {"algo": "spos", "reg": reg, "seed": seed, "data_hash": data, "overrides": [], "paths": 9}
     return FinishedRun(Path(f"{reg}-{seed}-{channels}"), OmegaConf.create(cfg), result)
 
 

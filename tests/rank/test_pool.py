@@ -49,6 +49,24 @@ def test_no_landmark_nor_its_isomorph_is_ranked(composed, space: NASBench201, ot
         held_out(truth, [finished(composed("search"), ["junk"])], study)
 
 
+@pytest.mark.parametrize(
+    "twin",
+    [
+        # By the published key these aren't isomorphic to DIRECT, so that earlier pools hold such.
+        "|none~0|+|none~0|none~1|+|nor_conv_3x3~0|none~1|none~2|",
+        "|nor_conv_1x1~0|+|none~0|none~1|+|nor_conv_3x3~0|none~1|nor_conv_1x1~2|",
+    ],
+)
+def test_a_functional_twin_in_a_pool_of_an_earlier_lmreg_is_not_ranked(  # type: ignore[no-untyped-def]
+    composed, space: NASBench201, others: list[str], twin: str
+) -> None:
+    assert space.benchmark_key(space.parse(twin)) != space.benchmark_key(space.parse(DIRECT))
+    study = Study(composed("search"), Options())
+    truth = Truth(landmark_set(space, [DIRECT]), landmark_set(space, [others[0], twin, others[1]]), {})
+    kept = held_out(truth, [], study)
+    assert [space.format(a) for a in kept.archs] == others[:2]
+
+
 def test_only_runs_that_differ_in_nothing_else_are_compared(composed) -> None:  # type: ignore[no-untyped-def]
     def run(*overrides: str) -> FinishedRun:
         return finished(composed("search", *overrides), [])

@@ -30,7 +30,7 @@ from lmreg.strategy.random import Config, RandomSearch
 from lmreg.study import Options, Study
 from lmreg.truth import Truth
 
-TINY = ("reg=none", "trainer.steps=12", "network.channels=2", "strategy.count=2", "threads=1")
+TINY = ("reg=none", "trainer.steps=12", "network.channels=2", "strategy.budget=2", "threads=1")
 OFTEN = TrackingConfig(every_epochs=5 / 125, pool=4, images=40)
 DIRECT = "|none~0|+|nor_conv_3x3~0|none~1|+|none~0|none~1|skip_connect~2|"
 ISOMORPHIC = "|skip_connect~0|+|none~0|nor_conv_3x3~1|+|none~0|none~1|skip_connect~2|"
@@ -144,7 +144,7 @@ class Stopping(SPOS):
 
 
 def search(study: Study, algo: SPOS, tracking: TrackingConfig = OFTEN, seed_name: str = "") -> SearchRun:
-    strategy = RandomSearch(Config(count=2))
+    strategy = RandomSearch(Config(budget=2))
     overrides = [seed_name] if seed_name else []
     return SearchRun(study, overrides, algo, NoRegulariser(), strategy, ScoringConfig(), tracking, None)
 

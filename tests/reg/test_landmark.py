@@ -100,6 +100,28 @@ def test_m_pairs_are_summed_without_repetition(ctx: FixedLosses, space: NASBench
     assert sorted(back_propagate(reg.terms(ctx, BATCH))) == [1.0, 1.0, 2.0]
 
 
+@pytest.mark.parametrize(("sampler", "pairs"), [("uniform", 1), ("uniform", 9), ("all", 1), ("triples", 1)])
+def test_a_step_of_several_paths_weighs_as_much_as_steps_of_one(
+    ctx: FixedLosses, space: NASBench201, sampler: str, pairs: int
+) -> None:
+    """Also where there are fewer pairs than it should have."""
+    landmarks = landmark_set(space, [80.0, 70.0, 60.0])
+    set_losses(ctx, landmarks, [3.0, 2.0, 1.0])  # all three pairs are violated, by 1, 2 and 1
+    reg = Landmark(Config(weight=1, sampler=sampler, pairs=pairs), landmarks)
+    one = np.mean([sum(back_propagate(reg.terms(ctx, BATCH))) for _ in range(2_000)])
+    ctx.paths_per_step = 5
+    several = np.mean([sum(back_propagate(reg.terms(ctx, BATCH))) for _ in range(2_000)])
+    assert several == pytest.approx(5 * one, rel=0.05)
+
+
+def test_its_pairs_differ_and_are_evaluated_once(ctx: FixedLosses, space: NASBench201) -> None:
+    landmarks = landmark_set(space, [90.0 - i for i in range(12)])
+    set_losses(ctx, landmarks, [2.0**-i for i in range(12)])  # no two pairs cost the same
+    ctx.paths_per_step = 5
+    terms = back_propagate(Landmark(Config(weight=1, pairs=2), landmarks).terms(ctx, BATCH))
+    assert len(set(terms)) == len(terms) == 10
+
+
 def test_pairs_are_uniform_and_ordered_by_score(ctx: FixedLosses, space: NASBench201) -> None:
     landmarks = landmark_set(space, [60.0, 80.0, 70.0])  # given in any order
     assert landmarks.scores.tolist() == [80.0, 70.0, 60.0]
@@ -121,8 +143,26 @@ def test_pairs_within_the_noise_are_left_out(space: NASBench201) -> None:
     archs = [space.format(space.arch((i,) * 6)) for i in range(3)]
     table = pd.DataFrame({"arch": archs, "acc": [80.0, 79.0, 70.0], "acc_se": [0.6, 0.8, 0.0]})
     landmarks = LandmarkSet.from_table(table, space, "acc", +1)
-    assert landmarks.pairs(min_gap_se=1.0).tolist() == [[0, 1], [0, 2], [1, 2]]  # the gap's error is 1.0
-    assert landmarks.pairs(min_gap_se=1.1).tolist() == [[0, 2], [1, 2]]
+    # Pooled, the error of every gap is √(2 · (0.6² + 0.8² + 0) / 3) = 0.816.
+    assert landmarks.pairs(min_gap_se=1.2).tolist() == [[0, 1], [0, 2], [1, 2]]
+    assert landmarks.pairs(min_gap_se=1.25).tolist() == [[0, 2], [1, 2]]
+
+
+def test_two_trainings_that_agree_by_chance_let_no_pair_in(space: NASBench201) -> None:
+    """Each one's own error from two seeds is near zero for some: four times as many pairs are wrong."""
+    rng, wrong, admitted = np.random.default_rng(0), 0, 0
+    archs = [space.format(space.arch((i % 5, i // 5 % 5, i // 25, 0, 0, 0))) for i in range(30)]
+    for _ in range(20):
+        true = rng.normal(size=30)
+        seeds = true[:, None] + 0.5 * rng.normal(size=(30, 2))
+        errors = seeds.std(1, ddof=1) / np.sqrt(2)
+        table = pd.DataFrame({"arch": archs, "acc": seeds.mean(1), "acc_se": errors})
+        landmarks = LandmarkSet.from_table(table, space, "acc", +1)
+        better, worse = landmarks.pairs(min_gap_se=2).T
+        known = dict(zip(archs, true, strict=True))
+        order = np.array([known[space.format(arch)] for arch in landmarks.archs])
+        wrong, admitted = wrong + (order[better] < order[worse]).sum(), admitted + len(better)
+    assert wrong / admitted < 0.012  # 0.006 with the pooled error, 0.024 with each one's own
 
 
 def test_a_gap_in_standard_errors_needs_standard_errors(space: NASBench201) -> None:

@@ -38,9 +38,17 @@ def test_lmregs_example_says_what_it_is() -> None:
 
 
 def test_identities_have_any_place_in_their_stage() -> None:
-    space = Custom(Config(stages=[stage(layers=3), stage()]))
+    other = {"a": CONV, "b": [CONV, {"_target_": "torch.nn.ReLU"}], "skip": SKIP}
+    space = Custom(Config(stages=[stage(layers=3, choices=other), stage()]))
     keys = [space.canonical(space.parse(text)) for text in ("a+skip+b|b", "a+b+skip|b", "b+a+skip|b")]
     assert keys[0] == keys[1] != keys[2]
+
+
+def test_one_module_under_two_names_is_one_choice() -> None:
+    other = {"a": CONV, "b": [CONV, {"_target_": "torch.nn.ReLU"}], "c": [dict(reversed(CONV.items()))]}
+    space = Custom(Config(stages=[stage(layers=2, choices=other), stage()]))
+    keys = [space.canonical(space.parse(text)) for text in ("a+c|a", "c+a|b", "a+b|a", "c+b|a")]
+    assert keys[0] == keys[1] != keys[2] == keys[3]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 from collections import Counter
 
 import numpy as np
@@ -70,6 +71,20 @@ def test_other_spellings_are_read(space: DARTS, rng: np.random.Generator) -> Non
         DARTS_V2.replace("[2, 3, 4, 5]", "(2, 3, 4, 5)"),
         DARTS_V2.replace("'", '"').replace(", ", ",\n"),
         DARTS_V2.replace("(", "[").replace(")", "]").replace("Genotype[", "Genotype(")[:-1] + ")",
+        # As logs and code have it.
+        f"genotype = {DARTS_V2.replace('[2, 3, 4, 5]', 'range(2, 6)')}",
+        f"03/26 05:12:11 PM genotype = {DARTS_V2}",
+        f"2026-03-26 17:12:11,123 INFO genotype = {DARTS_V2}",
+        f"INFO:root:genotype = {DARTS_V2}",
+        f"DARTS_V2 = {DARTS_V2}\n",
+        f"DARTS_V2 =\n    genotypes.{DARTS_V2};",
+        f"{DARTS_V2[:-1]},\n),",
+        re.sub(r"\b(\d)\b", r"np.int64(\1)", DARTS_V2),
+        re.sub(r"('\w+')", r"np.str_(\1)", DARTS_V2),
+        DARTS_V2.replace("[2, 3, 4, 5]", "array([2, 3, 4, 5])"),
+        DARTS_V2.replace("[2, 3, 4, 5]", "np.array([2, 3, 4, 5], dtype=int64)"),
+        DARTS_V2.replace("[2, 3, 4, 5]", "list(range(2, 6))"),
+        re.sub(r"(normal|reduce)(_concat)?=", "", DARTS_V2),
     ):
         assert space.parse(other) == arch
     for drawn in [space.sample(rng) for _ in range(100)]:
@@ -89,10 +104,23 @@ def test_other_spellings_are_read(space: DARTS, rng: np.random.Generator) -> Non
         (DARTS_V2.replace("reduce_concat", "concat"), "expected Genotype("),
         (DARTS_V2.replace("reduce_concat=[2, 3, 4, 5]", "**{}"), "expected Genotype("),
         (DARTS_V2.replace("normal_concat=[2, 3, 4, 5]", "normal_concat=list()"), "expected Genotype("),
-        (DARTS_V2.replace("normal_concat=[2, 3, 4, 5]", "normal_concat=range(6)"), "expected Genotype("),
+        (
+            DARTS_V2.replace("normal_concat=[2, 3, 4, 5]", "normal_concat=range(6)"),
+            "normal_concat must be [2, 3, 4, 5]",
+        ),
         (genotype().replace("range(2, 6)", "range(2, 10**99)"), "expected Genotype("),
         (genotype().replace("range(2, 6)", "range(2, 7)"), "normal_concat must be [2, 3, 4, 5]"),
         (DARTS_V2.replace("reduce_concat=[2", "reduce_concat=[3, 2"), "reduce_concat must be [2, 3, 4, 5]"),
+        (f"{DARTS_V2} {DARTS_V2}", "expected Genotype("),
+        (f"print() or {DARTS_V2}", "expected Genotype("),
+        (f"a = b = {DARTS_V2}", "expected Genotype("),
+        (DARTS_V2.replace("normal_concat=[2, 3, 4, 5]", "normal_concat=eval('[2]')"), "expected Genotype("),
+        (DARTS_V2.replace("reduce_concat", "normal"), "expected Genotype("),
+        (DARTS_V2.replace("normal=[", "reduce=[]+[", 1), "expected Genotype("),
+        (DARTS_V2.replace(")]", ")] * 1", 1), "expected Genotype("),
+        (genotype().replace("range(2, 6)", "range(2.0, 6)"), "expected Genotype("),
+        (genotype().replace("range(2, 6)", "range(2, 6, 0)"), "expected Genotype("),
+        (genotype(normal=SKIPS.replace("0", "np.int64(2)", 1)), "a source from 0 to 1"),
         (genotype(normal="7"), "normal must list 8 edges"),
         (genotype(reduce="[('skip_connect', 0)]"), "reduce must list 8 edges"),
         (genotype(normal=SKIPS.replace("skip", "ski", 1)), "('ski_connect', 0) is no edge into node 2"),
@@ -173,10 +201,11 @@ def reordered(space: DARTS, arch: Arch, rng: np.random.Generator) -> Arch:
 def test_canonical_is_invariant_and_idempotent(space: DARTS, rng: np.random.Generator) -> None:
     changed = 0
     for arch in [space.sample(rng) for _ in range(40)]:
-        key, other = space.canonical(arch), reordered(space, arch, rng)
+        key, other = space.benchmark_key(arch), reordered(space, arch, rng)
         changed += other != arch
-        assert space.canonical(other) == key
-        assert space.canonical(space.parse(key)) == key
+        assert space.benchmark_key(other) == key
+        assert space.benchmark_key(space.parse(key)) == key
+        assert space.canonical(other) == space.canonical(arch) == space.canonical(space.parse(key))
     assert changed > 10
     swapped = DARTS_V2.replace(
         "('sep_conv_3x3', 1), ('skip_connect', 0)", "('skip_connect', 0), ('sep_conv_3x3', 1)"
@@ -200,6 +229,28 @@ def test_canonical_tells_networks_apart(space: DARTS) -> None:
     assert key(one, ((DIL3, 2), (MAX, 1))) != key(one, ((DIL5, 2), (MAX, 1)))
     swapped = space.parse(genotype(normal=SKIPS, reduce=listed(one, other, *rest)))
     assert space.canonical(swapped) != key(one, other)  # another cell
+
+
+def test_sums_by_skip_connections_are_the_same_whichever_way_they_lead(space: DARTS) -> None:
+    first, both = ((SKIP, 0), (SEP3, 1)), ((SKIP, 0), (SKIP, 2))
+
+    def keys(*nodes: tuple[tuple[int, int], ...]) -> tuple[str, str, str]:
+        normal, reduction = (space.parse(genotype(**{cell: listed(*nodes)})) for cell in ("normal", "reduce"))
+        return space.canonical(normal), space.canonical(reduction), space.benchmark_key(normal)
+
+    # Node 3 is node 2 and input 0, node 4 node 2 and input 1; node 5 is all three of them, either way.
+    three, four = both, ((SKIP, 1), (SKIP, 2))
+    one = keys(first, three, four, ((SKIP, 1), (SKIP, 3)))
+    other = keys(first, three, four, ((SKIP, 0), (SKIP, 4)))
+    assert one[0] == other[0]
+    assert one[2] != other[2]
+    # In a reduction cell the inputs' skip connections are convolutions, each with weights of its own.
+    assert one[1] != other[1]
+    # Of two nodes that are the same either may be read, and twice it is the same to a pool or convolution.
+    node = ((SKIP, 0), (SKIP, 1))
+    last = [((SEP3, 2), (MAX, 0)), ((SEP3, 3), (MAX, 0)), ((SEP3, 4), (MAX, 0))]
+    found = [keys(node, node, ((SKIP, 2), (SKIP, 3)), reading)[0] for reading in last]
+    assert found[0] == found[1] == found[2]
 
 
 def test_classes_have_as_many_members_as_orders_that_differ(space: DARTS) -> None:

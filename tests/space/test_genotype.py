@@ -43,7 +43,7 @@ def test_text_goes_in_and_out() -> None:
     )
     assert read_genotype(text, 2, OPERATIONS, "") == [(CELL, [3]), (CELL, [2, 3])]
     ranged = text.replace("[2, 3]", "range(2, 4)").replace("[3]", "range(4, 2)")
-    assert read_genotype(ranged, 2, OPERATIONS, "") == [(CELL, (4, 2)), (CELL, [2, 3])]
+    assert read_genotype(ranged, 2, OPERATIONS, "") == [(CELL, []), (CELL, [2, 3])]
 
 
 def test_operations_that_no_edge_may_have() -> None:

@@ -49,7 +49,7 @@ def test_it_finds_better_ones_than_random_search_at_the_same_budget(problem: Any
     wins = 0
     for seed in range(10):
         chance = problem(seed=seed)
-        RandomSearch(RandomConfig(count=100)).search(chance)
+        RandomSearch(RandomConfig(budget=100)).search(chance)
         best = [made.candidates()["quality"].max() for made in (evolved(problem, seed, budget=100), chance)]
         wins += best[0] > best[1]
     assert wins >= 9

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,8 +16,10 @@ from lmreg.data.base import InputShape
 from lmreg.network.base import Standalone, SuperNet
 from lmreg.network.mixture import Choice, Mixture
 from lmreg.space.base import Arch, Space
+from lmreg.space.nasbench201 import NASBench201
 from lmreg.testing import NETWORK_CHECKS, Fault, check_network
 from lmreg.testing import network as checks
+from lmreg.testing.function import check_keys
 
 SHAPE = InputShape(1, 8, 8)
 Held = tuple[SuperNet, Space]
@@ -27,6 +31,8 @@ def every_network(request: pytest.FixtureRequest) -> Held:
     cls, config = choice_of("space", request.param, Space)
     space = cls(config)  # type: ignore[call-arg]
     network, options = choice_of("network", request.param, SuperNet)
+    if request.param == "nasbench101":
+        options.channels = 24  # can be divided among two, three and four vertices, evenly each
     torch.manual_seed(0)
     return network(options, space, SHAPE, 5), space
 
@@ -35,7 +41,9 @@ def every_network(request: pytest.FixtureRequest) -> Held:
 def test_every_space_of_the_catalogue(
     every_network: Held, check: checks.NetworkCheck, rng: np.random.Generator
 ) -> None:
-    check(*every_network, SHAPE, rng)
+    # Networks that halve the resolution often make single pixels of small images.
+    side = {"macro": 16, "depth_decoder": 32}.get(every_network[1].name, 8) if check is check_keys else 8
+    check(*every_network, InputShape(1, side, side), rng)
 
 
 def made(cls: type[ToyNet]) -> Held:
@@ -162,7 +170,7 @@ FAULTS: list[tuple[checks.NetworkCheck, type[ToyNet], str]] = [
 
 
 def test_each_check_is_seen_to_fail() -> None:
-    assert {fault[0] for fault in FAULTS} == set(NETWORK_CHECKS)
+    assert {fault[0] for fault in FAULTS} | {check_keys} == set(NETWORK_CHECKS)
 
 
 @pytest.mark.parametrize(
@@ -201,6 +209,62 @@ def test_a_space_that_discretises_wrongly_is_found_out(rng: np.random.Generator)
         checks.check_mixtures(net, space, SHAPE, rng)
 
 
+TWO_KEYS, ONE_KEY = "are one function but have two keys", "share their key but are not one function"
+
+
+@pytest.mark.parametrize(
+    ("key", "fault"),
+    [
+        (lambda self, arch: self.format(arch), TWO_KEYS),  # the order of operations doesn't matter
+        # Two convolutions that are added up aren't one.
+        (lambda self, arch: "+".join(sorted(set(self.format(arch).split("+")))), ONE_KEY),
+        (lambda self, arch: str(sum(arch.choices)), ONE_KEY),
+    ],
+)
+def test_a_key_that_is_not_the_functions_is_found_out(
+    key: Callable[[Toy, Arch], str], fault: str, rng: np.random.Generator
+) -> None:
+    net, space = made(ToyNet)
+    check_keys(net, space, SHAPE, rng)
+    with pytest.raises(Fault, match=fault):
+        check_keys(net, broken(Toy, canonical=key)(), SHAPE, rng)
+
+
+class Published(NASBench201):
+    """The benchmark's key: it keeps zeros in sums and sums behind skip connections apart, and forgets which
+    node is read twice."""
+
+    def canonical(self, arch: Arch) -> str:
+        return self.benchmark_key(arch)
+
+
+def without_sharing(self: NASBench201, arch: Arch) -> str:
+    return NASBench201.canonical(self, arch).partition(" #")[0]
+
+
+@pytest.mark.parametrize(
+    ("cls", "fault"),
+    [
+        (Published, f"{TWO_KEYS}|{ONE_KEY}"),
+        (broken(NASBench201, canonical=without_sharing), ONE_KEY),
+    ],
+)
+def test_keys_of_nasbench201_that_are_not_the_functions_are_found_out(
+    net: SuperNet, cls: type[NASBench201], fault: str
+) -> None:
+    def told(seed: int) -> str:
+        try:
+            check_keys(net, cls(), SHAPE, np.random.default_rng(seed))
+        except Fault as error:
+            return str(error)
+        return ""
+
+    found = [text for text in map(told, range(4)) if text]
+    assert len(found) >= 2
+    assert all(re.search(fault, text) for text in found)
+
+
 def test_all_checks_are_run() -> None:
-    with pytest.raises(Fault, match="only is not its path"):  # the last of them
-        check_network(*made(Softened), SHAPE)
+    net, _ = made(ToyNet)
+    with pytest.raises(Fault, match=TWO_KEYS):  # the last of them
+        check_network(net, broken(Toy, canonical=Toy.format)(), SHAPE)

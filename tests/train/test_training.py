@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,13 +17,13 @@ from lmreg.algo.fairnas import FairNAS
 from lmreg.algo.gdas import GDAS
 from lmreg.algo.nao import NAO
 from lmreg.algo.pcdarts import PCDARTS
-from lmreg.algo.randomnas import RandomNAS
 from lmreg.algo.spos import SPOS
+from lmreg.algo.spos_unique import SPOSUnique
 from lmreg.config.build import typed
 from lmreg.config.paths import conf_dir
 from lmreg.context import Context
 from lmreg.data.base import InputShape, Part
-from lmreg.data.images import BatchStream, Split
+from lmreg.data.images import Batch, BatchStream, Split
 from lmreg.errors import LmregError
 from lmreg.network.base import SuperNet
 from lmreg.network.nasbench201 import Config as NetworkConfig
@@ -117,7 +117,7 @@ REGS: dict[str, Callable[[], Regulariser]] = {
 ALGOS: dict[str, Callable[[], Algorithm]] = {
     "spos": SPOS,
     "fairnas": FairNAS,
-    "randomnas": RandomNAS,
+    "spos_unique": SPOSUnique,
     "darts": lambda: DARTS(darts.Config(alpha_warmup=0.3)),
     "darts2": lambda: DARTS2(darts2.Config(alpha_warmup=0.3, alpha_split="score")),
     "gdas": lambda: GDAS(gdas.Config(alpha_warmup=0.3)),
@@ -180,6 +180,79 @@ def test_skipping_satisfied_pairs_changes_nothing(momentum: float) -> None:
     assert_same(skipping.state_dict(), thorough.state_dict())
 
 
+class Given(SPOS):
+    """One path a step, from a list."""
+
+    def __init__(self, *archs: Arch):
+        super().__init__()
+        self._archs = archs
+
+    def weight_losses(self, ctx: Context, batch: Batch) -> Iterator[torch.Tensor]:
+        yield ctx.loss(self._archs[ctx.step % len(self._archs)], batch)
+
+
+def weights(net: SuperNet) -> dict[str, torch.Tensor]:
+    return {name: p.detach().clone() for name, p in net.named_parameters()}
+
+
+@pytest.mark.parametrize("clip", [5.0, None])
+@pytest.mark.parametrize("momentum", [0.9, 0.0])
+@pytest.mark.parametrize("untouched", ["decay", "skip"])
+def test_weights_that_a_step_does_not_touch(untouched: str, momentum: float, clip: float | None) -> None:
+    """They are moved by weight decay and by their momentum, or by nothing; the others always learn."""
+    trainer = TrainerConfig(
+        steps=STEPS,
+        batch_size=16,
+        lr=0.1,
+        momentum=momentum,
+        clip=clip,
+        weight_decay=0.01,
+        untouched=untouched,
+    )
+    conv_1x1, conv_3x3 = (
+        SPACE.arch((SPACE.options[0].index(op),) * 6) for op in ("nor_conv_1x1", "nor_conv_3x3")
+    )
+    training = make(NoRegulariser(), trainer=trainer, algo=Given(conv_1x1, conv_3x3))
+    net, steps = training.ctx.net, training.steps(log_every=100)
+    batch = split(3).plain(torch.arange(16))
+    for path in (conv_1x1, conv_3x3):
+        probe = make(NoRegulariser()).ctx.net.requires_grad_()
+        probe.zero_grad()
+        probe(batch.images, path).square().sum().backward()
+        touched = {name for name, p in probe.named_parameters() if p.grad is not None}
+        before = weights(net)
+        next(steps)
+        moved = {name for name, value in weights(net).items() if not torch.equal(value, before[name])}
+        decays = {name for name, value in before.items() if value.any()} if untouched == "decay" else set()
+        assert moved == touched | decays
+        assert touched != set(before)
+
+
+@pytest.mark.parametrize("algo", ["spos", "fairnas", "gdas"])
+def test_resume_is_exact_without_untouched_weights(algo: str, tmp_path: Any) -> None:
+    trainer = TrainerConfig(steps=STEPS, batch_size=16, lr=0.1, untouched="skip")
+    straight = run(make(regularised(), algo=ALGOS[algo](), trainer=trainer))
+    stopped = run(make(regularised(), algo=ALGOS[algo](), trainer=trainer), 7)
+    checkpoint.save(tmp_path / "c.pt", stopped.state_dict(), "hash")
+    resumed = make(regularised(), seed=99, algo=ALGOS[algo](), trainer=trainer)
+    resumed.load_state_dict(checkpoint.load(tmp_path / "c.pt", "hash", CPU))
+    assert_same(run(resumed).state_dict(), straight.state_dict())
+
+
+def test_where_every_weight_is_touched_both_are_the_same() -> None:
+    whole = [
+        run(
+            make(
+                NoRegulariser(),
+                algo=ALGOS["darts"](),
+                trainer=TrainerConfig(steps=STEPS, untouched=untouched),
+            )
+        )
+        for untouched in ("decay", "skip")
+    ]
+    assert_same(*(training.state_dict() for training in whole))
+
+
 def test_skipping_really_skips() -> None:
     """The satisfied terms are not yielded, so their graphs are never walked."""
     counts = {}
@@ -193,7 +266,7 @@ def test_skipping_really_skips() -> None:
     assert 0 < counts[True] < counts[False]
 
 
-@pytest.mark.parametrize("algo", ["spos", "fairnas", "randomnas", "darts", "pcdarts"])
+@pytest.mark.parametrize("algo", ["spos", "fairnas", "spos_unique", "darts", "pcdarts"])
 def test_same_paths_and_batches_with_and_without_the_regulariser(algo: str) -> None:
     """GDAS and NAO sample by what they have learned from the weights: see their own tests."""
     seen: dict[str, list[Any]] = {}

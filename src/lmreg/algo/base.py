@@ -31,6 +31,10 @@ class Algorithm(ABC):
             LmregError: the algorithm can't search ``space``.
         """
 
+    def paths_per_step(self, space: Space) -> int:
+        """Paths that a step trains on its batch, which is what a budget counts; a mixture counts as one."""
+        return 1
+
     def network_options(self) -> dict[str, int]:
         """What the super-net is built with besides its config, of what it `offers`."""
         return {}

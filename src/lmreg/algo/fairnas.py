@@ -35,6 +35,9 @@ class FairNAS(Algorithm):
     def check(self, space: Space) -> None:
         fair_paths(space, np.random.default_rng(0))
 
+    def paths_per_step(self, space: Space) -> int:
+        return max(len(options) for options in space.options)
+
     def weight_losses(self, ctx: Context, batch: Batch) -> Iterator[Tensor]:
         for arch in fair_paths(ctx.space, ctx.streams.arch):
             yield ctx.loss(arch, batch)

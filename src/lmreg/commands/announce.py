@@ -13,7 +13,7 @@ from lmreg.progress import duration
 from lmreg.rank.score import ScoringConfig
 from lmreg.run import SearchRun
 from lmreg.study import Study
-from lmreg.summary import data_in_words, place
+from lmreg.summary import data_in_words, place, tell_data
 from lmreg.train.training import Training
 
 
@@ -41,6 +41,7 @@ def announce(
         candidates: how many architectures each search of the super-net scores.
     """
     cfg, ctx, sweep = study.cfg, training.ctx, current_sweep()
+    tell_data(study)
     if study.space.note:
         print(f"Note: {study.space.note}")
     job = f"Job {sweep.number + 1} of {len(sweep.jobs)}: " if sweep else ""
@@ -51,7 +52,8 @@ def announce(
     steps = f"{ctx.total_steps - ctx.step:,}{' more' if ctx.step else ''} steps"
     seconds = search_seconds(study, trial, ctx.step, scoring, candidates)
     time = f"; about {duration(seconds)}{_not_counted(run, training)}" if seconds else ""
-    work = f"{steps} of {study.trainer.batch_size} images, {candidates:,} architectures to score"
+    paths = f"{ctx.paths_per_step} paths on " if ctx.paths_per_step > 1 else ""
+    work = f"{steps} of {paths}{study.trainer.batch_size} images, {candidates:,} architectures to score"
     print(f"{work}; {place(study)}{time}")
     if rounds := run.rounds.outlook():
         print(f"Landmarks: {rounds}")

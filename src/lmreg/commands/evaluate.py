@@ -11,13 +11,14 @@ from omegaconf import DictConfig
 
 from lmreg.commands.options import top_level
 from lmreg.config.schema import option
+from lmreg.determinism import settings_kept
 from lmreg.errors import LmregError
 from lmreg.files import write_table
 from lmreg.landmarks.scores import read_archs
 from lmreg.rank.baselines import by_cost, by_ridge, by_ridge_and_score
 from lmreg.rank.compare import paired
 from lmreg.rank.correlation import Draws, Estimate
-from lmreg.rank.finished import FinishedRun, finished_runs, shared_overrides
+from lmreg.rank.finished import BUDGET_IN_STEPS, FinishedRun, finished_runs, shared_overrides
 from lmreg.rank.pool import Ranking, held_out, ranking_table, rankings
 from lmreg.rank.scored import ScoredRun
 from lmreg.rank.statistics import Truths, full_scale
@@ -29,7 +30,9 @@ from lmreg.truth import LandmarkSet, Truth
 
 @dataclass
 class EvaluateOptions(Options):
-    run: str | None = option(None, help="folder of one run to evaluate by itself; null for the whole study")
+    run: str | None = option(
+        None, text="path", help="folder of one run to evaluate by itself; null for the whole study"
+    )
     bootstrap: int = option(2000, min=100, help="resamples of the pool for each interval")
     confidence: float = option(0.95, min=0.5, max=0.999)
     precision_at: list[int] = option([5, 10], help="the k of precision at k")  # noqa: RUF009
@@ -37,9 +40,9 @@ class EvaluateOptions(Options):
         None, choices=["batch", "recalibrate"], help="batch-norm policy; null for that of each run"
     )
     table: str | None = option(
-        None, help="CSV or Parquet file whose architectures are scored instead of the pool"
+        None, text="path", help="CSV or Parquet file whose architectures are scored instead of the pool"
     )
-    table_arch_column: str = option("arch", help="its column with the architecture's text form")
+    table_arch_column: str = option("arch", text="text", help="its column with the architecture's text form")
 
     def __post_init__(self) -> None:
         if any(k < 1 for k in self.precision_at):
@@ -47,6 +50,7 @@ class EvaluateOptions(Options):
         self.precision_at = sorted(set(self.precision_at))
 
 
+@settings_kept()
 def run(cfg: DictConfig) -> None:
     """The command; ``cfg`` is composed from ``conf/evaluate.yaml``."""
     options = top_level(cfg, EvaluateOptions)
@@ -69,6 +73,11 @@ def _evaluate(runs: list[FinishedRun], folder: Path, options: EvaluateOptions, o
     study = Study(runs[0].cfg, options)
     truth = Truth.load(folder / "landmarks", study.space)
     pool, landmarks = held_out(truth, runs, study), truth.landmarks
+    if left := len(truth.pool.archs) - len(pool.archs):
+        print(
+            f"Note: {left} of the pool's {len(truth.pool.archs)} architectures are landmarks or one function "
+            "with one; they are not ranked."
+        )
     draws = Draws(len(pool.archs), options.bootstrap, options.seed)
     truths = Truths(pool.better_sign * pool.scores, draws, full_scale(pool), options.confidence)
 
@@ -147,6 +156,8 @@ def _notes(runs: list[FinishedRun], truth: Truth, folder: Path, whole_study: boo
     for finished in runs:
         if finished.cfg.get("landmarks_hash", truth.landmarks.hash) != truth.landmarks.hash:
             print(f"Note: {finished.name} was trained with other landmarks than the study has now.")
+        if finished.counts_steps:
+            print(f"Note: {finished.name} is {BUDGET_IN_STEPS}.")
     for config in sorted(folder.glob("search/*/config.yaml")) if whole_study else ():
         if not (config.parent / "result.json").exists():
             print(f"Note: {config.parent.name} is not finished; its search command goes on with it.")

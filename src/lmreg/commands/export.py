@@ -16,6 +16,7 @@ from lmreg.data.base import InputShape
 from lmreg.errors import LmregError
 from lmreg.export.code import plain_code
 from lmreg.export.files import extra, write_code, write_onnx
+from lmreg.export.preprocess import description, write_preprocess
 from lmreg.files import write_json
 from lmreg.network.base import Standalone, SuperNet, track_statistics
 from lmreg.retraining import Retraining, read_retraining
@@ -24,14 +25,15 @@ from lmreg.task.base import Task
 from lmreg.train import checkpoint
 
 _CHECKED = 8  # images, of noise, whose outputs are compared
+_SIXTEEN_BITS = [0, 65535]  # what older retrainings, which don't tell, took as black and white
 
 
 @dataclass
 class ExportOptions:
-    run: str | None = option(None, help="folder of a retraining, <root>/<study>/retrain/<name>")
+    run: str | None = option(None, text="path", help="folder of a retraining, <root>/<study>/retrain/<name>")
     seed: int | None = option(None, min=0, help="which of its trainings; null: the first")
     onnx: bool = option(True, help="also write model.onnx, checked with onnxruntime")
-    out: str | None = option(None, help="folder of the files; null: <run>/export")
+    out: str | None = option(None, text="path", help="folder of the files; null: <run>/export")
     allow_packages: list[str] = option([], help="packages besides lmreg whose classes a config may name")  # noqa: RUF009
 
 
@@ -64,9 +66,17 @@ def run(cfg: DictConfig) -> None:
         write_onnx(out, model, images, task.output.name)
     else:
         (out / "model.onnx").unlink(missing_ok=True)  # an earlier export's, perhaps of other weights
-    write_json(out / "model.json", _about(config, result, training, shape, task))
+    described = _about(config, result, training, shape, task)
+    write_preprocess(out, described, shape)
+    write_json(out / "model.json", described)
     written = ["model.py", "model.safetensors", "model.json", *(["model.onnx"] if options.onnx else [])]
+    written.append("preprocess.py")
     print(f"Written to {out}, of the training with seed {training['seed']}: {', '.join(written)}")
+    print(
+        "To use them, in that folder or with it on Python's path:\n"
+        "    import torch; from model import load; from preprocess import preprocess\n"
+        f'    {task.output.name} = load()(torch.from_numpy(preprocess("picture.png")))'
+    )
 
 
 def _training(result: dict[str, Any], seed: int | None, folder: Path) -> dict[str, Any]:
@@ -99,6 +109,7 @@ def _about(
         "output": asdict(task.output),
         "input": asdict(shape),
         "mode": "L" if shape.channels == 1 else "RGB",  # as Pillow calls them
+        "preprocess": description(shape, config.data.resolution, about.get("sample_range", _SIXTEEN_BITS)),
         "pixels": "from 0 to 1, less mean, divided by std",
         **{key: [value / 255 for value in about[key]] for key in ("mean", "std")},
         "arch": str(config.arch),

@@ -13,6 +13,7 @@ from omegaconf import DictConfig
 from rich.table import Table
 
 from lmreg.commands.options import top_level
+from lmreg.config.arguments import argument
 from lmreg.config.build import resolve
 from lmreg.config.schema import option
 from lmreg.errors import LmregError
@@ -23,8 +24,12 @@ from lmreg.progress import console
 
 @dataclass
 class ImportOptions:
-    path: str | None = option(None, help="the benchmark as published: a file, of nats_bench also a folder")
-    out: str | None = option(None, help="table to write; its ending, .csv or .parquet, says as what")
+    path: str | None = option(
+        None, text="path", help="the benchmark as published: a file, of nats_bench also a folder"
+    )
+    out: str | None = option(
+        None, text="path", help="table to write; its ending, .csv or .parquet, says as what"
+    )
     allow_packages: list[str] = option([], help="packages besides lmreg whose classes a config may name")  # noqa: RUF009
 
 
@@ -52,7 +57,7 @@ def run(cfg: DictConfig) -> None:
     print(f"{'Unchanged' if existed else 'Written'}: {out} ({size})")
     score, pool = imported.scores
     space = [f"space={benchmark.space}", *imported.space_options]
-    table = ["landmarks=table", f"landmarks.path={out}", f"landmarks.score_column={score}"]
+    table = ["landmarks=table", argument("landmarks.path", out), f"landmarks.score_column={score}"]
     print(f"To use it: lmreg train-landmarks {shlex.join([*space, *table, f'landmarks.pool_column={pool}'])}")
     print(f"Then: lmreg search {shlex.join(space)}, both with the data= that the scores are of")
 

@@ -15,7 +15,7 @@ from lmreg.study import Options
 
 @dataclass
 class ReportOptions(Options):
-    title: str | None = option(None, help="heading of the page; null: the study's name")
+    title: str | None = option(None, text="whole", help="heading of the page; null: the study's name")
     score: str | None = option(None, help="the score that leads, such as loss; null: the one that searched")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,24 +13,24 @@ from rich.table import Table
 
 from lmreg.commands.options import given_overrides, top_level
 from lmreg.config.build import resolve
-from lmreg.config.following import FOLLOWED, followed
+from lmreg.config.following import followed
 from lmreg.config.schema import option
+from lmreg.config.values import settled
+from lmreg.determinism import settings_kept
 from lmreg.errors import LmregError
 from lmreg.estimate import standalone_seconds
 from lmreg.landmarks.workers import threads_of
-from lmreg.names import in_file_name, other_overrides
+from lmreg.names import changed_values, default_config, in_file_name, with_config
 from lmreg.progress import console, duration
 from lmreg.rank.finished import FinishedRun
-from lmreg.retraining import SPLIT, Recipe, Retraining, seeds_in_words
+from lmreg.retraining import SPLIT, Recipe, Retraining, is_retraining, retraining_config, seeds_in_words
 from lmreg.space.base import Arch
 from lmreg.study import Options, Study
-from lmreg.summary import place
+from lmreg.summary import place, tell_data
 from lmreg.task.base import Task
 
 _RECIPE = {"label_smoothing": None, "cutout": "data", "auxiliary": "network", "drop_path": "network"}
 """Each part's option, and the config group that has it too, where there is one."""
-# A folder has the trainings of all seeds; `seed` isn't told either.
-_NOT_IN_NAME = {"run", "arch", "seeds", "folder", "confidence", "log_every"}
 
 FEWEST_SEEDS = 3
 """An interval is shown from so many trainings on. Of two it reaches, at 95 %, six times as far to either side
@@ -38,11 +39,11 @@ as they are apart, often to losses below zero or accuracies over 100 %: it says 
 
 @dataclass
 class RetrainOptions(Options):
-    run: str | None = option(None, help="folder of the search that found the architecture")
+    run: str | None = option(None, text="path", help="folder of the search that found the architecture")
     candidate: str = option(
         "best", choices=["best", "discretised"], help="of the run: its best, or what its algorithm learned"
     )
-    arch: str | None = option(None, help="an architecture's text form, instead of run")
+    arch: str | None = option(None, text="whole", help="an architecture's text form, instead of run")
     seeds: int = option(3, min=1, help="trainings, of seeds from seed on")
     label_smoothing: float = option(
         0.1, min=0, max=0.99, help="share of a label spread over all classes, where there are labels"
@@ -57,11 +58,14 @@ class RetrainOptions(Options):
         0.2, min=0, max=0.99, help="network.drop_path, where the network has that; null: the search's"
     )
     confidence: float = option(0.95, min=0.5, max=0.999, help="of the interval over seeds")
-    folder: str | None = option(None, help="name of the folder of the results in <study>/retrain/")
+    folder: str | None = option(
+        None, text="name", help="name of the folder of the results in <study>/retrain/"
+    )
     log_every: int = option(50, min=1, help="steps between two rows of metrics.csv")
     checkpoint_seconds: float = option(30.0, min=0, help="a killed training loses at most this much work")
 
 
+@settings_kept()
 def run(cfg: DictConfig) -> None:
     """The command; ``cfg`` is composed from ``conf/retrain.yaml``."""
     options, overrides = top_level(cfg, RetrainOptions), given_overrides()
@@ -71,10 +75,10 @@ def run(cfg: DictConfig) -> None:
             "not both"
         )
     origin: dict[str, Any] = {"run": None}
-    text, base = options.arch, None
+    text, base, usual = options.arch, None, _usual(cfg, overrides)
     if options.run is not None:
         found = FinishedRun.load(Path(options.run).resolve())
-        cfg = followed(cfg, found.cfg, overrides)
+        cfg, usual = followed(cfg, found.cfg, overrides), _usual(cfg, overrides, found.cfg)
         text, base = _found(found, options.candidate), found.name
         given = _given(overrides)
         root, study_name = str(found.study_folder.parent), found.study_folder.name
@@ -85,13 +89,24 @@ def run(cfg: DictConfig) -> None:
         )
         origin = {"run": found.name, "candidate": options.candidate}
     task_class, task_config = resolve(cfg.task, Task, "task", options.allow_packages)
-    options, unsuited = suited(cfg, options, task_class(task_config), overrides)  # type: ignore[call-arg]
+    task: Task = task_class(task_config)  # type: ignore[call-arg]
+    options, unsuited = suited(cfg, options, task, overrides)
     study = Study(with_recipe(cfg, options, overrides), options)
     arch = study.space.parse(str(text))
-    name = options.folder or _name(base or arch.id, overrides)
     seeds = range(options.seed, options.seed + options.seeds)
     recipe = Recipe(arch, options.label_smoothing, seeds, options.log_every, options.checkpoint_seconds)
-    retraining = Retraining(study, recipe, study.folder / "retrain" / name, origin)
+    folders, base = study.folder / "retrain", base or arch.id
+    plainly, _ = suited(usual, RetrainOptions(), task, [])
+    usual = settled(with_recipe(usual, plainly, []))
+    default = retraining_config(usual, arch, plainly.label_smoothing, study.space)
+    config = retraining_config(study.cfg, arch, options.label_smoothing, study.space)
+    chosen = [f"candidate={options.candidate}"] if options.candidate != "best" else []
+    folder = folders / in_file_name([base, *chosen, *changed_values(config, default)])
+    if options.folder is None:
+        folder = with_config(folder, f"{glob.escape(base)}*", lambda there: is_retraining(there, config))
+    else:
+        folder = folders / options.folder
+    retraining = Retraining(study, recipe, folder, origin)
     if left := retraining.left():
         _announce(study, arch, left, retraining.folder, unsuited)
     _show(retraining.execute(options.confidence))
@@ -154,17 +169,22 @@ def with_recipe(cfg: DictConfig, options: RetrainOptions, overrides: list[str]) 
 
 def _given(overrides: list[str]) -> set[str]:
     """The keys of ``overrides``."""
-    return {o.lstrip("+").partition("=")[0] for o in overrides}
+    return {_key(o) for o in overrides}
 
 
-def _name(base: str, overrides: list[str]) -> str:
-    """``<run or architecture>-<other overrides>``."""
-    others = [o for o in other_overrides(overrides) if o.partition("=")[0] not in {*_NOT_IN_NAME, *FOLLOWED}]
-    return in_file_name([base, *others])
+def _usual(cfg: DictConfig, overrides: list[str], run: DictConfig | None = None) -> DictConfig:
+    """The config of the same call without options: with the choices of ``cfg``, and ``run``'s values."""
+    usual, _ = default_config("retrain", settled(cfg), overrides)
+    return usual if run is None else followed(usual, run, [o for o in overrides if "." not in _key(o)])
+
+
+def _key(override: str) -> str:
+    return override.lstrip("+").partition("=")[0]
 
 
 def _announce(study: Study, arch: Arch, left: list[int], folder: Path, unsuited: Mapping[str, str]) -> None:
     """What is going to be trained, where, and about how long it takes."""
+    tell_data(study)
     cost, images = study.cost(arch), len(study.data.split(SPLIT))
     steps = study.trainer.total_steps(images // study.trainer.batch_size)
     seconds = standalone_seconds(study, [arch], 1, threads_of(study, 1), SPLIT)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import shlex
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,21 +12,26 @@ import yaml
 from omegaconf import DictConfig
 from rich.table import Table
 
+from lmreg.config.arguments import word
 from lmreg.config.build import dotted, typed
-from lmreg.config.following import run_value
+from lmreg.config.renamed import take_todays_names
 from lmreg.config.schema import option
+from lmreg.config.values import canonical_config, plain
 from lmreg.errors import LmregError
 from lmreg.failures import read_failure
 from lmreg.locks import is_locked
 from lmreg.progress import console, duration
 
-_NOT_SHOWN = ("study", "root", "device", "threads", "allow_packages", "checkpoint_seconds", "tensorboard")
+_NOT_SHOWN = {
+    *("study", "root", "device", "threads", "deterministic", "allow_packages", "checkpoint_seconds"),
+    *("tensorboard", "log_every"),
+}
 
 
 @dataclass
 class RunsOptions:
-    study: str | None = option(None, help="only this study; null for all below root")
-    root: str = option("outputs", help="folder of all studies")
+    study: str | None = option(None, text="name", help="only this study; null for all below root")
+    root: str = option("outputs", text="path", help="folder of all studies")
     json: bool = option(False, help="print JSON for other programs instead of a table")
 
 
@@ -72,7 +76,7 @@ def run(cfg: DictConfig) -> None:
 
 def _read(folder: Path) -> Run:
     result, progress = _json(folder / "result.json"), _json(folder / "progress.json")
-    config = dotted(_yaml(folder / "config.yaml"))
+    config = dotted(plain(canonical_config(_yaml(folder / "config.yaml"))))
     failure = read_failure(folder)
     if result:
         run = Run(folder, "finished", config=config, result=result)
@@ -139,8 +143,7 @@ def _show(study: str, runs: list[Run]) -> None:
     console().print(table)
     print("Their folders; of finished ones, as 'lmreg evaluate' and 'lmreg retrain' take them:")
     for r in runs:  # in lines of their own, that no table breaks
-        folder = str(r.folder)
-        print(shlex.quote(f"run={run_value([folder]) if ',' in folder else folder}"))
+        print(word("run", r.folder))
 
 
 def _label(run: Run, differing: list[str]) -> str:
@@ -170,7 +173,7 @@ def _for_programs(study: str, run: Run) -> dict[str, Any]:
 def _json(path: Path) -> dict[str, Any]:
     """The object in a JSON file; nothing where there is none or it's torn: other runs are worth a look."""
     try:
-        content = json.loads(path.read_text())
+        content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}
@@ -178,15 +181,19 @@ def _json(path: Path) -> dict[str, Any]:
 
 def _yaml(path: Path) -> dict[str, Any]:
     try:
-        content = yaml.load(path.read_text(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except (OSError, yaml.YAMLError):
+        text = path.read_text(encoding="utf-8")
+        content = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except (OSError, ValueError, yaml.YAMLError):
         return {}
-    return content if isinstance(content, dict) else {}
+    if not isinstance(content, dict):
+        return {}
+    take_todays_names(content)
+    return content
 
 
 def _rows(path: Path) -> list[dict[str, str]]:
     try:
-        with path.open(newline="") as file:
+        with path.open(newline="", encoding="utf-8") as file:
             return list(csv.DictReader(file))
-    except (OSError, csv.Error):
+    except (OSError, ValueError, csv.Error):
         return []

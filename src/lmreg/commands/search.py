@@ -15,6 +15,7 @@ from lmreg.compat import check_compatible
 from lmreg.config.build import typed
 from lmreg.config.schema import option
 from lmreg.config.sweep import sweeping
+from lmreg.determinism import settings_kept
 from lmreg.events import Events
 from lmreg.failures import noted
 from lmreg.landmarks.rounds import RoundsConfig
@@ -39,16 +40,16 @@ class SearchOptions(Options):
     tensorboard: bool = option(False, help="also write the rows of metrics.csv for TensorBoard")
 
 
+@settings_kept()
 def run(cfg: DictConfig) -> None:
     """The command; ``cfg`` is composed from ``conf/search.yaml``."""
+    options, overrides = top_level(cfg, SearchOptions), given_overrides()
     announce_sweep()
-    overrides = given_overrides()
     with noted(run_folder(cfg, overrides), always=sweeping()):
-        _search(cfg, overrides)
+        _search(cfg, options, overrides)
 
 
-def _search(cfg: DictConfig, overrides: list[str]) -> None:
-    options = top_level(cfg, SearchOptions)
+def _search(cfg: DictConfig, options: SearchOptions, overrides: list[str]) -> None:
     study = Study(cfg, options)
     # Everything is checked before anything is read.
     algo: Algorithm = study.part("algo", Algorithm)

@@ -17,13 +17,14 @@ from lmreg.commands.options import given_overrides, top_level
 from lmreg.compat import check_network
 from lmreg.config import catalogue
 from lmreg.config.schema import option
+from lmreg.determinism import settings_kept
 from lmreg.errors import Interrupted
 from lmreg.files import read_json
 from lmreg.identity import differences, refuse_changes
 from lmreg.landmarks.base import LandmarkSource
 from lmreg.locks import locked
 from lmreg.machine import usable_cores
-from lmreg.names import other_overrides
+from lmreg.names import telling_overrides
 from lmreg.progress import console
 from lmreg.selector.base import Selector
 from lmreg.study import Options, Study
@@ -35,6 +36,7 @@ class LandmarkOptions(Options):
     workers: int | None = option(None, min=1, help="parallel trainings; null: one per core, or one on a GPU")
 
 
+@settings_kept()
 def run(cfg: DictConfig) -> None:
     """The command; ``cfg`` is composed from ``conf/train_landmarks.yaml``."""
     options = top_level(cfg, LandmarkOptions)
@@ -55,7 +57,7 @@ def run(cfg: DictConfig) -> None:
     with locked(folder, wait=True):  # several processes may share the trainings; each writes the tables
         _check_origin(folder, origin)
         about = origin | chosen | scored.about
-        about["overrides"] = other_overrides(given_overrides())
+        about["overrides"] = telling_overrides("train-landmarks", cfg, given_overrides())
         Truth.save(folder, study.space, scored.tables, scored.columns, scored.higher_is_better, about)
         truth = Truth.load(folder, study.space)
     _show(truth, study)

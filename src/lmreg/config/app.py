@@ -17,14 +17,15 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from lmreg.config import catalogue
+from lmreg.config.arguments import MULTIRUN, as_text, checked, quoted_texts
 from lmreg.config.build import nearest
-from lmreg.config.following import run_folders, run_value, with_choices_of_run
+from lmreg.config.following import with_choices_of_run
 from lmreg.config.paths import conf_dir
+from lmreg.config.renamed import with_todays_names
 from lmreg.config.sweep import current_sweep, sweeping
 from lmreg.errors import Interrupted, LmregError, in_one_line, is_users
 
 Task = Callable[[DictConfig], None]
-_MULTIRUN = ("-m", "--multirun")
 _USER_ERRORS = (LmregError, HydraException, OmegaConfBaseException, OSError)
 
 
@@ -36,12 +37,18 @@ def run_app(command: str, args: list[str], task: Task) -> None:
     jobs. ``HYDRA_FULL_ERROR=1`` shows the full traceback of any error.
     """
     config_name = command.replace("-", "_")
-    args = [_with_home(argument) for argument in args]
+    args, notes = with_todays_names(args)
+    for note in notes:
+        print(note, file=sys.stderr)  # standard output is for results, such as those of --cfg
     full_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
     os.environ["HYDRA_FULL_ERROR"] = "1"  # makes Hydra raise, so that errors are told here
-    args = with_choices_of_run(command, [_quoted(arg) for arg in args])
-    args = _for_swept_choices(command, args)
-    args.sort(key=lambda arg: arg not in _MULTIRUN)  # Hydra's parser takes it on either end only
+    try:
+        args = _as_hydra_reads(command, args)
+    except _USER_ERRORS as error:
+        if full_traceback:
+            raise
+        fail(_one_line(error, config_name, args))
+    args.sort(key=lambda arg: arg not in MULTIRUN)  # Hydra's parser takes it on either end only
     sys.argv = [f"lmreg {command}", *args]
     failed: list[str] = []
     count = 0
@@ -81,8 +88,16 @@ def run_app(command: str, args: list[str], task: Task) -> None:
         if full_traceback:
             raise
         fail(_one_line(error, config_name, args))
+    if count == 0 and _is_to_sweep(args):
+        fail("nothing has been run: the sweep has no jobs")
     if failed:
         fail(f"{len(failed)} of the sweep's {count} jobs failed: {'; '.join(failed)}")
+
+
+def _as_hydra_reads(command: str, args: list[str]) -> list[str]:
+    """A command's words, complete and checked as far as that goes without composing them."""
+    args = with_choices_of_run(command, quoted_texts(command, args))
+    return _for_swept_choices(command, checked(command, args))
 
 
 def _is_users(error: Exception) -> bool:
@@ -102,8 +117,10 @@ def run_plain(command: str, args: list[str], task: Task) -> None:
                 raise LmregError(f"can't read {arg!r}: expected key=value")
             if key not in config:
                 raise LmregError(f"unknown key '{arg}'{nearest(key, map(str, config))}")
+            field = catalogue.field_of(command, key)
             try:
-                config[key] = yaml.safe_load(value)
+                text = field is not None and field.text and value != "null"
+                config[key] = as_text(field.text, value) if field and text else yaml.safe_load(value)
             except yaml.YAMLError:
                 raise LmregError(f"can't read {arg!r}: quote values with special characters") from None
         task(config)
@@ -116,23 +133,12 @@ def show_help(command: str, args: list[str]) -> None:
     from lmreg.config.help import show_help
 
     try:
-        args = [arg for arg in args if not arg.startswith("-")]
+        args, notes = with_todays_names(arg for arg in args if not arg.startswith("-"))
+        for note in notes:
+            print(note, file=sys.stderr)
         show_help(command, with_choices_of_run(command, args))
     except LmregError as error:
         fail(str(error))
-
-
-def _quoted(arg: str) -> str:
-    """``key=a=b`` as ``key='a=b'``: folders of runs have = in their names, which Hydra wants quoted; so it
-    does most of what architectures' text forms are made of."""
-    key, _, value = arg.partition("=")
-    if key == "arch" and value[:1] not in ("'", '"'):
-        escaped = value.replace("\\", "\\\\").replace("'", "\\'")
-        return f"arch='{escaped}'"
-    if key == "run" and value not in ("", "null"):
-        return f"run={run_value(run_folders(value))}"
-    plain = "=" in value and not set(value) & set("'\"\\,[]{}()$") and not arg.startswith("-")
-    return f"{key}='{value}'" if plain else arg
 
 
 def _for_swept_choices(command: str, args: list[str]) -> list[str]:
@@ -140,7 +146,7 @@ def _for_swept_choices(command: str, args: list[str]) -> list[str]:
 
     Hydra composes a sweep with the default choice first, and would refuse a key that this one lacks.
     """
-    if not set(_MULTIRUN) & set(args):
+    if not set(MULTIRUN) & set(args):
         return args
     swept = {group for group, choices in catalogue.chosen(command, args).items() if len(choices) > 1}
     common = {option.key for option in catalogue.options(command, args)}
@@ -163,11 +169,10 @@ def fail(message: str) -> NoReturn:
     sys.exit(2)
 
 
-def _with_home(argument: str) -> str:
-    """``key=~/folder`` with the home folder in it: shells leave it as it is, and Hydra can't read it."""
-    key, equals, value = argument.partition("=")
-    # Not Path.expanduser: that fails where there is no such user.
-    return f"{key}={os.path.expanduser(value)}" if equals and value.startswith("~") else argument  # noqa: PTH111
+def _is_to_sweep(args: list[str]) -> bool:
+    """Whether ``args`` ask for a sweep, and not only to be shown something."""
+    flags = get_args_parser().parse_args(args)
+    return bool(flags.multirun and not flags.hydra_help)
 
 
 def _check_flags(args: list[str]) -> None:
@@ -177,13 +182,15 @@ def _check_flags(args: list[str]) -> None:
         raise LmregError(f"{message}; 'lmreg COMMAND --help' shows what there is")
 
     parser.error = refuse  # type: ignore[method-assign]
-    _, unknown = parser.parse_known_intermixed_args(args)
+    flags, unknown = parser.parse_known_intermixed_args(args)
+    if flags.multirun and (flags.cfg or flags.info):
+        raise LmregError("-m runs a sweep, --cfg and --info show one configuration; leave either out")
     if unknown:
         name = unknown[0].lstrip("-").partition("=")[0]
         if (conf_dir() / name).is_dir():
             raise LmregError(f"unknown flag {unknown[0]!r}; options have no dashes: {name}=<value>")
-        flags = [s for action in parser._actions for s in action.option_strings]
-        raise LmregError(f"unknown flag {unknown[0]!r}{nearest(unknown[0], flags)}")
+        there = [s for action in parser._actions for s in action.option_strings]
+        raise LmregError(f"unknown flag {unknown[0]!r}{nearest(unknown[0], there)}")
 
 
 def _check_groups(command: str, args: list[str]) -> None:

@@ -88,6 +88,7 @@ _KINDS = {
     "bool": "true or false",
     "str": "text",
     "list[Any]": "a list",
+    "list[float]": "a list of numbers, as [0,4095],",
 }
 
 

@@ -5,6 +5,7 @@ Read from ``conf/`` itself, without Hydra and torch: completion and help must be
 
 from __future__ import annotations
 
+import copy
 import functools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -95,12 +96,29 @@ def chosen(command: str, overrides: Iterable[str]) -> dict[str, list[str]]:
     return {group: found[names[0][2:-1]] if names[0][:2] == "${" else names for group, names in found.items()}
 
 
+def top_content(command: str) -> dict[str, Any]:
+    """A command's options that belong to no group, with their defaults, interpolations as they stand."""
+    found = {k: v for path in _top_files(command) for k, v in _content(path).items()}
+    return copy.deepcopy({key: value for key, value in found.items() if key not in ("defaults", "hydra")})
+
+
+def content(group: str, choice: str) -> dict[str, Any]:
+    """The options of one choice of a group, with their defaults, interpolations as they stand."""
+    return copy.deepcopy(_content(conf_dir() / group / f"{choice}.yaml"))
+
+
+def _top_files(command: str) -> list[Path]:
+    """The yaml of what all commands share, where it's included, and the command's own."""
+    entries = [
+        e for e in _content(_yaml(command)).get("defaults", []) if isinstance(e, str) and e != "_self_"
+    ]
+    return [*(conf_dir() / f"{entry}.yaml" for entry in entries), _yaml(command)]
+
+
 def top_options(command: str) -> list[Option]:
     """The options of a command that belong to no group."""
-    paths = [conf_dir() / f"{entry}.yaml" for entry in _content(_yaml(command)).get("defaults", [])
-             if isinstance(entry, str) and entry != "_self_"]  # fmt: skip
-    found = {o.key: o for path in [*paths, _yaml(command)] for o in _options(path)}
-    fields = options_fields(command)
+    found = {o.key: o for path in _top_files(command) for o in _options(path)}
+    fields = dict(options_fields(command))
     for (owner, block), schema in BLOCKS.items():
         if owner == command.replace("_", "-"):
             inside = config_fields(schema, of_class=False)
@@ -125,6 +143,13 @@ def options(command: str, overrides: Iterable[str] = ()) -> list[Option]:
     return found
 
 
+def field_of(command: str, key: str) -> Field | None:
+    """What is declared of the option ``key``, of whichever choice that has it; None of what is unknown."""
+    group, dot, _ = key.partition(".")
+    places = [group_options(group, c) for c in choices(group)] if dot and group in groups(command) else []
+    return next((o.field for some in [*places, top_options(command)] for o in some if o.key == key), None)
+
+
 def owners(key: str) -> list[str]:
     """The choices, as ``group=choice``, that have the option ``key``."""
     group = key.partition(".")[0]
@@ -137,14 +162,14 @@ def _yaml(command: str) -> Path:
 
 @functools.cache
 def _content(path: Path) -> dict[str, Any]:
-    return yaml.load(path.read_text(), Loader=_Loader) or {}
+    return yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader) or {}
 
 
-def _options(path: Path) -> Iterator[Option]:
-    text = path.read_text()
+@functools.cache
+def _options(path: Path) -> tuple[Option, ...]:
+    text = path.read_text(encoding="utf-8")
     root = yaml.compose(text, Loader=_Loader)
-    if isinstance(root, yaml.MappingNode):
-        yield from _of_mapping(root, text, "")
+    return tuple(_of_mapping(root, text, "")) if isinstance(root, yaml.MappingNode) else ()
 
 
 def _of_mapping(node: yaml.MappingNode, text: str, prefix: str) -> Iterator[Option]:

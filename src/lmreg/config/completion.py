@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from lmreg.config.catalogue import Option, choice_summary, choices, chosen, groups, options
+from lmreg.config.catalogue import choice_summary, choices, chosen, groups, options
+from lmreg.config.renamed import with_todays_names
 
 # Hydra's flags that a user of lmreg has a use for.
 FLAGS = {
@@ -17,14 +18,13 @@ FLAGS = {
     "--hydra-help": "flags of Hydra itself",
 }
 
-_PATH_LEAVES = ("path", "root", "run", "folder", "table", "out")
-
 Candidate = tuple[str, str]
 """A whole word (one that ends in = . / goes on) and its meaning."""
 
 
 def candidates(command: str, words: Sequence[str], incomplete: str) -> list[Candidate]:
     """The words that ``incomplete`` may become after ``words``, sorted as help has them."""
+    words, _ = with_todays_names(words)
     if incomplete.startswith("-"):
         return [(flag, meaning) for flag, meaning in FLAGS.items() if flag.startswith(incomplete)]
     if words and words[-1] in ("--cfg", "-c"):
@@ -71,13 +71,8 @@ def _values(command: str, words: Sequence[str], key: str, begun: str) -> Iterato
         yield from ((p.name, "") for p in sorted(Path(root).glob("*/")))
     if key == "device":
         yield from ((name, "") for name in ("auto", "cpu", "cuda"))
-    if _is_path(option):
+    if option.field and option.field.text == "path":
         yield from ((path, "") for path in _paths(begun))
-
-
-def _is_path(option: Option) -> bool:
-    leaf = option.key.rpartition(".")[2]
-    return leaf in _PATH_LEAVES or leaf.endswith("_path")
 
 
 def _paths(begun: str) -> Iterator[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import yaml
 from omegaconf import DictConfig, OmegaConf
 
 from lmreg.config import catalogue
+from lmreg.config.arguments import split_values, with_home
 from lmreg.config.paths import conf_dir
 from lmreg.errors import LmregError
 
@@ -29,7 +29,7 @@ def with_choices_of_run(command: str, args: list[str]) -> list[str]:
     if not set(FOLLOWED) <= set(catalogue.groups(command)):
         return args
     folders = next((arg.partition("=")[2] for arg in args if arg.startswith("run=")), "")
-    runs = [run for run in map(_choices_of_run, run_folders(folders)) if run]
+    runs = [run for run in map(_choices_of_run, split_values(folders)) if run]
     given = {arg.lstrip("+").partition("=")[0] for arg in args}
     found = {group: {run[group] for run in runs} for group in FOLLOWED if runs and group not in given}
     one = {group: next(iter(choices)) for group, choices in found.items() if len(choices) == 1}
@@ -39,25 +39,10 @@ def with_choices_of_run(command: str, args: list[str]) -> list[str]:
     return [*args, *(f"{group}={choice}" for group, choice in shared.items())]
 
 
-def run_folders(value: str) -> list[str]:
-    """The folders in a value of ``run=``: several for a sweep, at commas that aren't within quotes."""
-    parts = re.findall(r"""(?:'(?:\\.|[^'])*'|"(?:\\.|[^"])*"|[^,'"]|['"])+""", value)
-    return [
-        re.sub(r"\\(['\"])", r"\1", part[1:-1]) if part[0] in "'\"" else part
-        for part in map(str.strip, parts)
-        if part
-    ]
-
-
-def run_value(folders: Sequence[str]) -> str:
-    """What `run_folders` reads as these, and Hydra as it stands: names of runs have = in them."""
-    return ",".join("'" + folder.replace("'", "\\'") + "'" for folder in folders)
-
-
 def _choices_of_run(folder: str) -> dict[str, str | None] | None:
     """The choice of each group that is followed, None for a class of no choice; None if it can't be read."""
     try:
-        config = yaml.safe_load((Path(folder) / "config.yaml").read_text())
+        config = yaml.safe_load((Path(with_home(folder)) / "config.yaml").read_text(encoding="utf-8"))
         return {group: _choice(group, config[group].get("_target_")) for group in FOLLOWED}
     except (OSError, yaml.YAMLError, KeyError, TypeError, AttributeError):
         return None

@@ -31,7 +31,7 @@ def show_help(command: str, overrides: Sequence[str]) -> None:
     _check_choices(command, overrides)
     out = console(widest=_WIDEST)
     path = conf_dir() / "hydra" / "help" / f"{command.replace('-', '_')}.yaml"
-    text = yaml.safe_load(path.read_text())["template"]
+    text = yaml.safe_load(path.read_text(encoding="utf-8"))["template"]
     for part in re.split(r"(\$\w+)\n", text.rstrip() + "\n"):
         if part == "$APP_CONFIG_GROUPS":
             _print(out, _groups(command, overrides))

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lmreg.config.schema import Text
+
 
 @dataclass(frozen=True)
 class Field:
@@ -20,6 +22,7 @@ class Field:
     min: float | None = None
     max: float | None = None
     choices: tuple[str, ...] | None = None
+    text: Text | None = None
 
     @property
     def range(self) -> str:
@@ -33,6 +36,7 @@ class Field:
         return f"at most {self.max}" if self.max is not None else ""
 
 
+@functools.cache
 def config_fields(target: str, of_class: bool = True) -> dict[str, Field]:
     """Fields of the dataclass ``target``; with ``of_class`` of that class's Config.
 
@@ -45,6 +49,7 @@ def config_fields(target: str, of_class: bool = True) -> dict[str, Field]:
     return dict(_fields(*found)) if found else {}
 
 
+@functools.cache
 def options_fields(command: str) -> dict[str, Field]:
     """Fields of the dataclass of a command's own options."""
     module = f"lmreg.commands.{command.replace('-', '_')}"
@@ -69,7 +74,7 @@ def _tree(module: str) -> ast.Module | None:
         return None
     try:
         spec = importlib.util.find_spec(module)
-        return ast.parse(Path(spec.origin).read_text()) if spec and spec.origin else None
+        return ast.parse(Path(spec.origin).read_text(encoding="utf-8")) if spec and spec.origin else None
     except (ImportError, ValueError, OSError, SyntaxError):
         return None
 

@@ -31,6 +31,19 @@ class Part:
 
 
 @dataclass(frozen=True)
+class Reading:
+    """What a source tells of how it has read its files, in words."""
+
+    samples: str = ""
+    """How samples of more than 8 bits became pixels."""
+    taken: tuple[str, ...] = ()
+    """What was taken for what, where names don't say so."""
+    passed_over: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What the user should know besides, a line each."""
+
+
+@dataclass(frozen=True)
 class RawData:
     """A data set as its source has it."""
 
@@ -38,6 +51,10 @@ class RawData:
     test: Part
     classes: tuple[str, ...] = ()
     """What labels stand for; empty where targets are no labels."""
+    sample_range: tuple[float, float] | None = None
+    """Of samples of more than 8 bits: which of them became pixel values 0 and 255, see `samples.to_bytes`;
+    None where all had 8 bits and are as they were."""
+    reading: Reading = Reading()
 
     def check(self, place: str) -> None:
         """Nothing where it can be trained on.

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from lmreg.config.schema import option
 from lmreg.data.base import Part, RawData, data_folder
 from lmreg.data.hub import Config as HubConfig
 from lmreg.data.hub import HubImages
@@ -25,7 +26,7 @@ _SHAPE = (3, 32, 32)
 @dataclass
 class Config(HubConfig):
     name: str = "cifar10"
-    hub: str | None = "uoft-cs/cifar10"
+    hub: str | None = option("uoft-cs/cifar10", text="text")
 
 
 class CIFAR10(HubImages):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from lmreg.config.schema import option
 from lmreg.data.cifar10 import CIFAR10
 from lmreg.data.cifar10 import Config as CIFAR10Config
 
@@ -11,8 +12,8 @@ from lmreg.data.cifar10 import Config as CIFAR10Config
 @dataclass
 class Config(CIFAR10Config):
     name: str = "cifar100"
-    hub: str | None = "uoft-cs/cifar100"
-    label_column: str = "fine_label"
+    hub: str | None = option("uoft-cs/cifar100", text="text")
+    label_column: str = option("fine_label", text="text")
 
 
 class CIFAR100(CIFAR10):

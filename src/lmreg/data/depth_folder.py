@@ -10,11 +10,12 @@ import numpy as np
 
 from lmreg.config.schema import option
 from lmreg.data import pixels
-from lmreg.data.base import DataConfig, DataSource, Part, RawData, data_folder
+from lmreg.data.base import DataConfig, DataSource, Part, RawData, Reading, data_folder
 from lmreg.data.depth_maps import MASKS, SUFFIXES, read_map, read_mask, squared
-from lmreg.data.folder import SUFFIXES as PICTURES
-from lmreg.data.folder import files
+from lmreg.data.layout import TEST, TRAIN, part_folder
+from lmreg.data.samples import VALUE_RANGE, given_range
 from lmreg.data.splits import split_off
+from lmreg.data.walk import PICTURES, PassedOver, files
 from lmreg.errors import LmregError
 from lmreg.task.depth import INVERSE_DEPTH
 
@@ -24,16 +25,23 @@ _LAYOUTS = "images/ and depth/, or train/ and test/ with these in them"
 @dataclass
 class Config(DataConfig):
     name: str = "depth_folder"
-    path: str | None = option(None, help=f"folder with {_LAYOUTS}")
-    image_folder: str = option("images", help="its sub-folder of images")
-    depth_folder: str = option("depth", help="its sub-folder of depth maps, named as the images are")
-    mask_folder: str = option("masks", help="its sub-folder of masks, black where depth is missing, if any")
-    train_folder: str = option("train", help="its sub-folder with training pairs, where it has one")
-    test_folder: str = option("test", help="its sub-folder with test pairs, where it has one")
+    path: str | None = option(None, text="path", help=f"folder with {_LAYOUTS}")
+    image_folder: str = option("images", text="text", help="its sub-folder of images")
+    depth_folder: str = option(
+        "depth", text="text", help="its sub-folder of depth maps, named as the images are"
+    )
+    mask_folder: str = option(
+        "masks", text="text", help="its sub-folder of masks, black where depth is missing, if any"
+    )
+    train_folder: str = option(
+        "train", text="text", help="its sub-folder with training pairs, where it has one"
+    )
+    test_folder: str = option("test", text="text", help="its sub-folder with test pairs, where it has one")
     test_fraction: float = option(0.2, min=0, max=1, help="of all pairs, where there is no test folder")
     inverse: bool = option(False, help="whether maps hold inverse depth (disparity) instead of depth")
     scale: float = option(1.0, min=1e-12, help="what their values are multiplied by, 0.001 for millimetres")
     invalid: float | None = option(0.0, help="the value that stands for missing depth; null for none")
+    value_range: list[float] | None = option(None, help=VALUE_RANGE)  # noqa: RUF009
 
 
 @dataclass(frozen=True)
@@ -56,41 +64,56 @@ class DepthFolder(DataSource):
         self.config: Config = config
 
     def read(self) -> RawData:
-        config = self.config
+        config, passed = self.config, PassedOver()
         folder = data_folder(config.path, config.name, _LAYOUTS)
-        train_folder, test_folder = folder / config.train_folder, folder / config.test_folder
+        train_folder = part_folder(folder, config.train_folder, TRAIN) or folder / config.train_folder
+        test_folder = part_folder(folder, config.test_folder, TEST) or folder / config.test_folder
         if (train_folder / config.image_folder).is_dir():
             if not test_folder.is_dir():
                 raise LmregError(
                     f"{train_folder} has pairs, but there is no {test_folder}; pass data.path={train_folder} "
                     "to have one split off, or data.test_folder=<name>"
                 )
-            train, test = self._pairs(train_folder), self._pairs(test_folder)
+            train, test = self._pairs(train_folder, passed), self._pairs(test_folder, passed)
+            names = {train_folder.name: config.train_folder, test_folder.name: config.test_folder}
+            taken = tuple(f"{there}/ taken for {name}/" for there, name in names.items() if there != name)
         else:
-            pairs = self._pairs(folder)
+            taken = ()
+            pairs = self._pairs(folder, passed)
             train, test = split_off(pairs, np.zeros(len(pairs), np.int64), config.test_fraction, self.place)
         pairs = [*train, *test]
-        images = pixels.decode(
-            [p.image for p in pairs], lambda i: str(pairs[i].image), self.place, config.resolution
+        count, given = len(train), given_range(config.value_range)
+        decoded = pixels.read_pictures(
+            [p.image for p in pairs],
+            lambda i: str(pairs[i].image),
+            self.place,
+            config.resolution,
+            count,
+            given,
         )
+        images = decoded.images
         maps = np.stack(list(pixels.in_threads(lambda i: self._inverse_depth(pairs[i]), len(pairs))))
-        count = len(train)
-        return RawData(Part(images[:count], maps[:count]), Part(images[count:], maps[count:]))
+        return RawData(
+            Part(images[:count], maps[:count]),
+            Part(images[count:], maps[count:]),
+            sample_range=decoded.samples.sample_range,
+            reading=Reading(decoded.samples.words, taken, passed.words(), decoded.samples.notes),
+        )
 
-    def _pairs(self, folder: Path) -> list[_Pair]:
+    def _pairs(self, folder: Path, passed: PassedOver) -> list[_Pair]:
         """Every image in ``folder`` with its map and mask, in an order that no file system decides.
 
         Raises:
             LmregError: there are none, or one lacks its partner.
         """
         config = self.config
-        images = _by_name(folder / config.image_folder, PICTURES, "images")
-        maps = _by_name(folder / config.depth_folder, SUFFIXES, "depth maps")
+        images = _by_name(folder / config.image_folder, PICTURES, "images", passed)
+        maps = _by_name(folder / config.depth_folder, SUFFIXES, "depth maps", passed)
         _matched(images, maps, folder / config.depth_folder, "depth map")
         _matched(maps, images, folder / config.image_folder, "image")
         masks: Mapping[str, Path] = {}
         if (folder / config.mask_folder).is_dir():
-            masks = _by_name(folder / config.mask_folder, MASKS, "masks")
+            masks = _by_name(folder / config.mask_folder, MASKS, "masks", passed)
             _matched(images, masks, folder / config.mask_folder, "mask")
         return [_Pair(images[name], maps[name], masks.get(name)) for name in sorted(images)]
 
@@ -124,18 +147,22 @@ class DepthFolder(DataSource):
         return inverse
 
 
-def _by_name(folder: Path, suffixes: tuple[str, ...], what: str) -> dict[str, Path]:
+def _by_name(folder: Path, suffixes: tuple[str, ...], what: str, passed: PassedOver) -> dict[str, Path]:
     """The files below ``folder`` by their path in it without its ending."""
     if not folder.is_dir():
         raise LmregError(f"there is no folder {folder}; it should hold the {what}")
     found: dict[str, Path] = {}
-    for path in sorted(files(folder, suffixes)):
+    here = PassedOver()
+    for path in sorted(files(folder, suffixes, here)):
         name = path.relative_to(folder).with_suffix("").as_posix()
         if name in found:
             raise LmregError(f"{found[name]} and {path} have one name; remove one of them")
         found[name] = path
     if not found:
-        raise LmregError(f"{folder} has no {what} in it (files named {', '.join(suffixes[:3])}, ...)")
+        there = f"; it has {', '.join(here.words())}" if here.words() else ""
+        raise LmregError(f"{folder} has no {what} in it (files named {', '.join(suffixes[:3])}, ...){there}")
+    passed.endings += here.endings
+    passed.others += here.others
     return found
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from lmreg.data.folder import SUFFIXES as PICTURES
+from lmreg.data.walk import PICTURES
 from lmreg.errors import LmregError
 
 SUFFIXES = (".png", ".npy", ".pfm")

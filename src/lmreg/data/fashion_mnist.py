@@ -36,7 +36,7 @@ CLASSES = (
 @dataclass
 class Config(DataConfig):
     name: str = "fashion_mnist"
-    path: str | None = option(None, help="folder with the four IDX files")
+    path: str | None = option(None, text="path", help="folder with the four IDX files")
 
 
 class FashionMNIST(DataSource):

@@ -2,33 +2,34 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from lmreg.config.schema import option
-from lmreg.data.base import DataConfig, DataSource, Part, RawData, data_folder
-from lmreg.data.pixels import decode
+from lmreg.data.base import DataConfig, DataSource, Part, RawData, Reading, data_folder
+from lmreg.data.layout import find
+from lmreg.data.pixels import read_pictures
+from lmreg.data.samples import VALUE_RANGE, given_range
 from lmreg.data.splits import split_off
+from lmreg.data.walk import PICTURES, PassedOver, files, pictures_in, subfolders
 from lmreg.errors import LmregError
 
-SUFFIXES = (
-    *(".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp"),
-    *(".tif", ".tiff", ".ppm", ".pgm", ".pbm"),
-)
 _LAYOUTS = "<class>/ folders of images, or train/<class>/ and test/<class>/"
 
 
 @dataclass
 class Config(DataConfig):
     name: str = "folder"
-    path: str | None = option(None, help=f"folder with {_LAYOUTS}")
-    train_folder: str = option("train", help="its sub-folder with training images, where it has one")
-    test_folder: str = option("test", help="its sub-folder with test images, where it has one")
+    path: str | None = option(None, text="path", help=f"folder with {_LAYOUTS}")
+    train_folder: str = option(
+        "train", text="text", help="its sub-folder with training images, where it has one"
+    )
+    test_folder: str = option("test", text="text", help="its sub-folder with test images, where it has one")
     test_fraction: float = option(0.2, min=0, max=1, help="of all images, where there is no test folder")
+    value_range: list[float] | None = option(None, help=VALUE_RANGE)  # noqa: RUF009
 
 
 Labelled = list[tuple[Path, int]]
@@ -41,57 +42,81 @@ class ImageFolder(DataSource):
         self.config: Config = config
 
     def read(self) -> RawData:
-        config = self.config
+        config, passed = self.config, PassedOver()
         folder = data_folder(config.path, config.name, _LAYOUTS)
-        train_folder, test_folder = folder / config.train_folder, folder / config.test_folder
-        # A folder of that name which has images but no classes in it is itself a class.
-        if _subfolders(train_folder):
-            if not _subfolders(test_folder):
-                there = ", ".join(p.name for p in _subfolders(folder) if p != train_folder)
-                raise LmregError(
-                    f"{train_folder} has classes, but there is no {test_folder} with the same; pass "
-                    f"data.path={train_folder} to have one split off, or "
-                    f"data.test_folder=<name>{f' (there are: {there})' if there else ''}"
-                )
-            classes = self._classes(train_folder)
-            train, test = _labelled(train_folder, classes), self._test(test_folder, train_folder, classes)
-        else:
-            classes = self._classes(folder)
-            found = _labelled(folder, classes)
+        layout = find(folder, config.train_folder, config.test_folder)
+        classes = _classes(layout.train)
+        if layout.test is None:
+            found = _labelled(layout.train, classes, passed)
             of_class = np.array([label for _, label in found])
             train, test = split_off(found, of_class, config.test_fraction, self.place)
+        else:
+            _check_same(classes, layout.train, layout.test)
+            train, test = (_labelled(part, classes, passed) for part in (layout.train, layout.test))
+        for path in dict.fromkeys(p for p in (folder, layout.train, layout.test) if p is not None):
+            if outside := len(pictures_in(path)):
+                passed.others["picture outside the class folders|pictures outside the class folders"] += (
+                    outside
+                )
+        for path in layout.beside:
+            count = sum(1 for _ in files(path, PICTURES, PassedOver()))
+            passed.folders.append(f"{path.relative_to(folder)}/ ({count:,} pictures)")
         paths = [path for path, _ in (*train, *test)]
-        images = decode(paths, lambda i: str(paths[i]), self.place, config.resolution)
         labels = np.array([label for _, label in (*train, *test)], dtype=np.int64)
         count = len(train)
+        decoded = read_pictures(
+            paths,
+            lambda i: str(paths[i]),
+            self.place,
+            config.resolution,
+            count,
+            given_range(config.value_range),
+        )
+        images, samples = decoded.images, decoded.samples
         return RawData(
-            Part(images[:count], labels[:count]), Part(images[count:], labels[count:]), tuple(classes)
+            Part(images[:count], labels[:count]),
+            Part(images[count:], labels[count:]),
+            tuple(classes),
+            samples.sample_range,
+            Reading(samples.words, layout.taken, passed.words(), samples.notes),
         )
 
-    def _classes(self, folder: Path) -> list[str]:
-        names = [path.name for path in _subfolders(folder)]
-        if not names:
-            raise LmregError(f"{folder} has no folders in it; it should have {_LAYOUTS}")
-        if len(names) == 1:
-            raise LmregError(f"{folder} has one class only ({names[0]}); it takes at least two folders in it")
-        return names
 
-    def _test(self, folder: Path, train_folder: Path, classes: Sequence[str]) -> Labelled:
-        names = {path.name for path in _subfolders(folder)}
-        for missing, place in ((set(classes) - names, folder), (names - set(classes), train_folder)):
-            if missing:
-                raise LmregError(f"{place} lacks the class {min(missing)}; both parts must have the same")
-        return _labelled(folder, classes)
-
-
-def _subfolders(folder: Path) -> list[Path]:
-    """The folders in ``folder`` by name; none where it isn't one. Hidden ones don't count."""
-    if not folder.is_dir():
-        return []
-    return sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith((".", "__")))
+def _classes(folder: Path) -> list[str]:
+    names = [path.name for path in subfolders(folder)]
+    if not names:
+        here = f" (but {len(pictures)} pictures)" if (pictures := pictures_in(folder)) else ""
+        raise LmregError(f"{folder} has no folders in it{here}; it should have {_LAYOUTS}")
+    if len(names) == 1:
+        inside = [path.name for path in subfolders(folder / names[0])]
+        hint = f"; if {_some(inside)} are the classes, pass data.path={folder / names[0]}" if inside else ""
+        raise LmregError(
+            f"{folder} has one class only ({names[0]}); it takes at least two folders in it{hint}"
+        )
+    return names
 
 
-def _labelled(folder: Path, classes: Sequence[str]) -> Labelled:
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+
+
+def _check_same(classes: Sequence[str], train: Path, test: Path) -> None:
+    """Nothing where the test part has the classes of the training part.
+
+    Raises:
+        LmregError: one lacks a class of the other.
+    """
+    names = {path.name for path in subfolders(test)}
+    for missing, place in ((set(classes) - names, test), (names - set(classes), train)):
+        if missing:
+            first = min(missing)
+            alike = [p.name for p in subfolders(place) if p.name.casefold() == first.casefold()]
+            hint = f" (it has {alike[0]}: their names must be equal)" if alike else ""
+            more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+            raise LmregError(f"{place} lacks the class {first}{more}; both parts must have the same{hint}")
+
+
+def _labelled(folder: Path, classes: Sequence[str], passed: PassedOver) -> Labelled:
     """Every image below the folders of ``classes``, in an order that no file system decides.
 
     Raises:
@@ -99,30 +124,14 @@ def _labelled(folder: Path, classes: Sequence[str]) -> Labelled:
     """
     found: Labelled = []
     for label, name in enumerate(classes):
-        images = sorted(files(folder / name, SUFFIXES))
+        here = PassedOver()
+        images = sorted(files(folder / name, PICTURES, here))
         if not images:
+            there = f"; it has {', '.join(here.words())}" if here.words() else ""
             raise LmregError(
-                f"{folder / name} has no images in it (files named {', '.join(SUFFIXES[:3])}, ...)"
+                f"{folder / name} has no images in it (files named {', '.join(PICTURES[:3])}, ...){there}"
             )
+        passed.endings += here.endings
+        passed.others += here.others
         found += [(path, label) for path in images]
     return found
-
-
-def files(folder: Path, suffixes: tuple[str, ...]) -> Iterator[Path]:
-    """Every file below ``folder`` that ends in one of ``suffixes`` once, however many links lead to it.
-
-    None that is hidden, and none in hidden folders.
-    """
-    seen: set[str] = set()
-    for where, folders, files in os.walk(folder, followlinks=True):
-        real = os.path.realpath(where)
-        if real in seen:  # a link to a folder that has been walked, perhaps one above
-            folders.clear()
-            continue
-        seen.add(real)
-        folders[:] = sorted(name for name in folders if not name.startswith((".", "__")))
-        for file in sorted(files):
-            path = os.path.realpath(Path(where, file))
-            if file.lower().endswith(suffixes) and not file.startswith(".") and path not in seen:
-                seen.add(path)
-                yield Path(where, file)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,20 +12,27 @@ from typing import Any
 import numpy as np
 
 from lmreg.config.schema import option
-from lmreg.data.base import DataConfig, DataSource, Part, RawData, data_folder
-from lmreg.data.pixels import decode
+from lmreg.data.base import DataConfig, DataSource, Part, RawData, Reading, data_folder
+from lmreg.data.cells import pictures_of
+from lmreg.data.labels import numbered, plain_labels
+from lmreg.data.pixels import read_pictures
+from lmreg.data.samples import VALUE_RANGE, as_bytes, given_range
+from lmreg.data.told import names_in_words
 from lmreg.errors import LmregError
 
 
 @dataclass
 class Config(DataConfig):
-    hub: str | None = option(None, help="name on the hub, used when path is null")
-    subset: str | None = option(None, help="which of a hub data set's subsets, where it has several")
-    path: str | None = option(None, help="folder with <split>*.parquet files")
-    image_column: str = "img"
-    label_column: str = "label"
-    train_split: str = "train"
-    test_split: str = "test"
+    hub: str | None = option(None, text="text", help="name on the hub, used when path is null")
+    subset: str | None = option(
+        None, text="text", help="which of a hub data set's subsets, where it has several"
+    )
+    path: str | None = option(None, text="path", help="folder with <split>*.parquet files")
+    image_column: str = option("img", text="text")
+    label_column: str = option("label", text="text")
+    train_split: str = option("train", text="text")
+    test_split: str = option("test", text="text")
+    value_range: list[float] | None = option(None, help=VALUE_RANGE)  # noqa: RUF009
 
 
 @dataclass(frozen=True)
@@ -45,6 +53,7 @@ class HubImages(DataSource):
 
     def __init__(self, config: Config):
         self.config: Config = config
+        self._read: list[str] = []  # the files of splits that have been read
 
     @property
     def place(self) -> str:
@@ -57,13 +66,28 @@ class HubImages(DataSource):
         def name(i: int) -> str:
             return train.name(i) if i < count else test.name(i - count)
 
-        images = decode([*train.contents, *test.contents], name, self.place, self.config.resolution)
-        classes = train.classes or tuple(map(str, range(int(train.labels.max(initial=0)) + 1)))
-        return RawData(Part(images[:count], train.labels), Part(images[count:], test.labels), classes)
+        config, contents = self.config, [*train.contents, *test.contents]
+        if train.classes and test.classes and train.classes != test.classes:
+            raise LmregError(
+                f"{self.place}: {config.train_split} has {names_in_words(train.classes)}, but "
+                f"{config.test_split} has {names_in_words(test.classes)}; both need the same, in one order"
+            )
+        labels = numbered(train.labels, test.labels, train.classes, f"column {config.label_column!r}", name)
+        given, samples = given_range(config.value_range), None
+        if isinstance(contents[0], np.ndarray) and isinstance(contents[-1], np.ndarray):
+            contents, samples = as_bytes(contents, count, given, name, self.place)
+            given = None
+        decoded = read_pictures(contents, name, self.place, config.resolution, count, given)
+        images, samples = decoded.images, samples or decoded.samples
+        return RawData(
+            Part(images[:count], labels[0]),
+            Part(images[count:], labels[1]),
+            labels[2],
+            samples.sample_range,
+            Reading(samples.words, (), tuple(self._passed_over()), samples.notes or decoded.samples.notes),
+        )
 
     def _split(self, split: str) -> _Split:
-        import datasets
-
         config = self.config
         files = self._files(split)
         table = self._from_hub(split) if files is None else self._from_files(files)
@@ -72,31 +96,22 @@ class HubImages(DataSource):
                 there = ", ".join(table.column_names)
                 raise LmregError(f"{self.place}: no column {column!r} in {split}; there are: {there}")
         name = _row_name(self.place, split, files)
-        labels = np.asarray(table[config.label_column][:])
-        if labels.dtype.kind not in "iu":
-            raise LmregError(
-                f"{self.place}: column {config.label_column!r} of {split} must have a whole number in "
-                f"every row; it holds {table.features[config.label_column]}"
-            )
-        try:
-            # The library leaves the pictures as they are, so that threads can decode them.
-            table = table.cast_column(config.image_column, datasets.Image(decode=False))
-        except Exception as error:  # arrow's errors have no base of their own
-            raise LmregError(
-                f"{self.place}: column {config.image_column!r} of {split} has no images"
-            ) from error
-        rows = table.select_columns([config.image_column]).with_format("arrow")[:]
-        contents = [
-            Path(row["path"]) if row["bytes"] is None and row["path"] else row["bytes"]
-            for row in rows[config.image_column].to_pylist()
-        ]
-        missing = next((i for i, content in enumerate(contents) if content is None), None)
-        if missing is not None:
-            raise LmregError(f"{name(missing)} has no image in column {config.image_column!r}")
+        # As it is stored: the library leaves the pictures for threads to decode.
+        rows = table.select_columns([config.image_column, config.label_column]).with_format("arrow")[:]
+        labels = plain_labels(rows[config.label_column], f"column {config.label_column!r}", name)
+        folder = Path(files[0]).parent if files else None
+        what = f"column {config.image_column!r}"
+        contents = pictures_of(rows[config.image_column], what, name, folder)
         feature = table.features[config.label_column]
-        return _Split(
-            contents, labels.astype(np.int64), tuple(getattr(feature, "names", None) or ()) or None, name
-        )
+        return _Split(contents, labels, tuple(getattr(feature, "names", None) or ()) or None, name)
+
+    def _passed_over(self) -> list[str]:
+        """The Parquet files in the folder that belong to neither split, by name."""
+        if self.config.path is None:
+            return []
+        folder, read = Path(self.config.path), set(self._read)
+        others = sorted(str(p.relative_to(folder)) for p in folder.rglob("*.parquet") if str(p) not in read)
+        return [*others[:5], *([f"{len(others) - 5} more Parquet files"] if len(others) > 5 else [])]
 
     def _from_hub(self, split: str) -> Any:
         import datasets
@@ -135,6 +150,8 @@ class HubImages(DataSource):
             raise LmregError(
                 f"data.path={folder} has several data sets: {', '.join(sorted(places))}; name one"
             )
+        _check_shards(files)
+        self._read += files
         return files
 
     def _from_files(self, files: list[str]) -> Any:
@@ -153,6 +170,30 @@ class HubImages(DataSource):
         if table is None:
             raise LmregError(f"{', '.join(files)} has no rows")
         return table
+
+
+_SHARD = re.compile(r"-(\d{5})-of-(\d{5})\.parquet$")
+
+
+def _check_shards(files: list[str]) -> None:
+    """Nothing where all of the files that a split is told to have are there.
+
+    Raises:
+        LmregError: one is missing, or there are others beside them.
+    """
+    shards = {file: (int(found[1]), int(found[2])) for file in files if (found := _SHARD.search(file))}
+    if not shards:
+        return
+    totals = {total for _, total in shards.values()}
+    if len(shards) < len(files) or len(totals) > 1:
+        raise LmregError(
+            f"{', '.join(files[:4])}: files of several data sets or versions; leave those of one"
+        )
+    if missing := sorted(set(range(min(totals))) - {number for number, _ in shards.values()}):
+        raise LmregError(
+            f"{files[0]} is one of {min(totals)} files, of which {len(missing)} are missing (number "
+            f"{missing[0]:05} first); get them too"
+        )
 
 
 def _row_name(place: str, split: str, files: list[str] | None) -> Callable[[int], str]:

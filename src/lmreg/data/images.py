@@ -15,6 +15,7 @@ from torch import Tensor
 
 from lmreg.data.base import DataSource, InputShape, Part, RawData
 from lmreg.data.splits import split, stratified_order
+from lmreg.data.told import check_pictures, check_sizes, check_targets, told
 from lmreg.errors import LmregError
 
 
@@ -111,13 +112,15 @@ class Split:
         return inside[0][:, :, None] & inside[1][:, None, :]
 
     def scoring_batches(self, batch_size: int, limit: int | None = None) -> list[Batch]:
-        """Every image once (or the first ``limit``) in near-equal batches of at most ``batch_size``.
+        """Every image once (or the first ``limit``) in near-equal batches of at most ``batch_size``, but of
+        at least two images, which their statistics take.
 
         Classes are evenly spread whatever the file's order: with batch-statistics normalisation,
         batches of one class would give nonsense.
         """
         order = stratified_order(self._strata)[:limit]
-        pieces = np.array_split(order, math.ceil(len(order) / batch_size))
+        count = min(math.ceil(len(order) / batch_size), len(order) // 2)
+        pieces = np.array_split(order, max(1, count))
         return [self.plain(torch.from_numpy(piece).to(self.device)) for piece in pieces]
 
 
@@ -160,11 +163,14 @@ class BatchStream:
 class ImageData:
     """A data set split into train, rank, score and test; a part reaches the device when asked for.
 
+    ``told`` is what was read, in lines for the user; ``sample_range`` as `RawData` has it.
+
     *train* fits weights, *rank* feeds the regulariser and orders the landmarks, *score* ranks
     sub-nets and steers the search, *test* is only the truth of the evaluation pool.
 
     Raises:
-        LmregError: it can't be read, or can't be trained on, see `RawData.check`.
+        LmregError: it can't be read, can't be trained on (see `RawData.check`), or nothing can be learnt
+            from it.
     """
 
     def __init__(self, source: DataSource, device: torch.device):
@@ -173,16 +179,22 @@ class ImageData:
         fractions = {"train": config.train_fraction, "rank": config.rank_fraction}
         fractions["score"] = 1 - sum(fractions.values())
         self._config, self._place, self.classes = config, source.place, raw.classes
+        self.sample_range = raw.sample_range
         try:
             self._indices = split(raw.train.strata, fractions)
         except LmregError as error:
             raise LmregError(f"{source.place}: {error}") from None
+        sizes = {name: len(i) for name, i in self._indices.items()} | {"test": len(raw.test.images)}
+        check_sizes(sizes, source.place)
+        check_pictures(raw, source.place)
+        check_targets(raw, self._indices, source.place)
+        self.told = told(raw, self._indices, source.place)
         height, width, channels = raw.train.images.shape[1:]
         self.shape = InputShape(channels, height, width)
         self._cutout = config.cutout_pixels(self.shape)
         self._mean, self._std = _statistics(raw.train.images, self._indices["train"], device)
         self.hash = _content_hash(raw, self._indices)
-        self.sizes = {name: len(i) for name, i in self._indices.items()} | {"test": len(raw.test.images)}
+        self.sizes = sizes
         self._parts: dict[str, Part | Split] = {"train": raw.train, "test": raw.test}
         self._splits: dict[str, Split] = {}
 

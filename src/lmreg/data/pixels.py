@@ -6,12 +6,14 @@ import contextlib
 import io
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 from PIL import Image, ImageOps
 
+from lmreg.data.samples import COLOUR, SIXTEEN, Mapping, Range, Seen, mapping, seen, to_bytes
 from lmreg.errors import LmregError
 from lmreg.machine import usable_cores
 
@@ -22,35 +24,103 @@ _CHUNK = 128  # pictures that a thread takes at a time: small ones cost less tha
 T = TypeVar("T")
 
 
+@dataclass(frozen=True)
+class Decoded:
+    """Pixels uint8 [n, height, width, channels], and how the samples in the files became these."""
+
+    images: np.ndarray
+    samples: Mapping
+
+
 def decode(
-    contents: Sequence[Any], name: Callable[[int], str], place: str, resolution: int | None
+    contents: Sequence[Any],
+    name: Callable[[int], str],
+    place: str,
+    resolution: int | None,
+    sample_range: Range | None = None,
 ) -> np.ndarray:
     """Pixels uint8 [n, height, width, channels] of encoded pictures, in their order.
 
     There is one channel where all pictures are grey, else three: grey ones are repeated. Palettes are
-    looked up, transparent parts show white behind them, 16-bit grey keeps its upper 8 bits, and a
-    camera's orientation is applied.
+    looked up, transparent parts show white behind them, and a camera's orientation is applied.
 
     Args:
-        contents: files' paths, or the encoded bytes of each picture.
+        contents: files' paths, the encoded bytes of each picture, or its pixels (uint8 [height, width], or
+            with 3 or 4 channels behind).
         name: tells where picture i lies, for messages.
         place: where all of them lie.
         resolution: `square` them to this size; None keeps theirs, which must then be equal.
+        sample_range: of samples of more than 8 bits, see `to_bytes`; None keeps the upper 8 of 16 bits.
 
     Raises:
         LmregError: a picture can't be read, or sizes differ.
     """
+    return _decode(contents, name, place, resolution, sample_range or SIXTEEN)[0]
 
-    def one(i: int) -> np.ndarray:
+
+def read_pictures(
+    contents: Sequence[Any],
+    name: Callable[[int], str],
+    place: str,
+    resolution: int | None,
+    training: int,
+    value_range: Range | None,
+) -> Decoded:
+    """`decode`, with the range of samples of more than 8 bits that the training pictures have.
+
+    Pictures are decoded once, except those of more than 8 bits whose range isn't that of 16 bits.
+
+    Args:
+        training: how many of ``contents`` are training pictures; these come first.
+        value_range: the range that the user asks for.
+
+    Raises:
+        LmregError: as `decode` and `mapping`.
+    """
+    images, found = _decode(contents, name, place, resolution, value_range or SIXTEEN)
+    samples = _samples(found, training, name, value_range, place)
+    chosen = samples.sample_range
+    if chosen is not None and chosen != (value_range or SIXTEEN):
+        again = [i for i, s in enumerate(found) if s.deep]
+        some, _ = _decode([contents[i] for i in again], lambda i: name(again[i]), place, resolution, chosen)
+        images[again] = some
+    if stacks := sum(s.frames for s in found):
+        note = f"several pictures (frames, pages) in a file: {stacks:,} times; the first of each is read"
+        samples = replace(samples, notes=(*samples.notes, note))
+    return Decoded(images, samples)
+
+
+def _samples(
+    found: Sequence[Seen], training: int, name: Callable[[int], str], value_range: Range | None, place: str
+) -> Mapping:
+    """The mapping by what the training pictures have; of kinds that only test pictures have one each is
+    looked at besides."""
+    kinds = {s.kind for s in found[:training]}
+    shown = list(range(min(training, len(found))))
+    for i in range(training, len(found)):
+        if found[i].kind not in kinds:
+            kinds.add(found[i].kind)
+            shown.append(i)
+    return mapping([found[i] for i in shown], lambda j: name(shown[j]), value_range, place)
+
+
+def _decode(
+    contents: Sequence[Any],
+    name: Callable[[int], str],
+    place: str,
+    resolution: int | None,
+    sample_range: Range,
+) -> tuple[np.ndarray, list[Seen]]:
+    def one(i: int) -> tuple[np.ndarray, Seen]:
         try:
-            return _pixels(contents[i], resolution)
+            return _pixels(contents[i], resolution, sample_range)
         except Exception as error:  # decoders raise nearly everything at broken input
             reason = "it is no image" if isinstance(error, Image.UnidentifiedImageError) else error
             raise LmregError(f"can't read {name(i)} as an image: {reason}; mend or remove it") from error
 
-    images = np.empty((0, 0, 0, 1), np.uint8)
+    images, found = np.empty((0, 0, 0, 1), np.uint8), []
     with contextlib.closing(in_threads(one, len(contents))) as results:  # an error ends the threads
-        for i, pixels in enumerate(results):
+        for i, (pixels, samples) in enumerate(results):
             if i == 0:
                 images = np.empty((len(contents), *pixels.shape), np.uint8)
             elif pixels.shape[:2] != images.shape[1:3]:
@@ -63,7 +133,8 @@ def decode(
             elif pixels.shape[2] > images.shape[3]:  # the first one in colour
                 images = np.repeat(images, pixels.shape[2], axis=3)
             images[i] = pixels
-    return images
+            found.append(samples)
+    return images, found
 
 
 def resize(images: np.ndarray, resolution: int | None) -> np.ndarray:
@@ -104,28 +175,83 @@ def size(path: Path) -> tuple[int, int]:
         return (height, width) if picture.getexif().get(_ORIENTATION, 1) >= 5 else (width, height)
 
 
-def _pixels(content: Any, resolution: int | None) -> np.ndarray:
-    with Image.open(content if isinstance(content, Path) else io.BytesIO(content)) as picture:
-        if resolution is not None:
-            # A large JPEG is decoded at a half, a quarter or an eighth of its size: several times
-            # faster, and with 8 times the pixels still there, no matter.
-            picture.draft(None, (8 * resolution, 8 * resolution))
-        upright = picture
-        if picture.getexif().get(_ORIENTATION, 1) != 1:
-            upright = ImageOps.exif_transpose(picture)
+def _pixels(content: Any, resolution: int | None, sample_range: Range) -> tuple[np.ndarray, Seen]:
+    with _opened(content, resolution) as picture:
+        samples = Seen(COLOUR) if _has_deep_colour(picture) else _EIGHT_BIT
+        pixels = as_pixels(picture, resolution, sample_range)
+        if _is_deep(picture):
+            samples = seen(np.asarray(picture))
+        if picture.format in _STACKS and getattr(picture, "is_animated", False):
+            samples = replace(samples, frames=True)
+        return pixels, samples
+
+
+def read_pixels(content: Any, resolution: int | None, sample_range: Range | None) -> np.ndarray:
+    """`as_pixels` of a picture in a file.
+
+    ``lmreg export`` ships this function and the next with all that they use: these must need no more than
+    numpy and Pillow.
+
+    Args:
+        content: the file's path, or the bytes in it, or the pixels, see `decode`.
+    """
+    with _opened(content, resolution) as picture:
+        return as_pixels(picture, resolution, sample_range)
+
+
+def as_pixels(picture: Image.Image, resolution: int | None, sample_range: Range | None) -> np.ndarray:
+    """A picture's pixels, uint8 [height, width, 1 or 3]: upright, flat, and `square` where there is a
+    resolution.
+
+    Args:
+        sample_range: of samples of more than 8 bits, see `to_bytes`; None where there are to be none.
+
+    Raises:
+        ValueError: there are such.
+    """
+    upright = picture
+    if picture.getexif().get(_ORIENTATION, 1) != 1:
+        upright = ImageOps.exif_transpose(picture)
+    if not _is_deep(upright):
         flat = _flat(upright)
-        return _array(flat if resolution is None else square(flat, resolution))
+    elif sample_range is None:
+        raise ValueError(
+            "a picture has samples of more than 8 bits, but no training image had; save it with 8"
+        )
+    else:
+        flat = Image.fromarray(to_bytes(np.asarray(upright), sample_range))
+    return _array(flat if resolution is None else square(flat, resolution))
+
+
+def _opened(content: Any, resolution: int | None) -> Image.Image:
+    if isinstance(content, np.ndarray):
+        return Image.fromarray(content)
+    picture = Image.open(io.BytesIO(content) if isinstance(content, bytes) else content)
+    if resolution is not None:
+        # A large JPEG is decoded at a half, a quarter or an eighth of its size: several times
+        # faster, and with 8 times the pixels still there, no matter.
+        picture.draft(None, (8 * resolution, 8 * resolution))
+    return picture
+
+
+def _is_deep(picture: Image.Image) -> bool:
+    """Whether its samples have more than 8 bits."""
+    return picture.mode[0] in "IF"
+
+
+_EIGHT_BIT = Seen()
+_STACKS = ("GIF", "TIFF", "WEBP", "PNG")
+"""Formats of which a file may hold several pictures that are all meant to be seen."""
+
+
+def _has_deep_colour(picture: Image.Image) -> bool:
+    """Whether the file has colours of 16 bits, of which decoding leaves the upper 8."""
+    tiles = getattr(picture, "tile", ())[:1]
+    return not _is_deep(picture) and any(";16" in str(tile[3]) for tile in tiles)
 
 
 def _flat(picture: Image.Image) -> Image.Image:
     """The picture as 8-bit grey (L) or colour (RGB) without transparency."""
-    if picture.mode == "F":
-        raise ValueError("its pixels are floating-point numbers; save it with 8 bits per channel")
-    if picture.mode.startswith("I"):
-        values = np.asarray(picture)
-        if values.min() < 0 or values.max() > 0xFFFF:
-            raise ValueError("its pixels have more than 16 bits; save it with 8 bits per channel")
-        return Image.fromarray((values >> 8).astype(np.uint8))
     mode = "L" if picture.mode in _GREY else "RGB"
     if picture.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in picture.info:
         white = Image.new("RGBA", picture.size, "white")

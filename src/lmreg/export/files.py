@@ -39,7 +39,7 @@ def load(path=Path(__file__).with_name("model.safetensors")):
     {shape} out, the {name}:
     {meaning}.
 
-    Pixels from 0 to 1, less the mean and divided by the std of model.json.
+    ``preprocess`` of preprocess.py makes such images of pictures, as training did.
     """
     from safetensors.torch import load_file
 

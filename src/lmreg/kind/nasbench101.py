@@ -189,7 +189,7 @@ class _Cells:
             arch = self._space.parse(training.cell)
         except LmregError as error:
             raise LmregError(f"{where}: {error}") from None
-        if (found := self._space.canonical(arch)) != training.module_hash:
+        if (found := self._space.benchmark_key(arch)) != training.module_hash:
             raise LmregError(
                 f"{where}: the cell {training.cell} is filed under {training.module_hash}, "
                 f"its hash is {found}; the file is damaged or of another benchmark"

@@ -74,7 +74,7 @@ class NDSFile(Benchmark):
             if arch is None:
                 passed[f"of cells that are none of family {family}"] += 1
             else:
-                rows.append({"arch": _SPACES[family].canonical(arch), **row})
+                rows.append({"arch": _SPACES[family].benchmark_key(arch), **row})
         if not rows:
             held = _held(path, found)
             raise LmregError(

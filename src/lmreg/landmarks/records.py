@@ -44,6 +44,7 @@ def protocol_of(study: Study) -> dict[str, Any]:
     """What all records of a folder must share."""
     config = result_config(study.cfg)
     parts = {key: config[key] for key in ("space", "network", "data", "task", "trainer")}
+    parts["network"] = {k: v for k, v in parts["network"].items() if k not in study.of_supernet_only}
     return parts | {"data_hash": study.data.hash}
 
 
@@ -67,11 +68,13 @@ class Records:
             # Claimed, so that of two processes with different protocols only one can begin a folder.
             with claimed(described, wait=True):
                 if described.exists():
+                    before = read_json(described)
                     changed = [
                         "the images or splits have changed since" if "data_hash" in line else line
-                        for line in differences(read_json(described), protocol)
+                        for line in differences(result_config(before), result_config(protocol))
                     ]
                     refuse_changes(folder.parent, "trainings of another protocol", changed)
+                    protocol = before  # as it was spelt then: the trainings bear the hash of that
                 else:
                     write_json(described, protocol)
             try:
@@ -88,7 +91,7 @@ class Records:
     def read(self, job: Job) -> dict[str, Any] | None:
         """The record of ``job`` where it is there and whole; a torn or foreign one counts as missing."""
         try:
-            record = json.loads(self.path(job).read_text())
+            record = json.loads(self.path(job).read_text(encoding="utf-8"))
             valid = record["protocol"] == self.protocol and record["split"] == SPLIT[job.role]
             return record if valid and all(np.isfinite(v) for v in record["scores"].values()) else None
         except (OSError, ValueError, KeyError, TypeError, AttributeError):

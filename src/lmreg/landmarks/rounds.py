@@ -176,7 +176,7 @@ class Rounds:
         taus = tau_rows("landmarks", self._as_set(before), of_rows[trained_with], task)
         for name, members in pool.items():
             taus += tau_rows(name, members, of_pool, task)
-        at = {"round": number, "step": ctx.step, "epoch": ctx.step / training.batches_per_epoch}
+        at = {"round": number, "step": ctx.step, "epoch": training.epoch}
         at |= {"landmarks": len(before), "added": len(added)}
         scores = of_rows.rename(columns=str).to_dict("records")
         self._tables.append([{**row, **figures} for row, figures in zip(rows, scores, strict=True)])

@@ -28,12 +28,18 @@ from lmreg.truth import MANIFEST, Truth
 class Config(SourceConfig):
     pool: int = option(600, min=2, help="P, the number of held-out architectures that `evaluate` ranks")
     path: str | None = option(
-        None, help="CSV or Parquet file, one row per architecture; may be a part of the space"
+        None, text="path", help="CSV or Parquet file, one row per architecture; may be a part of the space"
     )
-    arch_column: str = option("arch", help="column with the architecture's text form")
-    score_column: str = option("accuracy", help="column that orders the landmarks (a validation score)")
+    arch_column: str = option("arch", text="text", help="column with the architecture's text form")
+    score_column: str = option(
+        "accuracy", text="text", help="column that orders the landmarks (a validation score)"
+    )
     pool_column: str | None = option(
-        None, help="column with the truth of the pool (a test score); null: as score"
+        None, text="text", help="column with the truth of the pool (a test score); null: as score"
+    )
+    pool_seed_columns: list[str] = option(  # noqa: RUF009
+        [],
+        help="columns with each training seed's score, whose mean pool_column is: how well the truth repeats",
     )
     score_lower_is_better: bool | None = option(
         None, help="whether less in score_column is better; null: what its name says, else no"
@@ -104,6 +110,7 @@ class TableSource(LandmarkSource):
     def gather(self, study: Study, selector: Selector, folder: Path, workers: int) -> Scored:
         config, space, columns, directions = self.config, study.space, self._columns, self._directions
         keys = {"arch_column": config.arch_column, "score_column": columns["landmarks"]}
+        keys |= {f"pool_seed_columns[{i}]": name for i, name in enumerate(config.pool_seed_columns)}
         table = read_scores(self._path, {**keys, "pool_column": columns["pool"]}, space)
         without = _count_unusable(table, columns)
         _tell(table, directions, space)
@@ -115,6 +122,10 @@ class TableSource(LandmarkSource):
         for role, members in roles.items():
             values = table.scores[columns[role]][[row_of[arch] for arch in members]]
             tables[role] = pd.DataFrame({"arch": [space.format(a) for a in members], columns[role]: values})
+        rows = [row_of[arch] for arch in roles["pool"]]
+        tables["pool"] = tables["pool"].assign(
+            **_by_seed(table, columns["pool"], config.pool_seed_columns, rows)
+        )
         about = {
             "table": absolute(str(self._path)),
             "table_arch_column": config.arch_column,
@@ -152,6 +163,34 @@ class TableSource(LandmarkSource):
             return pd.DataFrame({"arch": list(found), column: list(found.values()), f"{column}_se": np.nan})
 
         return Further(score, f"looked up in {path.name}")
+
+
+def _by_seed(table: ScoreTable, column: str, seeds: Sequence[str], rows: list[int]) -> dict[str, np.ndarray]:
+    """Scores by training seed as columns of the pool's file, and the standard error of their mean.
+
+    Raises:
+        LmregError: there is but one, or ``column`` is not their mean.
+    """
+    if not seeds:
+        return {}
+    if len(seeds) < 2:
+        raise LmregError(
+            f"landmarks.pool_seed_columns={seeds[0]}: name two columns or more, one for each seed"
+        )
+    every = np.stack([table.scores[name] for name in seeds], 1)
+    every[~np.isfinite(every)] = np.nan
+    whole = np.isfinite(every).all(1) & np.isfinite(table.scores[column])
+    means, truth = every[whole].mean(1), table.scores[column][whole]
+    # Published means are rounded, to a hundredth of a percent or finer.
+    wrong = np.flatnonzero(np.abs(means - truth) > 1e-3 * np.maximum(np.abs(truth), np.ptp(truth)))
+    if len(wrong):
+        raise LmregError(
+            f"{table.path}: '{column}' is not the mean of landmarks.pool_seed_columns: in one row it is "
+            f"{truth[wrong[0]]:g}, the mean of {', '.join(seeds)} is {means[wrong[0]]:g}"
+        )
+    mine = pd.DataFrame(every[rows])
+    errors = mine.sem(axis=1).to_numpy()
+    return {f"{column}_se": errors} | {f"{column}_s{i}": mine[i].to_numpy() for i in mine}
 
 
 def _count_unusable(table: ScoreTable, columns: dict[str, str]) -> dict[str, int]:

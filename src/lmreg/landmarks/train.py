@@ -23,7 +23,7 @@ from lmreg.progress import Progress, duration
 from lmreg.selector.base import Selector
 from lmreg.space.base import Arch
 from lmreg.study import Study
-from lmreg.summary import data_in_words, place
+from lmreg.summary import data_in_words, place, tell_data
 from lmreg.task.base import Score
 from lmreg.truth import MANIFEST, Truth
 
@@ -125,6 +125,7 @@ def _train_missing(
     if done:
         print(f"{len(done)} of {len(jobs)} trainings are done already")
     if missing:
+        tell_data(study)
         print(_outlook(study, missing, list(done.values()), workers), flush=True)
     with Progress("stand-alone trainings", len(missing)) as progress:
         for job, record in train_all(missing, study, records, workers):
@@ -161,6 +162,7 @@ def _table(study: Study, jobs: list[Job], records: dict[Job, dict[str, Any]]) ->
             values = np.array([record["scores"][column] for record in mine])
             row[column] = values.mean()
             row[f"{column}_se"] = values.std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 else np.nan
+            row |= {f"{column}_s{r['seed']}": r["scores"][column] for r in mine if len(mine) > 1}
         row |= {"params": mine[0]["params"], "macs": mine[0]["macs"], "trainings": len(mine)}
         rows.append(row)
     return pd.DataFrame(rows)

@@ -18,7 +18,7 @@ from omegaconf import OmegaConf
 
 from lmreg.errors import LmregError
 from lmreg.landmarks.records import Job, Records
-from lmreg.machine import usable_cores
+from lmreg.machine import replace_what_cannot_be_shown, usable_cores
 from lmreg.study import Options, Study, same_threads_after
 
 _POLL_SECONDS = 0.5
@@ -121,6 +121,7 @@ def _start_worker(plain: dict[str, Any], options: Options, threads: int) -> None
     # A killed parent can't tell its workers; they must not go on without it.
     threading.Thread(target=follow_parent, daemon=True).start()
     global _study
+    replace_what_cannot_be_shown()
     torch.set_num_threads(threads)
     _study = Study(OmegaConf.create(plain), options)
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm, _NormBase
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
+from lmreg.config.schema import option
 from lmreg.data.base import InputShape
 from lmreg.errors import LmregError
 from lmreg.network.mixture import Choice
@@ -16,6 +18,17 @@ from lmreg.space.base import Arch, Space
 
 MIXTURES = "mixtures of operations"
 PARTIAL_CHANNELS = "operations on a part of the channels"
+
+
+@dataclass
+class SuperNetOnly:
+    """Options of a super-net that make no difference to the networks of single architectures.
+
+    The defaults here are what an lmreg without these options did: a run's config that lacks them is from
+    such a one. What a new run gets is in ``conf/network/``.
+    """
+
+    affine: bool = option(True, help="scale and shift in the batch norms of the super-net's cells")
 
 
 class SuperNet(nn.Module, ABC):
@@ -69,11 +82,21 @@ class SuperNet(nn.Module, ABC):
             LmregError: the super-net's operations see a part of the channels only.
         """
         alone = self.standalone(arch)
-        mine = self.state_dict()
-        if any(mine[key].shape != value.shape for key, value in alone.net.state_dict().items()):
+        state = self.state_for(alone)
+        if any(state[key].shape != value.shape for key, value in alone.net.state_dict().items()):
             raise LmregError("a super-net with partial channels has no weights for stand-alone networks")
-        alone.net.load_state_dict({key: mine[key] for key in alone.net.state_dict()})
+        alone.net.load_state_dict(state)
         return alone
+
+    def state_for(self, alone: Standalone) -> dict[str, Tensor]:
+        """The super-net's weights under the names that ``alone`` has for its own, whole where it has fewer.
+
+        Where only ``alone`` has scale and shift in a batch norm, its own are taken; in a network that is
+        fresh from `standalone` these are 1 and 0 and change nothing.
+        """
+        own, mine = alone.net.state_dict(), self.state_dict()
+        plain = plain_norms(self)
+        return {key: own[key] if key in plain else mine[key] for key in own}
 
 
 class Standalone(nn.Module):
@@ -101,6 +124,27 @@ def batch_norm(channels: int) -> nn.Module:
     """Normalisation by batch statistics in training and in scoring: running ones would mix those of all
     paths."""
     return nn.BatchNorm2d(channels, track_running_stats=False)
+
+
+def remove_affine(net: nn.Module) -> None:
+    """Take scale and shift out of all batch normalisations of ``net``.
+
+    With them a weight of a mixture means little: the scale behind an operation can undo it. DARTS searches
+    without for that reason.
+    """
+    for layer in net.modules():
+        if isinstance(layer, _BatchNorm):
+            layer.affine = False
+            layer.register_parameter("weight", None)
+            layer.register_parameter("bias", None)
+
+
+def plain_norms(net: nn.Module) -> set[str]:
+    """What scale and shift would be called in the batch normalisations of ``net`` that have none."""
+    plain = [
+        name for name, layer in net.named_modules() if isinstance(layer, _BatchNorm) and not layer.affine
+    ]
+    return {f"{name}.{part}" for name in plain for part in ("weight", "bias")}
 
 
 def use_batch_statistics(net: nn.Module) -> None:

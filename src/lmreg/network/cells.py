@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from lmreg.config.schema import option
 from lmreg.data.base import InputShape
-from lmreg.network.base import Standalone, SuperNet, batch_norm
+from lmreg.network.base import Standalone, SuperNet, SuperNetOnly, batch_norm
 from lmreg.network.mixture import Choice
 from lmreg.space.base import Arch
 
@@ -30,7 +30,7 @@ Drop = Callable[[Tensor], Tensor]
 
 
 @dataclass
-class Config:
+class Config(SuperNetOnly):
     channels: int = option(
         8, min=2, help="of each node in the first cells; each reduction doubles them (the paper: 36)"
     )
@@ -50,14 +50,29 @@ def drop_path(value: Tensor, chance: float, noise: torch.Generator) -> Tensor:
     return value * (kept / (1 - chance))
 
 
+class Pointwise(nn.Conv2d):
+    """A 1×1 convolution on every stride-th pixel of every stride-th row.
+
+    The pixels are picked first. With a stride of its own, a channels-last convolution of torch 2.13's CPU
+    build corrupts memory in the backward pass where it has fewer than 8 input channels (seen on AVX2).
+    """
+
+    def __init__(self, c_in: int, c_out: int, stride: int):
+        super().__init__(c_in, c_out, 1, bias=False)
+        self._every = stride
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x[:, :, :: self._every, :: self._every])
+
+
 class FactorizedReduce(nn.Module):
     """Halves the resolution, rounding up, by two 1×1 convolutions on pixels diagonally beside each other."""
 
     def __init__(self, c_in: int, c_out: int):
         super().__init__()
         half = c_out // 2
-        self.even = nn.Conv2d(c_in, half, 1, stride=2, bias=False)
-        self.odd = nn.Conv2d(c_in, c_out - half, 1, stride=2, bias=False)
+        self.even = Pointwise(c_in, half, stride=2)
+        self.odd = Pointwise(c_in, c_out - half, stride=2)
         self.norm = batch_norm(c_out)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -70,7 +85,11 @@ class FactorizedReduce(nn.Module):
 
 def _convolution(c_in: int, c_out: int, kernel: int = 1, stride: int = 1) -> nn.Sequential:
     """ReLU, convolution, normalisation."""
-    conv = nn.Conv2d(c_in, c_out, kernel, stride, padding=kernel // 2, bias=False)
+    conv: nn.Conv2d
+    if kernel == 1:
+        conv = Pointwise(c_in, c_out, stride)
+    else:
+        conv = nn.Conv2d(c_in, c_out, kernel, stride, padding=kernel // 2, bias=False)
     return nn.Sequential(nn.ReLU(), conv, batch_norm(c_out))
 
 

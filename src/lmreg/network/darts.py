@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from lmreg.data.base import InputShape
 from lmreg.network import cells
-from lmreg.network.base import MIXTURES, PARTIAL_CHANNELS, check_partial
+from lmreg.network.base import MIXTURES, PARTIAL_CHANNELS, check_partial, remove_affine
 from lmreg.network.cells import CellNetwork, Config, Drop, applied, operation
 from lmreg.network.mixture import Choice, Mixture, terms, weighted_sum
 from lmreg.space.base import Arch
@@ -116,6 +116,8 @@ class Network(CellNetwork):
         )
         build = functools.partial(Cell, offered=offered, partial=partial)
         super().__init__(config, shape, outputs, build, head)
+        if only is None and not config.affine:
+            remove_affine(self.cells)
         self._parts = (config, space, shape, outputs)
 
     def only(self, arch: Arch, head: bool) -> Network:

@@ -19,8 +19,10 @@ from lmreg.network.base import (
     PARTIAL_CHANNELS,
     Standalone,
     SuperNet,
+    SuperNetOnly,
     batch_norm,
     check_partial,
+    remove_affine,
 )
 from lmreg.network.encoder import LEVELS, Convolutional, Timm, to_size
 from lmreg.network.mixture import Choice, terms, weighted_sum
@@ -30,12 +32,14 @@ from lmreg.space.depth_decoder import BLOCKS, DepthDecoder
 
 
 @dataclass
-class Config:
+class Config(SuperNetOnly):
     channels: int = option(16, min=1, help="of all blocks of the decoder")
     encoder: str = option("conv", choices=["conv", "timm"], help="a small one trained along, or timm's")
     widths: list[int] = option([16, 24, 32, 48], help="encoder=conv: channels of its four levels")  # noqa: RUF009
-    encoder_name: str = option("resnet18", help="encoder=timm: a model of that library")
-    encoder_weights: str | None = option(None, help="encoder=timm: file of its weights; null: random ones")
+    encoder_name: str = option("resnet18", text="text", help="encoder=timm: a model of that library")
+    encoder_weights: str | None = option(
+        None, text="path", help="encoder=timm: file of its weights; null: random ones"
+    )
     encoder_frozen: bool = option(False, help="encoder=timm: its weights stay as they are")
     encoder_lr: float = option(1.0, min=0, help="factor of the encoder's learning rate")
 
@@ -93,6 +97,7 @@ class Network(SuperNet):
         self._parts = (config, space, shape, outputs)
         check_partial(config.channels, partial)
         self._config, self._ups = config, space.upsamplings
+        plain = offered is None and not config.affine
         offered = offered or [range(len(names)) for names in space.options]
         self.encoder: Convolutional | Timm = (
             Convolutional(shape.channels, config.widths)
@@ -111,6 +116,8 @@ class Network(SuperNet):
             self.cells.append(Cell(config.channels, mine[:edges], partial, space.edges, decisions.start))
             ways = [self._ups[c] for c in mine[edges]] if mine[edges:] else self._ups
             self.upsamplings.append(Upsampling(ways, config.channels))
+        if plain:
+            remove_affine(self.cells)
         self._decisions = [
             space.block(n).start + edges if len(self._ups) > 1 else None for n in range(BLOCKS)
         ]

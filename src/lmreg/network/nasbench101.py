@@ -13,18 +13,17 @@ from torch import Tensor, nn
 
 from lmreg.config.schema import option
 from lmreg.data.base import InputShape
-from lmreg.network.base import Standalone, SuperNet
+from lmreg.network.base import Standalone, SuperNet, SuperNetOnly, remove_affine
 from lmreg.network.mixture import Choice
 from lmreg.space import dag
 from lmreg.space.base import Arch
-from lmreg.space.nasbench101 import OPERATIONS, VERTICES, NASBench101
+from lmreg.space.nasbench101 import KERNELS, OPERATIONS, VERTICES, NASBench101
 
 STACKS = 3
-KERNELS = {"conv3x3-bn-relu": 3, "conv1x1-bn-relu": 1}
 
 
 @dataclass
-class Config:
+class Config(SuperNetOnly):
     # At most 4 vertices of a cell share its channels: fewer than 4 would leave one without any.
     channels: int = option(16, min=4, help="channels of the first stack; each later stack doubles them")
     cells: int = option(1, min=1, help="cells per stack (the benchmark has 3)")
@@ -69,9 +68,9 @@ class FirstNorm(nn.BatchNorm2d):
         mean, variance = (None if values is None else values[:count] for values in fixed)
         batch_statistics = self.training or mean is None
         momentum = 0.0 if self.momentum is None else self.momentum
-        return F.batch_norm(
-            x, mean, variance, self.weight[:count], self.bias[:count], batch_statistics, momentum, self.eps
-        )
+        affine = (self.weight, self.bias)
+        weight, bias = (None if values is None else values[:count] for values in affine)
+        return F.batch_norm(x, mean, variance, weight, bias, batch_statistics, momentum, self.eps)
 
 
 class ConvNormReLU(nn.Module):
@@ -170,6 +169,8 @@ class Network(SuperNet):
             inputs = [c_in] + [width] * (config.cells - 1)
             self.stacks.append(nn.ModuleList(Cell(c, width, cell) for c in inputs))
             c_in = width
+        if only is None and not config.affine:
+            remove_affine(self.stacks)
         self.classifier = nn.Linear(c_in, outputs)
         self._width = widths[0]
 
@@ -191,8 +192,9 @@ class Network(SuperNet):
 
     def extract(self, arch: Arch) -> Standalone:
         """The stand-alone network of ``arch`` with the first channels of the super-net's weights."""
-        alone, mine = self.standalone(arch), self.state_dict()
+        alone = self.standalone(arch)
+        state, own = self.state_for(alone), alone.net.state_dict()
         alone.net.load_state_dict(
-            {key: mine[key][tuple(map(slice, value.shape))] for key, value in alone.net.state_dict().items()}
+            {key: value[tuple(map(slice, own[key].shape))] for key, value in state.items()}
         )
         return alone

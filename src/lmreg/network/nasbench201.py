@@ -19,8 +19,10 @@ from lmreg.network.base import (
     PARTIAL_CHANNELS,
     Standalone,
     SuperNet,
+    SuperNetOnly,
     batch_norm,
     check_partial,
+    remove_affine,
 )
 from lmreg.network.mixture import Choice, Mixture, terms
 from lmreg.space.base import Arch
@@ -31,7 +33,7 @@ NONE = OPERATIONS.index("none")
 
 
 @dataclass
-class Config:
+class Config(SuperNetOnly):
     channels: int = option(8, min=1, help="channels of the first stage; each later stage doubles them")
     cells: int = option(1, min=1, help="cells per stage (the benchmark has 5)")
 
@@ -157,6 +159,7 @@ class Network(SuperNet):
         super().__init__()
         self._parts = (config, space, shape, outputs)
         check_partial(config.channels, partial)
+        plain = offered is None and not config.affine
         offered = offered or [range(len(names)) for names in space.options]
         widths = [config.channels * 2**stage for stage in range(STAGES)]
         stem = nn.Conv2d(shape.channels, widths[0], 3, padding=1, bias=False)
@@ -166,6 +169,9 @@ class Network(SuperNet):
             if stage > 0:
                 self.body.append(ResidualBlock(widths[stage - 1], width))
             self.body.extend(Cell(width, offered, partial) for _ in range(config.cells))
+        for block in self.body if plain else ():
+            if isinstance(block, Cell):
+                remove_affine(block)
         self.norm = batch_norm(widths[-1])
         self.classifier = nn.Linear(widths[-1], outputs)
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from lmreg.data.base import InputShape
 from lmreg.network import cells
-from lmreg.network.base import MIXTURES, Standalone
+from lmreg.network.base import MIXTURES, Standalone, remove_affine
 from lmreg.network.cells import CellNetwork, Config, Drop, applied, operation
 from lmreg.network.mixture import Choice, Mixture, terms, weighted_sum
 from lmreg.space.base import Arch
@@ -142,6 +142,8 @@ class Network(CellNetwork):
         head: bool = False,
     ):
         super().__init__(config, shape, outputs, partial(Cell, space=space, only=only), head)
+        if only is None and not config.affine:
+            remove_affine(self.cells)
         self._parts = (config, space, shape, outputs)
 
     def only(self, arch: Arch, head: bool) -> Network:
@@ -150,8 +152,8 @@ class Network(CellNetwork):
     def extract(self, arch: Arch) -> Standalone:
         """The stand-alone network of ``arch`` with the super-net's weights copied into it; of what reads a
         cell's output, those for the nodes that are joined there."""
-        alone, mine, count = self.standalone(arch), self.state_dict(), self._parts[1].family.nodes
-        state = {key: mine[key] for key in alone.net.state_dict()}
+        alone, count = self.standalone(arch), self._parts[1].family.nodes
+        state = self.state_for(alone)
         for cell, prefix in self._readers():
             joined = [node - INPUTS for node in alone.net.cells[cell].joined]  # type: ignore
             for key, value in state.items():

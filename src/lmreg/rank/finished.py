@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,9 @@ from typing import Any
 import numpy as np
 from omegaconf import DictConfig
 
-from lmreg.config.build import typed
+from lmreg.algo.base import Algorithm
+from lmreg.config.build import resolve, typed
+from lmreg.config.renamed import with_todays_names
 from lmreg.errors import LmregError
 from lmreg.files import read_json, require_folder
 from lmreg.identity import is_of_retraining, plain, read_config, require_config, result_config
@@ -19,6 +22,12 @@ from lmreg.truth import LandmarkSet
 
 RESULT_KEYS = frozenset({"algo", "reg", "seed", "landmarks", "chosen_by", "config_hash", "data_hash"})
 """What every ``result.json`` has, whichever lmreg wrote it."""
+
+BUDGET_IN_STEPS = (
+    "of an earlier lmreg whose budgets counted steps, each of which trains several paths here: at equal "
+    "epochs it had so many times the work of one path a step; it is compared with runs of its own kind only"
+)
+"""What to say of runs that are `FinishedRun.counts_steps`."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +52,18 @@ class FinishedRun:
         """How it scores sub-nets; runs of an older lmreg lack the younger keys and have their defaults."""
         return typed(self.cfg.scoring, ScoringConfig, "scoring")
 
+    @functools.cached_property
+    def counts_steps(self) -> bool:
+        """Whether its budget counts steps although these have several paths, as an earlier lmreg's did."""
+        if "paths" in self.result:
+            return False
+        try:
+            algo, options = resolve(self.cfg.algo, Algorithm, "algo")
+            space, its_options = resolve(self.cfg.space, Space, "space")
+        except LmregError:  # of a package that may not be loaded here; there was no way to say so then
+            return False
+        return algo(options).paths_per_step(space(its_options)) > 1  # type: ignore[call-arg]
+
     @classmethod
     def load(cls, folder: Path, data_path: str | None = None) -> FinishedRun:
         """The run in ``folder``.
@@ -63,7 +84,10 @@ class FinishedRun:
         if not (folder / "result.json").exists():
             raise LmregError(f"{folder.name} is not finished; its search command goes on with it")
         require_config(config, described)
-        run = cls(folder, config, read_json(folder / "result.json", RESULT_KEYS))
+        result = read_json(folder / "result.json", RESULT_KEYS)
+        result["algo"] = str(config.algo.name)  # under today's names, as its config is
+        result["overrides"], _ = with_todays_names(result.get("overrides", []))
+        run = cls(folder, config, result)
         if data_path is not None:
             run.cfg.data.path = data_path
         return run
@@ -72,6 +96,7 @@ class FinishedRun:
         """A short name: algorithm, regulariser, overrides that not all runs share, and the seed."""
         own = [o for o in self.result.get("overrides", []) if o not in shared]
         parts = [self.result["algo"], self.result["reg"], *own]
+        parts += ["(budget in steps)"] if self.counts_steps else []
         return " ".join([*parts, f"s{self.result['seed']}"] if seed else parts)
 
     def landmarks(self, space: Space, studys: LandmarkSet) -> LandmarkSet | None:

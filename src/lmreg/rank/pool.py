@@ -37,7 +37,10 @@ class Ranking:
 
 
 def held_out(truth: Truth, runs: list[FinishedRun], study: Study) -> LandmarkSet:
-    """The pool without any landmark of the study or of a run, isomorphic ones included."""
+    """The pool without any landmark of the study or of a run, and without what is one function with one.
+
+    Pools of earlier versions hold such: those went by keys that told some of them apart.
+    """
     space, pool = study.space, truth.pool
     of_runs = {arch for run in runs for arch in run.landmark_archs(space)}
     used = Classes(space, [*truth.landmarks.archs, *sorted(of_runs)])

@@ -71,7 +71,7 @@ class Tracker:
         table = score(ctx.net, self._task, archs, self._batches, calibration=self._calibration)
         for name, members in self._sets.items():
             mine, table = table[: len(members.archs)], table[len(members.archs) :]
-            at: dict[str, float | str] = {"step": ctx.step, "epoch": ctx.step / training.batches_per_epoch}
+            at: dict[str, float | str] = {"step": ctx.step, "epoch": training.epoch}
             self.rows += [at | row for row in tau_rows(name, members, mine, self._task)]
 
 

@@ -36,7 +36,7 @@ class Config:
     weight: float = option(10.0, min=0, help="λ at its highest")
     warmup: float = option(0.4, min=0, max=1, help="share of the training before the regulariser acts")
     schedule: str = option("cosine_increase", choices=list(SCHEDULES), help="how λ grows after the warm-up")
-    pairs: int = option(1, min=1, help="m, pairs (or triples) of landmarks per step")
+    pairs: int = option(1, min=1, help="m, pairs (or triples) of landmarks per path that a step trains")
     sampler: str = option("uniform", choices=list(PAIR_SAMPLERS), help="which pairs a step compares")
     pair_loss: str = option("hinge", choices=list(PAIR_LOSSES), help="what a pair costs")
     beta: float = option(1.0, min=1e-6, help="sharpness of pair_loss=softplus")
@@ -62,7 +62,11 @@ class Config:
 
 
 class Landmark(Regulariser):
-    """λ(t) · Σ pair_loss(L(better) − L(worse)) over the step's pairs, all on the same batch."""
+    """λ(t) · Σ pair_loss(L(better) − L(worse)) over the step's pairs, all on the same batch.
+
+    A step that trains K paths has K times as many pairs, so that λ weighs them against the paths' losses as
+    in steps of one path. Where there are fewer to draw, each counts for more.
+    """
 
     needs_landmarks = True
 
@@ -96,7 +100,12 @@ class Landmark(Regulariser):
         if config.batch == "rank":
             assert ctx.rank_batches is not None
             batch = next(ctx.rank_batches)
-        for pairs in PAIR_SAMPLERS[config.sampler](self._pairs, config.pairs, ctx.streams.reg):
+        paths = ctx.paths_per_step
+        groups = PAIR_SAMPLERS[config.sampler](self._pairs, paths * config.pairs, ctx.streams.reg)
+        # A step of one path would have this many groups, however the sampler takes its count.
+        for_one_path = min(config.pairs, len(groups))
+        weight = self._weight * (paths * for_one_path / len(groups))
+        for pairs in groups:
             costs = self._costs(ctx, pairs, batch)
             if config.skip_satisfied:
                 # The gradient of a cost of 0 is zero, so leaving it out changes nothing. Asking
@@ -104,7 +113,7 @@ class Landmark(Regulariser):
                 positive = (torch.stack(costs).detach() > 0).tolist()
                 costs = [cost for cost, keep in zip(costs, positive, strict=True) if keep]
             if costs:
-                yield self._weight * torch.stack(costs).sum()
+                yield weight * torch.stack(costs).sum()
 
     def _costs(self, ctx: Context, pairs: np.ndarray, batch: Batch) -> list[Tensor]:
         """The pair loss of each of ``pairs``, scalars; every landmark is evaluated once."""

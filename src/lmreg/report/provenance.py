@@ -10,8 +10,9 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from lmreg.config import catalogue
+from lmreg.config.arguments import argument
 from lmreg.config.build import dotted
-from lmreg.identity import config_hash
+from lmreg.identity import BEFORE_THERE_WAS, config_hash
 from lmreg.names import TOLD_BY_SPACE
 from lmreg.report.sources import Run, Sources
 from lmreg.report.words import counted
@@ -36,7 +37,10 @@ def differences(runs: list[Run]) -> Differences:
     keys = sorted({key for config in configs for key in config})
     missing = object()
     same = {k for k in keys if all(c.get(k, missing) == configs[0].get(k, missing) for c in configs)}
-    rows = [(k, [_value(c[k]) if k in c else "" for c in configs]) for k in keys if k not in same]
+    unsaid = {key: _value(value) for key, value in BEFORE_THERE_WAS.items()}
+    rows = [
+        (k, [_value(c[k]) if k in c else unsaid.get(k, "") for c in configs]) for k in keys if k not in same
+    ]
     shared = OmegaConf.create({})
     for key in keys:
         if key in same:
@@ -56,15 +60,15 @@ def _value(value: Any) -> str:
 def commands(sources: Sources) -> list[str]:
     """The commands that make this study again."""
     options, cfg = sources.study.options, sources.runs[0].finished.cfg
-    where = [f"root={options.root}"] if options.root != "outputs" else []
+    where = [argument("root", options.root)] if options.root != "outputs" else []
     # A choice is called like its module; its own name may be that of the user's folder or file.
     task, space, data = (str(cfg[group]["_target_"]).split(".")[-2] for group in ("task", "space", "data"))
     names = [f"space={space}", f"data={data}"]
     given = {key: OmegaConf.select(cfg, key) for key in TOLD_BY_SPACE}
-    names += [f"{key}={value}" for key, value in given.items() if value]
+    names += [argument(key, value) for key, value in given.items() if value]
     named = options.study != f"{cfg.space.name}-{data}"
-    where += [f"study={options.study}"] * named
-    path = [f"data.path={cfg.data.path}"] if cfg.data.get("path") else []
+    where += [argument("study", options.study)] * named
+    path = [argument("data.path", cfg.data.path)] if cfg.data.get("path") else []
     path += [f"task={task}"] if task != catalogue.groups("search")["task"] else []
     lines = []
     overrides = sources.truth.manifest.get("overrides")
@@ -103,7 +107,14 @@ def facts(sources: Sources) -> list[tuple[str, str]]:
         threads = f", {counted(result['threads'], 'thread')}" if result.get("threads") else ""
         return f"{result['device']}{threads}" if result.get("device") else None
 
+    def norm(result: dict[str, Any]) -> str:
+        affine = result.get("affine", True)  # with an earlier lmreg they always had them
+        return (
+            "as the network has them" if affine is None else f"{'with' if affine else 'no'} scale and shift"
+        )
+
     return [
+        ("Batch norms in the super-nets' cells", all_of(map(norm, results))),
         ("Images per split", all_of(pairs(r.get("split_sizes", {})) for r in results)),
         ("Hash of the data", all_of(r.get("data_hash") for r in results)),
         ("Hash of the landmarks", sources.truth.landmarks.hash),

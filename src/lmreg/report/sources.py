@@ -11,7 +11,7 @@ import pandas as pd
 from lmreg.errors import LmregError
 from lmreg.files import read_table
 from lmreg.rank.compare import BASELINE, pairs_of
-from lmreg.rank.finished import FinishedRun, finished_runs, shared_overrides
+from lmreg.rank.finished import BUDGET_IN_STEPS, FinishedRun, finished_runs, shared_overrides
 from lmreg.study import Options, Study
 from lmreg.truth import MANIFEST, Truth
 
@@ -161,6 +161,7 @@ def _notes(
     ]
     if others:
         notes.append(f"Trained with other landmarks than the study has now: {', '.join(others)}.")
+    notes += [f"{run.label} is {BUDGET_IN_STEPS}." for run in runs if run.finished.counts_steps]
     for run in runs:
         if "landmarks" in run.finished.config_without():
             count = len(run.finished.result["landmarks"])

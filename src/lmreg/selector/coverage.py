@@ -45,7 +45,7 @@ class CoverageSelector(Selector):
         drawn = draw_up_to(space, lambda: candidates.draw(rng), wanted, candidates.taken)
         if len(drawn) < count:
             raise LmregError(
-                f"selector=coverage found only {len(drawn)} architectures that differ up to isomorphism; "
+                f"selector=coverage found only {len(drawn)} architectures of different functions; "
                 f"lower landmarks.count (now {count})"
             )
         codes, taken = (

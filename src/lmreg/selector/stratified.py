@@ -41,7 +41,7 @@ class StratifiedSelector(Selector):
         drawn = draw_up_to(candidates.space, lambda: candidates.draw(rng), wanted, candidates.taken)
         if len(drawn) < count:
             raise LmregError(
-                f"selector=stratified found only {len(drawn)} architectures that differ up to isomorphism; "
+                f"selector=stratified found only {len(drawn)} architectures of different functions; "
                 f"lower landmarks.count (now {count})"
             )
         params = np.array([candidates.params(arch) for arch in drawn])

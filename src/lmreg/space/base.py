@@ -94,7 +94,7 @@ class Space(ABC):
     def sample_network(self, rng: np.random.Generator) -> Arch:
         """An architecture drawn so that the topology, not its encoding, decides how likely it is.
 
-        Here every isomorphism class is equally likely, and so is every member within its class.
+        Here every function (`canonical`) is equally likely, and so is every architecture that is it.
         That enumerates the space once; a space too large for it has a sampler of its own.
         """
         members = self._classes[int(rng.integers(len(self._classes)))]
@@ -102,7 +102,7 @@ class Space(ABC):
 
     @functools.cached_property
     def _classes(self) -> list[list[Arch]]:
-        """The architectures of each isomorphism class."""
+        """The architectures of each function."""
         classes: dict[str, list[Arch]] = {}
         for arch in self.enumerate():
             classes.setdefault(self.canonical(arch), []).append(arch)
@@ -122,7 +122,7 @@ class Space(ABC):
         """One of the `neighbours` of ``arch``, uniformly among those that are another network.
 
         Raises:
-            LmregError: every change gives an isomorphic architecture.
+            LmregError: every change gives the same network.
         """
         old, near = self.canonical(arch), self.neighbours(arch)
         for index in rng.permutation(len(near)):
@@ -163,7 +163,18 @@ class Space(ABC):
 
     @abstractmethod
     def canonical(self, arch: Arch) -> str:
-        """A key that isomorphic architectures share and no others."""
+        """A key that architectures share if and only if they are one function with matched weights.
+
+        `lmreg.space.function` says what counts as one function. So a stand-alone score of one is a score of
+        the others too: none of them may be ranked where another has been a landmark.
+        """
+
+    def benchmark_key(self, arch: Arch) -> str:
+        """The key by which the space's benchmark files an architecture, for joining its tables.
+
+        Here that is `canonical`; a benchmark's own may tell apart what is one function, or the reverse.
+        """
+        return self.canonical(arch)
 
     def sketch(self, arch: Arch) -> Hashable:
         """What isomorphic architectures share, and others may: here the key itself.

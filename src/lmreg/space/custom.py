@@ -12,6 +12,7 @@ from lmreg.config.build import nearest, typed
 from lmreg.config.files import part_of_file
 from lmreg.config.schema import option
 from lmreg.errors import LmregError
+from lmreg.space.base import Arch
 from lmreg.space.chain import Stage, StagedChain
 
 PLACEHOLDERS = ("$c_in", "$c_out", "$stride")
@@ -25,7 +26,7 @@ EXAMPLE = "space/custom.yaml"
 @dataclass
 class Config:
     name: str = "custom"
-    path: str | None = option(None, help="YAML file that the stages are from")
+    path: str | None = option(None, text="path", help="YAML file that the stages are from")
     stages: list[Any] = option([], help="mappings with the keys of `StageConfig`")  # noqa: RUF009
 
 
@@ -65,6 +66,23 @@ class Custom(StagedChain):
         super().__init__(config.name, [_stage(s, place(i)) for i, s in enumerate(config.stages)])
         if config.path is None and config.stages == part_of_file(None, "stages", EXAMPLE):
             self.note = f"no space.path is given, so {config.name} is lmreg's own example of a space"
+        twins = [_twins(stage) for stage in self.stages]
+        self._same = [mine for mine, stage in zip(twins, self.stages, strict=True) for _ in stage.options]
+
+    def canonical(self, arch: Arch) -> str:
+        """As of any chain; choices that are made of the same modules under two names are one.
+
+        What else two modules may have in common, such as ReLU behind ReLU, isn't looked into.
+        """
+        same = zip(self._same, arch.choices, strict=True)
+        return super().canonical(Arch(self.name, tuple(twins.get(choice, choice) for twins, choice in same)))
+
+
+def _twins(stage: CustomStage) -> dict[int, int]:
+    """For each choice that is made of the same modules as an earlier one, that one."""
+    assert stage.parts is not None
+    made = [stage.parts[name] for name in stage.blocks]
+    return {number: made.index(parts) for number, parts in enumerate(made) if made.index(parts) < number}
 
 
 def place(stage: int, choice: str | None = None) -> str:

@@ -22,6 +22,7 @@ from lmreg.space.genotype import (
     Inputs,
     cell_graphs,
     format_genotype,
+    function_key,
     read_genotype,
     relabelled,
 )
@@ -105,8 +106,8 @@ class DARTS(Space):
         return self.arch(tuple(choices))
 
     def sample_network(self, rng: np.random.Generator) -> Arch:
-        """An architecture drawn so that every isomorphism class is equally likely, and so is every
-        member within its class.
+        """An architecture drawn so that every class of those that differ in the order of nodes only is
+        equally likely, and so is every member within its class.
 
         By rejection: a uniform draw is kept with probability 1 / number of its class's members.
         """
@@ -168,7 +169,15 @@ class DARTS(Space):
         return self.arch(tuple(choices))
 
     def canonical(self, arch: Arch) -> str:
-        """The text form of the first among the isomorphic architectures.
+        """A hash of what the cells compute, see `lmreg.space.genotype.function_key`.
+
+        So neither the order of nodes matters nor that of a node's inputs, and sums by skip connections are
+        the same whichever nodes they lead through.
+        """
+        return function_key(self.cells(arch), _JOINED, OPERATIONS)
+
+    def benchmark_key(self, arch: Arch) -> str:
+        """The text form of the first among the architectures that differ in the order of nodes only.
 
         All nodes of a cell are joined to its output, and what reads it begins with a convolution over
         all channels. So the nodes' order doesn't matter as long as every edge leads forward, nor does

@@ -16,7 +16,8 @@ import numpy as np
 from lmreg.config.schema import option
 from lmreg.errors import LmregError
 from lmreg.space.base import Arch, Graph, Space
-from lmreg.space.nasbench201 import OPERATIONS
+from lmreg.space.function import Terms, Value, total
+from lmreg.space.nasbench201 import OPERATIONS, operated
 
 BLOCKS = 4
 INPUTS = ("p", "f")
@@ -177,19 +178,17 @@ class DepthDecoder(Space):
         return self.arch(tuple(choices))
 
     def canonical(self, arch: Arch) -> str:
-        """What the output is a function of, written out: nodes as sorted sums of their inputs, a skip
-        connection standing for its source, what leads nowhere left out. So is what comes from a node
-        without inputs, as NAS-Bench-201 has it: that can add a constant at most.
+        """What the output is a function of, block by block, see `lmreg.space.function`.
 
-        Blocks before one that doesn't use its previous block's output are left out too, with its
-        upsampling. The first block's inputs are of one kind, so their exchange changes nothing.
+        Blocks before one that doesn't use its previous block's output are left out, with its upsampling.
+        The first block's inputs are of one kind, so their exchange changes nothing.
         """
         cells = [arch.choices[self.block(number)] for number in range(self.cells)]
-        texts = [self._function(cell, INPUTS) for cell in cells]
+        found = [self._function(cell, INPUTS) for cell in cells]
+        texts = [text for text, _ in found]
         if not self.shared:
-            texts[0] = min(texts[0], self._function(cells[0], INPUTS[::-1]))
-        fresh = [number for number, text in enumerate(texts) if INPUTS[0] not in _names(text)]
-        first = max(fresh, default=0)
+            texts[0] = min(texts[0], self._function(cells[0], INPUTS[::-1])[0])
+        first = max((number for number, (_, below) in enumerate(found) if not below), default=0)
         return "/".join(["-"] * first + texts[first:])
 
     def graphs(self, arch: Arch) -> tuple[Graph, ...]:
@@ -244,28 +243,21 @@ class DepthDecoder(Space):
         """Whether edges that are ``used`` lead from an input to the output."""
         return any(all(used[edge] for edge in way) for way in self._ways)
 
-    def _function(self, choices: Sequence[int], inputs: Sequence[str]) -> str:
-        """What a block computes of its ``inputs``, as a text that isomorphic cells share."""
-        terms: list[list[str]] = [[name] for name in inputs] + [[] for _ in range(self.nodes)]
+    def _function(self, choices: Sequence[int], inputs: Sequence[str]) -> tuple[str, bool]:
+        """What a block computes of its ``inputs``, as a text that blocks of one function share, and whether
+        it depends on the previous block."""
+        terms = Terms(inputs)
+        into: list[list[Value]] = [[value] for value in terms.inputs] + [[] for _ in range(self.nodes)]
         for (source, target), choice in zip(self.edges, choices, strict=False):
-            if choice == NONE or not terms[source]:
-                continue
-            if OPERATIONS[choice] == "skip_connect":
-                terms[target] += terms[source]
-            else:
-                terms[target].append(f"{OPERATIONS[choice]}({'+'.join(sorted(terms[source]))})")
+            into[target].append(operated(terms, OPERATIONS[choice], total(into[source])))
+        output = [total(into[-1])]
         end = f"^{self.upsamplings[choices[-1]]}" if self._chosen else ""
-        return "+".join(sorted(terms[-1])) + end
+        return terms.key(output) + end, inputs.index(INPUTS[0]) in terms.used(output)
 
 
 def _source(place: int) -> str:
     """How the text form calls a cell's input or node."""
     return INPUTS[place] if place < len(INPUTS) else str(place - len(INPUTS))
-
-
-def _names(text: str) -> set[str]:
-    """The words of a block's function: operations and inputs."""
-    return set(re.findall(r"\w+", text.partition("^")[0]))
 
 
 def _ways(edges: Sequence[tuple[int, int]], nodes: int) -> list[tuple[int, ...]]:

@@ -1,4 +1,4 @@
-"""Drawing architectures of which no two are isomorphic."""
+"""Drawing architectures of which no two are one function."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def draw_up_to(
     accept: Callable[[Arch, Sequence[Arch]], bool] = lambda arch, found: True,
     patience: int = _PATIENCE,
 ) -> list[Arch]:
-    """The first ``count`` draws that are isomorphic neither to each other nor to one of ``taken``.
+    """The first ``count`` draws that are one function neither with each other nor with one of ``taken``.
 
     Args:
         accept: whether a draw may join those found so far.
@@ -55,7 +55,7 @@ def draw_distinct(
     if len(found) < count:
         others = len({space.canonical(arch) for arch in taken})
         raise LmregError(
-            f"can't find {count} architectures of {space.name} that differ up to isomorphism "
-            f"from each other and from {others} others: only {len(found)} were left"
+            f"can't find {count} architectures of {space.name} that are other functions than each other "
+            f"and {others} others: only {len(found)} were left"
         )
     return found

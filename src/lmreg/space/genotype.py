@@ -7,10 +7,13 @@ writes them as genotypes.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator, Sequence
+from hashlib import md5
 
 from lmreg.errors import LmregError
 from lmreg.space.base import Graph
+from lmreg.space.function import Terms, total
 
 CELLS = ("normal", "reduce")
 INPUTS = 2
@@ -24,6 +27,9 @@ _EXAMPLE = (
 )
 _MOST = 99
 """Nodes of a cell, far more than any has."""
+_FIELDS = ("normal", "normal_concat", "reduce", "reduce_concat")
+_BEFORE = re.compile(r"[\d/:.,\-\[\] ]*((AM|PM|INFO)[: ]+(root:)?)*(\w+ ?[=:] ?)?(\w+\.)*")
+"""What may stand before ``Genotype(``: time and level of a log's line, the name of a variable, a module."""
 
 Inputs = tuple[tuple[int, int], ...]
 """(source, operation) of each input of a node."""
@@ -49,6 +55,33 @@ def _orders(cell: CellInputs, placed: tuple[int, ...] = ()) -> Iterator[tuple[in
             yield from _orders(cell, (*placed, node))
 
 
+def function_key(
+    cells: Sequence[CellInputs], joined: Sequence[Sequence[int]], operations: Sequence[str]
+) -> str:
+    """A hash of what two cells compute, see `lmreg.space.function`; arguments as of `format_genotype`.
+
+    The order of nodes doesn't matter: what reads a cell's output begins with layers over all its channels.
+    A skip connection is its source, but on an input of the reduction cell it is a convolution that reduces.
+    Pools are normalised.
+    """
+    texts = []
+    for name, cell, nodes in zip(CELLS, cells, joined, strict=True):
+        terms = Terms(("before", "last"))
+        values = list(terms.inputs)
+        for inputs in cell:
+            read = []
+            for source, choice in inputs:
+                operation, value = operations[choice], values[source]
+                if operation == "skip_connect" and not (name == "reduce" and source < INPUTS):
+                    read.append(value)
+                elif operation != "none":
+                    plain = operation.startswith(("max_pool", "avg_pool"))
+                    read.append((terms.normalised if plain else terms.weighted)(operation, value))
+            values.append(total(read))
+        texts.append(terms.key([values[node] for node in nodes]))
+    return md5(" / ".join(texts).encode(), usedforsecurity=False).hexdigest()
+
+
 def format_genotype(
     cells: Sequence[CellInputs], joined: Sequence[Sequence[int]], operations: Sequence[str]
 ) -> str:
@@ -65,7 +98,9 @@ def read_genotype(
 ) -> list[tuple[CellInputs, object]]:
     """For each cell of a genotype its nodes' inputs as they are given, and what it has for the joined nodes.
 
-    Nothing is evaluated; ``range(2, 6)`` stands for the list ``[2, 3, 4, 5]``.
+    Nothing is evaluated. The text may be as logs and code have it: ``genotype = Genotype(...)`` with the
+    line's time before it and commas or semicolons behind it, over several lines, with ``range(2, 6)`` for
+    the list ``[2, 3, 4, 5]`` and ``np.int64(2)`` for 2.
 
     Args:
         nodes: of each cell.
@@ -75,7 +110,7 @@ def read_genotype(
         LmregError: the text is no genotype, or of other nodes and operations; begins with ``problem``.
     """
     values = _keywords(text)
-    if values is None or set(values) != {f"{name}{end}" for name in CELLS for end in ("", "_concat")}:
+    if values is None or set(values) != set(_FIELDS):
         raise LmregError(f"{problem}; expected {_EXAMPLE}")
     return [
         (_cell(values[name], nodes, operations, f"{problem}: {name}"), values[f"{name}_concat"])
@@ -102,25 +137,43 @@ def cell_graphs(
 
 
 def _keywords(text: str) -> dict[str, object] | None:
-    """The arguments of a call ``Genotype(...)`` of literals and ranges by name; None if it is none."""
+    """The arguments of a call ``Genotype(...)`` by name; None if it is none."""
+    before, call, rest = " ".join(text.split()).partition("Genotype(")
+    if not _BEFORE.fullmatch(before):
+        return None
     try:
-        call = ast.parse(text.strip(), mode="eval").body
-        if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and not call.args):
+        node = ast.parse((call + rest).rstrip(",; "), mode="eval").body
+        if not isinstance(node, ast.Call) or len(node.args) > len(_FIELDS):
             return None
-        if call.func.id != "Genotype":
+        named = [(keyword.arg, keyword.value) for keyword in node.keywords]
+        given = [*zip(_FIELDS, node.args, strict=False), *named]
+        if len({name for name, _ in given}) < len(given):
             return None
-        return {str(keyword.arg): _value(keyword.value) for keyword in call.keywords}
+        values = {str(name): _value(value) for name, value in given}
     except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError):  # all that ast may raise
         return None
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
 
 def _value(node: ast.expr) -> object:
-    """A literal, lists in place of tuples; ``range`` of two small literals is the list it stands for."""
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "range":
-        start, end = (ast.literal_eval(arg) for arg in node.args)
-        return list(range(start, end)) if 0 <= start <= end <= _MOST else (start, end)
-    value = ast.literal_eval(node)
-    return list(value) if isinstance(value, tuple) else value
+    """What an expression of literals stands for, in which there may be ranges, and numpy's numbers, texts
+    and arrays as it prints them."""
+    if isinstance(node, ast.List | ast.Tuple):
+        values = [_value(element) for element in node.elts]
+        return values if isinstance(node, ast.List) else tuple(values)
+    if not isinstance(node, ast.Call):
+        return ast.literal_eval(node)
+    name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+    values = [_value(argument) for argument in node.args]
+    if name == "range" and all(type(value) is int and abs(value) <= _MOST for value in values):
+        return list(range(*values))  # type: ignore[call-overload]
+    if len(values) == 1:
+        (value,) = values
+        if name in ("array", "list", "tuple") and isinstance(value, list | tuple):
+            return list(value)
+        if re.fullmatch(r"u?int\d*|str_?", name) and isinstance(value, str if name[:3] == "str" else int):
+            return value
+    raise ValueError(f"{name}(...) is no literal")
 
 
 def _cell(edges: object, nodes: int, operations: Sequence[str | None], problem: str) -> CellInputs:

@@ -9,14 +9,18 @@ import functools
 import re
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
+from hashlib import md5
 
 import numpy as np
 
 from lmreg.errors import LmregError
 from lmreg.space.base import Arch, Graph, Space
 from lmreg.space.dag import Cell, edit_distance, labellings, module_hash, path_features, pruned
+from lmreg.space.function import Terms, total
 
 OPERATIONS = ("conv3x3-bn-relu", "conv1x1-bn-relu", "maxpool3x3")
+KERNELS = {"conv3x3-bn-relu": 3, "conv1x1-bn-relu": 1}
+"""Of the operations that have weights."""
 VERTICES = 7
 MAX_EDGES = 9
 EDGES = tuple((source, target) for target in range(1, VERTICES) for source in range(target))
@@ -131,7 +135,36 @@ class NASBench101(Space):
         return (Graph(self._labels(cell), tuple((a, b, "") for a, b in sorted(cell.edges))),)
 
     def canonical(self, arch: Arch) -> str:
-        """The benchmark's own key: the hash of the pruned cell by which its data can be looked up."""
+        """A hash of what the cell computes, see `lmreg.space.function`.
+
+        Maximum pools have no weights: those of the same vertices are one value, however many vertices
+        compute it. What leads from the cell's input has a projection of its own. Where its output is of
+        three vertices and the width can't be divided by three, vertices differ by one channel, by their
+        order; that is left out, as in the benchmark's own hash.
+        """
+        cell = self.cell(arch)
+        terms, last = Terms("x"), cell.vertices - 1
+        values = list(terms.inputs)
+        projected = [
+            terms.weighted("projection", values[0]) if (0, vertex) in cell.edges else ()
+            for vertex in range(cell.vertices)
+        ]
+        for vertex in range(1, last):
+            operation = OPERATIONS[cell.operations[vertex - 1]]
+            read = [values[source] for source in cell.sources(vertex) if source > 0]
+            value = total([projected[vertex], *read])
+            apply = terms.weighted if operation in KERNELS else terms.homogeneous
+            values.append(apply(operation, value))
+        joined = [values[source] for source in cell.sources(last) if source > 0]
+        key = " & ".join((terms.key(joined), terms.key([projected[last]])))
+        return md5(key.encode(), usedforsecurity=False).hexdigest()
+
+    def benchmark_key(self, arch: Arch) -> str:
+        """The benchmark's module hash, of the pruned cell, by which its data can be looked up.
+
+        Isomorphic cells share it, also where they differ in a channel; it tells apart cells that are one
+        function because two of their maximum pools are.
+        """
         return module_hash(self.cell(arch))
 
     def sketch(self, arch: Arch) -> Hashable:

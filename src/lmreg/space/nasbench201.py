@@ -6,10 +6,12 @@ Search", ICLR 2020.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 from lmreg.errors import LmregError
 from lmreg.space.base import Arch, Graph, Space
+from lmreg.space.function import Terms, Value, total
 
 OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 NODES = 4
@@ -23,7 +25,7 @@ class Config:
 
 
 class NASBench201(Space):
-    """The benchmark's 15,625 cells; 6,466 of them differ up to isomorphism."""
+    """The benchmark's 15,625 cells, which are 4,954 functions."""
 
     def __init__(self, config: Config | None = None):
         self.name = (config or Config()).name
@@ -31,11 +33,21 @@ class NASBench201(Space):
         self.targets = tuple(target for _, target in EDGES)
 
     def canonical(self, arch: Arch) -> str:
-        """The benchmark's own isomorphism key.
+        """What the cell computes of its input "x", see `lmreg.space.function`.
+
+        So zeros vanish from sums, skip connections stand for their source, a pool of a sum is the sum of
+        pools, and what doesn't reach the output is left out. Two convolutions of one node aren't twice the
+        same one.
+        """
+        return _function(arch.choices)
+
+    def benchmark_key(self, arch: Arch) -> str:
+        """The benchmark's own isomorphism key, which its files and tables are indexed by.
 
         A node is the sorted sum of its inputs, where a skip connection stands for its source and
         an edge that carries `none`, or starts at a node that is just zero, stands for zero ("#").
-        A zero inside a longer sum stays there, as in the benchmark: that makes 6,466 classes.
+        It makes 6,466 classes, as zeros stay in longer sums and sums behind a skip connection stay apart;
+        and it forgets whether a node that is read twice is computed once.
         """
         nodes = ["0"]
         for node in range(1, NODES):
@@ -78,3 +90,24 @@ class NASBench201(Space):
             f"{text!r} is not a NAS-Bench-201 cell; expected "
             "'|op~0|+|op~0|op~1|+|op~0|op~1|op~2|' with op one of " + ", ".join(OPERATIONS)
         )
+
+
+def operated(terms: Terms, operation: str, value: Value) -> Value:
+    """What one of the benchmark's operations makes of a value."""
+    if operation == "none":
+        return ()
+    if operation == "skip_connect":
+        return value
+    if operation == "avg_pool_3x3":
+        return terms.linear(operation, value)
+    return terms.weighted(operation, value)
+
+
+@functools.cache
+def _function(choices: tuple[int, ...]) -> str:
+    """See `NASBench201.canonical`."""
+    terms = Terms("x")
+    into: list[list[Value]] = [terms.inputs, *([] for _ in range(1, NODES))]
+    for (source, target), choice in zip(EDGES, choices, strict=True):
+        into[target].append(operated(terms, OPERATIONS[choice], total(into[source])))
+    return terms.key([total(into[-1])])

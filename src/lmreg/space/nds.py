@@ -20,6 +20,7 @@ from lmreg.space.genotype import (
     CellInputs,
     cell_graphs,
     format_genotype,
+    function_key,
     read_genotype,
     relabelled,
 )
@@ -126,8 +127,8 @@ class NDS(Space):
         return [node for node in range(INPUTS, INPUTS + len(cell)) if node not in read]
 
     def sample_network(self, rng: np.random.Generator) -> Arch:
-        """An architecture drawn so that every isomorphism class is equally likely, and within it every
-        order of nodes and of their inputs.
+        """An architecture drawn so that every class of one `benchmark_key` is equally likely, and within
+        it every order of nodes and of their inputs.
 
         By rejection, each cell by itself: a draw in which nothing but `none` is surely zero is kept with
         probability 1 / number of its orders.
@@ -182,12 +183,21 @@ class NDS(Space):
         return np.concatenate(parts).astype(np.float32)
 
     def canonical(self, arch: Arch) -> str:
-        """The text form of the first among the isomorphic architectures that are surely the same network.
+        """A hash of what the cells compute, see `lmreg.space.genotype.function_key`.
+
+        So neither the order of nodes matters nor that of a node's inputs, what is surely zero vanishes, and
+        a node that skip connections make just another one, or twice it, is read as that.
+        """
+        cells = self.cells(arch)
+        return function_key(cells, [self.joined(cell) for cell in cells], self.edge_labels)
+
+    def benchmark_key(self, arch: Arch) -> str:
+        """The text form of the first among the architectures that are surely the same network, by which
+        `lmreg import-benchmark` makes one row of an architecture's trainings.
 
         As in DARTS the order of nodes doesn't matter, as long as every edge leads forward, nor does that
         of a node's inputs; nor which source `none` has. A node of which both inputs are zero is zero, and
-        so are pools and skip connections of it. Not found out: networks that are alike because a node is
-        just another one, or the double of it, by skip connections.
+        so are pools and skip connections of it.
         """
         cells = [min(relabelled(self._simplest(cell))) for cell in self.cells(arch)]
         return self.format(self._arch(cells))

@@ -13,7 +13,7 @@ from lmreg.strategy.problem import SearchProblem
 @dataclass
 class Config(Limits):
     name: str = "random"
-    count: int = option(100, min=1, help="architectures to score")
+    budget: int = option(100, min=1, help="architectures to score")
 
 
 class RandomSearch(Strategy):
@@ -23,7 +23,7 @@ class RandomSearch(Strategy):
         self.config: Config = config
 
     def search(self, problem: SearchProblem) -> None:
-        problem.values(problem.propose(self.config.count))
+        problem.values(problem.propose(self.config.budget))
 
     def budget(self) -> int:
-        return self.config.count
+        return self.config.budget

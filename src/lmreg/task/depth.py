@@ -115,13 +115,28 @@ def _aligned(maps: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
     """
     there = valid.flatten(1)
     flat = maps.flatten(1)
-    median = torch.where(there, flat, math.nan).nanmedian(1, keepdim=True).values
-    median = torch.where(there.any(1, keepdim=True), median, 0)
+    median = torch.where(there.any(1, keepdim=True), _median(flat, there), 0)
     deviations = torch.where(there, flat - median, 0)
     spread = deviations.abs().sum(1, keepdim=True) / _count(valid)[:, None]
     varied = spread > _CONSTANT * median.abs() + _TINY
     aligned = torch.where(varied, deviations / torch.where(varied, spread, 1), 0)
     return aligned.view_as(maps), varied[:, 0]
+
+
+def _median(values: Tensor, there: Tensor) -> Tensor:
+    """The lower middle one of each row's values that are ``there``, [B, 1]; anything where none is."""
+    if not torch.are_deterministic_algorithms_enabled():
+        return torch.where(there, values, math.nan).nanmedian(1, keepdim=True).values
+    return _kth(torch.where(there, values, math.inf), (there.sum(1, keepdim=True) + 1) // 2)
+
+
+def _kth(values: Tensor, rank: int | Tensor) -> Tensor:
+    """The value of that rank in each row, from 1 for the smallest; [B, 1]. ``rank`` may be [B, 1]."""
+    if isinstance(rank, int) and not torch.are_deterministic_algorithms_enabled():
+        return values.kthvalue(rank, 1, keepdim=True).values
+    # On a GPU selection gives the gradient to any one of equal values; sorting, to the same one each time.
+    ranks = torch.as_tensor(rank, device=values.device).expand(len(values), 1)
+    return values.sort(dim=1, stable=True).values.gather(1, (ranks - 1).clamp(min=0))
 
 
 def _trimmed_sum(errors: Tensor, valid: Tensor, share: float) -> Tensor:
@@ -136,7 +151,7 @@ def _trimmed_sum(errors: Tensor, valid: Tensor, share: float) -> Tensor:
     kept = (share * there.sum(1, keepdim=True).double()).ceil()
     below = (~there).cumsum(1) <= rank - kept
     filled = torch.where(there, flat, torch.where(below, 0, math.inf))
-    largest = filled.kthvalue(rank, 1, keepdim=True).values
+    largest = _kth(filled, rank)
     under = there & (flat < largest)
     # Errors that equal the largest one kept: as many of them as there is room for.
     ties = (kept - under.sum(1, keepdim=True)).to(flat)

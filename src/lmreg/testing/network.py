@@ -12,10 +12,11 @@ from torch.nn.modules.conv import _ConvNd
 from torch.utils.flop_counter import FlopCounterMode
 
 from lmreg.data.base import InputShape
-from lmreg.network.base import MIXTURES, Standalone, SuperNet, count_macs
+from lmreg.network.base import MIXTURES, Standalone, SuperNet, count_macs, plain_norms
 from lmreg.network.mixture import Mixture
 from lmreg.space.base import Arch, Space
 from lmreg.testing.fault import require
+from lmreg.testing.function import check_keys
 
 NetworkCheck = Callable[[SuperNet, Space, InputShape, np.random.Generator], None]
 
@@ -65,19 +66,24 @@ def check_standalone(net: SuperNet, space: Space, shape: InputShape, rng: np.ran
     """
     x = _images(shape, rng)
     for arch, whole, alone in _extracted(net, space, rng):
-        extra = sorted(alone.net.state_dict().keys() - whole.state_dict().keys())
+        known = whole.state_dict().keys() | plain_norms(whole)
+        extra = sorted(alone.net.state_dict().keys() - known)
         require(not extra, f"the network of {arch.id} has parts that the super-net lacks: {', '.join(extra)}")
         gap = _gap(alone(x), whole(x, arch))
         require(gap < 1e-7, f"{arch.id} alone gives other logits than in the super-net, by up to {gap:.1e}")
 
 
 def check_gradients(net: SuperNet, space: Space, shape: InputShape, rng: np.random.Generator) -> None:
-    """A path's gradients reach the weights that its own network has, and are the same there."""
+    """A path's gradients reach the weights that its own network has, and are the same there.
+
+    Scale and shift of batch norms that have none in the super-net are left out.
+    """
     x = _images(shape, rng)
     for arch, whole, alone in _extracted(net, space, rng):
         for logits in (whole(x, arch), alone(x)):
             logits.square().sum().backward()
         mine, expected = _gradients(whole), _gradients(alone.net)
+        expected = {name: value for name, value in expected.items() if name not in plain_norms(whole)}
         for name, gradient in mine.items():
             if not gradient.any():
                 continue
@@ -128,7 +134,7 @@ def check_mixtures(net: SuperNet, space: Space, shape: InputShape, rng: np.rando
 
 
 NETWORK_CHECKS: tuple[NetworkCheck, ...] = (
-    *(check_paths, check_standalone, check_gradients, check_macs, check_mixtures),
+    *(check_paths, check_standalone, check_gradients, check_macs, check_mixtures, check_keys),
 )
 
 

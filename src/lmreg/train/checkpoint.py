@@ -24,8 +24,17 @@ def save(path: Path, state: dict[str, Any], config_hash: str) -> None:
     write_atomically(path, lambda file: file.write(buffer.getbuffer()))
 
 
-def load(path: Path, config_hash: str, device: torch.device, keys: Set[str] = frozenset()) -> dict[str, Any]:
+def load(
+    path: Path,
+    config_hash: str,
+    device: torch.device,
+    keys: Set[str] = frozenset(),
+    earlier: Set[str] = frozenset(),
+) -> dict[str, Any]:
     """The state in ``path``, which must have ``keys``.
+
+    Args:
+        earlier: hashes that an earlier lmreg gave the same config.
 
     Raises:
         LmregError: unreadable file, another format, or the checkpoint of another config.
@@ -40,7 +49,7 @@ def load(path: Path, config_hash: str, device: torch.device, keys: Set[str] = fr
         ) from error
     if written != FORMAT:
         raise LmregError(f"{path} has format {written}, this lmreg reads {FORMAT}")
-    if found != config_hash:
+    if found not in {config_hash, *earlier}:
         raise LmregError(
             f"{path} belongs to another configuration; delete {path.parent} to start that run again"
         )

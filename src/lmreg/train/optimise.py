@@ -15,8 +15,11 @@ from lmreg.network.base import SuperNet
 @dataclass
 class TrainerConfig:
     name: str = "trainer"
-    epochs: float = option(1.0, min=0.01, help="passes over the training split; ignored where steps is given")
-    steps: int | None = option(None, min=1, help="optimizer steps")
+    epochs: float = option(
+        1.0, min=0.01, help="passes over the training split, each batch by one path; unless steps or paths"
+    )
+    steps: int | None = option(None, min=1, help="optimizer steps, however many paths each of them has")
+    paths: int | None = option(None, min=1, help="paths that are trained in all, each on one batch")
     batch_size: int = option(64, min=2)
     lr: float = option(0.1, min=0, help="learning rate at its highest")
     lr_min: float = option(0.0, min=0, help="learning rate at the end of its cosine")
@@ -25,16 +28,28 @@ class TrainerConfig:
     nesterov: bool = False
     weight_decay: float = option(5e-4, min=0)
     clip: float | None = option(5.0, min=0, help="largest gradient norm over all weights; null for none")
+    untouched: str = option(
+        "decay",
+        choices=["decay", "skip"],
+        help="weights that got no gradient in a step: momentum and weight decay move them too (decay), or "
+        "they stay (skip)",
+    )
 
     def __post_init__(self) -> None:
         if self.nesterov and self.momentum == 0:
             raise ValueError("nesterov=true needs momentum above 0")
         if self.clip == 0:
             raise ValueError("clip=0 would remove every gradient; clip=null means no clipping")
+        if self.steps is not None and self.paths is not None:
+            raise ValueError(f"steps={self.steps} and paths={self.paths} both say how long; give one of them")
 
-    def total_steps(self, batches_per_epoch: int) -> int:
-        """Optimizer steps of the whole training, at least 1."""
-        return self.steps or max(1, round(self.epochs * batches_per_epoch))
+    def total_steps(self, batches_per_epoch: int, paths_per_step: int = 1) -> int:
+        """Optimizer steps of the whole training, at least 1.
+
+        Unless ``steps`` says how many, they are those that train about as many paths as the budget has.
+        """
+        paths = self.paths or self.epochs * batches_per_epoch
+        return self.steps or max(1, round(paths / paths_per_step))
 
 
 def learning_rate(config: TrainerConfig, progress: float) -> float:
@@ -46,19 +61,19 @@ def learning_rate(config: TrainerConfig, progress: float) -> float:
 
 
 def make_optimizer(config: TrainerConfig, net: SuperNet) -> torch.optim.SGD:
-    """SGD over all weights that are trained, every gradient present from the start.
+    """SGD over all weights that are trained.
 
-    Gradients are zeroed, never dropped: momentum and weight decay then act on every weight in every
-    step, whether or not its path was sampled, and a zero gradient is the same as none at all.
+    With ``untouched=decay`` every weight has a gradient from the start, and gradients are zeroed, never
+    dropped: momentum and weight decay then act on every weight in every step, whether or not its path was
+    sampled. With ``skip`` a weight without a gradient isn't moved, and its momentum waits.
     """
     by_factor: dict[float, list[nn.Parameter]] = {}
     factors = net.learning_rates()
     for name, parameter in net.named_parameters():
         if parameter.requires_grad:
-            parameter.grad = torch.zeros_like(parameter)
             factor = next((f for start, f in factors.items() if name.startswith(start)), 1.0)
             by_factor.setdefault(factor, []).append(parameter)
-    return torch.optim.SGD(
+    optimizer = torch.optim.SGD(
         [
             {"params": some} | ({} if factor == 1 else {"factor": factor})
             for factor, some in by_factor.items()
@@ -69,3 +84,11 @@ def make_optimizer(config: TrainerConfig, net: SuperNet) -> torch.optim.SGD:
         weight_decay=config.weight_decay,
         fused=True,
     )
+    for parameter in (p for some in by_factor.values() for p in some):
+        if config.untouched == "decay":
+            parameter.grad = torch.zeros_like(parameter)
+        elif config.momentum:
+            # As the first step would make it. The fused step can't take some weights with and some
+            # without a buffer.
+            optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
+    return optimizer

@@ -28,7 +28,7 @@ def train_step(
         group["lr"] = group.get("factor", 1) * learning_rate(config, ctx.progress)
     batch = next(train)
     algo.arch_step(ctx, batch)
-    optimizer.zero_grad(set_to_none=False)
+    optimizer.zero_grad(set_to_none=config.untouched == "skip")
     search_losses = []
     for loss in algo.weight_losses(ctx, batch):
         loss.backward()

@@ -36,12 +36,18 @@ class Training:
         self.rows: list[dict[str, float]] = []
 
     @property
-    def batches_per_epoch(self) -> int:
-        return self._train.batches_per_epoch
+    def paths(self) -> int:
+        """Paths trained so far, each on one batch."""
+        return self.ctx.step * self.ctx.paths_per_step
+
+    @property
+    def epoch(self) -> float:
+        """The same as passes over the training split. A batch counts as often as it trains a path."""
+        return self.paths / self._train.batches_per_epoch
 
     def steps_in(self, epochs: float) -> int:
         """Steps that make so many epochs, at least 1."""
-        return max(1, round(epochs * self.batches_per_epoch))
+        return max(1, round(epochs * self._train.batches_per_epoch / self.ctx.paths_per_step))
 
     def steps(self, log_every: int, intervals: bool = True) -> Iterator[bool]:
         """Take the remaining steps; yields after each whether it has logged a row.
@@ -79,7 +85,7 @@ class Training:
         self._loss_sum.zero_()
         row = {
             "step": ctx.step,
-            "epoch": ctx.step / self.batches_per_epoch,
+            "epoch": self.epoch,
             "lr": learning_rate(self._config, ctx.progress),
             ctx.task.train_column: loss,
         }

@@ -1,6 +1,7 @@
-"""RandomNAS: random search with weight sharing, every network of the space equally likely.
+"""SPOS over unique architectures: isomorphic encodings share one chance.
 
-Source: Li & Talwalkar, "Random Search and Reproducibility for Neural Architecture Search", UAI 2019.
+Li & Talwalkar's RandomNAS ("Random Search and Reproducibility for Neural Architecture Search", UAI 2019)
+draws encodings uniformly, as SPOS does, so this isn't that. It was called randomnas in lmreg before.
 """
 
 from __future__ import annotations
@@ -19,11 +20,11 @@ from lmreg.space.draw import draw_up_to
 
 @dataclass
 class Config:
-    name: str = "randomnas"
+    name: str = "spos_unique"
 
 
-class RandomNAS(Algorithm):
-    """As SPOS, but paths come from the space's own sampler of networks instead of their encodings."""
+class SPOSUnique(Algorithm):
+    """SPOS, but paths are uniform over unique architectures instead of over their encodings."""
 
     def __init__(self, config: Config | None = None):
         self.config = config or Config()

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from tests.algo.test_spos import ctx  # noqa: F401
 
-from lmreg.algo.randomnas import RandomNAS
+from lmreg.algo.spos_unique import SPOSUnique
 from lmreg.context import Context
 from lmreg.data.images import Batch
 from lmreg.space.nasbench201 import NASBench201
@@ -26,8 +26,8 @@ def test_networks_are_equally_likely_not_encodings(space: NASBench201, rng: np.r
 def test_it_trains_and_proposes_with_that_sampler(ctx: Context, space: NASBench201) -> None:  # noqa: F811
     before = ctx.streams.state_dict()
     batch = Batch(torch.randn(6, 1, 8, 8), torch.tensor([0, 1, 2, 0, 1, 2]))
-    (loss,) = RandomNAS().weight_losses(ctx, batch)
-    proposed = RandomNAS().propose(ctx, 20)
+    (loss,) = SPOSUnique().weight_losses(ctx, batch)
+    proposed = SPOSUnique().propose(ctx, 20)
     ctx.streams.load_state_dict(before)
     assert loss.item() == ctx.loss(space.sample_network(ctx.streams.arch), batch).item()
     assert proposed[0] == space.sample_network(ctx.streams.arch)

@@ -1,0 +1,215 @@
+"""Words of a command line as Hydra reads them.
+
+Hydra gives a meaning to most special characters. Options that are declared as text
+(`lmreg.config.schema.Text`) take any: here they get the quotes that Hydra wants. What can't be meant, such as
+an option with two values or a sweep over none, is refused: Hydra would take the last, or run nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+from collections.abc import Sequence
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Glob, Override, Quote, QuotedString, Transformer, ValueType
+from omegaconf.errors import GrammarParseError
+from omegaconf.grammar_parser import parse
+
+from lmreg.config import catalogue
+from lmreg.config.names import absolute
+from lmreg.config.schema import Text, text_error
+from lmreg.config.source import Field
+from lmreg.config.values import canonical, plain
+from lmreg.errors import LmregError
+
+MULTIRUN = ("-m", "--multirun")
+_QUOTED = re.compile(r"""'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*\"""", re.DOTALL)
+_PART = re.compile(rf"\s*(?:{_QUOTED.pattern})\s*(?=,|\Z)|[^,]*", re.DOTALL)
+_FUNCTION = re.compile(r"(choice|glob|interval|range)\(.*\)")
+"""Hydra's kinds of sweep; a path of such a name needs quotes of its own."""
+
+
+def split_values(value: str) -> list[str]:
+    """The values in the text of an option, several for a sweep: they end at commas that aren't within quotes.
+
+    Quotes count around a whole value only; several values lose the spaces around them.
+    """
+    parts, at = [], 0
+    while True:
+        part = _PART.match(value, at)
+        assert part is not None
+        parts.append(part[0])
+        at = part.end() + 1
+        if at > len(value):
+            break
+    return [_without_quotes(part, strip=len(parts) > 1) for part in parts]
+
+
+def quoted(values: Sequence[str]) -> str:
+    """What `split_values`, and Hydra, read as these values whatever their characters."""
+    return ",".join(QuotedString(value, Quote.single).with_quotes() for value in values)
+
+
+def _without_quotes(part: str, strip: bool) -> str:
+    bare = part.strip()
+    if not _QUOTED.fullmatch(bare):
+        return bare if strip else part
+    # A backslash escapes within a row of them that ends at a quote, as in Hydra.
+    return re.sub(rf"(\\+)(?={bare[0]}|\Z)", lambda row: row[1][: len(row[1]) // 2], bare[1:-1])
+
+
+def argument(key: str, value: object) -> str:
+    """``key=value`` as lmreg reads it as the text ``value``, whatever its characters."""
+    text = str(value)
+    plain = split_values(text) == [text] and text not in ("", "null") and not text.startswith("~")
+    if not plain or _FUNCTION.fullmatch(text):
+        text = QuotedString(text, Quote.double).with_quotes()  # single ones are the shell's
+    return f"{key}={text}"
+
+
+def word(key: str, value: object) -> str:
+    """The same for a shell: what is printed to be pasted."""
+    return shlex.quote(argument(key, value))
+
+
+def as_text(kind: Text | None, value: str) -> str:
+    """A text option's one value, its home folder in it, without quotes of its own."""
+    bare = _without_quotes(value, strip=False)
+    return with_home(bare) if kind == "path" and bare == value else bare
+
+
+def with_home(path: str) -> str:
+    """``~/folder`` with the home folder in it, which shells leave as it is behind a =."""
+    # Not Path.expanduser: that fails where there is no such user.
+    return os.path.expanduser(path) if path.startswith("~") else path  # noqa: PTH111
+
+
+def quoted_texts(command: str, args: Sequence[str]) -> list[str]:
+    """``args`` with quotes around what Hydra couldn't read without.
+
+    Raises:
+        LmregError: a text that its option can't take.
+    """
+    for arg in args:
+        if not _encodable(arg):
+            raise LmregError(
+                f"can't read {arg!r}: the locale's encoding lacks its characters; set LC_ALL=C.UTF-8"
+            )
+    return [_quoted_text(command, arg) for arg in args]
+
+
+def _encodable(arg: str) -> bool:
+    try:
+        arg.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _quoted_text(command: str, arg: str) -> str:
+    key, is_given, value = arg.partition("=")
+    if not is_given or arg.startswith("-"):
+        return arg
+    field = catalogue.field_of(command, key.lstrip("+"))
+    kind = field.text if field else None
+    if kind is None:
+        value = with_home(value)
+        special = set(value) & set("'\"\\,[]{}()$")
+        return f"{key}='{value}'" if "=" in value and not special else f"{key}={value}"
+    if value == "null" or _FUNCTION.fullmatch(value) or (kind == "whole" and value[:1] in ("'", '"')):
+        return arg
+    texts = [value] if kind == "whole" else split_values(value)
+    for text in texts:
+        if problem := text_error(kind, text):
+            raise LmregError(f"{key}={text}: {problem}")
+        if "${" in text and not _is_readable(text):
+            raise LmregError(f"{key}={text}: after ${{ the name of an option is expected, and }}")
+    if kind == "path":
+        texts = [with_home(text) for text in texts]
+    return f"{key}={quoted(texts)}"
+
+
+def _is_readable(text: str) -> bool:
+    """Whether OmegaConf can read the interpolations in ``text``."""
+    try:
+        parse(text)
+    except GrammarParseError:
+        return False
+    return True
+
+
+def _other_sweeper(args: Sequence[str]) -> bool:
+    return any(arg.lstrip("+").startswith("hydra/sweeper=") for arg in args)
+
+
+def _one(command: str, key: str) -> str:
+    """How to give one value with a comma, where that may be meant."""
+    field = catalogue.field_of(command, key)
+    return f"; quote one that has a comma itself: \"{key}='a,b'\"" if field and field.text else ""
+
+
+def _values(override: Override) -> list[Any]:
+    """What a sweep goes over; else its one value, as Hydra has read it."""
+    value: Any = override.value()
+    if isinstance(value, Glob):
+        return list(value.filter(catalogue.choices(override.get_key_element().lstrip("+"))))
+    if override.is_discrete_sweep():
+        values = list(override.sweep_iterator(transformer=Transformer.identity))
+    else:
+        values = [value]
+    return [v.text if isinstance(v, QuotedString) else v for v in values]
+
+
+def _comparable(value: Any, field: Field | None) -> str:
+    """Equal for values that are the same to the option."""
+    value = canonical(value, field.type if field else "")
+    if field and field.text == "path" and isinstance(value, str):
+        return absolute(value)
+    return json.dumps(plain(value), sort_keys=True, default=str)
+
+
+def checked(command: str, args: Sequence[str]) -> list[str]:
+    """``args``, each option once, with choices that fit instead of a ``glob``.
+
+    Raises:
+        LmregError: an option with two values, several values without ``-m``, a sweep that has a value twice
+            or none.
+    """
+    parser, sweeping = OverridesParser.create(), bool(set(MULTIRUN) & set(args))
+    given: dict[str, tuple[str, list[Any]]] = {}
+    result = []
+    for arg in args:
+        if arg.startswith("-") or "=" not in arg:
+            result.append(arg)
+            continue
+        (override,) = parser.parse_overrides([arg])
+        key = override.get_key_element().lstrip("+")
+        if override.value_type == ValueType.INTERVAL_SWEEP and not _other_sweeper(args):
+            raise LmregError(f"{arg}: a sweep can't draw from an interval; list the values: {key}=<a>,<b>")
+        if override.value_type == ValueType.GLOB_CHOICE_SWEEP and key not in catalogue.groups(command):
+            raise LmregError(f"{arg}: only choices have names that a glob could fit; list the values")
+        if override.is_sweep_override() and not sweeping:
+            raise LmregError(f"{arg}: several values; for a sweep over them add -m{_one(command, key)}")
+        values = _values(override)
+        field = catalogue.field_of(command, key)
+        means = [_comparable(value, field) for value in values]
+        if not values and override.is_sweep_override():
+            names = catalogue.choices(key) if key in catalogue.groups(command) else []
+            there = f"; there are: {', '.join(names)}" if names else ""
+            raise LmregError(f"{arg}: no value at all{there}")
+        if twice := next((v for i, v in enumerate(values) if means[i] in means[:i]), None):
+            first = values[means.index(_comparable(twice, field))]
+            same = f"{first} and {twice} are" if str(first) != str(twice) else f"{twice} is there twice,"
+            raise LmregError(f"{arg}: {same} the same value; give it once")
+        if key not in given:
+            given[key] = arg, means
+            whole = isinstance(override.value(), Glob)
+            result.append(f"{arg.partition('=')[0]}={','.join(map(str, values))}" if whole else arg)
+        elif means != given[key][1]:
+            every = ", all its values in one" if sweeping else ""
+            raise LmregError(f"{key} is given twice, {given[key][0]} and {arg}; give it once{every}")
+    return result

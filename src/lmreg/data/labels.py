@@ -1,0 +1,115 @@
+"""A column of labels, of whatever type, as numbers from 0 and the classes' names."""
+
+from __future__ import annotations
+
+import reprlib
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from lmreg.errors import LmregError
+
+_ENOUGH_ROWS = 20
+"""So many rows tell whether labels repeat, as those of classes do."""
+
+
+def plain_labels(column: Any, what: str, name: Callable[[int], str]) -> np.ndarray:
+    """The labels of a column [n]: whole numbers, or text (object).
+
+    Args:
+        column: a chunked array of arrow's.
+        what: the column in words, for messages.
+        name: tells where row i lies.
+
+    Raises:
+        LmregError: a row has none, or something that names no class.
+    """
+    import pyarrow as pa
+    import pyarrow.types as kinds
+
+    if isinstance(column.type, pa.DictionaryType):
+        column = column.cast(column.type.value_type)
+    kind = column.type
+
+    def refuse(row: int, reason: str) -> LmregError:
+        shown = reprlib.repr(column[row].as_py())
+        return LmregError(f"{what} of {name(row)} is {shown}: {reason}")
+
+    wanted = "a label must be a whole number or the name of a class"
+    if column.null_count:
+        raise refuse(int(np.flatnonzero(column.is_null().to_numpy())[0]), f"{wanted} in every row")
+    if kinds.is_boolean(kind) or kinds.is_string(kind) or kinds.is_large_string(kind):
+        labels = np.array([str(value) for value in column.to_pylist()], dtype=object)
+        if len(blank := np.flatnonzero([not value.strip() for value in labels])):
+            raise refuse(int(blank[0]), wanted)
+        return labels
+    if kinds.is_integer(kind):
+        return np.asarray(column.to_numpy())
+    if kinds.is_floating(kind) and len(column):
+        numbers = column.to_numpy()
+        broken = np.flatnonzero(~np.isfinite(numbers) | (numbers != np.floor(numbers)))
+        if len(broken):
+            raise refuse(int(broken[0]), wanted)
+        return np.asarray(numbers.astype(np.int64))
+    if len(column):
+        raise refuse(0, f"{wanted}, not of type {kind}; name another column by data.label_column")
+    return np.empty(0, np.int64)
+
+
+def numbered(
+    train: np.ndarray,
+    test: np.ndarray,
+    names: tuple[str, ...] | None,
+    what: str,
+    name: Callable[[int], str],
+) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+    """Labels int64 of both parts, from 0, and the names of the classes.
+
+    Numbers that ``names`` or that go from 0 without a gap stay; all others, and text, are the classes'
+    names, in order.
+
+    Args:
+        names: of the classes, where the file tells them.
+        what: the column in words, for messages.
+        name: tells where row i of both parts in one lies.
+
+    Raises:
+        LmregError: labels look like ids, are negative, or the test part has others.
+    """
+    if names is not None:
+        return train.astype(np.int64), test.astype(np.int64), names
+    if train.dtype != test.dtype and object in (train.dtype, test.dtype):
+        raise LmregError(
+            f"{what} of {name(0)} is {_shown(train[0])}, but of {name(len(train))} {_shown(test[0])}; both "
+            "parts must have the same classes"
+        )
+    values = np.unique(train)
+    if len(values) == 1:
+        raise LmregError(
+            f"{what} of {name(0)} and of every other training row is {_shown(values[0])}: all training "
+            f"images are of one class ({values[0]}); it takes at least two"
+        )
+    if len(train) >= _ENOUGH_ROWS and 2 * len(values) > len(train):
+        raise LmregError(
+            f"{what} has {len(values):,} different values in {len(train):,} training rows ({values[0]}, "
+            f"{values[1]}, ...), which look like ids, not like classes; name another one by data.label_column"
+        )
+    if values.dtype != object and values[0] < 0 and values.tolist() != [-1, 1]:
+        row = int(np.flatnonzero(train < 0)[0])
+        raise LmregError(
+            f"{what} of {name(row)} is {train[row]}: a label must not be below 0 (except -1 and 1 for two "
+            "classes); remove such rows"
+        )
+    if len(unknown := np.flatnonzero(~np.isin(test, values))):
+        row = int(unknown[0])
+        raise LmregError(
+            f"{what} of {name(len(train) + row)} is {_shown(test[row])}, which no training row has; both "
+            "parts must have the same classes"
+        )
+    parts = (np.searchsorted(values, labels).astype(np.int64) for labels in (train, test))
+    return (*parts, tuple(map(str, values)))  # type: ignore[return-value]
+
+
+def _shown(label: Any) -> str:
+    return reprlib.repr(label.item() if isinstance(label, np.generic) else label)

@@ -1,0 +1,115 @@
+"""Files below a folder, and an account of those that are passed over."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from PIL import Image, features
+
+PICTURES = (
+    *(".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp"),
+    *(".tif", ".tiff", ".ppm", ".pgm", ".pbm"),
+    *(".jfif", ".jpe", ".apng", ".dib", ".pnm", ".tga", ".qoi"),
+    *((".jp2", ".j2k", ".jpx") if features.check("jpg_2000") else ()),
+    *((".avif",) if features.check("avif") else ()),
+)
+"""Endings of pictures that are read; what the installed Pillow was built without isn't among them."""
+
+_NO_ENDING = "without an ending"
+_MOST_NAMED = 5
+
+
+@dataclass
+class PassedOver:
+    """What isn't read of a folder."""
+
+    endings: Counter[str] = field(default_factory=Counter)
+    """How many files of each ending."""
+    others: Counter[str] = field(default_factory=Counter)
+    """How many of other things, by what one and several of them are called, divided by a bar."""
+    folders: list[str] = field(default_factory=list)
+    """Whole folders, each with what is in it."""
+
+    def words(self) -> tuple[str, ...]:
+        """Each kind of thing with its number, the most frequent endings first."""
+        told = [
+            f"{count:,} file{'s' if count > 1 else ''} {ending}"
+            if ending == _NO_ENDING
+            else f"{count:,} {ending} file{'s' if count > 1 else ''}"
+            for ending, count in self.endings.most_common(_MOST_NAMED)
+        ]
+        rest = sum(self.endings.values()) - sum(c for _, c in self.endings.most_common(_MOST_NAMED))
+        if rest:
+            told.append(f"{rest:,} file{'s' if rest > 1 else ''} of other endings")
+        for names, count in self.others.items():
+            one, several = names.split("|")
+            told.append(f"{count:,} {one if count == 1 else several}")
+        return (*told, *self.folders)
+
+
+def subfolders(folder: Path) -> list[Path]:
+    """The folders in ``folder`` by name; none where it isn't one. Hidden ones don't count."""
+    if not folder.is_dir():
+        return []
+    return sorted(p for p in folder.iterdir() if p.is_dir() and not _hidden(p.name))
+
+
+def pictures_in(folder: Path) -> list[Path]:
+    """The pictures that lie in ``folder`` itself, by name."""
+    return sorted(
+        p for p in folder.iterdir() if p.is_file() and not _hidden(p.name) and _is_picture(p, PICTURES)
+    )
+
+
+def files(folder: Path, suffixes: tuple[str, ...], passed: PassedOver) -> Iterator[Path]:
+    """Every file below ``folder`` that ends in one of ``suffixes`` once, however many links lead to it.
+
+    None that is hidden, and none in hidden folders. Where pictures are looked for, a file without any
+    ending is one if its content is a picture's. ``passed`` gets what isn't among them.
+    """
+    seen: set[str] = set()
+    for where, folders, names in os.walk(folder, followlinks=True):
+        real = os.path.realpath(where)
+        if real in seen:  # a link to a folder that has been walked, perhaps one above
+            folders.clear()
+            passed.others["link to a folder|links to folders"] += 1
+            continue
+        seen.add(real)
+        shown = sorted(name for name in folders if not _hidden(name))
+        if hidden := len(folders) - len(shown):
+            passed.others["hidden folder|hidden folders"] += hidden
+        if not (folders or names):
+            passed.others["empty folder|empty folders"] += 1
+        folders[:] = shown
+        for name in sorted(names):
+            path = Path(where, name)
+            if name.startswith("."):
+                passed.others["hidden file|hidden files"] += 1
+            elif not _is_picture(path, suffixes):
+                passed.endings[path.suffix.lower() or _NO_ENDING] += 1
+            elif (real := os.path.realpath(path)) in seen:
+                passed.others["link to a file that is read|links to files that are read"] += 1
+            else:
+                seen.add(real)
+                yield path
+
+
+def _hidden(name: str) -> bool:
+    return name.startswith((".", "__"))
+
+
+def _is_picture(path: Path, suffixes: tuple[str, ...]) -> bool:
+    """Whether the file has one of ``suffixes``, or none at all and the content of a picture."""
+    if path.suffix:
+        return path.name.lower().endswith(suffixes)
+    if suffixes is not PICTURES:
+        return False
+    try:
+        with Image.open(path):
+            return True
+    except Exception:  # no picture
+        return False

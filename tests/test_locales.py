@@ -1,0 +1,75 @@
+"""Locales other than UTF-8: lmreg's own files are read all the same, and nothing that is shown ends a run."""
+
+from __future__ import annotations
+
+import ast
+import io
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import lmreg
+from lmreg.machine import replace_what_cannot_be_shown
+
+LOCALES = [
+    {"PYTHONIOENCODING": "ascii"},
+    {"PYTHONIOENCODING": "latin-1", "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+    {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+]
+
+
+@pytest.mark.parametrize("locale", LOCALES, ids=lambda locale: "-".join(locale.values()))
+def test_help_is_shown(locale: dict[str, str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "lmreg", "search", "reg=landmark", "--help"],
+        env=os.environ | locale,
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"? at its highest" in done.stdout
+    assert b"reg.weight=10.0" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("encoding", "errors", "shown"),
+    [
+        ("ascii", "strict", "? 5, caf? ?"),
+        ("latin-1", "strict", "? 5, café ?"),
+        ("ascii", "surrogateescape", "? 5, caf? ?"),
+        ("utf-8", "strict", "λ 5, café ?"),
+        ("utf-8", "surrogateescape", "λ 5, café \udcff"),
+        ("ascii", "backslashreplace", "? 5, caf? ?"),
+    ],
+)
+def test_what_cannot_be_shown_is_replaced(
+    monkeypatch: pytest.MonkeyPatch, encoding: str, errors: str, shown: str
+) -> None:
+    written = io.BytesIO()
+    out = io.TextIOWrapper(written, encoding=encoding, errors=errors)
+    monkeypatch.setattr(sys, "stdout", out)
+    replace_what_cannot_be_shown()
+    print("λ 5, café \udcff", end="")
+    out.flush()
+    assert written.getvalue().decode(encoding, "surrogateescape") == shown
+
+
+def test_every_file_is_opened_with_its_encoding() -> None:
+    """Python would take the locale's, unless the mode is binary."""
+    found = []
+    for path in sorted(Path(lmreg.__file__).parent.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute | ast.Name)):
+                continue
+            name = node.func.attr if isinstance(node.func, ast.Attribute) else node.func.id
+            # Other things are opened too: images, records, archives.
+            others = ("Image.open", "gzip.open", "Records.open", "self.open")
+            opens = name in ("read_text", "write_text", "open") and ast.unparse(node.func) not in others
+            modes = [a.value for a in node.args if isinstance(a, ast.Constant)]
+            binary = any("b" in str(mode) for mode in modes)
+            if opens and not binary and "encoding" not in [keyword.arg for keyword in node.keywords]:
+                found.append(f"{path.name}:{node.lineno}: {ast.unparse(node)}")
+    assert found == []

@@ -1,0 +1,47 @@
+"""How torch's threads wait for each other; the environment must say it before torch is loaded."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+# What a worker of landmarks/workers.py is: a spawned process. It tells how its OpenMP was told to wait.
+PROGRAM = """
+import multiprocessing, os, sys, types
+import lmreg.cli
+
+def tell(when):
+    print(when, os.environ.get("OMP_WAIT_POLICY"), flush=True)
+
+def run(config):
+    tell("command")
+    worker = multiprocessing.get_context("spawn").Process(target=tell, args=("worker",))
+    worker.start()
+    worker.join()
+
+if __name__ == "__main__":
+    assert "torch" not in sys.modules
+    sys.modules["lmreg.commands.search"] = types.SimpleNamespace(run=run)
+    lmreg.cli.main(["search"], prog_name="lmreg")
+"""
+
+
+@pytest.mark.parametrize(
+    ("own", "policy"),
+    [({}, "PASSIVE"), ({"OMP_WAIT_POLICY": "ACTIVE"}, "ACTIVE"), ({"GOMP_SPINCOUNT": "1000"}, "None")],
+)
+def test_idle_threads_sleep_unless_the_user_says_otherwise(
+    own: dict[str, str], policy: str, tmp_path: Path
+) -> None:
+    ours = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")
+    environment = {key: value for key, value in os.environ.items() if key not in ours} | own
+    script = tmp_path / "program.py"
+    script.write_text(PROGRAM)
+    done = subprocess.run(
+        [sys.executable, script], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.stdout.split("\n")[:2] == [f"command {policy}", f"worker {policy}"], done.stderr
