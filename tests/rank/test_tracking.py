@@ -144,7 +144,7 @@ class Stopping(SPOS):
 
 
 def search(study: Study, algo: SPOS, tracking: TrackingConfig = OFTEN, seed_name: str = "") -> SearchRun:
-    strategy = RandomSearch(Config(count=2))
+    strategy = RandomSearch(Config(budget=2))
     overrides = [seed_name] if seed_name else []
     return SearchRun(study, overrides, algo, NoRegulariser(), strategy, ScoringConfig(), tracking, None)
 

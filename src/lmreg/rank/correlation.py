@@ -16,8 +16,8 @@ from lmreg.rank.inversions import discordant
 Function = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 """Of truth [n] and score [n] for each of B multisets of architectures, given by counts [B, n]: [B]."""
 
-_PART = 2**22
-"""Counts that are drawn and worked on at a time: 32 MB."""
+_PART = 2**23
+"""Counts that are drawn and worked on at a time: 64 MB."""
 
 
 class Groups:
@@ -31,7 +31,7 @@ class Groups:
     def __init__(self, values: np.ndarray, counts: np.ndarray):
         _, self.of = np.unique(values, return_inverse=True)
         order = np.argsort(self.of, kind="stable")
-        self.totals = counts[:, order]
+        self.totals = np.take(counts, order, axis=1)
         if self.of.max() + 1 < len(values):
             starts = np.searchsorted(self.of[order], np.arange(self.of.max() + 1))
             self.totals = np.add.reduceat(self.totals, starts, axis=1)
@@ -50,25 +50,26 @@ def kendall_tau_b(truth: np.ndarray, score: np.ndarray, counts: np.ndarray) -> n
 
     Source: Kendall, "The treatment of ties in ranking problems", Biometrika 1945.
     """
+    (_, of_truth), (scores, of_score) = (np.unique(v, return_inverse=True) for v in (truth, score))
     # All are whole numbers that float64 holds exactly: (i, j) and (j, i) are two pairs, (i, i) is one.
     pairs = counts.sum(1) ** 2
-    by_truth, by_score = (_tied(values, counts) for values in (truth, score))
-    ordered = pairs - by_truth - by_score + _tied(_both(truth, score), counts)
-    difference = ordered - 4 * discordant(truth, score, counts)
+    by_truth, by_score = (_tied(of, counts) for of in (of_truth, of_score))
+    by_both = _tied(of_truth * len(scores) + of_score, counts)
+    difference = pairs - by_truth - by_score + by_both - 4 * discordant(of_truth, of_score, counts)
     with np.errstate(invalid="ignore", divide="ignore"):
         return difference / np.sqrt((pairs - by_truth) * (pairs - by_score))
 
 
-def _tied(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Pairs of equal value in each multiset, [B]."""
-    totals = counts if len(np.unique(values)) == len(values) else Groups(values, counts).totals
-    return np.einsum("bg,bg->b", totals, totals)
-
-
-def _both(truth: np.ndarray, score: np.ndarray) -> np.ndarray:
-    """A number that two architectures share if they share truth and score, int [n]."""
-    (_, of_truth), (values, of_score) = (np.unique(v, return_inverse=True) for v in (truth, score))
-    return of_truth * len(values) + of_score
+def _tied(of: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Pairs in one group, each architecture with itself among them, [B]; ``of`` are the groups."""
+    alone = np.einsum("bi,bi->b", counts, counts)
+    _, place, sizes = np.unique(of, return_inverse=True, return_counts=True)
+    several = sizes[place] > 1
+    if not several.any():
+        return alone
+    some = counts[:, several]
+    totals = Groups(of[several], some).totals
+    return alone - np.einsum("bi,bi->b", some, some) + np.einsum("bg,bg->b", totals, totals)
 
 
 def kendall_tau_top_half(truth: np.ndarray, score: np.ndarray, counts: np.ndarray) -> np.ndarray:

@@ -1,0 +1,29 @@
+"""Landmarks and pool from a table, in one call."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lmreg.landmarks.base import Scored
+from lmreg.landmarks.table import Config, TableSource
+from lmreg.selector.base import Selector
+from lmreg.selector.random import Config as RandomConfig
+from lmreg.selector.random import RandomSelector
+from lmreg.study import Study
+from lmreg.truth import Truth
+
+
+def config(path: Path, **options: object) -> Config:
+    given = {"arch_column": "cell", "score_column": "valid", "pool_column": "test", "count": 5, "pool": 9}
+    return Config(path=str(path), **given | options)  # type: ignore[arg-type]
+
+
+def gather(study: Study, source: TableSource, selector: Selector | None = None) -> Scored:
+    return source.gather(study, selector or RandomSelector(RandomConfig()), Path("unused"), workers=1)
+
+
+def save(path: Path, study: Study, source: TableSource, selector: Selector | None = None) -> Truth:
+    scored = gather(study, source, selector)
+    about = source.origin(study) | scored.about
+    Truth.save(path, study.space, scored.tables, scored.columns, scored.higher_is_better, about)
+    return Truth.load(path, study.space)
