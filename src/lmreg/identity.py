@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Set
 from pathlib import Path
@@ -76,6 +77,34 @@ def result_config(cfg: DictConfig) -> dict[str, Any]:
     if isinstance(kept.get("landmarks"), dict) and kept["landmarks"].get("rounds") == 1:
         del kept["landmarks"]  # nothing is added: the search of an lmreg that knew no rounds
     return kept
+
+
+def supernet_config(config: dict[str, Any], uses_scores: bool) -> dict[str, Any]:
+    """The part of a `result_config` that determines the trained super-net, see `by_value`.
+
+    How often rows are logged, how the trained super-net is searched and how sub-nets are scored is not a
+    part, unless the training itself searches or scores.
+
+    Args:
+        uses_scores: whether the algorithm looks at the scores of sub-nets while it trains.
+    """
+    searches = "landmarks" in config  # in rounds
+    without = {"log_every"}
+    without |= set() if searches else {"strategy"}
+    without |= set() if searches or uses_scores else {"scoring"}
+    return {key: by_value(value) for key, value in config.items() if key not in without}
+
+
+def by_value(value: Any) -> Any:
+    """``value`` with numbers for texts of numbers: earlier versions kept ``seed=00`` as it was written."""
+    if isinstance(value, dict):
+        return {key: by_value(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [by_value(item) for item in value]
+    if isinstance(value, str):
+        with contextlib.suppress(ValueError):
+            return plain(float(value))
+    return value
 
 
 def config_hash(config: dict[str, Any]) -> str:

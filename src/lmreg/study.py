@@ -132,6 +132,7 @@ class Study:
         rank = BatchStream(self.data.split("rank"), reg.batch_size or config.batch_size, streams.rank)
         total = config.total_steps(train.batches_per_epoch)
         net = self.supernet(self.options.seed, algo)
+        scorer = scorer if algo.uses_scores else None
         ctx = Context(self.space, net, self.task, streams, rank, total, scorer=scorer)
         if algo.alpha_split is not None:
             ctx.alpha_batches = BatchStream(

@@ -20,6 +20,7 @@ from lmreg.landmarks.workers import threads_of
 from lmreg.names import in_file_name, other_overrides
 from lmreg.progress import console, duration
 from lmreg.rank.finished import FinishedRun
+from lmreg.rank.intervals import FEWEST_SEEDS
 from lmreg.retraining import SPLIT, Recipe, Retraining, seeds_in_words
 from lmreg.space.base import Arch
 from lmreg.study import Options, Study
@@ -30,10 +31,6 @@ _RECIPE = {"label_smoothing": None, "cutout": "data", "auxiliary": "network", "d
 """Each part's option, and the config group that has it too, where there is one."""
 # A folder has the trainings of all seeds; `seed` isn't told either.
 _NOT_IN_NAME = {"run", "arch", "seeds", "folder", "confidence", "log_every"}
-
-FEWEST_SEEDS = 3
-"""An interval is shown from so many trainings on. Of two it reaches, at 95 %, six times as far to either side
-as they are apart, often to losses below zero or accuracies over 100 %: it says nothing."""
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""How well scores rank architectures, always with an interval.
+"""How well scores rank architectures.
 
 Every function takes values that grow with quality: losses come in negated.
 """
@@ -6,10 +6,8 @@ Every function takes values that grow with quality: losses come in negated.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
 Function = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 """Of truth [n] and score [n] for each of B multisets of architectures, given by counts [B, n]: [B]."""
@@ -89,42 +87,8 @@ def spearman(truth: np.ndarray, score: np.ndarray, counts: np.ndarray) -> np.nda
         return total(x, y) / np.sqrt(total(x, x) * total(y, y))
 
 
-@dataclass(frozen=True)
-class Estimate:
-    """A figure with its bootstrap interval over ``n`` architectures."""
-
-    value: float
-    low: float
-    high: float
-    n: int
-
-    def __str__(self) -> str:
-        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
-
-
 def resamples(n: int, count: int, seed: int) -> np.ndarray:
     """How often each of n architectures is drawn, float64 [1 + count, n]: first each once, then
     ``count`` bootstrap resamples. Shared by all figures, so that differences are paired."""
     drawn = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=count)
     return np.vstack([np.ones(n), drawn])
-
-
-def estimate(values: np.ndarray, n: int, confidence: float) -> Estimate:
-    """From a statistic's values for `resamples`: the first, and a percentile interval from the rest."""
-    repeated = values[1:][np.isfinite(values[1:])]
-    tail = (1 - confidence) / 2
-    low, high = np.quantile(repeated, [tail, 1 - tail]) if len(repeated) else (np.nan, np.nan)
-    return Estimate(float(values[0]), float(low), float(high), n)
-
-
-def mean_over_seeds(values: np.ndarray, confidence: float) -> tuple[float, float, float, float]:
-    """Mean, interval and two-sided p-value (Student's t) of one value per seed.
-
-    Interval and p-value are NaN for one seed, and where all agree: that is no sign of a spread of zero.
-    """
-    mean = float(values.mean())
-    if len(values) < 2 or np.ptp(values) == 0:
-        return mean, float("nan"), float("nan"), float("nan")
-    test = stats.ttest_1samp(values, 0.0)
-    interval = test.confidence_interval(confidence)
-    return mean, float(interval.low), float(interval.high), float(test.pvalue)

@@ -8,16 +8,26 @@ from dataclasses import dataclass
 import numpy as np
 
 from lmreg.rank.correlation import (
-    Estimate,
     Function,
-    estimate,
     in_top_half,
     kendall_tau_b,
     kendall_tau_top_half,
+    resamples,
     spearman,
 )
+from lmreg.rank.intervals import Estimate, estimate, leave_outs
 from lmreg.rank.selection import precision_at, regret, true_rank
 from lmreg.truth import LandmarkSet
+
+SMOOTH = frozenset(
+    {
+        *("kendall_tau", "kendall_tau_sparse_0.1", "kendall_tau_sparse_1"),
+        *("spearman", "kendall_tau_top_half"),
+    }
+)
+"""Statistics that change little with any one architecture. Their intervals are BCa; those of the others,
+which rest on a few architectures, are percentiles: BCa makes them worse, see
+scripts/study/interval_coverage.py."""
 
 
 @dataclass(frozen=True)
@@ -26,14 +36,35 @@ class Truths:
 
     Attributes:
         values: truth float64 [n], growing with quality.
-        draws: counts float64 [1 + B, n], see `resamples`.
+        draws: counts float64 [1 + B + left_out, n]: see `resamples`, then `leave_outs`.
         full_scale: what 100 % is in the truth's units, see `full_scale`.
+        left_out: how many of the draws are those of `leave_outs`.
     """
 
     values: np.ndarray
     draws: np.ndarray
     full_scale: float
     confidence: float
+    left_out: int = 0
+
+    @classmethod
+    def of(cls, pool: LandmarkSet, bootstrap: int, seed: int, confidence: float) -> Truths:
+        """The truth of ``pool`` with so many resamples, and what the intervals need besides."""
+        n = len(pool.archs)
+        without = leave_outs(n)
+        draws = np.vstack([resamples(n, bootstrap, seed), without])
+        return cls(pool.better_sign * pool.scores, draws, full_scale(pool), confidence, len(without))
+
+    def estimate(self, values: np.ndarray, n: int | None = None, smooth: bool = True) -> Estimate:
+        """From a statistic's ``values`` for each of the draws.
+
+        Args:
+            n: of how many architectures, if not of all.
+            smooth: whether the statistic changes little with any one of them: BCa then, else percentiles.
+        """
+        if not smooth:
+            return estimate(values[: len(values) - self.left_out], n or self.n, self.confidence)
+        return estimate(values, n or self.n, self.confidence, self.left_out)
 
     @property
     def n(self) -> int:
@@ -52,7 +83,7 @@ class Truths:
         """
         sizes = {"kendall_tau_top_half": self.top_half}
         return {
-            name: estimate(function(self.values, score, self.draws), sizes.get(name, self.n), self.confidence)
+            name: self.estimate(function(self.values, score, self.draws), sizes.get(name), name in SMOOTH)
             for name, function in self._functions(cutoffs).items()
         }
 
