@@ -21,8 +21,9 @@ import pandas as pd
 
 from lmreg.files import read_json, read_table, write_atomically, write_table
 from lmreg.rank.baselines import by_ridge
-from lmreg.rank.correlation import kendall_tau_b, mean_over_seeds
+from lmreg.rank.correlation import kendall_tau_b
 from lmreg.rank.finished import FinishedRun, finished_runs
+from lmreg.rank.intervals import mean_over_seeds
 from lmreg.rank.pool import held_out
 from lmreg.rank.scored import ScoredRun
 from lmreg.rank.tracking import tau_rows

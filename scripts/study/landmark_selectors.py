@@ -23,8 +23,9 @@ import pandas as pd
 from lmreg.errors import LmregError
 from lmreg.files import write_atomically, write_table
 from lmreg.rank.baselines import by_ridge
-from lmreg.rank.correlation import kendall_tau_b, mean_over_seeds
+from lmreg.rank.correlation import kendall_tau_b
 from lmreg.rank.finished import FinishedRun, finished_runs
+from lmreg.rank.intervals import mean_over_seeds
 from lmreg.rank.scored import ScoredRun
 from lmreg.rank.tracking import tau_rows
 from lmreg.study import Options, Study

@@ -17,7 +17,8 @@ import numpy as np
 import pandas as pd
 
 from lmreg.files import read_json, read_table
-from lmreg.rank.correlation import estimate, kendall_tau_b, resamples
+from lmreg.rank.correlation import kendall_tau_b, resamples
+from lmreg.rank.intervals import estimate
 
 
 def main() -> None:

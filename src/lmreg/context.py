@@ -58,5 +58,5 @@ class Context:
 
     def scores(self, archs: Sequence[Arch]) -> np.ndarray:
         """How the super-net scores architectures now, on the score split: [n], growing with quality."""
-        assert self.scorer is not None
+        assert self.scorer is not None, "an algorithm that asks for scores says so: uses_scores = True"
         return self.scorer(self.net, archs)

@@ -98,6 +98,21 @@ def _kept(config: dict[str, Any], left_out: set[str]) -> dict[str, Any]:
     return kept
 
 
+def supernet_config(config: dict[str, Any], uses_scores: bool) -> dict[str, Any]:
+    """The part of a `result_config` that determines the trained super-net.
+
+    How the trained super-net is searched and how sub-nets are scored is not a part, unless the training
+    itself searches or scores.
+
+    Args:
+        uses_scores: whether the algorithm looks at the scores of sub-nets while it trains.
+    """
+    searches = "landmarks" in config  # in rounds
+    without = set() if searches else {"strategy"}
+    without |= set() if searches or uses_scores else {"scoring"}
+    return {key: value for key, value in config.items() if key not in without}
+
+
 def config_hash(config: dict[str, Any]) -> str:
     """16 hexadecimal digits that change when the config does."""
     return digest(json.dumps(in_first_names(config), sort_keys=True).encode())

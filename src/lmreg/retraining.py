@@ -27,7 +27,7 @@ from lmreg.identity import (
 from lmreg.locks import locked
 from lmreg.network.base import SuperNet, track_statistics
 from lmreg.progress import Progress
-from lmreg.rank.correlation import mean_over_seeds
+from lmreg.rank.intervals import mean_over_seeds
 from lmreg.rank.score import score
 from lmreg.result import device_name, versions
 from lmreg.space.base import Arch, Space

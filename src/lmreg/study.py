@@ -147,6 +147,7 @@ class Study:
         paths = algo.paths_per_step(self.space)
         total = config.total_steps(train.batches_per_epoch, paths)
         net = self.supernet(self.options.seed, algo)
+        scorer = scorer if algo.uses_scores else None
         ctx = Context(self.space, net, self.task, streams, rank, total, paths_per_step=paths, scorer=scorer)
         if algo.alpha_split is not None:
             ctx.alpha_batches = BatchStream(

@@ -194,14 +194,15 @@ def test_a_kill_after_the_last_checkpoint_loses_nothing(searched: Path, lmreg: L
 
 def test_evaluate_names_only_what_it_has_written(searched: Path, lmreg: Lmreg) -> None:
     assert "paired.csv" in lmreg("evaluate", f"root={searched}", "bootstrap=200").stdout
-    for folder in run_folders(searched)[:-1]:  # one without landmarks is left: nothing to compare
+    for folder in run_folders(searched)[:-1]:  # one without landmarks is left: only cheap rankings to compare
         shutil.rmtree(folder)
     done = lmreg("evaluate", f"root={searched}", "bootstrap=200")
     assert done.returncode == 0, done.stderr
     assert "No pair of runs" in done.stdout
     assert "none has a regulariser; search with reg=landmark too." in done.stdout
-    assert "paired.csv" not in done.stdout
-    assert not (searched / STUDY / "evaluate" / "paired.csv").exists()
+    left = pd.read_csv(searched / STUDY / "evaluate" / "paired.csv")
+    assert set(left["rivals"]) == {4}
+    assert "none" not in set(left["against"])
 
 
 def test_one_spoilt_run_does_not_stop_evaluate(searched: Path, lmreg: Lmreg) -> None:
@@ -237,6 +238,7 @@ def test_evaluate(searched: Path, lmreg: Lmreg, space: NASBench201) -> None:
         "high",
         "n",
         "label",
+        "ceiling",
     ]
     assert list(metrics.columns) == columns
     assert len(metrics) == 4 * 2 * 9  # runs, by loss and by accuracy, statistics
@@ -261,22 +263,37 @@ def test_evaluate(searched: Path, lmreg: Lmreg, space: NASBench201) -> None:
         assert mine["true_rank"] == 1 + (truth > truth[loss.idxmin()]).sum()
         assert (out / f"{run}.png").read_bytes()[:4] == b"\x89PNG"
     paired = pd.read_csv(out / "paired.csv", dtype={"seed": str})
-    assert paired["against"].value_counts().to_dict() == {"none": 6, "ridge": 6}  # seeds 0, 1, mean; 2 scores
+    # Seeds 0, 1, mean; 2 scores; with the regulariser over without it, and both over the best cheap ranking.
+    cheap, best = paired[paired["against"] != "none"], paired["against"].iloc[-1]
+    assert paired["against"].value_counts().to_dict() == {"none": 6, best: 12}
+    assert set(cheap["rivals"]) == {4}
     for row in paired.itertuples():
         assert row.gain == pytest.approx(row.tau_with - row.tau_without)
     baselines = pd.read_csv(out / "baselines.csv")
-    columns = ["baseline", "run", "label", "score", "statistic", "value", "low", "high", "n"]
+    columns = ["baseline", "run", "label", "score", "statistic", "value", "low", "high", "n", "ceiling"]
     assert list(baselines.columns) == columns
+    taus = baselines[baselines["statistic"] == "kendall_tau"].set_index("baseline")
+    ceiling = taus["value"].get("ceiling")
+    of_truth = {} if ceiling is None else {"ceiling": 1 / 9, "truth_seeds": 1 / 9}
     counts = (baselines["baseline"].value_counts() / 9).to_dict()
-    assert counts == {"params": 1, "macs": 1, "ridge": 1, "ridge_score": 8}
-    ridge = baselines[(baselines["baseline"] == "ridge") & (baselines["statistic"] == "kendall_tau")]["value"]
-    against = paired[(paired["against"] == "ridge") & (paired["seed"] == "0")]
-    assert against["tau_without"].to_numpy() == pytest.approx([ridge.item()] * 2)
+    assert counts == {"params": 1, "macs": 1, "ridge": 1, "ridge_costs": 1, "ridge_score": 8} | of_truth
+    # The rival is the best of them on the pool.
+    rivals = taus.loc[["params", "macs", "ridge", "ridge_costs"], "value"]
+    assert rivals[best] == rivals.max()
+    assert cheap[cheap["seed"] == "0"]["tau_without"].to_numpy() == pytest.approx([rivals.max()] * 4)
+    # Two seeds per architecture of the pool: how well they agree bounds what a ranking can reach.
+    pool = pd.read_csv(searched / STUDY / "landmarks" / "pool.csv")
+    seeds = pool["accuracy_percent_s0"].corr(pool["accuracy_percent_s1"], method="kendall")
+    assert taus["value"]["truth_seeds"] == pytest.approx(seeds)
+    of_tau = metrics["statistic"] == "kendall_tau"
+    assert metrics.loc[of_tau, "ceiling"].to_numpy() == pytest.approx([ceiling] * 8)
+    assert metrics.loc[~of_tau, "ceiling"].isna().all()
     for expected in (
         "parameters",
         "ridge, 4 landmarks",
         "ridge + spos none s0",
-        "over ridge",
+        "best of 4 cheap rankings",
+        "ceiling",
         "n = 5",
         "2 seeds",
     ):
@@ -315,7 +332,9 @@ def test_evaluate_one_run_takes_everything_from_it(
     metrics = pd.read_csv(mine / "evaluate" / "metrics.csv")
     assert set(metrics["run"]) == {folder.name}
     assert not (moved / "evaluate").exists()
-    assert pd.read_csv(mine / "evaluate" / "paired.csv")["against"].tolist() == ["ridge"] * 2
+    paired = pd.read_csv(mine / "evaluate" / "paired.csv")
+    assert paired["score"].tolist() == ["loss", "accuracy"]
+    assert set(paired["rivals"]) == {4}
     monkeypatch.chdir(moved.parent)
     evaluate("study=mine", "root=.")
     whole = pd.read_csv(moved / "evaluate" / "metrics.csv")

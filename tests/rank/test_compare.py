@@ -12,7 +12,7 @@ from omegaconf import OmegaConf
 
 from lmreg.rank.compare import paired, pairs_of, unpaired
 from lmreg.rank.correlation import Draws
-from lmreg.rank.finished import FinishedRun
+from lmreg.rank.finished import FinishedRun, distinct
 from lmreg.rank.pool import Ranking
 from lmreg.rank.statistics import Truths
 
@@ -60,5 +60,118 @@ def test_a_mean_is_over_runs_that_differ_in_the_seed_only(truths: Truths) -> Non
     gains = table[table["seed"].isin(["0", "1"])]["gain"]
     assert mean["gain"] == pytest.approx(gains.mean())
     assert mean["gain_pool_low"] < mean["gain"] < mean["gain_pool_high"]
-    # Two seeds tell little, whatever the pool says.
-    assert mean["gain_high"] - mean["gain_low"] > mean["gain_pool_high"] - mean["gain_pool_low"]
+    assert np.isnan([mean["gain_low"], mean["gain_high"], mean["p_value"]]).all()  # of two seeds
+
+
+def search(reg: str, seed: int | str = 0, algo: str = "spos", **other: Any) -> FinishedRun:
+    """A run with all parts of a config."""
+    scoring = {"by": "loss", "batch_size": 500, "images": None, "norm": "batch", "calibration_images": 1000}
+    cfg = {
+        "algo": {"_target_": f"lmreg.algo.{algo}.{ {'spos': 'SPOS', 'nao': 'NAO'}[algo] }", "name": algo},
+        "reg": {"name": reg},
+        "seed": seed,
+        "strategy": {"name": "random"},
+        "scoring": scoring,
+        "log_every": 50,
+        "network": {"channels": 8},
+    }
+    for key, value in other.items():
+        cfg[key] = {**cfg[key], **value} if isinstance(value, dict) and key in cfg else value
+    overrides = [f"{key}={value}" for key, value in other.items()]
+    result = {"algo": algo, "reg": reg, "seed": int(seed), "data_hash": "d", "overrides": overrides}
+    name = "-".join([algo, reg, *overrides, f"s{seed}"])
+    return FinishedRun(Path(name), OmegaConf.create(cfg), result)
+
+
+def test_runs_with_the_same_super_net_pair_however_it_is_searched_and_logged() -> None:
+    without = search("none")
+    for other in (
+        {"log_every": 10},
+        {"strategy": {"name": "evolution"}},
+        {"scoring": {"by": "accuracy"}},
+    ):
+        run = search("landmark", **other)
+        assert pairs_of([without, run]) == [(without, run)], other
+    # These rank otherwise, unless evaluate scores all by one policy.
+    run = search("landmark", scoring={"norm": "recalibrate"})
+    assert pairs_of([without, run]) == []
+    assert pairs_of([without, run], norm="batch") == [(without, run)]
+    # NAO scores while it trains.
+    nao = [search("none", algo="nao"), search("landmark", algo="nao", scoring={"by": "accuracy"})]
+    assert pairs_of(nao) == []
+    # In rounds the training is searched: the strategy is the regularised run's own affair.
+    rounds = search("landmark", landmarks={"rounds": 2, "add": 3}, strategy={"name": "evolution"})
+    assert pairs_of([without, rounds]) == [(without, rounds)]
+
+
+def noisy(truths: Truths, noise: float, seed: int) -> np.ndarray:
+    return truths.values + noise * np.random.default_rng(seed).normal(size=truths.n)
+
+
+def test_one_super_net_counts_once_in_a_mean(truths: Truths) -> None:
+    """Two searches of each super-net: the mean is over two seeds, not over four runs."""
+    rankings = []
+    for seed in (0, 1):
+        for reg in ("none", "landmark"):
+            values = noisy(truths, 4 + 9 * (reg == "none"), seed)
+            for strategy in ("random", "evolution"):
+                rankings.append(rank(search(reg, seed, strategy={"name": strategy}), values))
+    table = paired(rankings, truths)
+    assert table["seed"].tolist() == ["0", "1", "mean"]
+    assert table["seeds"].max() == 2
+
+
+def test_both_sides_of_a_mean_have_the_same_seeds(truths: Truths) -> None:
+    without = {seed: noisy(truths, 20, seed) for seed in (0, 1, 3, 4)}
+    landmark = {seed: noisy(truths, 4, seed + 9) for seed in (0, 1, 2, 4)}
+    landmark[4] = np.ones(truths.n)  # all tied: no tau
+    rankings = [rank(search("none", seed), values) for seed, values in without.items()]
+    rankings += [rank(search("landmark", seed), values) for seed, values in landmark.items()]
+    table = paired(rankings, truths)
+    (mean,) = table[table["seed"] == "mean"].to_dict("records")
+    both = table[table["seed"].isin(["0", "1"])]
+    for column in ("tau_without", "tau_with", "gain"):
+        assert mean[column] == pytest.approx(both[column].mean()), column
+    assert mean["gain"] == pytest.approx(mean["tau_with"] - mean["tau_without"])
+    assert mean["seeds"] == 2
+    assert mean["left_out"] == (
+        "2 (only with the regulariser), 3 (only without it), 4 (its scores are all alike)"
+    )
+
+
+def test_the_rival_is_the_best_of_the_cheap_rankings(truths: Truths) -> None:
+    runs = [search("landmark", seed) for seed in range(3)]
+    rankings = [rank(run, noisy(truths, 6, i)) for i, run in enumerate(runs)]
+    cheap = [
+        Ranking(noisy(truths, 30, 7), baseline="params"),
+        Ranking(noisy(truths, 3, 8), baseline="anything"),  # the list is open
+        Ranking(np.ones(truths.n), baseline="macs"),
+    ]
+    table = paired(rankings, truths, {run.name: cheap for run in runs})
+    assert set(table["against"]) == {"anything"}
+    assert set(table["rivals"]) == {3}
+    assert set(table["comparison"]) == {"spos landmark over anything"}
+    (mean,) = table[table["seed"] == "mean"].to_dict("records")
+    assert mean["seeds"] == 3
+    assert mean["p_holm"] == mean["p_value"]  # one test
+
+
+def test_p_values_are_corrected_for_the_tests_of_the_table(truths: Truths) -> None:
+    rankings = []
+    for seed in range(3):
+        for reg, noise in (("none", 12.0), ("landmark", 5.0)):
+            rankings.append(rank(search(reg, seed), noisy(truths, noise, seed + 5 * (reg == "none"))))
+    cheap = [Ranking(noisy(truths, 30, 7), baseline="params")]
+    table = paired(rankings, truths, {r.run.run.name: cheap for r in rankings if r.run})
+    tests = table[table["p_value"].notna()]
+    assert len(tests) == 3
+    assert tests["p_holm"].min() == pytest.approx(3 * tests["p_value"].min())
+
+
+def test_repetitions_are_found_by_their_values() -> None:
+    runs = [search("none", "00"), search("none", 0), search("none", "000"), search("none", 1)]
+    kept, again = distinct(runs)
+    assert [run.name for run in kept] == ["spos-none-s0", "spos-none-s1"]
+    assert {name: run.name for name, run in again.items()} == dict.fromkeys(
+        ("spos-none-s00", "spos-none-s000"), "spos-none-s0"
+    )

@@ -7,12 +7,9 @@ from scipy import stats
 from lmreg.rank import correlation
 from lmreg.rank.correlation import (
     Draws,
-    Estimate,
-    estimate,
     in_top_half,
     kendall_tau_b,
     kendall_tau_top_half,
-    mean_over_seeds,
     resamples,
     spearman,
 )
@@ -88,31 +85,3 @@ def test_resamples_in_parts_are_the_same(monkeypatch: pytest.MonkeyPatch) -> Non
     parts = list(Draws(30, 10, seed=1).parts())
     assert [len(part) for part in parts] == [1, 3, 3, 3, 1]
     assert np.array_equal(np.concatenate(parts)[1:], at_once)
-
-
-def test_the_interval_covers_the_truth_as_often_as_it_says() -> None:
-    """Bivariate normal with correlation r has τ = 2/π · asin r; a 90 % interval misses it in 10 %."""
-    rng, hits, trials = np.random.default_rng(0), 0, 300
-    true_tau = 2 / np.pi * np.arcsin(0.6)
-    draws = resamples(60, 300, seed=0)
-    for _ in range(trials):
-        x = rng.normal(size=60)
-        y = 0.6 * x + 0.8 * rng.normal(size=60)
-        figure = estimate(kendall_tau_b(x, y, draws), 60, 0.9)
-        hits += figure.low <= true_tau <= figure.high
-    assert 0.83 < hits / trials < 0.96
-
-
-def test_estimate_and_its_text() -> None:
-    figure = estimate(np.array([0.5, *np.linspace(0, 1, 101)]), 12, 0.9)
-    assert figure == Estimate(0.5, pytest.approx(0.05), pytest.approx(0.95), 12)
-    assert str(figure) == "0.500 [0.050, 0.950]"
-
-
-def test_mean_over_seeds() -> None:
-    mean, low, high, p = mean_over_seeds(np.array([0.1, 0.2, 0.3]), 0.95)
-    assert mean == pytest.approx(0.2)
-    half = stats.t.ppf(0.975, 2) * 0.1 / np.sqrt(3)
-    assert (low, high) == (pytest.approx(0.2 - half), pytest.approx(0.2 + half))
-    assert p == pytest.approx(stats.ttest_1samp([0.1, 0.2, 0.3], 0).pvalue)
-    assert np.isnan(mean_over_seeds(np.array([0.1]), 0.95)[3])

@@ -15,7 +15,14 @@ from lmreg.report.evaluation import Ranked, _gains, _warnings
 
 def test_gains_without_an_interval_are_shown_without_one() -> None:
     """Two seeds whose gains are equal: their spread is unknown, not zero, and "nan" tells nobody anything."""
-    row = {"comparison": "spos", "against": "ridge", "score": "loss", "tau_without": 0.3, "tau_with": 0.4}
+    row = {
+        "comparison": "spos",
+        "against": "ridge",
+        "p_holm": np.nan,
+        "score": "loss",
+        "tau_without": 0.3,
+        "tau_with": 0.4,
+    }
     both = {"seed": ["0", "1", "mean"], "seeds": [1, 1, 2], "gain": 0.1, "p_value": np.nan}
     interval = {"gain_low": [-0.2, -0.1, np.nan], "gain_high": [0.4, 0.3, np.nan]}
     out = io.StringIO()

@@ -100,6 +100,11 @@ def test_the_page_tells_what_evaluate_found(html: str, evaluated_study: Path) ->
         if row.statistic == "kendall_tau" and np.isfinite(row.value):
             assert f"{row.value:.3f}".replace("-", "−") in text
     assert "5 held-out architectures" in text
+    for label in ("spos none", "spos landmark"):  # every super-net has a rival
+        assert re.search(rf"{label}: τ by loss, .* \(best of 4 cheap rankings, chosen on this pool", text)
+    assert "Cheap rankings reach: parameters " in text
+    assert "Line: the ceiling, " in text
+    assert html.count('class="ceiling"') >= 4 + 4  # a line in every row of runs and cheap rankings
     assert "means over 2 paired seeds" in text
 
 

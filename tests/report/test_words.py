@@ -5,6 +5,8 @@ import math
 import pandas as pd
 import pytest
 
+from lmreg.rank.ceiling import Ceiling
+from lmreg.rank.intervals import Estimate
 from lmreg.report import words
 
 NAN = math.nan
@@ -15,8 +17,10 @@ def rows(gains: list[float], mean: tuple[float, float, float, float] | None = No
 
     def row(seed: str, gain: float, low: float, high: float, p: float) -> dict[str, object]:
         taus = {"tau_without": 0.3, "tau_with": 0.3 + gain}
-        interval = {"gain": gain, "gain_low": low, "gain_high": high, "p_value": p}
-        shared = {"comparison": "spos landmark", "score": "loss", "n": 40, "seeds": len(gains)}
+        interval = {"gain": gain, "gain_low": low, "gain_high": high, "p_value": p, "p_holm": p}
+        interval |= {"gain_pool_low": gain - 0.1, "gain_pool_high": gain + 0.1}
+        shared = {"comparison": "spos landmark", "score": "loss", "n": 40, "confidence": 0.95}
+        shared |= {"seeds": len(gains) if seed == "mean" else 1, "against": "none", "left_out": ""}
         return {**shared, "seed": seed, **taus, **interval}
 
     table = [row(str(i), g, g - 0.1, g + 0.1, NAN) for i, g in enumerate(gains)]
@@ -24,25 +28,36 @@ def rows(gains: list[float], mean: tuple[float, float, float, float] | None = No
 
 
 CASES = {
-    "better": (rows([0.1] * 5, (0.1, 0.05, 0.15, 0.004)), "ranks better", "excludes zero (p = 0.004)."),
-    "worse": (rows([-0.1] * 5, (-0.1, -0.15, -0.05, 0.0001)), "ranks worse", "(p < 0.001)."),
+    "better": (rows([0.2] * 5, (0.2, 0.05, 0.35, 0.004)), "ranks better", "excludes zero (p = 0.004)."),
+    "worse": (rows([-0.2] * 5, (-0.2, -0.35, -0.05, 0.0001)), "ranks worse", "(p < 0.001)."),
     "unclear": (
-        rows([0.1, -0.02], (0.04, -0.7, 0.8, 0.6)),
+        rows([0.1, -0.02, 0.04], (0.04, -0.7, 0.8, 0.6)),
         "no clear difference",
         "does not show a difference",
     ),
+    "one test of several": (
+        rows([0.2] * 5, (0.2, 0.01, 0.39, 0.04)).assign(p_holm=0.12),
+        "no clear difference",
+        "corrected for the number of tests = 0.12). Corrected for the number of tests, that does not",
+    ),
     "two seeds": (
-        rows([0.1, 0.11], (0.105, 0.04, 0.17, 0.03)),
+        rows([0.2, 0.21], (0.205, NAN, NAN, NAN)),
         "a direction, from 2 seeds",
-        "2 seeds show a direction at best",
+        "only their values: +0.200 and +0.210. 2 seeds show a direction at best",
+    ),
+    "two seeds that disagree": (
+        rows([0.5, -0.02], (0.24, NAN, NAN, NAN)),
+        "no clear difference",
+        "only their values: +0.500 and −0.020.",
     ),
     "another pool might turn it": (
-        rows([0.1] * 5, (0.1, 0.05, 0.15, 0.004)).assign(gain_pool_low=-0.02, gain_pool_high=0.2),
+        rows([0.1] * 5, (0.1, 0.05, 0.15, 0.004)),
         "no clear difference",
         "excludes zero",
     ),
     "one seed": (rows([0.3]), "one seed only", "one seed can't tell whether the regulariser helps"),
-    "all the same": (rows([0.1, 0.1], (0.1, NAN, NAN, NAN)), "no interval", "gain the same"),
+    "all the same": (rows([0.1, 0.1, 0.1], (0.1, NAN, NAN, NAN)), "no interval", "gain the same"),
+    "one of two undefined": (rows([NAN, 0.3]), "one seed only", "τ-b by loss is 0.300 without"),
     "undefined": (rows([NAN]), "undefined", "not defined"),
 }
 
@@ -68,19 +83,52 @@ def test_numbers_have_a_real_minus_and_a_dash_where_there_is_none() -> None:
     assert words.interval(0.1, NAN) == ""
 
 
-def test_a_baseline_that_is_better_is_named() -> None:
-    table = pd.DataFrame(
-        {
-            "baseline": ["params", "macs", "ridge", "ridge_score"],
-            "run": [None, None, None, "spos-none-s0"],
-            "value": [0.5, 0.2, 0.3, 0.9],
-            "low": 0.1,
-            "high": 0.9,
-        }
+def over_cheap(gains: list[float], mean: tuple[float, float, float, float] | None = None) -> str:
+    table = rows(gains, mean).assign(comparison="spos none over params", against="params", rivals=4)
+    return words.earned(table, "loss")
+
+
+def test_a_super_net_has_earned_its_training_or_not() -> None:
+    above = over_cheap([0.2] * 3, (0.2, 0.1, 0.3, 0.001))
+    assert above.startswith(
+        "spos none: τ by loss, 0.500, is significantly above parameters at 0.300 (best of 4"
     )
-    assert words.against_baselines(table, 0.4).endswith("at 0.400, is not above the number of parameters.")
-    assert words.against_baselines(table, 0.6).endswith("is above all of these.")
-    assert words.against_baselines(table, NAN) == ""
+    assert "chosen on this pool, which favours it" in above
+    assert "over 3 seeds (p = 0.001)" in above
+    assert "It has earned its training." in above
+    below = over_cheap([-0.2] * 3, (-0.2, -0.3, -0.1, 0.001))
+    assert "is significantly below parameters" in below
+    assert "It has not earned its training." in below
+    for unclear in (
+        over_cheap([0.2] * 3, (0.2, -0.1, 0.3, 0.2)),
+        over_cheap([0.05]),  # the interval over pools: ± 0.1
+        over_cheap([0.05] * 2, (0.05, NAN, NAN, NAN)),
+    ):
+        assert "is not measurably different from parameters" in unclear
+        assert "It has not been shown to earn its training." in unclear
+    assert "over architectures, with 2 seeds." in over_cheap([0.2] * 2, (0.2, NAN, NAN, NAN))
+    assert "there is no interval" in over_cheap([NAN])
+
+
+def test_a_cheap_ranking_that_nobody_listed_is_shown_by_its_name() -> None:
+    table = pd.DataFrame({"baseline": ["params", "naswot"], "value": [0.5, 0.6], "low": 0.1, "high": 0.9})
+    told = words.cheap_rankings(table)
+    assert told == "Cheap rankings reach: parameters 0.500 [0.100, 0.900] and naswot 0.600 [0.100, 0.900]."
+
+
+def test_the_ceiling_in_words() -> None:
+    def tau(value: float) -> Estimate:
+        return Estimate(value, value - 0.1, value + 0.1, 40)
+
+    told = words.ceiling_in_words(Ceiling(tau(0.9), tau(0.8), 2.0, from_errors=False))
+    assert told == (
+        "Ceiling: the truth is a mean of 2 trainings each; two seeds agree at τ 0.800, "
+        "so a perfect ranking would reach about 0.900."
+    )
+    assert "drawn from means and standard errors" in words.ceiling_in_words(
+        Ceiling(tau(0.9), tau(0.8), 2, True)
+    )
+    assert "reliability is not known" in words.ceiling_in_words(None)
 
 
 def test_statistics_that_are_not_known_are_shown_by_their_name() -> None:
@@ -91,7 +139,7 @@ def test_statistics_that_are_not_known_are_shown_by_their_name() -> None:
 def test_an_interval_over_seeds_does_not_hide_that_the_pool_is_small() -> None:
     mean = (0.1, 0.05, 0.15, 0.004)
     small, large = rows([0.09] * 5, mean), rows([0.2] * 5, mean)  # each seed's interval: gain ± 0.1
-    for sentence in (words.finding(small, "loss").text, words.over_ridge(small)):
+    for sentence in (words.finding(small, "loss").text, over_cheap([0.09] * 5, mean)):
         assert "includes zero for 5 of 5 seeds: a larger pool is needed" in sentence
-    for sentence in (words.finding(large, "loss").text, words.over_ridge(large)):
+    for sentence in (words.finding(large, "loss").text, over_cheap([0.2] * 5, mean)):
         assert "larger pool" not in sentence

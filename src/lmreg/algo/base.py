@@ -21,6 +21,8 @@ class Algorithm(ABC):
     """What the super-net must offer, see `SuperNet.offers`."""
     alpha_split: str | None = None
     """The split whose images architecture parameters learn from; None without any."""
+    uses_scores: bool = False
+    """Whether it looks at `Context.scores` while it trains; then the way of scoring shapes the super-net."""
     interval_epochs: float | None = None
     """Epochs between two calls of `on_interval`; None for never."""
 

@@ -49,6 +49,8 @@ class NAO(Algorithm):
     would only narrow what the weights see: so the pool is drawn at the first refresh.
     """
 
+    uses_scores = True
+
     def __init__(self, config: Config | None = None):
         self.config = config or Config()
         self.interval_epochs = self.config.refresh_epochs

@@ -6,22 +6,24 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from omegaconf import DictConfig
 
-from lmreg.commands.options import top_level
+from lmreg.commands.options import of_job, top_level
 from lmreg.config.schema import option
 from lmreg.determinism import settings_kept
 from lmreg.errors import LmregError
 from lmreg.files import write_table
 from lmreg.landmarks.scores import read_archs
-from lmreg.rank.baselines import by_cost, by_ridge, by_ridge_and_score
+from lmreg.rank.baselines import by_cost, by_landmarks, by_ridge_and_score, costs_of
+from lmreg.rank.ceiling import CEILING, TRUTH_SEEDS, Ceiling, ceiling
 from lmreg.rank.compare import paired
-from lmreg.rank.correlation import Draws, Estimate
-from lmreg.rank.finished import BUDGET_IN_STEPS, FinishedRun, finished_runs, shared_overrides
+from lmreg.rank.finished import BUDGET_IN_STEPS, FinishedRun, distinct, finished_runs, shared_overrides
+from lmreg.rank.intervals import Estimate
 from lmreg.rank.pool import Ranking, held_out, ranking_table, rankings
 from lmreg.rank.scored import ScoredRun
-from lmreg.rank.statistics import Truths, full_scale
+from lmreg.rank.statistics import Truths
 from lmreg.report.evaluation import Ranked, show
 from lmreg.report.scatter import Panel, scatter
 from lmreg.study import Options, Study
@@ -58,18 +60,22 @@ def run(cfg: DictConfig) -> None:
     if options.run is None:
         runs = finished_runs(Path(options.root) / options.study, data_path)
         folder = runs[0].study_folder
-        out = folder / "evaluate"
+        base = folder / "evaluate"
     else:
         only = FinishedRun.load(Path(options.run).resolve(), data_path)
-        runs, folder, out = [only], only.study_folder, only.folder / "evaluate"
+        runs, folder, base = [only], only.study_folder, only.folder / "evaluate"
         options = replace(options, root=str(folder.parent), study=folder.name)
+    out = of_job(base, EvaluateOptions)
     if options.table is not None:
         _score_table(runs, Path(options.table), options, out)
     else:
-        _evaluate(runs, folder, options, out)
+        _evaluate(runs, folder, options, out, base / ".cache")
 
 
-def _evaluate(runs: list[FinishedRun], folder: Path, options: EvaluateOptions, out: Path) -> None:
+def _evaluate(
+    runs: list[FinishedRun], folder: Path, options: EvaluateOptions, out: Path, cache: Path
+) -> None:
+    runs, again = distinct(runs)
     study = Study(runs[0].cfg, options)
     truth = Truth.load(folder / "landmarks", study.space)
     pool, landmarks = held_out(truth, runs, study), truth.landmarks
@@ -78,14 +84,15 @@ def _evaluate(runs: list[FinishedRun], folder: Path, options: EvaluateOptions, o
             f"Note: {left} of the pool's {len(truth.pool.archs)} architectures are landmarks or one function "
             "with one; they are not ranked."
         )
-    draws = Draws(len(pool.archs), options.bootstrap, options.seed)
-    truths = Truths(pool.better_sign * pool.scores, draws, full_scale(pool), options.confidence)
+    truths = Truths.of(pool, options.bootstrap, options.seed, options.confidence)
+    highest = ceiling(pool, truths, truth.trainings("pool"))
 
-    ridge = by_ridge(study.space, landmarks, pool)
-    baselines = [*by_cost(study, pool, out / ".cache"), ridge]
+    costs = costs_of(study, [landmarks, pool], cache)
+    by_size = by_cost(study.space, pool, costs)
+    baselines = [*by_size, *by_landmarks(study.space, landmarks, pool, costs)]
     ranked: list[Ranking] = []
-    ridges: dict[str, Ranking] = {}
-    shared, left_out = shared_overrides(runs), []
+    cheap: dict[str, list[Ranking]] = {}
+    studys, shared, left_out = list(baselines), shared_overrides(runs), []
     for finished in runs:
         try:
             if not truth.fits(finished.result["data_hash"]):
@@ -96,34 +103,37 @@ def _evaluate(runs: list[FinishedRun], folder: Path, options: EvaluateOptions, o
             label = finished.label(shared)
             write_table(out / f"ranking-{finished.name}.csv", ranking_table(scored, pool))
             own = finished.landmarks(study.space, landmarks)
-            with_ridge = by_ridge_and_score(scored, label, own or landmarks, pool)
-            if own is landmarks:
-                ridges[finished.name] = ridge
-            elif own is not None:
-                ridges[finished.name] = by_ridge(study.space, own, pool, scored, label)
-                with_ridge.insert(0, ridges[finished.name])
+            further = by_ridge_and_score(scored, label, own or landmarks, pool)
+            cheap[finished.name] = studys
+            if own is not None and own is not landmarks:
+                of_own = by_landmarks(
+                    study.space, own, pool, costs_of(study, [own, pool], cache), scored, label
+                )
+                cheap[finished.name] = [*by_size, *of_own]
+                further = [*of_own, *further]
         except LmregError as error:  # the others can still be evaluated
             left_out.append(f"{finished.name} ({error})")
             continue
         ranked += rankings(scored, label, pool)
-        baselines += with_ridge
+        baselines += further
     if not ranked:
         raise LmregError(f"no run could be ranked: {'; '.join(left_out)}")
 
     figures = [Ranked(r, truths.estimates(r.values, options.precision_at)) for r in ranked]
     beside = [Ranked(r, truths.estimates(r.values, options.precision_at)) for r in baselines]
-    _plots(figures, pool, out)
-    write_table(out / "metrics.csv", pd.DataFrame([row for r in figures for row in _metrics(r)]))
-    write_table(out / "baselines.csv", pd.DataFrame([row for r in beside for row in _baseline(r)]))
-    gains = paired(ranked, truths, ridges)
+    _plots(figures, pool, highest, out)
+    write_table(out / "metrics.csv", _table([row for r in figures for row in _metrics(r)], highest))
+    rows = [row for r in beside for row in _baseline(r)]
+    write_table(out / "baselines.csv", _table([*rows, *_of_ceiling(highest)], highest))
+    gains = paired(ranked, truths, cheap, options.norm)
     written = ["metrics.csv", "baselines.csv", "ranking-<run>.csv and a plot <run>.png of every run"]
     if gains.empty:
         (out / "paired.csv").unlink(missing_ok=True)
     else:
         write_table(out / "paired.csv", gains)
         written.insert(2, "paired.csv")
-    _notes(runs, truth, folder, whole_study=options.run is None)
-    show(options.study, figures, beside, gains, pool, truths, sorted(shared), options.run is None)
+    _notes(runs, again, truth, folder, whole_study=options.run is None)
+    show(options.study, figures, beside, gains, pool, truths, highest, sorted(shared), options.run is None)
     print(f"Written to {out}: {', '.join(written)}")
     _tell_left_out(left_out, runs)
 
@@ -149,8 +159,12 @@ def _tell_left_out(left_out: list[str], runs: list[FinishedRun]) -> None:
         raise LmregError(f"{len(left_out)} of {len(runs)} runs could not be ranked: {'; '.join(left_out)}")
 
 
-def _notes(runs: list[FinishedRun], truth: Truth, folder: Path, whole_study: bool) -> None:
+def _notes(
+    runs: list[FinishedRun], again: dict[str, FinishedRun], truth: Truth, folder: Path, whole_study: bool
+) -> None:
     """What a reader must know besides the tables."""
+    for name, first in again.items():
+        print(f"Note: {name} is {first.name} again (the same configuration, seed and data): counted once.")
     if note := truth.pool.noise_note():
         print(f"Note: the truth of the pool is {note}; no ranking can agree well with it.")
     for finished in runs:
@@ -178,11 +192,25 @@ def _baseline(ranked: Ranked) -> list[dict[str, Any]]:
     return [about | _figure(*item) for item in ranked.estimates.items()]
 
 
+def _table(rows: list[dict[str, Any]], highest: Ceiling | None) -> pd.DataFrame:
+    """The rows with the ceiling beside every tau."""
+    table = pd.DataFrame(rows)
+    value = highest.tau.value if highest else float("nan")
+    return table.assign(ceiling=np.where(table["statistic"] == "kendall_tau", value, np.nan))
+
+
+def _of_ceiling(highest: Ceiling | None) -> list[dict[str, Any]]:
+    figures = {CEILING: highest.tau, TRUTH_SEEDS: highest.agreement} if highest else {}
+    about = {"run": "", "label": "", "score": ""}
+    return [{"baseline": name, **about, **_figure("kendall_tau", it)} for name, it in figures.items()]
+
+
 def _figure(statistic: str, estimate: Estimate) -> dict[str, Any]:
     return {"statistic": statistic, **vars(estimate)}
 
 
-def _plots(figures: list[Ranked], pool: LandmarkSet, out: Path) -> None:
+def _plots(figures: list[Ranked], pool: LandmarkSet, highest: Ceiling | None, out: Path) -> None:
+    most = f", ceiling {highest.tau.value:.3f}" if highest else ""
     by_run: dict[str, list[Ranked]] = {}
     for ranked in figures:
         assert ranked.ranking.run is not None
@@ -193,6 +221,6 @@ def _plots(figures: list[Ranked], pool: LandmarkSet, out: Path) -> None:
         panels = []
         for ranked in some:
             score, tau = run.study.task.score(ranked.ranking.score), ranked.estimates["kendall_tau"]
-            panels.append(Panel(score.column, score.sign < 0, f"Kendall τ {tau}, n = {tau.n}"))
+            panels.append(Panel(score.column, score.sign < 0, f"Kendall τ {tau}, n = {tau.n}{most}"))
         table = ranking_table(run, pool)
         scatter(out / f"{name}.png", some[0].ranking.label, table, f"truth_{pool.column}", panels)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+from pathlib import Path
 from typing import TypeVar
 
 from hydra.core.hydra_config import HydraConfig
@@ -9,9 +11,14 @@ from omegaconf import DictConfig
 
 from lmreg.config.build import nearest, typed
 from lmreg.config.paths import conf_dir
+from lmreg.config.sweep import current_sweep
 from lmreg.errors import LmregError
+from lmreg.names import in_file_name
 
 T = TypeVar("T")
+
+# Options that say which study or run it is, and so in which folder; or without influence on what is written.
+_OF_FOLDER = {"study", "root", "run", "device", "threads", "allow_packages"}
 
 
 def top_level(cfg: DictConfig, schema: type[T]) -> T:
@@ -26,3 +33,16 @@ def top_level(cfg: DictConfig, schema: type[T]) -> T:
 def given_overrides() -> list[str]:
     """What the user wrote behind the command's name; nothing where lmreg is called as a library."""
     return list(HydraConfig.get().overrides.task) if HydraConfig.initialized() else []
+
+
+def of_job(folder: Path, schema: type) -> Path:
+    """``folder``; in a sweep over options of the command itself, one inside it for each job.
+
+    It is named after what tells the job from the others, which else would overwrite what it has written.
+    """
+    sweep = current_sweep() if HydraConfig.initialized() else None
+    if sweep is None:
+        return folder
+    own = {field.name for field in dataclasses.fields(schema)} - _OF_FOLDER
+    telling = [o for o in sweep.own(sweep.jobs[sweep.number]) if o.lstrip("+").partition("=")[0] in own]
+    return folder / in_file_name(sorted(telling)) if telling else folder

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from omegaconf import DictConfig
 
-from lmreg.commands.options import top_level
+from lmreg.commands.options import of_job, top_level
 from lmreg.config.schema import option
 from lmreg.report.page import Report
 from lmreg.report.sources import Sources
@@ -16,15 +16,18 @@ from lmreg.study import Options
 @dataclass
 class ReportOptions(Options):
     title: str | None = option(None, text="whole", help="heading of the page; null: the study's name")
+    evaluation: str | None = option(
+        None, help="which of several evaluations, by its folder in <study>/evaluate; null: evaluate/ itself"
+    )
     score: str | None = option(None, help="the score that leads, such as loss; null: the one that searched")
 
 
 def run(cfg: DictConfig) -> None:
     """The command; ``cfg`` is composed from ``conf/report.yaml``."""
     options = top_level(cfg, ReportOptions)
-    sources = Sources.load(options)
+    sources = Sources.load(options, options.evaluation)
     report = Report(sources, options.title, options.score)
-    written = report.write(sources.folder / "report")
+    written = report.write(of_job(sources.folder / "report", ReportOptions))
     for line in [*report.summary, *(f"Note: {note}" for note in sources.notes)]:
         print(line)
     size = written[0].stat().st_size / 1000

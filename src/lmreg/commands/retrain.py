@@ -23,6 +23,7 @@ from lmreg.landmarks.workers import threads_of
 from lmreg.names import changed_values, default_config, in_file_name, with_config
 from lmreg.progress import console, duration
 from lmreg.rank.finished import FinishedRun
+from lmreg.rank.intervals import FEWEST_SEEDS
 from lmreg.retraining import SPLIT, Recipe, Retraining, is_retraining, retraining_config, seeds_in_words
 from lmreg.space.base import Arch
 from lmreg.study import Options, Study
@@ -31,10 +32,6 @@ from lmreg.task.base import Task
 
 _RECIPE = {"label_smoothing": None, "cutout": "data", "auxiliary": "network", "drop_path": "network"}
 """Each part's option, and the config group that has it too, where there is one."""
-
-FEWEST_SEEDS = 3
-"""An interval is shown from so many trainings on. Of two it reaches, at 95 %, six times as far to either side
-as they are apart, often to losses below zero or accuracies over 100 %: it says nothing."""
 
 
 @dataclass

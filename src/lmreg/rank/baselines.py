@@ -1,18 +1,21 @@
-"""Cheap rankings of the pool, which a super-net must beat to be worth its training.
+"""Cheap rankings of the pool, the best of which a super-net must beat to be worth its training.
 
-None of them sees the truth of the pool. Landmarks are training data of the regressions only.
+None of them sees the truth of the pool. Landmarks are training data of the regressions only. Whatever
+`Ranking` a list of cheap ones holds is a rival: `lmreg.rank.compare` doesn't ask how it came about.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
-from lmreg.files import digest, read_table, write_table
-from lmreg.identity import plain
+from lmreg.files import read_table, write_table
+from lmreg.identity import config_hash, result_config
 from lmreg.rank.pool import Ranking, rankings
 from lmreg.rank.ridge import ridge
 from lmreg.rank.scored import ScoredRun
@@ -22,34 +25,76 @@ from lmreg.truth import LandmarkSet
 
 COSTS = {"params": "params", "macs": "macs"}
 """Baseline by column of `Study.cost`: the larger network is taken for the better one."""
-RIDGE, RIDGE_SCORE = "ridge", "ridge_score"
+RIDGE, RIDGE_COSTS, RIDGE_SCORE = "ridge", "ridge_costs", "ridge_score"
 
 
-def by_cost(study: Study, pool: LandmarkSet, cache: Path) -> list[Ranking]:
-    """By parameters and by MACs of the stand-alone networks of ``study``, counted once into ``cache``."""
-    archs = [study.space.format(arch) for arch in pool.archs]
-    key = digest(repr([plain(study.cfg.network), study.data.shape, len(study.data.classes)]).encode())
+def by_landmarks(
+    space: Space,
+    landmarks: LandmarkSet,
+    pool: LandmarkSet,
+    costs: pd.DataFrame,
+    run: ScoredRun | None = None,
+    label: str = "",
+) -> list[Ranking]:
+    """The cheap rankings that are fitted to landmarks.
+
+    Args:
+        costs: of landmarks and pool, see `costs_of`.
+        run: whose landmarks they are, and its ``label``, where they aren't just the study's.
+    """
+    archs = [space.format(arch) for some in (landmarks, pool) for arch in some.archs]
+    columns = [costs.loc[archs, name].to_numpy(float) for name in COSTS.values()]
+    return [
+        by_ridge(space, landmarks, pool, run, label),
+        by_ridge(space, landmarks, pool, run, label, RIDGE_COSTS, columns),
+    ]
+
+
+def costs_of(study: Study, members: Sequence[LandmarkSet], cache: Path) -> pd.DataFrame:
+    """Parameters and MACs of the stand-alone networks of ``study`` by text form, counted once into
+    ``cache``."""
+    texts = {study.space.format(arch): arch for some in members for arch in some.archs}
+    config = result_config(study.cfg)
+    about = {key: config[key] for key in ("space", "network", "task")}
+    key = config_hash(about | {"shape": repr(study.data.shape), "classes": len(study.data.classes)})
     path = cache / f"costs-{key}.csv"
-    known = read_table(path, {"arch", *COSTS}).set_index("arch") if path.exists() else pd.DataFrame()
-    new = [(text, arch) for text, arch in zip(archs, pool.archs, strict=True) if text not in known.index]
+    known = pd.DataFrame()
+    if path.exists():
+        known = read_table(path, {"arch", *COSTS}).astype({"arch": str}).set_index("arch")
+    new = {text: arch for text, arch in texts.items() if text not in known.index}
     if new:
-        counted = pd.DataFrame([{"arch": text, **study.cost(arch)} for text, arch in new]).set_index("arch")
-        known = pd.concat([known, counted])
+        counted = pd.DataFrame([{"arch": text, **study.cost(arch)} for text, arch in new.items()])
+        known = pd.concat([known, counted.set_index("arch")])
         write_table(path, known.reset_index(names="arch"))
-    table = known.loc[archs]
-    return [Ranking(table[column].to_numpy(float), baseline=name) for column, name in COSTS.items()]
+    return known.loc[list(texts)]
+
+
+def by_cost(space: Space, pool: LandmarkSet, costs: pd.DataFrame) -> list[Ranking]:
+    """The cheap rankings that know only of size, see `costs_of`."""
+    table = costs.loc[[space.format(arch) for arch in pool.archs]]
+    return [Ranking(table[column].to_numpy(float), baseline=name) for name, column in COSTS.items()]
 
 
 def by_ridge(
-    space: Space, landmarks: LandmarkSet, pool: LandmarkSet, run: ScoredRun | None = None, label: str = ""
+    space: Space,
+    landmarks: LandmarkSet,
+    pool: LandmarkSet,
+    run: ScoredRun | None = None,
+    label: str = "",
+    name: str = RIDGE,
+    columns: Sequence[np.ndarray] = (),
 ) -> Ranking:
     """Ridge regression on one-hot operations, fitted to how the landmarks rank by stand-alone score.
 
     Args:
-        run: whose landmarks they are, and its ``label``, where they aren't just the study's.
+        run, label: as for `by_landmarks`.
+        columns: further features by which landmarks and pool, in that order, are ranked together.
     """
-    values = ridge(_one_hot(space, landmarks), _targets(landmarks), _one_hot(space, pool))
-    return Ranking(values, run, label, baseline=RIDGE, landmarks=len(landmarks.archs))
+    count = len(landmarks.archs)
+    one_hot = np.vstack([_one_hot(space, some) for some in (landmarks, pool)])
+    features = np.column_stack([one_hot, *(_ranks(column) for column in columns)])
+    values = ridge(features[:count], _targets(landmarks), features[count:])
+    return Ranking(values, run, label, baseline=name, landmarks=count)
 
 
 def by_ridge_and_score(
@@ -57,18 +102,22 @@ def by_ridge_and_score(
 ) -> list[Ranking]:
     """As `by_ridge` with the rank by one of the super-net's scores as a further feature.
 
-    The rank among landmarks and pool together, standardised: it has no outliers and no unit.
+    It doesn't vouch for a super-net that was regularised with the same landmarks: the regression sees them
+    through that score too.
     """
-    count = len(landmarks.archs)
-    one_hot = np.vstack([_one_hot(run.study.space, some) for some in (landmarks, pool)])
-    found = []
+    space, found = run.study.space, []
     pairs = (rankings(run, label, some) for some in (landmarks, pool))
     for of_landmarks, of_pool in zip(*pairs, strict=True):
-        ranks = stats.rankdata(np.concatenate([of_landmarks.values, of_pool.values]))
-        features = np.column_stack([one_hot, (ranks - ranks.mean()) / max(ranks.std(), 1e-9)])
-        values = ridge(features[:count], _targets(landmarks), features[count:])
-        found.append(Ranking(values, run, label, of_pool.score, RIDGE_SCORE, count))
+        column = np.concatenate([of_landmarks.values, of_pool.values])
+        made = by_ridge(space, landmarks, pool, run, label, RIDGE_SCORE, [column])
+        found.append(replace(made, score=of_pool.score))
     return found
+
+
+def _ranks(values: np.ndarray) -> np.ndarray:
+    """Ranks, standardised: a feature without outliers and without a unit."""
+    ranks = stats.rankdata(values)
+    return (ranks - ranks.mean()) / max(float(ranks.std()), 1e-9)
 
 
 def _one_hot(space: Space, members: LandmarkSet) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""How well scores rank architectures, always with an interval.
+"""How well scores rank architectures.
 
 Every function takes values that grow with quality: losses come in negated.
 """
@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
+from lmreg.rank.intervals import groups_left_out, leave_outs
 from lmreg.rank.inversions import discordant
 
 Function = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
@@ -104,19 +104,6 @@ def spearman(truth: np.ndarray, score: np.ndarray, counts: np.ndarray) -> np.nda
 
 
 @dataclass(frozen=True)
-class Estimate:
-    """A figure with its bootstrap interval over ``n`` architectures."""
-
-    value: float
-    low: float
-    high: float
-    n: int
-
-    def __str__(self) -> str:
-        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
-
-
-@dataclass(frozen=True)
 class Draws:
     """Bootstrap resamples of n architectures, shared by all figures, so that differences are paired.
 
@@ -126,38 +113,25 @@ class Draws:
     n: int
     count: int
     seed: int
+    jackknife: bool = False
+
+    @property
+    def left_out(self) -> int:
+        """How many of the multisets, the last ones, are those of `leave_outs`."""
+        return groups_left_out(self.n) if self.jackknife else 0
 
     def parts(self) -> Iterator[np.ndarray]:
         """How often each architecture is drawn, float64 [some, n]: first each once, then ``count``
-        bootstrap resamples."""
+        bootstrap resamples, then with ``jackknife`` those of `leave_outs`."""
         rng, rows = np.random.default_rng(self.seed), max(1, _PART // self.n)
         yield np.ones((1, self.n))
         for start in range(0, self.count, rows):
             some = min(rows, self.count - start)
             yield rng.multinomial(self.n, np.full(self.n, 1 / self.n), size=some).astype(np.float64)
+        for start in range(0, self.left_out, rows):
+            yield leave_outs(self.n, start, min(start + rows, self.left_out))
 
 
 def resamples(n: int, count: int, seed: int) -> np.ndarray:
     """All `Draws` at once, float64 [1 + count, n]."""
     return np.concatenate(list(Draws(n, count, seed).parts()))
-
-
-def estimate(values: np.ndarray, n: int, confidence: float) -> Estimate:
-    """From a statistic's values for `resamples`: the first, and a percentile interval from the rest."""
-    repeated = values[1:][np.isfinite(values[1:])]
-    tail = (1 - confidence) / 2
-    low, high = np.quantile(repeated, [tail, 1 - tail]) if len(repeated) else (np.nan, np.nan)
-    return Estimate(float(values[0]), float(low), float(high), n)
-
-
-def mean_over_seeds(values: np.ndarray, confidence: float) -> tuple[float, float, float, float]:
-    """Mean, interval and two-sided p-value (Student's t) of one value per seed.
-
-    Interval and p-value are NaN for one seed, and where all agree: that is no sign of a spread of zero.
-    """
-    mean = float(values.mean())
-    if len(values) < 2 or np.ptp(values) == 0:
-        return mean, float("nan"), float("nan"), float("nan")
-    test = stats.ttest_1samp(values, 0.0)
-    interval = test.confidence_interval(confidence)
-    return mean, float(interval.low), float(interval.high), float(test.pvalue)

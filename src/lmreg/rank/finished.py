@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,15 @@ from lmreg.config.build import resolve, typed
 from lmreg.config.renamed import with_todays_names
 from lmreg.errors import LmregError
 from lmreg.files import read_json, require_folder
-from lmreg.identity import is_of_retraining, plain, read_config, require_config, result_config
+from lmreg.identity import (
+    config_hash,
+    is_of_retraining,
+    plain,
+    read_config,
+    require_config,
+    result_config,
+    supernet_config,
+)
 from lmreg.rank.score import ScoringConfig
 from lmreg.space.base import Arch, Space
 from lmreg.truth import LandmarkSet
@@ -131,6 +139,43 @@ class FinishedRun:
         """What determines the result, less ``keys``: equal for runs that differ in those only."""
         config = result_config(self.cfg) | {"scoring": plain(asdict(self.scoring))}
         return {k: v for k, v in config.items() if k not in keys}
+
+    def ranking_config(self, norm: str | None, *without: str) -> dict[str, Any]:
+        """What determines its super-net and how that ranks, less ``without``: equal for runs that must rank
+        alike.
+
+        Args:
+            norm: the batch-norm policy of scoring, if not the run's own.
+        """
+        config = supernet_config(self.config_without(*without), self._uses_scores)
+        protocol = replace(self.scoring, norm=norm or self.scoring.norm).protocol
+        return config | {"data_hash": self.result["data_hash"], "protocol": protocol}
+
+    @property
+    def _uses_scores(self) -> bool:
+        """Of its algorithm; taken to be so where the class is no longer there."""
+        try:
+            cls, _ = resolve(self.cfg.algo, Algorithm, "algo", list(self.cfg.get("allow_packages") or []))
+        except (LmregError, AttributeError):
+            return True
+        return cls.uses_scores
+
+    @property
+    def identity(self) -> str:
+        """Equal for runs of one configuration, seed and data, whatever their folders are called."""
+        return config_hash(self.config_without() | {"data_hash": self.result["data_hash"]})
+
+
+def distinct(runs: list[FinishedRun]) -> tuple[list[FinishedRun], dict[str, FinishedRun]]:
+    """``runs`` without repetitions, and by the names of those left out, which run each is a repetition of.
+
+    Earlier versions named folders by how options were written: ``seed=0,00`` trained one search twice.
+    """
+    kept: dict[str, FinishedRun] = {}
+    for run in sorted(runs, key=lambda run: (len(run.name), run.name)):
+        kept.setdefault(run.identity, run)
+    again = {run.name: kept[run.identity] for run in runs if kept[run.identity] is not run}
+    return [run for run in runs if run.name not in again], again
 
 
 def finished_runs(study_folder: Path, data_path: str | None = None) -> list[FinishedRun]:

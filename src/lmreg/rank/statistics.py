@@ -9,16 +9,25 @@ import numpy as np
 
 from lmreg.rank.correlation import (
     Draws,
-    Estimate,
     Function,
-    estimate,
     in_top_half,
     kendall_tau_b,
     kendall_tau_top_half,
     spearman,
 )
+from lmreg.rank.intervals import Estimate, estimate
 from lmreg.rank.selection import precision_at, regret, true_rank
 from lmreg.truth import LandmarkSet
+
+SMOOTH = frozenset(
+    {
+        *("kendall_tau", "kendall_tau_sparse_0.1", "kendall_tau_sparse_1"),
+        *("spearman", "kendall_tau_top_half"),
+    }
+)
+"""Statistics that change little with any one architecture. Their intervals are BCa; those of the others,
+which rest on a few architectures, are percentiles: BCa makes them worse, see
+scripts/study/interval_coverage.py."""
 
 
 @dataclass(frozen=True)
@@ -36,17 +45,26 @@ class Truths:
     full_scale: float
     confidence: float
 
-    @property
-    def n(self) -> int:
-        return len(self.values)
+    @classmethod
+    def of(cls, pool: LandmarkSet, bootstrap: int, seed: int, confidence: float) -> Truths:
+        """The truth of ``pool`` with so many resamples, and what the intervals need besides."""
+        draws = Draws(len(pool.archs), bootstrap, seed, jackknife=True)
+        return cls(pool.better_sign * pool.scores, draws, full_scale(pool), confidence)
 
-    @property
-    def top_half(self) -> int:
-        """How many are in the better half."""
-        return int(in_top_half(self.values, np.ones((1, self.n))).sum())
+    def estimate(self, values: np.ndarray, n: int | None = None, smooth: bool = True) -> Estimate:
+        """From a statistic's ``values`` for each of the draws.
+
+        Args:
+            n: of how many architectures, if not of all.
+            smooth: whether the statistic changes little with any one of them: BCa then, else percentiles.
+        """
+        left_out = self.draws.left_out
+        if not smooth:
+            return estimate(values[: len(values) - left_out], n or self.n, self.confidence)
+        return estimate(values, n or self.n, self.confidence, left_out)
 
     def resampled(self, function: Function, score: np.ndarray) -> np.ndarray:
-        """A statistic of ``score`` [n] for each of the `draws`, float64 [1 + B]."""
+        """A statistic of ``score`` [n] for each of the `draws`."""
         return self._resampled({"": function}, score)[""]
 
     def _resampled(self, functions: dict[str, Function], score: np.ndarray) -> dict[str, np.ndarray]:
@@ -56,6 +74,15 @@ class Truths:
                 found[name].append(function(self.values, score, counts))
         return {name: np.concatenate(parts) for name, parts in found.items()}
 
+    @property
+    def n(self) -> int:
+        return len(self.values)
+
+    @property
+    def top_half(self) -> int:
+        """How many are in the better half."""
+        return int(in_top_half(self.values, np.ones((1, self.n))).sum())
+
     def estimates(self, score: np.ndarray, cutoffs: Sequence[int]) -> dict[str, Estimate]:
         """Every statistic of ``score`` [n] (growing with quality), by name in reporting order.
 
@@ -64,7 +91,7 @@ class Truths:
         """
         sizes = {"kendall_tau_top_half": self.top_half}
         return {
-            name: estimate(values, sizes.get(name, self.n), self.confidence)
+            name: self.estimate(values, sizes.get(name), name in SMOOTH)
             for name, values in self._resampled(self._functions(cutoffs), score).items()
         }
 

@@ -10,12 +10,14 @@ from rich import box
 from rich.table import Table
 
 from lmreg.progress import console
-from lmreg.rank.compare import unpaired
-from lmreg.rank.correlation import Estimate
+from lmreg.rank.baselines import RIDGE_SCORE
+from lmreg.rank.ceiling import Ceiling
+from lmreg.rank.compare import BASELINE, unpaired
+from lmreg.rank.intervals import FEWEST_SEEDS, Estimate
 from lmreg.rank.pool import Ranking
 from lmreg.rank.statistics import Truths
 from lmreg.report.scatter import in_words
-from lmreg.report.words import FEW_SEEDS, NO_PAIR
+from lmreg.report.words import FEW_SEEDS, NO_PAIR, baseline, ceiling_in_words, earned, p_value, seeds_left_out
 from lmreg.truth import LandmarkSet
 
 WIDE = 130
@@ -45,6 +47,7 @@ def show(
     gains: pd.DataFrame,
     pool: LandmarkSet,
     truths: Truths,
+    highest: Ceiling | None,
     shared: list[str],
     whole_study: bool = True,
 ) -> None:
@@ -54,15 +57,18 @@ def show(
         beside: the baselines.
         whole_study: whether all its runs are there, and not one alone.
         gains: see `lmreg.rank.compare.paired`; may be empty.
+        highest: what a perfect ranking could reach.
         shared: the overrides that all runs were given.
     """
     out = console()
     if shared:
         out.print(f"All runs: {' '.join(shared)}")
-    out.print(_rankings(title, figures, beside, pool, truths, wide=out.width >= WIDE))
+    out.print(_rankings(title, figures, beside, pool, truths, highest, wide=out.width >= WIDE))
     if not gains.empty:
         out.print(_gains(gains, truths.confidence))
-    if whole_study and (gains.empty or not (gains["against"] == "none").any()):
+    for line in [*_earned(figures, gains), *seeds_left_out(gains)]:
+        out.print(line, highlight=False)
+    if whole_study and (gains.empty or not (gains["against"] == BASELINE).any()):
         runs = {r.run.run.name: r.run.run for r in (f.ranking for f in figures) if r.run is not None}
         out.print(f"{NO_PAIR}: {unpaired(list(runs.values()))}.")
     for warning in _warnings(figures, gains, truths):
@@ -75,13 +81,21 @@ def _rankings(
     beside: list[Ranked],
     pool: LandmarkSet,
     truths: Truths,
+    highest: Ceiling | None,
     wide: bool,
 ) -> Table:
     unit = in_words(pool.column)
+    of_truth = (
+        {"ceiling: a perfect ranking": highest.tau, "one training seed by another": highest.agreement}
+        if highest
+        else {}
+    )
     table = Table(
         title=f"{title}: {len(pool.archs)} held-out architectures, ranked by super-net score, "
         f"against stand-alone {unit}",
-        caption=f"[low, high]: {_percent(truths.confidence)} bootstrap interval over the architectures. "
+        caption=f"{ceiling_in_words(highest)} "
+        f"[low, high]: {_percent(truths.confidence)} bootstrap interval over the architectures; "
+        "regret's is too short. "
         f"ρ: Spearman. τ top ½: among the {truths.top_half} truly best. regret: {unit} by which "
         "the one ranked first is worse than the pool's best. P@k: share of the first k that is in the true "
         "top k. All figures: metrics.csv, baselines.csv.",
@@ -108,18 +122,20 @@ def _rankings(
             table.add_row("" if label == before else label, ranked.ranking.score, *cells)
             before = label
         table.add_section()
+    for label, tau in of_truth.items():
+        table.add_row(label, "", _cell("kendall_tau", tau, wide))
     return table
 
 
 def _name(ranking: Ranking) -> str:
+    if not ranking.baseline:
+        return ranking.label
+    if ranking.baseline == RIDGE_SCORE:
+        regularised = ranking.run is not None and ranking.run.run.result["reg"] != BASELINE
+        return f"ridge + {ranking.label}" + (" (fitted to its landmarks twice)" if regularised else "")
     whose = f" of {ranking.label}" if ranking.label else ""
-    return {
-        "": ranking.label,
-        "params": "parameters",
-        "macs": "MACs",
-        "ridge": f"ridge, {ranking.landmarks} landmarks{whose}",
-        "ridge_score": f"ridge + {ranking.label}",
-    }[ranking.baseline]
+    fitted = f", {ranking.landmarks} landmarks{whose}" if ranking.landmarks else ""
+    return f"{baseline(ranking.baseline)}{fitted}"
 
 
 def _cell(name: str, figure: Estimate, wide: bool) -> str:
@@ -134,17 +150,17 @@ def _cell(name: str, figure: Estimate, wide: bool) -> str:
 
 def _gains(gains: pd.DataFrame, confidence: float) -> Table:
     table = Table(
-        title="Gain in τ: by the regulariser (same seed, same data), and over ridge regression on the "
-        "same landmarks",
-        caption=f"[low, high]: {_percent(confidence)} over architectures; means and p, over seeds "
-        "(Student's t), for this pool and these landmarks",
+        title="Gain in τ: by the regulariser (same seed, same data), and over the best cheap ranking",
+        caption=f"[low, high]: {_percent(confidence)} over architectures; of a mean, over seeds "
+        f"(Student's t, from {FEWEST_SEEDS} on), for this pool and these landmarks. p: of the mean, "
+        "corrected for the number of tests in this table (Holm)",
         title_justify="left",
         caption_justify="left",
         box=box.SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
     )
     table.add_column("comparison", overflow="fold")
-    for heading in ("by", "seed", "without", "with", "gain", "p"):
+    for heading in ("by", "seed", "before", "after", "gain", "p"):
         table.add_column(heading, no_wrap=True)
     before = None
     for row in gains.sort_values(["against", "comparison"], kind="stable").to_dict("records"):
@@ -154,12 +170,23 @@ def _gains(gains: pd.DataFrame, confidence: float) -> Table:
         if np.isfinite(row["gain_low"]):  # seeds that agree to the last digit have no interval
             figure += f" [{row['gain_low']:+.2f}, {row['gain_high']:+.2f}]"
         seed = f"mean of {row['seeds']}" if row["seed"] == "mean" else row["seed"]
-        p = "" if np.isnan(row["p_value"]) else f"{row['p_value']:.3f}"
         taus = (f"{row['tau_without']:.3f}", f"{row['tau_with']:.3f}")
         comparison = "" if row["comparison"] == before else row["comparison"]
-        table.add_row(comparison, row["score"], seed, *taus, figure, p)
+        table.add_row(comparison, row["score"], seed, *taus, figure, p_value(row["p_holm"]))
         before = row["comparison"]
     return table
+
+
+def _earned(figures: list[Ranked], gains: pd.DataFrame) -> list[str]:
+    """Whether super-nets earned their training, by the score that chose their candidates."""
+    if gains.empty:
+        return []
+    run = figures[0].ranking.run
+    assert run is not None
+    chosen = run.run.result["chosen_by"]
+    names = [name for name, score in run.study.task.scores.items() if score.column == chosen]
+    mine = gains[(gains["against"] != BASELINE) & gains["score"].isin(names)]
+    return [earned(rows, *names) for _, rows in mine.groupby("comparison", sort=False)]
 
 
 def _warnings(figures: list[Ranked], gains: pd.DataFrame, truths: Truths) -> list[str]:

@@ -15,7 +15,7 @@ from lmreg.report.cell import Drawing, draw
 from lmreg.report.chart import Axis, Cloud, Frame, Whisker, cloud, polyline, span, whisker, whisker_axis
 from lmreg.report.scatter import in_words, limits
 from lmreg.report.sources import Run, Sources
-from lmreg.report.tables import Best, taus_of_baselines
+from lmreg.report.tables import Best, ceiling, taus_of_baselines
 
 
 class Scored(Protocol):
@@ -57,6 +57,7 @@ class Row:
 class Rows:
     axis: Axis
     rows: list[Row]
+    ceiling: float | None = None
 
     @property
     def zero(self) -> float | None:
@@ -82,7 +83,7 @@ def gains(sources: Sources, score: str, colours: Colours) -> Rows | None:
             words.number(row["tau_without"]),
             words.number(row["tau_with"]),
             f"{figure} {words.interval(row['gain_low'], row['gain_high'], signed=True)}".strip(),
-            words.p_value(row["p_value"]),
+            words.p_value(row["p_holm"]),
         ]
         drawn = whisker(axis, row["gain"], row["gain_low"], row["gain_high"])
         colour = colours.of(str(row["comparison"])) if against_none else None
@@ -98,6 +99,8 @@ def taus(sources: Sources, score: str, colours: Colours) -> Rows:
     others = mine.iloc[:0] if sources.baselines is None else taus_of_baselines(sources.baselines, score)
     both = pd.concat([table for table in (mine, others) if len(table)])
     axis = whisker_axis([v for c in ("value", "low", "high") for v in both[c]], zero=True)
+    highest = ceiling(sources)
+    at_ceiling = None if highest is None else whisker(axis, highest["value"], math.nan, math.nan).at
     with_score = others[others["baseline"] == "ridge_score"] if len(others) else others
     by_run, ridge = ({str(r["run"]): r for r in records(t)} for t in (mine, with_score))
     rows = []
@@ -108,8 +111,8 @@ def taus(sources: Sources, score: str, colours: Colours) -> Rows:
     alone = [row for row in records(others) if str(row["run"]) not in by_run]
     return Rows(
         axis,
-        rows
-        + [_tau_row(words.baseline(row["baseline"]).removeprefix("the "), row, axis, None) for row in alone],
+        rows + [_tau_row(words.baseline(row["baseline"]), row, axis, None) for row in alone],
+        at_ceiling,
     )
 
 

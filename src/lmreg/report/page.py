@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+import pandas as pd
 
 from lmreg.config.build import nearest
 from lmreg.errors import LmregError
@@ -62,7 +63,17 @@ class Report:
         lines = [f"{f.comparison}: {f.verdict}. {f.text}" for f in findings]
         sources = self._sources
         why = "" if sources.pairs else f": {unpaired([run.finished for run in sources.runs])}"
-        return lines or [f"{words.NO_PAIR}{why}."]
+        lines = lines or [f"{words.NO_PAIR}{why}."]
+        return [*lines, *self._earned]
+
+    @property
+    def _earned(self) -> list[str]:
+        """Of every super-net by the leading score, whether it has earned its training."""
+        paired, by = self._sources.paired, self._scores[0].name
+        if paired is None:
+            return []
+        rows = paired[(paired["score"] == by) & (paired["against"] != BASELINE)]
+        return [words.earned(group, by) for group in _over_cheap(rows)]
 
     def write(self, folder: Path) -> list[Path]:
         """Write ``index.html`` and its CSVs into ``folder``; the paths written, the page first."""
@@ -92,7 +103,11 @@ class Report:
             "lead": lead,
             "n": int(sources.metrics["n"].max()),
             "findings": self._found,
-            "over_ridge": paired is not None and (paired["against"] != BASELINE).any(),
+            "earned": self._earned,
+            "over_cheap": paired is not None and (paired["against"] != BASELINE).any(),
+            "confidence": "" if paired is None else f"{100 * paired['confidence'].iloc[0]:.4g}",
+            "left_out": [] if paired is None else words.seeds_left_out(paired),
+            "ceiling": tables.ceiling(sources),
             "norms": tables.norms(sources),
             "setup": tables.setup(sources),
             "truth": tables.truth(sources),
@@ -150,16 +165,18 @@ def _findings(sources: Sources, lead: Score) -> list[Found]:
     if sources.paired is None:
         return []
     rows = sources.paired[sources.paired["score"] == lead.name]
-    plain, ridge = (rows[rows["against"] == other] for other in (BASELINE, "ridge"))
+    plain, cheap = rows[rows["against"] == BASELINE], rows[rows["against"] != BASELINE]
     found = []
     for name, group in plain.groupby("comparison"):
-        beside = []
-        over = ridge[ridge["comparison"] == f"{name} over ridge"]
-        if len(over):
-            beside.append(words.over_ridge(over))
+        beside = [words.earned(some, lead.name) for some in _over_cheap(cheap, str(name))]
         if sources.baselines is not None:
-            taus = tables.taus_of_baselines(sources.baselines, lead.name)
-            taus = taus[taus["baseline"] != "ridge"] if beside else taus  # told already
-            beside.append(words.against_baselines(taus, words.overall(group)["tau_with"]))
+            beside.append(words.cheap_rankings(tables.cheap(sources.baselines)))
         found.append(Found(words.finding(group, lead.name), beside))
     return found
+
+
+def _over_cheap(rows: pd.DataFrame, name: str | None = None) -> list[pd.DataFrame]:
+    """The comparisons with a cheap ranking, of the runs of that name or of all."""
+    groups = [group for _, group in rows.groupby("comparison", sort=False)]
+    whose = [str(g["comparison"].iloc[0]).removesuffix(f" over {g['against'].iloc[0]}") for g in groups]
+    return [group for group, runs in zip(groups, whose, strict=True) if name in (None, runs)]

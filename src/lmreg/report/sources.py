@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
+from lmreg.config.build import nearest
 from lmreg.errors import LmregError
 from lmreg.files import read_table
 from lmreg.rank.compare import BASELINE, pairs_of
-from lmreg.rank.finished import BUDGET_IN_STEPS, FinishedRun, finished_runs, shared_overrides
+from lmreg.rank.finished import BUDGET_IN_STEPS, FinishedRun, distinct, finished_runs, shared_overrides
 from lmreg.study import Options, Study
 from lmreg.truth import MANIFEST, Truth
 
-METRICS = {"run", "label", "score", "statistic", "value", "low", "high", "n"}
+METRICS = {"run", "label", "score", "statistic", "value", "low", "high", "n", "norm", "ceiling"}
 PAIRED = {
-    *("comparison", "score", "seed", "tau_without", "tau_with"),
-    *("gain", "gain_low", "gain_high", "p_value", "n", "seeds"),
+    *("comparison", "score", "seed", "tau_without", "tau_with", "against", "rivals", "left_out"),
+    *("gain", "gain_low", "gain_high", "gain_pool_low", "gain_pool_high"),
+    *("p_value", "p_holm", "confidence", "n", "seeds"),
 }
-BASELINES = {"baseline", "run", "label", "score", "statistic", "value", "low", "high", "n"}
+BASELINES = {"baseline", "run", "label", "score", "statistic", "value", "low", "high", "n", "ceiling"}
 TRAINING = {"step", "epoch"}
+Read = Callable[[Path, Collection[str]], pd.DataFrame]
 TRACKING = {"step", "epoch", "set", "score", "kendall_tau", "n"}
 
 
@@ -52,9 +55,13 @@ class Run:
 
 @dataclass(frozen=True)
 class Sources:
-    """A study's results. ``pairs`` are (without, with the regulariser), equal in all else."""
+    """A study's results, those of ``evaluate`` from the folder ``evaluation``.
+
+    ``pairs`` are (without, with the regulariser), equal in all else.
+    """
 
     folder: Path
+    evaluation: Path
     study: Study
     truth: Truth
     runs: list[Run]
@@ -70,15 +77,20 @@ class Sources:
         return list(dict.fromkeys(r.group for r in sorted(self.runs, key=lambda r: r.regularised)))
 
     @classmethod
-    def load(cls, options: Options) -> Sources:
+    def load(cls, options: Options, evaluation: str | None = None) -> Sources:
         """Read the study's folder.
+
+        Args:
+            evaluation: which of several that a sweep over options of ``evaluate`` has left, by its folder's
+                name; None for the one that a single call leaves.
 
         Raises:
             LmregError: there is nothing to report yet, or a file is not what it should be.
         """
         folder = Path(options.root) / options.study
-        finished = finished_runs(folder)
-        metrics = _metrics(folder / "evaluate" / "metrics.csv")
+        finished, again = distinct(finished_runs(folder))
+        evaluated = _evaluation(folder / "evaluate", evaluation)
+        metrics = _metrics(evaluated / "metrics.csv")
         study = Study(finished[0].cfg, options)
         truth = Truth.load(folder / "landmarks", study.space)
         ranked = [run for run in finished if run.name in set(metrics["run"])]
@@ -86,21 +98,27 @@ class Sources:
             raise LmregError(f"{folder} has no results of its present searches; 'lmreg evaluate' makes them")
         shared = shared_overrides(finished)
         labels = dict(zip(metrics["run"], metrics["label"].astype(str), strict=True))
-        runs = [_run(run, labels[run.name], run.label(shared, seed=False), folder) for run in ranked]
+        runs = [_run(run, labels[run.name], run.label(shared, seed=False), evaluated) for run in ranked]
         by_name = {run.name: run for run in runs}
         runs.sort(key=lambda r: (r.finished.result["algo"], r.regularised, r.group, r.seed))
-        pairs = [(by_name[a.name], by_name[b.name]) for a, b in pairs_of(ranked)]
+        norms = set(metrics["norm"])  # one for all, where evaluate was given it
+        norm = str(min(norms)) if len(norms) == 1 else None
+        pairs = [(by_name[a.name], by_name[b.name]) for a, b in pairs_of(ranked, norm)]
         pairs.sort(key=lambda pair: (pair[1].group, pair[1].seed))
         return cls(
             folder,
+            evaluated,
             study,
             truth,
             runs,
             pairs,
             metrics[metrics["run"].isin(by_name)],
-            _paired(folder / "evaluate" / "paired.csv"),
-            _optional(folder / "evaluate" / "baselines.csv", BASELINES),
-            list(_notes(folder, finished, runs, metrics, truth)),
+            _optional(evaluated / "paired.csv", PAIRED, _of_evaluation),
+            _optional(evaluated / "baselines.csv", BASELINES, _of_evaluation),
+            [
+                *_of_others(folder / "evaluate", evaluated),
+                *_notes(evaluated, finished, again, runs, metrics, truth),
+            ],
         )
 
 
@@ -109,24 +127,61 @@ def _metrics(path: Path) -> pd.DataFrame:
         raise LmregError(
             f"no evaluation in {path.parent}; 'lmreg evaluate' makes it (give it the same root and study)"
         )
+    return _of_evaluation(path, METRICS)
+
+
+def _of_evaluation(path: Path, columns: Collection[str]) -> pd.DataFrame:
     try:
-        return read_table(path, METRICS)
+        return read_table(path, columns)
     except LmregError as error:
         raise LmregError(f"{error}; 'lmreg evaluate' writes it again") from None
 
 
-def _optional(path: Path, columns: Collection[str]) -> pd.DataFrame | None:
-    return read_table(path, columns) if path.exists() else None
+def _optional(path: Path, columns: Collection[str], read: Read = read_table) -> pd.DataFrame | None:
+    return read(path, columns) if path.exists() else None
 
 
-def _paired(path: Path) -> pd.DataFrame | None:
-    """Gains by the regulariser (``against`` is none) and over ridge regression."""
-    table = _optional(path, PAIRED)
-    return table if table is None or "against" in table else table.assign(against=BASELINE)
+def _evaluations(folder: Path) -> list[Path]:
+    """What there is in ``<study>/evaluate``: of a single call the folder itself, of a sweep those inside."""
+    return [
+        path.parent
+        for path in (folder / "metrics.csv", *sorted(folder.glob("*/metrics.csv")))
+        if path.exists()
+    ]
 
 
-def _run(finished: FinishedRun, label: str, group: str, folder: Path) -> Run:
-    ranking = _optional(folder / "evaluate" / f"ranking-{finished.name}.csv", {"arch"})
+def _evaluation(folder: Path, name: str | None) -> Path:
+    """The evaluation of that name.
+
+    Raises:
+        LmregError: there is none such.
+    """
+    wanted, names = folder / (name or ""), [path.name for path in _evaluations(folder) if path != folder]
+    if name is None and not (folder / "metrics.csv").exists() and names:
+        raise LmregError(
+            f"the evaluations in {folder} are of a sweep; pass evaluation=<name>: {', '.join(names)}"
+        )
+    if name is not None and name not in names:
+        raise LmregError(
+            f"evaluation={name}{nearest(name, names) if names else f': {folder} has none but its own'}"
+        )
+    return wanted
+
+
+def _of_others(folder: Path, shown: Path) -> list[str]:
+    """Which evaluation the page shows, where there are several."""
+    others = [path for path in _evaluations(folder) if path != shown]
+    if not others:
+        return []
+    names = [f"evaluate/{path.name}" if path != folder else "evaluate" for path in (shown, *others)]
+    return [
+        f"This page shows the evaluation in {names[0]}; there are also {', '.join(names[1:])} "
+        "(lmreg report evaluation=<name>)."
+    ]
+
+
+def _run(finished: FinishedRun, label: str, group: str, evaluated: Path) -> Run:
+    ranking = _optional(evaluated / f"ranking-{finished.name}.csv", {"arch"})
     training = _optional(finished.folder / "metrics.csv", TRAINING)
     tracking = _optional(finished.folder / "tracking.csv", TRACKING)
     candidates = read_table(finished.folder / "candidates.csv", {"arch"})
@@ -134,10 +189,19 @@ def _run(finished: FinishedRun, label: str, group: str, folder: Path) -> Run:
 
 
 def _notes(
-    folder: Path, finished: list[FinishedRun], runs: list[Run], metrics: pd.DataFrame, truth: Truth
+    evaluated: Path,
+    finished: list[FinishedRun],
+    again: dict[str, FinishedRun],
+    runs: list[Run],
+    metrics: pd.DataFrame,
+    truth: Truth,
 ) -> list[str]:
     """What a reader must know about the completeness of the page."""
-    notes = []
+    folder, written = runs[0].finished.study_folder, (evaluated / "metrics.csv").stat().st_mtime
+    notes = [
+        f"{name} is {first.name} again (the same configuration, seed and data): counted once."
+        for name, first in again.items()
+    ]
     done = {run.name for run in finished}
     shown = {run.name for run in runs}
     strange = {run.name for run in finished if not truth.fits(run.result["data_hash"])} - shown
@@ -148,10 +212,10 @@ def _notes(
         )
     if missing := sorted(done - shown - strange):
         notes.append(f"Finished but not evaluated, so not shown: {', '.join(missing)}. Run lmreg evaluate.")
-    if gone := sorted(set(metrics["run"].astype(str)) - done):
+    if gone := sorted(set(metrics["run"].astype(str)) - done - set(again)):
         notes.append(f"Evaluated, but the run is no longer there, so not shown: {', '.join(gone)}.")
     if begun := sorted(
-        p.parent.name for p in folder.glob("search/*/config.yaml") if p.parent.name not in done
+        p.parent.name for p in folder.glob("search/*/config.yaml") if p.parent.name not in done | set(again)
     ):
         notes.append(f"Begun but not finished, so not shown: {', '.join(begun)}.")
     others = [
@@ -167,16 +231,10 @@ def _notes(
             count = len(run.finished.result["landmarks"])
             notes.append(
                 f"{run.label} added landmarks while it trained and had {count} in the end; "
-                "ridge regression on the same landmarks is fitted to all of these."
+                "ridge regressions beside it are fitted to all of these."
             )
-    stale = [
-        run.name
-        for run in runs
-        if (run.finished.folder / "result.json").stat().st_mtime
-        > (folder / "evaluate" / "metrics.csv").stat().st_mtime
-    ]
-    evaluated = (folder / "evaluate" / "metrics.csv").stat().st_mtime
-    if (folder / "landmarks" / MANIFEST).stat().st_mtime > evaluated:
+    stale = [run.name for run in runs if (run.finished.folder / "result.json").stat().st_mtime > written]
+    if (folder / "landmarks" / MANIFEST).stat().st_mtime > written:
         notes.append("The landmarks or the pool were written again since the last lmreg evaluate.")
     if noise := truth.pool.noise_note():
         notes.append(f"The truth of the pool is {noise}; no ranking can agree well with it.")

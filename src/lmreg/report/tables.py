@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 from omegaconf import OmegaConf
 
+from lmreg.rank.ceiling import CEILING, TRUTH_SEEDS
 from lmreg.report import words
 from lmreg.report.scatter import in_words
 from lmreg.report.sources import Run, Sources
@@ -78,6 +79,20 @@ def columns(sources: Sources, found: list[Best]) -> list[tuple[str, str, int]]:
 
 def _with_error(score: float, error: float) -> str:
     return words.number(score, 2) + (f" ± {words.number(error, 2)}" if math.isfinite(error) else "")
+
+
+def ceiling(sources: Sources) -> dict[str, Any] | None:
+    """Kendall's tau of a perfect ranking, as a row of ``baselines.csv``; None if not known."""
+    if sources.baselines is None:
+        return None
+    rows = sources.baselines[sources.baselines["baseline"] == CEILING]
+    return None if rows.empty else {str(key): value for key, value in rows.iloc[0].to_dict().items()}
+
+
+def cheap(baselines: pd.DataFrame) -> pd.DataFrame:
+    """Kendall taus of the cheap rankings that all runs share."""
+    of_truth = baselines["baseline"].isin([CEILING, TRUTH_SEEDS])
+    return baselines[baselines["run"].isna() & ~of_truth & (baselines["statistic"] == "kendall_tau")]
 
 
 def taus_of_baselines(baselines: pd.DataFrame, score: str) -> pd.DataFrame:

@@ -8,6 +8,9 @@ from typing import Any
 
 import pandas as pd
 
+from lmreg.rank.ceiling import Ceiling
+from lmreg.rank.intervals import FEWEST_SEEDS
+
 NOTHING = "–"
 
 NO_PAIR = "No pair of runs with and without the regulariser to compare"
@@ -77,14 +80,34 @@ def statistic(name: str) -> Statistic:
 
 
 BASELINES = {
-    "params": "the number of parameters",
-    "macs": "the number of MACs",
-    "ridge": "ridge regression on the landmarks",
+    "params": "parameters",
+    "macs": "MACs",
+    "ridge": "ridge",
+    "ridge_costs": "ridge with costs",
+    "ridge_score": "ridge with the score",
+    "ceiling": "ceiling: a perfect ranking",
+    "truth_seeds": "one training seed by another",
 }
 
 
 def baseline(name: str) -> str:
+    """A ranking that needs no super-net, in words; one that isn't listed by its name."""
     return BASELINES.get(name, name)
+
+
+def ceiling_in_words(highest: Ceiling | None) -> str:
+    """How reliable the truth itself is."""
+    if highest is None:
+        return (
+            "The truth's own reliability is not known (no scores by training seed, no standard errors), "
+            "and so no ceiling of τ."
+        )
+    mean = f"a mean of {highest.trainings:.3g} trainings each"
+    drawn = ", drawn from means and standard errors" if highest.from_errors else ""
+    return (
+        f"Ceiling: the truth is {mean}; two seeds{drawn} agree at τ {number(highest.agreement.value)}, "
+        f"so a perfect ranking would reach about {number(highest.tau.value)}."
+    )
 
 
 def figure(row: dict[str, Any]) -> str:
@@ -109,50 +132,82 @@ def finding(rows: pd.DataFrame, by: str) -> Finding:
         rows: of ``paired.csv`` for one comparison and score: one per seed, and the mean where there is one.
         by: the super-net score in words.
     """
-    row, seeds = overall(rows), rows[rows["seed"].astype(str) != "mean"]
-    count = len(seeds)
+    row, each = overall(rows), _defined(rows)
+    count = len(each)
     low, high, gain = row["gain_low"], row["gain_high"], row["gain"]
     taus = f"Kendall's τ-b by {by} is {number(row['tau_without'])} without the regulariser and "
     taus += f"{number(row['tau_with'])} with it"
     figure = f"{number(gain, signed=True)} {interval(low, high, signed=True)}".strip()
     if not math.isfinite(gain):
         verdict, text = "undefined", f"{taus}: not defined, because scores or truth are all the same."
-    elif count == 1:
+    elif count <= 1:
         verdict = "one seed only"
         text = f"{taus}, a gain of {figure} over the {row['n']} architectures. {_one_seed(low, high)}"
     else:
-        verdict = _verdict(row, count)
-        text = f"{taus}, means over {count} paired seeds: a gain of {figure}. {_seeds(seeds, row)}"
-    name, shown = ("", "one seed") if count == 1 else ("mean ", f"mean of {count} seeds")
+        verdict = _verdict(row, each)
+        text = f"{taus}, means over {count} paired seeds: a gain of {figure}. {_seeds(each, row)}"
+    name, shown = ("", "one seed") if count <= 1 else ("mean ", f"mean of {count} seeds")
     tiles = [
         ("τ without", number(row["tau_without"]), shown),
         ("τ with", number(row["tau_with"]), shown),
         (f"{name}gain", number(gain, signed=True), interval(low, high, signed=True)),
     ]
-    if p_value(row["p_value"]):
-        tiles.append(("p", p_value(row["p_value"]), "two-sided, gain = 0"))
+    if p_value(row["p_holm"]):
+        tiles.append(("p", p_value(row["p_holm"]), "gain = 0, two-sided, corrected (Holm)"))
     tiles.append(("n", f"{int(row['n']):,}", f"architectures, {counted(count, 'seed')}"))
     return Finding(str(row["comparison"]), verdict, text, tiles)
 
 
 def overall(rows: pd.DataFrame) -> dict[str, Any]:
     """Of one comparison's rows by one score the mean over seeds; the only seed's where there is one."""
-    means = rows[rows["seed"].astype(str) == "mean"]
-    return {str(k): v for k, v in (means if len(means) else rows).iloc[0].to_dict().items()}
+    means, each = rows[rows["seed"].astype(str) == "mean"], _defined(rows)
+    chosen = next(some for some in (means, each, rows) if len(some))
+    return {str(k): v for k, v in chosen.iloc[0].to_dict().items()}
 
 
-def _verdict(row: dict[str, Any], seeds: int) -> str:
-    """Only what both intervals of the mean bear out, the one over seeds and the one over pools."""
-    bounds = [(row["gain_low"], row["gain_high"])]
-    if "gain_pool_low" in row:
-        bounds.append((row["gain_pool_low"], row["gain_pool_high"]))
+def _defined(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows of single seeds that have a gain."""
+    return rows[(rows["seed"].astype(str) != "mean") & rows["gain"].notna()]
+
+
+def _corrected(row: dict[str, Any]) -> str:
+    """The p-value in brackets, beside it the corrected one where that is another."""
+    p, holm = (p_value(row[name]) for name in ("p_value", "p_holm"))
+    if not p:
+        return ""
+    equals, of_several = (text if text.startswith("<") else f"= {text}" for text in (p, holm))
+    return f" (p {equals})" if p == holm else f" (p {equals}, corrected for the number of tests {of_several})"
+
+
+def direction(row: dict[str, Any]) -> int | None:
+    """+1 or −1 where a gain is shown to be above or below zero, else 0; None without an interval.
+
+    From three seeds on both intervals of the mean must bear it out, the one over seeds and the one over
+    pools, and the corrected p-value; with fewer only the one over pools can.
+    """
+    bounds = [(row["gain_pool_low"], row["gain_pool_high"])]
+    over_seeds = row["seeds"] >= FEWEST_SEEDS
+    if over_seeds:
+        bounds.append((row["gain_low"], row["gain_high"]))
     if not all(math.isfinite(bound) for pair in bounds for bound in pair):
+        return None
+    if any(low <= 0 <= high for low, high in bounds) or (
+        over_seeds and not row["p_holm"] < 1 - row["confidence"]
+    ):
+        return 0
+    return 1 if row["gain"] > 0 else -1
+
+
+def _verdict(row: dict[str, Any], seeds: pd.DataFrame) -> str:
+    shown = direction(row)
+    if shown is None:
         return "no interval"
-    if any(low <= 0 <= high for low, high in bounds):
+    agree = (seeds["gain"] * row["gain"] > 0).all()
+    if shown == 0 or (len(seeds) < FEWEST_SEEDS and not agree):
         return "no clear difference"
-    if seeds < FEW_SEEDS:
-        return f"a direction, from {seeds} seeds"
-    return "ranks better" if row["gain"] > 0 else "ranks worse"
+    if len(seeds) < FEW_SEEDS:
+        return f"a direction, from {len(seeds)} seeds"
+    return "ranks better" if shown > 0 else "ranks worse"
 
 
 def _one_seed(low: float, high: float) -> str:
@@ -168,16 +223,20 @@ def _seeds(seeds: pd.DataFrame, row: dict[str, Any]) -> str:
     up, count = int((seeds["gain"] > 0).sum()), len(seeds)
     signs = f"The gain is above zero for {up} of {count} seeds."
     low, high = row["gain_low"], row["gain_high"]
+    few_seeds = count < FEW_SEEDS
+    few = f" {count} seeds show a direction at best; take five or more for a conclusion." if few_seeds else ""
+    if count < FEWEST_SEEDS:
+        each = listed([number(gain, signed=True) for gain in seeds["gain"]])
+        return f"{signs} Two seeds give no interval, only their values: {each}.{few}{_other_pools(seeds)}"
     if not (math.isfinite(low) and math.isfinite(high)):
         return f"{signs} All seeds gain the same, which gives no interval."
-    p = p_value(row["p_value"])
-    p = f" (p {p if p.startswith('<') else f'= {p}'})"
+    p = _corrected(row)
     if low <= 0 <= high:
         said = f"The interval over seeds includes zero{p}: this does not show a difference."
     else:
         said = f"The interval over seeds excludes zero{p}."
-    few_seeds = count < FEW_SEEDS
-    few = f" {count} seeds show a direction at best; take five or more for a conclusion." if few_seeds else ""
+        if not row["p_holm"] < 1 - row["confidence"]:
+            said += " Corrected for the number of tests, that does not show a difference."
     return f"{signs} {said}{few}{_other_pools(seeds)}"
 
 
@@ -192,36 +251,52 @@ def _other_pools(seeds: pd.DataFrame) -> str:
     )
 
 
-def over_ridge(rows: pd.DataFrame) -> str:
-    """One comparison with ridge regression in a sentence; ``rows`` as for `finding`."""
-    row = overall(rows)
-    low, high = row["gain_low"], row["gain_high"]
-    gain = f"{number(row['gain'], signed=True)} {interval(low, high, signed=True)}".strip()
-    p = p_value(row["p_value"])
-    over = f"over {counted(row['seeds'], 'seed')}" + (p and f", p {p if p[0] == '<' else f'= {p}'}")
-    sign = ", so no clear difference" if low <= 0 <= high else ""  # false without an interval
-    return (
-        f"Ridge regression on the same landmarks ranks at {number(row['tau_without'])} without a super-net. "
-        f"The super-net with the regulariser gains {gain} over that ({over}){sign}."
-        f"{_other_pools(rows[rows['seed'].astype(str) != 'mean'])}"
-    )
-
-
-def against_baselines(rows: pd.DataFrame, tau_with: float) -> str:
-    """What rankings that need no super-net do, and how the super-net stands beside them.
+def earned(rows: pd.DataFrame, by: str) -> str:
+    """Whether super-nets earned their training, from one comparison with the best cheap ranking.
 
     Args:
-        rows: Kendall taus of ``baselines.csv`` by one score.
-        tau_with: the super-net's with the regulariser (a mean over seeds).
+        rows, by: as for `finding`.
     """
-    alone = rows[rows["run"].isna() & rows["value"].notna()]
-    if alone.empty or not math.isfinite(tau_with):
-        return ""
-    rankings = [{str(k): v for k, v in row.items()} for row in alone.to_dict("records")]
-    figures = [f"{baseline(row['baseline'])} {figure(row)}" for row in rankings]
-    below = [baseline(row["baseline"]) for row in rankings if not tau_with > row["value"]]
-    above = "above all of these" if not below else f"not above {listed(below)}"
-    return (
-        f"Rankings that need no super-net reach: {listed(figures)}. "
-        f"The super-net with the regulariser, at {number(tau_with)}, is {above}."
+    row, each = overall(rows), _defined(rows)
+    whose = str(row["comparison"]).removesuffix(f" over {row['against']}")
+    rival = (
+        f"{baseline(row['against'])} at {number(row['tau_without'])} (best of "
+        f"{counted(int(row['rivals']), 'cheap ranking')}, chosen on this pool, which favours it)"
     )
+    if (shown := direction(row)) is None:
+        return f"{whose}: τ by {by} can't be compared with that of {rival}: there is no interval."
+    said, verdict = {
+        1: ("significantly above", "It has earned its training."),
+        0: ("not measurably different from", "It has not been shown to earn its training."),
+        -1: ("significantly below", "It has not earned its training."),
+    }[shown]
+    if row["seeds"] >= FEWEST_SEEDS:
+        low, high, over = row["gain_low"], row["gain_high"], f"over {row['seeds']} seeds{_corrected(row)}"
+    else:
+        low, high = row["gain_pool_low"], row["gain_pool_high"]
+        over = f"over architectures, with {counted(row['seeds'], 'seed')}"
+    gain = f"{number(row['gain'], signed=True)} {interval(low, high, signed=True)}".strip()
+    return (
+        f"{whose}: τ by {by}, {number(row['tau_with'])}, is {said} {rival}: {gain} {over}. {verdict}"
+        f"{_other_pools(each) if row['seeds'] >= FEWEST_SEEDS else ''}"
+    )
+
+
+def seeds_left_out(gains: pd.DataFrame) -> list[str]:
+    """A line for every comparison whose sides don't have the same seeds."""
+    if gains.empty:
+        return []
+    told = gains["left_out"].map(lambda text: isinstance(text, str) and text != "")  # read back, empty is NaN
+    found = gains[told].drop_duplicates(["comparison", "left_out"])
+    return [
+        f"{row['comparison']}, by {row['score']}: the mean is over the seeds that both sides have; "
+        f"left out: {row['left_out']}."
+        for row in found.to_dict("records")
+    ]
+
+
+def cheap_rankings(rows: pd.DataFrame) -> str:
+    """What cheap rankings reach; ``rows``: their Kendall taus, of ``baselines.csv``."""
+    known = [{str(k): v for k, v in row.items()} for row in rows[rows["value"].notna()].to_dict("records")]
+    figures = [f"{baseline(row['baseline'])} {figure(row)}" for row in known]
+    return f"Cheap rankings reach: {listed(figures)}." if figures else ""
