@@ -9,6 +9,7 @@ from lmreg.errors import LmregError
 from lmreg.selector.base import Candidates
 from lmreg.selector.stratified import Config, StratifiedSelector
 from lmreg.space.base import Arch
+from lmreg.space.draw import draw_up_to
 from lmreg.space.nasbench201 import NASBench201
 from lmreg.study import Options, Study
 
@@ -45,19 +46,20 @@ def test_each_stratum_gives_as_many_as_any_other(space: NASBench201, count: int,
 
 
 def test_it_covers_sizes_more_evenly_than_chance(space: NASBench201) -> None:
-    every = np.sort([size(arch) for arch in space.enumerate()])
+    def misfits(seed: int) -> tuple[float, float]:
+        """Largest gaps between the distribution of sizes among the candidates and that among those chosen, by
+        strata and by chance (Kolmogorov)."""
+        rng = np.random.default_rng(seed)
+        drawn = draw_up_to(space, lambda: space.sample(rng), Config().candidates)
+        every = np.sort([size(arch) for arch in drawn])
+        gaps = []
+        for chosen in (select(space, 30, seed), [drawn[i] for i in rng.permutation(len(drawn))[:30]]):
+            mine = np.sort([size(arch) for arch in chosen])
+            cdf = [np.searchsorted(s, np.unique(every), side="right") / len(s) for s in (mine, every)]
+            gaps.append(float(np.abs(cdf[0] - cdf[1]).max()))
+        return gaps[0], gaps[1]
 
-    def misfit(chosen: list[Arch]) -> float:
-        """Largest gap between the distribution of sizes chosen and that of the space (Kolmogorov)."""
-        mine = np.sort([size(arch) for arch in chosen])
-        steps = np.unique(every)
-        cdf = [np.searchsorted(s, steps, side="right") / len(s) for s in (mine, every)]
-        return float(np.abs(cdf[0] - cdf[1]).max())
-
-    stratified = [misfit(select(space, 30, seed)) for seed in range(20)]
-    by_chance = [
-        misfit([space.sample(rng) for _ in range(30)]) for rng in map(np.random.default_rng, range(20))
-    ]
+    stratified, by_chance = zip(*map(misfits, range(20)), strict=True)
     assert np.mean(stratified) < 0.75 * np.mean(by_chance)
 
 
