@@ -176,8 +176,8 @@ def _check_flags(args: list[str]) -> None:
         raise LmregError(f"{message}; 'lmreg COMMAND --help' shows what there is")
 
     parser.error = refuse  # type: ignore[method-assign]
-    flags, unknown = parser.parse_known_intermixed_args(args)
-    if flags.multirun and (flags.cfg or flags.info):
+    given, unknown = parser.parse_known_intermixed_args(args)
+    if given.multirun and (given.cfg or given.info):
         raise LmregError("-m runs a sweep, --cfg and --info show one configuration; leave either out")
     if unknown:
         name = unknown[0].lstrip("-").partition("=")[0]
