@@ -84,8 +84,6 @@ def run_app(command: str, args: list[str], task: Task) -> None:
         if full_traceback:
             raise
         fail(_one_line(error, config_name, args))
-    if count == 0 and _is_to_sweep(args):
-        fail("nothing has been run: the sweep has no jobs")
     if failed:
         fail(f"{len(failed)} of the sweep's {count} jobs failed: {'; '.join(failed)}")
 
@@ -161,12 +159,6 @@ def fail(message: str) -> NoReturn:
     """Print one line to standard error and exit with code 2."""
     tell(message)
     sys.exit(2)
-
-
-def _is_to_sweep(args: list[str]) -> bool:
-    """Whether ``args`` ask for a sweep, and not only to be shown something."""
-    flags = get_args_parser().parse_args(args)
-    return bool(flags.multirun and not flags.hydra_help)
 
 
 def _check_flags(args: list[str]) -> None:
