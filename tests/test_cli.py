@@ -63,7 +63,7 @@ BAD_CALLS = {
     "retrain": "needs either run=<folder of a search> or arch='<text form>'",
     "retrain arch=2221220": "'2221220' is not a NAS-Bench-201 cell; expected",
     "retrain run=nowhere": "there is no folder",
-    "retrain run=x/a=1-s0,x/b=2-s0": "Error: run='x/a=1-s0','x/b=2-s0': several values; for a sweep",
+    "retrain run=x/a=1-s0,x/b=2-s0": "Error: run=x/a=1-s0,x/b=2-s0: several values; for a sweep",
     "retrain run=nowhere arch=22212202": "needs either run=",
     "retrain arch=22212202 candidate=worst": "candidate=worst: must be one of best, discretised",
     "retrain space=macro arch=2221220x": "'2221220x' is not a NAS-Bench-Macro architecture; expected 8",

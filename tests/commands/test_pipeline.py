@@ -14,7 +14,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import torch
-from tests.conftest import TINY_LANDMARKS, TINY_SEARCH, Compose, Lmreg
+from tests.conftest import TINY_LANDMARKS, TINY_SEARCH, Compose, Lmreg, last_given
 from tests.processes import Started
 
 from lmreg.commands.evaluate import run as evaluate_command
@@ -109,7 +109,7 @@ def test_a_table_does_not_replace_trained_landmarks(trained: Path, lmreg: Lmreg)
     assert "landmarks of another origin (source: train -> table" in done.stderr
     assert {p.name: p.read_bytes() for p in folder.glob("*.*")} == before
     assert lmreg("train-landmarks", *table, "study=other").returncode == 0
-    again = lmreg("train-landmarks", *table, "study=other", "landmarks.score_column=loss_nats")
+    again = lmreg("train-landmarks", *last_given(*table, "study=other", "landmarks.score_column=loss_nats"))
     assert "table_columns.landmarks: accuracy_percent -> loss_nats" in again.stderr
 
 

@@ -132,12 +132,13 @@ def test_the_home_folder_may_be_abbreviated(monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.parametrize(
     ("call", "says"),
     [
-        ("-m seed=0,00", "Error: seed=0,00: 0 and 00 are the same value; give it once"),
-        ("-m reg.weight=10,5,10.0", "reg.weight=10,5,10.0: 10 and 10.0 are the same value"),
+        ("-m seed=0,00", "Error: seed=0,00: 0 and 00 are the same; give each value once"),
+        ("-m reg.weight=10,5,10.0", "reg.weight=10,5,10.0: 10 and 10.0 are the same"),
         ("-m trainer.lr=.1,1e-1", "0.1 is there twice"),
-        ("-m data.flip=yes,true", "the same value"),
-        ("-m data=folder data.path=a,./a/", "the same value"),
-        ("-m algo=spos,spos", "algo=spos,spos: spos is there twice, the same value; give it once"),
+        ("-m data.flip=yes,true", "the same; give"),
+        ("-m data=folder data.path=a,./a/", "data.path=a,./a/: a and ./a/ are the same; give"),
+        ("-m algo=spos,spos", "algo=spos,spos: spos is there twice; give each value once"),
+        ("-m seed=0,0", "seed=0,0: 0 is there twice; give each value once"),
         (
             "-m seed=0,1 seed=2",
             "seed is given twice, seed=0,1 and seed=2; give it once, all its values in one",

@@ -88,8 +88,6 @@ def run_app(command: str, args: list[str], task: Task) -> None:
         if full_traceback:
             raise
         fail(_one_line(error, config_name, args))
-    if count == 0 and _is_to_sweep(args):
-        fail("nothing has been run: the sweep has no jobs")
     if failed:
         fail(f"{len(failed)} of the sweep's {count} jobs failed: {'; '.join(failed)}")
 
@@ -169,12 +167,6 @@ def fail(message: str) -> NoReturn:
     sys.exit(2)
 
 
-def _is_to_sweep(args: list[str]) -> bool:
-    """Whether ``args`` ask for a sweep, and not only to be shown something."""
-    flags = get_args_parser().parse_args(args)
-    return bool(flags.multirun and not flags.hydra_help)
-
-
 def _check_flags(args: list[str]) -> None:
     parser = get_args_parser()
 
@@ -182,8 +174,8 @@ def _check_flags(args: list[str]) -> None:
         raise LmregError(f"{message}; 'lmreg COMMAND --help' shows what there is")
 
     parser.error = refuse  # type: ignore[method-assign]
-    flags, unknown = parser.parse_known_intermixed_args(args)
-    if flags.multirun and (flags.cfg or flags.info):
+    given, unknown = parser.parse_known_intermixed_args(args)
+    if given.multirun and (given.cfg or given.info):
         raise LmregError("-m runs a sweep, --cfg and --info show one configuration; leave either out")
     if unknown:
         name = unknown[0].lstrip("-").partition("=")[0]

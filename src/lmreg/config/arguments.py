@@ -146,12 +146,6 @@ def _other_sweeper(args: Sequence[str]) -> bool:
     return any(arg.lstrip("+").startswith("hydra/sweeper=") for arg in args)
 
 
-def _one(command: str, key: str) -> str:
-    """How to give one value with a comma, where that may be meant."""
-    field = catalogue.field_of(command, key)
-    return f"; quote one that has a comma itself: \"{key}='a,b'\"" if field and field.text else ""
-
-
 def _values(override: Override) -> list[Any]:
     """What a sweep goes over; else its one value, as Hydra has read it."""
     value: Any = override.value()
@@ -180,7 +174,7 @@ def checked(command: str, args: Sequence[str]) -> list[str]:
             or none.
     """
     parser, sweeping = OverridesParser.create(), bool(set(MULTIRUN) & set(args))
-    given: dict[str, tuple[str, list[Any]]] = {}
+    given: dict[str, tuple[str, list[str]]] = {}
     result = []
     for arg in args:
         if arg.startswith("-") or "=" not in arg:
@@ -188,28 +182,41 @@ def checked(command: str, args: Sequence[str]) -> list[str]:
             continue
         (override,) = parser.parse_overrides([arg])
         key = override.get_key_element().lstrip("+")
-        if override.value_type == ValueType.INTERVAL_SWEEP and not _other_sweeper(args):
-            raise LmregError(f"{arg}: a sweep can't draw from an interval; list the values: {key}=<a>,<b>")
-        if override.value_type == ValueType.GLOB_CHOICE_SWEEP and key not in catalogue.groups(command):
-            raise LmregError(f"{arg}: only choices have names that a glob could fit; list the values")
-        if override.is_sweep_override() and not sweeping:
-            raise LmregError(f"{arg}: several values; for a sweep over them add -m{_one(command, key)}")
-        values = _values(override)
         field = catalogue.field_of(command, key)
+        values = _values(override)
+        # As the user has written it, without the quotes that are for Hydra.
+        shown = f"{key}={','.join(map(str, values))}" if field and field.text else arg
+        if override.is_sweep_override():
+            if override.value_type != ValueType.INTERVAL_SWEEP or not _other_sweeper(args):
+                _check_kind_of_sweep(command, key, shown, override)
+            if not sweeping:
+                comma = (
+                    f"; quote one that has a comma itself: \"{key}='a,b'\"" if field and field.text else ""
+                )
+                raise LmregError(f"{shown}: several values; for a sweep over them add -m{comma}")
         means = [_comparable(value, field) for value in values]
-        if not values and override.is_sweep_override():
-            names = catalogue.choices(key) if key in catalogue.groups(command) else []
-            there = f"; there are: {', '.join(names)}" if names else ""
-            raise LmregError(f"{arg}: no value at all{there}")
-        if twice := next((v for i, v in enumerate(values) if means[i] in means[:i]), None):
-            first = values[means.index(_comparable(twice, field))]
-            same = f"{first} and {twice} are" if str(first) != str(twice) else f"{twice} is there twice,"
-            raise LmregError(f"{arg}: {same} the same value; give it once")
+        for index, mine in enumerate(means):
+            if (first := means.index(mine)) < index:
+                pair = list(dict.fromkeys([str(values[first]), str(values[index])]))
+                same = f"{pair[0]} is there twice" if len(pair) == 1 else f"{' and '.join(pair)} are the same"
+                raise LmregError(f"{shown}: {same}; give each value once")
         if key not in given:
-            given[key] = arg, means
-            whole = isinstance(override.value(), Glob)
-            result.append(f"{arg.partition('=')[0]}={','.join(map(str, values))}" if whole else arg)
+            given[key] = shown, means
+            glob = isinstance(override.value(), Glob)
+            result.append(f"{arg.partition('=')[0]}={','.join(values)}" if glob else arg)
         elif means != given[key][1]:
             every = ", all its values in one" if sweeping else ""
-            raise LmregError(f"{key} is given twice, {given[key][0]} and {arg}; give it once{every}")
+            raise LmregError(f"{key} is given twice, {given[key][0]} and {shown}; give it once{every}")
     return result
+
+
+def _check_kind_of_sweep(command: str, key: str, shown: str, override: Override) -> None:
+    """Nothing if Hydra's own sweeper finds a value at least in ``override``."""
+    names = catalogue.choices(key) if key in catalogue.groups(command) else []
+    if override.value_type == ValueType.INTERVAL_SWEEP:
+        raise LmregError(f"{shown}: a sweep can't draw from an interval; list the values: {key}=<a>,<b>")
+    if override.value_type == ValueType.GLOB_CHOICE_SWEEP and not names:
+        raise LmregError(f"{shown}: only choices have names that a glob could fit; list the values")
+    if not _values(override):
+        there = f"; there are: {', '.join(names)}" if names else ""
+        raise LmregError(f"{shown}: no value at all{there}")

@@ -86,7 +86,9 @@ def written(value: Any) -> str:
     if value is None or isinstance(value, bool):
         return "null" if value is None else str(value).lower()
     if not isinstance(value, str):
-        return str(value)
+        # `plain` has made whole numbers of floats: 1e30 shouldn't be written out.
+        long = isinstance(value, int) and abs(value) >= 10**16 and int(float(value)) == value
+        return str(float(value)) if long else str(value)
     return value if _reads_as(value) else QuotedString(value, Quote.single).with_quotes()
 
 
