@@ -221,7 +221,7 @@ def _check_same_scale(path: Path, scores: Mapping[str, np.ndarray]) -> None:
     finite = {column: values[np.isfinite(values)] for column, values in scores.items()}
     if any(len(values) == 0 for values in finite.values()):
         return
-    small, large = sorted(scores, key=lambda column: finite[column].max())
+    small, *_, large = sorted(scores, key=lambda column: finite[column].max())
     most, percent = finite[small].max(), finite[large].max()
     if not most <= 1 < percent <= 100:
         return
