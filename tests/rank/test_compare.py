@@ -78,7 +78,14 @@ def search(reg: str, seed: int | str = 0, algo: str = "spos", **other: Any) -> F
     for key, value in other.items():
         cfg[key] = {**cfg[key], **value} if isinstance(value, dict) and key in cfg else value
     overrides = [f"{key}={value}" for key, value in other.items()]
-    result = {"algo": algo, "reg": reg, "seed": int(seed), "data_hash": "d", "overrides": overrides}
+    result = {
+        "algo": algo,
+        "reg": reg,
+        "seed": int(seed),
+        "data_hash": "d",
+        "overrides": overrides,
+        "paths": 9,
+    }
     name = "-".join([algo, reg, *overrides, f"s{seed}"])
     return FinishedRun(Path(name), OmegaConf.create(cfg), result)
 

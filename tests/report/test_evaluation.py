@@ -7,10 +7,12 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
+from lmreg.rank.ceiling import Ceiling
 from lmreg.rank.correlation import Draws
+from lmreg.rank.intervals import Estimate
 from lmreg.rank.pool import Ranking
 from lmreg.rank.statistics import Truths
-from lmreg.report.evaluation import Ranked, _gains, _warnings
+from lmreg.report.evaluation import Ranked, _ceiling, _gains, _warnings
 
 
 def test_gains_without_an_interval_are_shown_without_one() -> None:
@@ -43,3 +45,16 @@ def test_a_pool_whose_truths_are_all_alike_is_told() -> None:
         assert len(found) == 1
         assert told in found[0]
         assert "nan" not in found[0]
+
+
+def test_the_ceiling_in_words() -> None:
+    def tau(value: float) -> Estimate:
+        return Estimate(value, value - 0.1, value + 0.1, 40)
+
+    told = _ceiling(Ceiling(tau(0.9), tau(0.8), 2.0, from_errors=False))
+    assert told == (
+        "Ceiling: the truth is a mean of 2 trainings each; two seeds agree at τ 0.800, "
+        "so a perfect ranking would reach about 0.900."
+    )
+    assert "drawn from means and standard errors" in _ceiling(Ceiling(tau(0.9), tau(0.8), 2, True))
+    assert "reliability is not known" in _ceiling(None)

@@ -5,8 +5,6 @@ import math
 import pandas as pd
 import pytest
 
-from lmreg.rank.ceiling import Ceiling
-from lmreg.rank.intervals import Estimate
 from lmreg.report import words
 
 NAN = math.nan
@@ -114,21 +112,6 @@ def test_a_cheap_ranking_that_nobody_listed_is_shown_by_its_name() -> None:
     table = pd.DataFrame({"baseline": ["params", "naswot"], "value": [0.5, 0.6], "low": 0.1, "high": 0.9})
     told = words.cheap_rankings(table)
     assert told == "Cheap rankings reach: parameters 0.500 [0.100, 0.900] and naswot 0.600 [0.100, 0.900]."
-
-
-def test_the_ceiling_in_words() -> None:
-    def tau(value: float) -> Estimate:
-        return Estimate(value, value - 0.1, value + 0.1, 40)
-
-    told = words.ceiling_in_words(Ceiling(tau(0.9), tau(0.8), 2.0, from_errors=False))
-    assert told == (
-        "Ceiling: the truth is a mean of 2 trainings each; two seeds agree at τ 0.800, "
-        "so a perfect ranking would reach about 0.900."
-    )
-    assert "drawn from means and standard errors" in words.ceiling_in_words(
-        Ceiling(tau(0.9), tau(0.8), 2, True)
-    )
-    assert "reliability is not known" in words.ceiling_in_words(None)
 
 
 def test_statistics_that_are_not_known_are_shown_by_their_name() -> None:

@@ -17,7 +17,7 @@ from lmreg.rank.intervals import FEWEST_SEEDS, Estimate
 from lmreg.rank.pool import Ranking
 from lmreg.rank.statistics import Truths
 from lmreg.report.scatter import in_words
-from lmreg.report.words import FEW_SEEDS, NO_PAIR, baseline, ceiling_in_words, earned, p_value, seeds_left_out
+from lmreg.report.words import FEW_SEEDS, NO_PAIR, baseline, earned, number, p_value, seeds_left_out
 from lmreg.truth import LandmarkSet
 
 WIDE = 130
@@ -93,9 +93,10 @@ def _rankings(
     table = Table(
         title=f"{title}: {len(pool.archs)} held-out architectures, ranked by super-net score, "
         f"against stand-alone {unit}",
-        caption=f"{ceiling_in_words(highest)} "
+        caption=f"{_ceiling(highest)} "
         f"[low, high]: {_percent(truths.confidence)} bootstrap interval over the architectures; "
-        "regret's is too short. "
+        "regret's is too short. †: fitted to the landmarks that the super-net was trained with, so it "
+        "doesn't vouch for that. "
         f"ρ: Spearman. τ top ½: among the {truths.top_half} truly best. regret: {unit} by which "
         "the one ranked first is worse than the pool's best. P@k: share of the first k that is in the true "
         "top k. All figures: metrics.csv, baselines.csv.",
@@ -132,7 +133,7 @@ def _name(ranking: Ranking) -> str:
         return ranking.label
     if ranking.baseline == RIDGE_SCORE:
         regularised = ranking.run is not None and ranking.run.run.result["reg"] != BASELINE
-        return f"ridge + {ranking.label}" + (" (fitted to its landmarks twice)" if regularised else "")
+        return f"ridge + {ranking.label}" + (" †" if regularised else "")
     whose = f" of {ranking.label}" if ranking.label else ""
     fitted = f", {ranking.landmarks} landmarks{whose}" if ranking.landmarks else ""
     return f"{baseline(ranking.baseline)}{fitted}"
@@ -175,6 +176,21 @@ def _gains(gains: pd.DataFrame, confidence: float) -> Table:
         table.add_row(comparison, row["score"], seed, *taus, figure, p_value(row["p_holm"]))
         before = row["comparison"]
     return table
+
+
+def _ceiling(highest: Ceiling | None) -> str:
+    """How reliable the truth itself is."""
+    if highest is None:
+        return (
+            "The truth's own reliability is not known (no scores by training seed, no standard errors), "
+            "and so no ceiling of τ."
+        )
+    mean = f"a mean of {highest.trainings:.3g} trainings each"
+    drawn = ", drawn from means and standard errors" if highest.from_errors else ""
+    return (
+        f"Ceiling: the truth is {mean}; two seeds{drawn} agree at τ {number(highest.agreement.value)}, "
+        f"so a perfect ranking would reach about {number(highest.tau.value)}."
+    )
 
 
 def _earned(figures: list[Ranked], gains: pd.DataFrame) -> list[str]:

@@ -8,7 +8,6 @@ from typing import Any
 
 import pandas as pd
 
-from lmreg.rank.ceiling import Ceiling
 from lmreg.rank.intervals import FEWEST_SEEDS
 
 NOTHING = "–"
@@ -93,21 +92,6 @@ BASELINES = {
 def baseline(name: str) -> str:
     """A ranking that needs no super-net, in words; one that isn't listed by its name."""
     return BASELINES.get(name, name)
-
-
-def ceiling_in_words(highest: Ceiling | None) -> str:
-    """How reliable the truth itself is."""
-    if highest is None:
-        return (
-            "The truth's own reliability is not known (no scores by training seed, no standard errors), "
-            "and so no ceiling of τ."
-        )
-    mean = f"a mean of {highest.trainings:.3g} trainings each"
-    drawn = ", drawn from means and standard errors" if highest.from_errors else ""
-    return (
-        f"Ceiling: the truth is {mean}; two seeds{drawn} agree at τ {number(highest.agreement.value)}, "
-        f"so a perfect ranking would reach about {number(highest.tau.value)}."
-    )
 
 
 def figure(row: dict[str, Any]) -> str:
