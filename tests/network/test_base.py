@@ -1,12 +1,16 @@
-"""What all networks share: how they are counted."""
+"""What all networks share: how they are counted, and a convolution of theirs."""
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
+import torch
 from torch import Tensor, nn
 
 from lmreg.data.base import InputShape
-from lmreg.network.base import count_macs
+from lmreg.network.base import Pointwise, count_macs
 
 
 class AlongRows(nn.Module):
@@ -38,3 +42,29 @@ def test_a_layer_is_counted_as_often_as_it_is_used() -> None:
     layer = nn.Conv2d(4, 4, 3, groups=4, bias=False)
     net = nn.Sequential(nn.Conv2d(1, 4, 1, bias=False), layer, layer)
     assert count_macs(net, InputShape(1, 8, 8)) == 64 * 4 + 36 * 4 * 9 + 16 * 4 * 9
+
+
+def test_pointwise_is_the_convolution_with_that_stride() -> None:
+    images = torch.randn(2, 6, 7, 9)
+    conv = Pointwise(6, 4, stride=2)
+    assert torch.allclose(conv(images), torch.nn.functional.conv2d(images, conv.weight, stride=2), atol=1e-6)
+
+
+BACKWARD = """
+import torch
+from lmreg.network.cells import operation
+from lmreg.network.chain import conv_norm
+torch.set_num_threads(1)
+for channels in (2, 4, 6):
+    built = [operation("skip_connect", channels, 2), operation("conv_1x1", channels, 2)]
+    for module in (*built, conv_norm(channels, 2 * channels, stride=2)):
+        module.to(memory_format=torch.channels_last)
+        for _ in range(60):
+            images = torch.randn(8, channels, 12, 12).to(memory_format=torch.channels_last)
+            module(images.requires_grad_()).square().sum().backward()
+"""
+
+
+def test_few_channels_do_not_corrupt_memory() -> None:
+    """In a process of its own, which a corrupt heap would end."""
+    assert subprocess.run([sys.executable, "-c", BACKWARD], check=False).returncode == 0

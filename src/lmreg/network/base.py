@@ -120,6 +120,21 @@ def check_partial(channels: int, partial: int) -> None:
         raise LmregError(f"partial channels need a multiple of {partial}; network.channels={channels}")
 
 
+class Pointwise(nn.Conv2d):
+    """A 1×1 convolution on every stride-th pixel of every stride-th row.
+
+    The pixels are picked first. With a stride of its own, a channels-last convolution of torch 2.13's CPU
+    build corrupts memory in the backward pass where it has fewer than 8 input channels (seen on AVX2).
+    """
+
+    def __init__(self, c_in: int, c_out: int, stride: int):
+        super().__init__(c_in, c_out, 1, bias=False)
+        self._every = stride
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x[:, :, :: self._every, :: self._every])
+
+
 def batch_norm(channels: int) -> nn.Module:
     """Normalisation by batch statistics in training and in scoring: running ones would mix those of all
     paths."""

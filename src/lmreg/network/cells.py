@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from lmreg.config.schema import option
 from lmreg.data.base import InputShape
-from lmreg.network.base import Standalone, SuperNet, SuperNetOnly, batch_norm
+from lmreg.network.base import Pointwise, Standalone, SuperNet, SuperNetOnly, batch_norm
 from lmreg.network.mixture import Choice
 from lmreg.space.base import Arch
 
@@ -48,21 +48,6 @@ def drop_path(value: Tensor, chance: float, noise: torch.Generator) -> Tensor:
     """``value`` [B, channels, height, width] with each image zeroed by that chance; the mean stays."""
     kept = torch.empty(len(value), 1, 1, 1, device=value.device).bernoulli_(1 - chance, generator=noise)
     return value * (kept / (1 - chance))
-
-
-class Pointwise(nn.Conv2d):
-    """A 1×1 convolution on every stride-th pixel of every stride-th row.
-
-    The pixels are picked first. With a stride of its own, a channels-last convolution of torch 2.13's CPU
-    build corrupts memory in the backward pass where it has fewer than 8 input channels (seen on AVX2).
-    """
-
-    def __init__(self, c_in: int, c_out: int, stride: int):
-        super().__init__(c_in, c_out, 1, bias=False)
-        self._every = stride
-
-    def forward(self, x: Tensor) -> Tensor:
-        return super().forward(x[:, :, :: self._every, :: self._every])
 
 
 class FactorizedReduce(nn.Module):

@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from lmreg.network.base import MIXTURES, Standalone, SuperNet, batch_norm
+from lmreg.network.base import MIXTURES, Pointwise, Standalone, SuperNet, batch_norm
 from lmreg.network.mixture import Choice, Mixture, terms, weighted_sum
 from lmreg.space.base import Arch
 
@@ -19,7 +19,11 @@ def conv_norm(
     c_in: int, c_out: int, kernel: int = 1, stride: int = 1, groups: int = 1, relu: bool = True
 ) -> nn.Sequential:
     """Convolution, batch normalisation and, unless told otherwise, ReLU; odd sizes round up."""
-    conv = nn.Conv2d(c_in, c_out, kernel, stride, padding=kernel // 2, groups=groups, bias=False)
+    conv: nn.Conv2d
+    if kernel == 1 and groups == 1:
+        conv = Pointwise(c_in, c_out, stride)
+    else:
+        conv = nn.Conv2d(c_in, c_out, kernel, stride, padding=kernel // 2, groups=groups, bias=False)
     return nn.Sequential(conv, batch_norm(c_out), *([nn.ReLU()] if relu else []))
 
 
