@@ -3,8 +3,8 @@
     python scripts/study/summary.py outputs/<study> docs/studies/<name>
 
 writes ``<name>.csv`` (every seed and the means), ``<name>.png``, and prints the table as Markdown. Tau by
-loss and by accuracy, with the regulariser against without it and against ridge regression on the same
-landmarks; intervals of a seed are bootstraps over the architectures, of the mean Student's over seeds.
+loss and by accuracy, with the regulariser against without it, and every super-net against the best cheap
+ranking; intervals of a seed are bootstraps over the architectures, of the mean Student's over seeds.
 """
 
 from __future__ import annotations
@@ -20,15 +20,20 @@ from lmreg.files import read_table, write_atomically, write_table
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt
 
-BASELINES = {"ridge": "ridge on the landmarks", "params": "parameters", "macs": "MACs"}
+BASELINES = {
+    "params": "parameters",
+    "macs": "MACs",
+    "ridge": "ridge on the landmarks",
+    "ridge_costs": "ridge with costs",
+}
 COLOURS = {"without": "#888888", "with": "#1f5fa8"}
 
 
 def main() -> None:
     study, out = Path(sys.argv[1]), Path(sys.argv[2])
-    gains = read_table(study / "evaluate" / "paired.csv", {"comparison", "seed", "gain", "against"})
+    gains = read_table(study / "evaluate" / "paired.csv", {"comparison", "seed", "gain", "against", "p_holm"})
     metrics = read_table(study / "evaluate" / "metrics.csv", {"algo", "reg", "statistic"})
-    baselines = read_table(study / "evaluate" / "baselines.csv", {"baseline", "run", "statistic"})
+    baselines = read_table(study / "evaluate" / "baselines.csv", {"baseline", "run", "statistic", "ceiling"})
     taus = metrics[metrics["statistic"] == "kendall_tau"]
     shared = baselines["baseline"].isin(BASELINES) & baselines["run"].isna()
     beside = baselines[(baselines["statistic"] == "kendall_tau") & shared]
@@ -40,20 +45,25 @@ def main() -> None:
 
 def markdown(gains: pd.DataFrame, beside: pd.DataFrame) -> str:
     lines = [
-        "| comparison | tau by | seed | tau before | tau after | gain [95 %] | p |",
+        "| comparison | tau by | seed | tau before | tau after | gain [95 %] | p (Holm) |",
         "|---|---|---|---|---|---|---|",
     ]
     for row in gains.itertuples():
         seed = f"**mean of {row.seeds}**" if row.seed == "mean" else row.seed
-        p = "" if pd.isna(row.p_value) else f"{row.p_value:.2g}"
+        p = "" if pd.isna(row.p_holm) else f"{row.p_holm:.2g}"
         gain = f"{row.gain:+.3f} [{row.gain_low:+.3f}, {row.gain_high:+.3f}]"
-        name = row.comparison if row.against == "ridge" else f"{row.comparison} over {row.against}"
+        name = f"{row.comparison} over none" if row.against == "none" else row.comparison
         lines.append(
             f"| {name} | {row.score} | {seed} | {row.tau_without:.3f} | {row.tau_with:.3f} | {gain} | {p} |"
         )
     lines += ["", f"| baseline (n = {beside['n'].iloc[0]}) | tau [95 %] |", "|---|---|"]
     for row in beside.itertuples():
         lines.append(f"| {BASELINES[row.baseline]} | {row.value:.3f} [{row.low:.3f}, {row.high:.3f}] |")
+    ceiling = beside["ceiling"].iloc[0]
+    lines += [
+        "",
+        f"Ceiling, by the truth's own reliability: {'not known' if pd.isna(ceiling) else f'{ceiling:.3f}'}.",
+    ]
     return "\n".join(lines)
 
 
@@ -74,7 +84,7 @@ def draw(taus: pd.DataFrame, beside: pd.DataFrame) -> plt.Figure:
             for place, one, colour in ((x, before, "without"), (1 + x, after, "with")):
                 spread = [one["value"] - one["low"], one["high"] - one["value"]]
                 axes.errorbar([place], one["value"], spread, fmt="o", ms=5, lw=1, color=COLOURS[colour])
-        for style, row in zip(("--", ":", "-."), beside.itertuples(), strict=False):
+        for style, row in zip(("--", ":", "-.", (0, (1, 4))), beside.itertuples(), strict=False):
             axes.axhline(row.value, ls=style, lw=1, color="#b5651d", label=BASELINES[row.baseline])
         axes.set_xticks([0, 1], ["without", "with\nlandmarks"])
         axes.set_xlim(-0.4, 1.4)

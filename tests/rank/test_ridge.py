@@ -23,10 +23,10 @@ def test_the_penalty_is_that_of_leaving_each_out_in_turn(noise: float, rng: np.r
         left_out = [y[i] - fitted(x[k], y[k], penalty, x[i : i + 1])[0] for i, k in enumerate(kept)]
         errors.append(np.square(left_out).sum())
     best = _PENALTIES[int(np.argmin(errors))]
-    assert ridge(x, y, others) == pytest.approx(fitted(x, y, best, others), rel=1e-6)
+    assert ridge(x, y)(others) == pytest.approx(fitted(x, y, best, others), rel=1e-6)
 
 
 def test_constant_targets_give_a_constant(rng: np.random.Generator) -> None:
-    assert ridge(rng.normal(size=(4, 3)), np.full(4, 2.0), rng.normal(size=(6, 3))) == pytest.approx(
+    assert ridge(rng.normal(size=(4, 3)), np.full(4, 2.0))(rng.normal(size=(6, 3))) == pytest.approx(
         np.full(6, 2.0)
     )

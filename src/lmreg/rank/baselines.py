@@ -19,12 +19,14 @@ from lmreg.identity import config_hash, result_config
 from lmreg.rank.pool import Ranking, rankings
 from lmreg.rank.ridge import ridge
 from lmreg.rank.scored import ScoredRun
-from lmreg.space.base import Space
+from lmreg.space.base import Arch, Space
 from lmreg.study import Study
 from lmreg.truth import LandmarkSet
 
 COSTS = {"params": "params", "macs": "macs"}
 """Baseline by column of `Study.cost`: the larger network is taken for the better one."""
+_PART = 10_000  # architectures that are encoded at a time
+
 RIDGE, RIDGE_COSTS, RIDGE_SCORE = "ridge", "ridge_costs", "ridge_score"
 
 
@@ -90,11 +92,18 @@ def by_ridge(
         run, label: as for `by_landmarks`.
         columns: further features by which landmarks and pool, in that order, are ranked together.
     """
-    count = len(landmarks.archs)
-    one_hot = np.vstack([_one_hot(space, some) for some in (landmarks, pool)])
-    features = np.column_stack([one_hot, *(_ranks(column) for column in columns)])
-    values = ridge(features[:count], _targets(landmarks), features[count:])
-    return Ranking(values, run, label, baseline=name, landmarks=count)
+    count, ranks = len(landmarks.archs), [_ranks(column) for column in columns]
+
+    def features(archs: Sequence[Arch], start: int) -> np.ndarray:
+        """Of ``archs``, which stand in the columns from ``start`` on."""
+        one_hot = np.stack([space.encode(arch) for arch in archs]).astype(np.float64)
+        return np.column_stack([one_hot, *(column[start : start + len(archs)] for column in ranks)])
+
+    predict = ridge(features(landmarks.archs, 0), _targets(landmarks))
+    # In parts: the features of a whole benchmark are gigabytes.
+    starts = range(0, len(pool.archs), _PART)
+    parts = [predict(features(pool.archs[i : i + _PART], count + i)) for i in starts]
+    return Ranking(np.concatenate(parts), run, label, baseline=name, landmarks=count)
 
 
 def by_ridge_and_score(
@@ -118,10 +127,6 @@ def _ranks(values: np.ndarray) -> np.ndarray:
     """Ranks, standardised: a feature without outliers and without a unit."""
     ranks = stats.rankdata(values)
     return (ranks - ranks.mean()) / max(float(ranks.std()), 1e-9)
-
-
-def _one_hot(space: Space, members: LandmarkSet) -> np.ndarray:
-    return np.stack([space.encode(arch) for arch in members.archs]).astype(np.float64)
 
 
 def _targets(landmarks: LandmarkSet) -> np.ndarray:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 _PENALTIES = np.logspace(-3, 3, 25)
 
 
-def ridge(features: np.ndarray, targets: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Predictions for ``others`` [n, f], from a fit to ``features`` [m, f] and ``targets`` [m].
+def ridge(features: np.ndarray, targets: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    """The fit to ``features`` [m, f] and ``targets`` [m]: a function from features [n, f] to predictions [n].
 
     The intercept is not penalised. Of 25 penalties from 0.001 to 1000 the one with the least squared
     leave-one-out residuals r_i / (1 − h_ii) is taken, h the hat matrix.
@@ -24,4 +26,5 @@ def ridge(features: np.ndarray, targets: np.ndarray, others: np.ndarray) -> np.n
     leverage = 1 / len(targets) + shrink @ (left**2).T
     best = int(((residuals / (1 - leverage)) ** 2).sum(1).argmin())
     damped = singular / (singular**2 + _PENALTIES[best])
-    return mean + (others - centre) @ (right.T @ (damped * along))
+    weights = right.T @ (damped * along)
+    return lambda others: mean + (others - centre) @ weights
