@@ -154,7 +154,8 @@ def test_every_job_of_a_sweep_follows_its_own_run(
     sizes = {space: (config.network.channels, config.network.cells) for space, config in found.items()}
     assert sizes == {"nasbench201": (2, 2), "nasbench101": (4, 2)}
     # Where all runs have the same network its options are checked before anything is trained.
-    both = f"run={other_runs['macro']},{other_runs['macro']}"
+    copy = shutil.copytree(other_runs["macro"], tmp_path / "macro" / "search" / "copy")
+    both = f"run={other_runs['macro']},{copy}"
     code, _, errors = in_process("retrain", "-m", both, "network.cells=2", "folder=s", *quick)
     assert code == 2
     assert "'network.cells=2': with network=macro there is no such option" in errors
