@@ -16,7 +16,7 @@ from lmreg.identity import config_hash, earlier_hashes
 from lmreg.train import checkpoint
 
 STUDY = "nasbench201-fashion_mini"
-SMALL = ("network.channels=2", "strategy.count=3", "trainer.steps=8", "trainer.batch_size=16", "threads=1")
+SMALL = ("network.channels=2", "strategy.budget=3", "trainer.steps=8", "trainer.batch_size=16", "threads=1")
 
 
 def folders(root: Path) -> list[str]:
@@ -48,7 +48,7 @@ def make_earlier(folder: Path) -> Path:
 
 def test_a_run_is_trained_once(in_process: InProcess, begun: Path) -> None:
     assert folders(begun) == [
-        "spos-none-network.channels=2-strategy.count=3-trainer.batch_size=16-trainer.lr=0.1-trainer.steps=8-s0"
+        "spos-none-network.channels=2-strategy.budget=3-trainer.batch_size=16-trainer.lr=0.1-trainer.steps=8-s0"
     ]
     for spelt in (
         ("trainer.lr=1e-1", "seed=00", "log_every=3"),

@@ -142,7 +142,7 @@ def test_identity_and_protocol(composed: Compose) -> None:
 
 SEARCH = (
     *("search", "space=darts", "reg=none", "network.channels=4", "trainer.steps=2", "trainer.batch_size=8"),
-    *("strategy.count=2", "scoring.images=16", "threads=1"),
+    *("strategy.budget=2", "scoring.images=16", "threads=1"),
 )
 
 
