@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from tests.conftest import TINY_LANDMARKS
+from tests.conftest import TINY_LANDMARKS, last_given
 from tests.processes import Started
 
 from lmreg.errors import LmregError
@@ -93,7 +93,7 @@ def test_processes_share_a_folder_and_one_is_killed(tmp_path: Path, tiny_study: 
 
     def start(*overrides: str) -> Started:
         words = ["train-landmarks", f"root={tmp_path}", *TINY_LANDMARKS]
-        return Started([*words, f"threads={threads}", *overrides])
+        return Started(last_given(*words, f"threads={threads}", *overrides))
 
     deadline = time.monotonic() + 240
     killed = start()
