@@ -31,7 +31,12 @@ class PathsOnly(nasbench201.Network):
         super().__init__(nasbench201.Config(channels=config.channels), *parts, **options)
 
 
-OWN = ("allow_packages=[tests]", f"network._target_={__name__}.PathsOnly", "~network.cells")
+OWN = (
+    "allow_packages=[tests]",
+    f"network._target_={__name__}.PathsOnly",
+    "~network.cells",
+    "~network.affine",
+)
 
 
 @pytest.fixture
