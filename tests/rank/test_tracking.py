@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import os
+import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -143,20 +145,22 @@ class Stopping(SPOS):
         return super().weight_losses(ctx, batch)
 
 
-def search(study: Study, algo: SPOS, tracking: TrackingConfig = OFTEN, seed_name: str = "") -> SearchRun:
-    strategy = RandomSearch(Config(budget=2))
-    overrides = [seed_name] if seed_name else []
-    return SearchRun(study, overrides, algo, NoRegulariser(), strategy, ScoringConfig(), tracking, None)
+def search(study: Study, algo: SPOS, tracking: TrackingConfig = OFTEN, name: str = "") -> SearchRun:
+    strategy, study = RandomSearch(Config(budget=2)), copy.copy(study)
+    if name:  # a study of its own: one config is one folder in a study
+        landmarks, study.folder = study.folder / "landmarks", study.folder / name
+        shutil.copytree(landmarks, study.folder / "landmarks", dirs_exist_ok=True)
+    return SearchRun(study, [], algo, NoRegulariser(), strategy, ScoringConfig(), tracking, None)
 
 
 def test_a_resumed_run_has_the_same_rows(study: Study) -> None:
-    straight, killed = search(study, SPOS(), seed_name="a=1"), search(study, Stopping(6), seed_name="b=1")
+    straight, killed = search(study, SPOS(), name="a"), search(study, Stopping(6), name="b")
     straight.execute(5, 60)
     with pytest.raises(Interrupted):
         killed.execute(5, 60)
     assert len(pd.read_csv(killed.folder / "tracking.csv")) == 4
     (killed.folder / "tracking.csv").unlink()
-    search(study, SPOS(), seed_name="b=1").execute(5, 60)
+    search(study, SPOS(), name="b").execute(5, 60)
     for file in ("tracking.csv", "metrics.csv", "candidates.csv"):
         assert (killed.folder / file).read_text() == (straight.folder / file).read_text(), file
     assert len(pd.read_csv(killed.folder / "tracking.csv")) == 12
