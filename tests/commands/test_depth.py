@@ -68,7 +68,8 @@ def test_from_found_to_used(in_process: InProcess, tmp_path: Path) -> None:
     mine = study / "retrain" / "mine"
     result = read_json(mine / "result.json")
     assert set(result["test"]) == {"loss", "rmse_percent", "abs_rel", "delta1_percent"}
-    assert all(figure["low"] < figure["mean"] < figure["high"] for figure in result["test"].values())
+    # Two seeds have no interval.
+    assert all(figure["low"] is None and figure["mean"] > 0 for figure in result["test"].values())
     assert (result["label_smoothing"], OmegaConf.load(mine / "config.yaml").data.cutout) == (0, 0)
     code, _, errors = in_process(
         "retrain", f"run={search}", *short[:3], "folder=other", "label_smoothing=0.1"

@@ -84,7 +84,7 @@ def test_the_part_of_the_pool_is_the_same_for_every_run_and_not_its_best(study: 
     parts = [Tracker(OFTEN, ScoringConfig(), study, None)._sets["pool"] for _ in range(2)]
     assert parts[0].archs == parts[1].archs
     whole = Tracker(TrackingConfig(pool=99), ScoringConfig(), study, None)._sets["pool"]
-    assert len(whole.archs) == 6
+    assert len(whole.archs) == 5  # one of the six is one function with a landmark
     assert parts[0].archs != whole.archs[:4]
     assert set(parts[0].archs) < set(whole.archs)
 
