@@ -7,6 +7,7 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from omegaconf import DictConfig
@@ -30,7 +31,7 @@ def _signals_as_before() -> Iterator[None]:
 def config(composed, tmp_path: Path, space: NASBench201):  # type: ignore[no-untyped-def]
     """A command's config, ``from_table`` that takes scores from a table of 400 rows."""
     archs = [space.format(arch) for arch in list(space.enumerate())[::39]]
-    table = pd.DataFrame({"arch": archs, "accuracy": range(len(archs))})
+    table = pd.DataFrame({"arch": archs, "accuracy": np.linspace(0, 99, len(archs))})
     table.to_csv(tmp_path / "table.csv", index=False)
 
     def make(*overrides: str, from_table: bool = True) -> DictConfig:
