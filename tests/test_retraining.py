@@ -18,7 +18,8 @@ from lmreg.errors import Interrupted, LmregError
 from lmreg.network.base import track_statistics
 from lmreg.network.nasbench101 import Config as Config101
 from lmreg.network.nasbench101 import Network as Network101
-from lmreg.retraining import Recipe, Retraining, over_seeds, read_retraining
+from lmreg.rank.intervals import over_seeds
+from lmreg.retraining import Recipe, Retraining, read_retraining
 from lmreg.space.nasbench101 import NASBench101
 from lmreg.study import Options, Study
 from lmreg.task.base import Task

@@ -7,6 +7,7 @@ from collections.abc import Set
 from pathlib import Path
 from typing import Any
 
+import yaml
 from omegaconf import DictConfig, OmegaConf
 
 from lmreg.config.renamed import in_first_names, take_todays_names
@@ -54,6 +55,20 @@ def read_config(path: Path, keys: Set[str] = _OF_A_RUN) -> DictConfig:
     require_config(config, path, keys)
     take_todays_names(config)
     return config
+
+
+def peek_config(path: Path) -> dict[str, Any]:
+    """What a ``config.yaml`` has, under today's names; nothing where it can't be read: to be told when the
+    run is needed, while others are worth a look."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        content = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except (OSError, ValueError, yaml.YAMLError):
+        return {}
+    if not isinstance(content, dict):
+        return {}
+    take_todays_names(content)
+    return content
 
 
 def require_config(config: DictConfig, path: Path, keys: Set[str] = _OF_A_RUN) -> None:

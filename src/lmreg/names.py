@@ -9,15 +9,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
 from omegaconf import DictConfig, OmegaConf
 
 from lmreg.config import catalogue
 from lmreg.config.build import dotted
-from lmreg.config.renamed import take_todays_names
 from lmreg.config.values import settled, written
 from lmreg.files import digest
-from lmreg.identity import BEFORE_THERE_WAS, result_config
+from lmreg.identity import BEFORE_THERE_WAS, peek_config, result_config
 
 TOLD_BY_SPACE = ("space.path", "space.family")
 """Options that a space is named after, and with it the study."""
@@ -140,13 +138,4 @@ def _content(path: Path) -> dict[str, Any]:
 @functools.cache
 def _read(path: Path, changed: int) -> dict[str, Any]:
     """The content of a file that was ``changed`` then: a sweep looks at the same ones for each job."""
-    try:
-        content = yaml.load(
-            path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-        )
-    except (OSError, ValueError, yaml.YAMLError):
-        return {}
-    if not isinstance(content, dict):
-        return {}
-    take_todays_names(content)
-    return content
+    return peek_config(path)

@@ -27,7 +27,7 @@ from lmreg.identity import (
 from lmreg.locks import locked
 from lmreg.network.base import SuperNet, track_statistics
 from lmreg.progress import Progress
-from lmreg.rank.intervals import mean_over_seeds
+from lmreg.rank.intervals import over_seeds
 from lmreg.rank.score import score
 from lmreg.result import device_name, versions
 from lmreg.space.base import Arch, Space
@@ -274,20 +274,6 @@ def is_retraining(there: dict[str, Any], config: dict[str, Any]) -> bool:
 def seeds_in_words(seeds: Sequence[int]) -> str:
     """``seed 0``; ``seeds 0, 1, 2``."""
     return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
-
-
-def over_seeds(values: Sequence[float], confidence: float) -> dict[str, Any]:
-    """Mean, standard deviation and interval of the mean, None where there is none: see `mean_over_seeds`."""
-    mean, low, high, _ = mean_over_seeds(np.asarray(values, float), confidence)
-    known = bool(np.isfinite(low))
-    return {
-        "mean": mean,
-        "n": len(values),
-        "confidence": confidence,
-        "sd": float(np.std(values, ddof=1)) if len(values) > 1 else None,
-        "low": low if known else None,
-        "high": high if known else None,
-    }
 
 
 def read_retraining(folder: Path) -> tuple[DictConfig, dict[str, Any]]:

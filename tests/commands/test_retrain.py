@@ -16,7 +16,7 @@ from tests.processes import Started
 from lmreg.commands.retrain import RetrainOptions, _show, suited, with_recipe
 from lmreg.errors import LmregError
 from lmreg.files import read_json
-from lmreg.retraining import over_seeds
+from lmreg.rank.intervals import over_seeds
 from lmreg.task.classification import Classification
 from lmreg.task.depth import Depth
 

@@ -8,17 +8,16 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
 from omegaconf import DictConfig
 from rich.table import Table
 
 from lmreg.config.arguments import word
 from lmreg.config.build import dotted, typed
-from lmreg.config.renamed import take_todays_names
 from lmreg.config.schema import option
 from lmreg.config.values import canonical_config, plain
 from lmreg.errors import LmregError
 from lmreg.failures import read_failure
+from lmreg.identity import peek_config
 from lmreg.locks import is_locked
 from lmreg.progress import console, duration
 
@@ -76,7 +75,7 @@ def run(cfg: DictConfig) -> None:
 
 def _read(folder: Path) -> Run:
     result, progress = _json(folder / "result.json"), _json(folder / "progress.json")
-    config = dotted(plain(canonical_config(_yaml(folder / "config.yaml"))))
+    config = dotted(plain(canonical_config(peek_config(folder / "config.yaml"))))
     failure = read_failure(folder)
     if result:
         run = Run(folder, "finished", config=config, result=result)
@@ -177,18 +176,6 @@ def _json(path: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}
-
-
-def _yaml(path: Path) -> dict[str, Any]:
-    try:
-        text = path.read_text(encoding="utf-8")
-        content = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except (OSError, ValueError, yaml.YAMLError):
-        return {}
-    if not isinstance(content, dict):
-        return {}
-    take_todays_names(content)
-    return content
 
 
 def _rows(path: Path) -> list[dict[str, str]]:

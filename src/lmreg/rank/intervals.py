@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy import stats
@@ -93,6 +95,20 @@ def mean_over_seeds(values: np.ndarray, confidence: float) -> tuple[float, float
     test = stats.ttest_1samp(values, 0.0)
     interval = test.confidence_interval(confidence)
     return mean, float(interval.low), float(interval.high), float(test.pvalue)
+
+
+def over_seeds(values: Sequence[float], confidence: float) -> dict[str, Any]:
+    """Mean, standard deviation and interval of the mean, None where there is none: see `mean_over_seeds`."""
+    mean, low, high, _ = mean_over_seeds(np.asarray(values, float), confidence)
+    known = bool(np.isfinite(low))
+    return {
+        "mean": mean,
+        "n": len(values),
+        "confidence": confidence,
+        "sd": float(np.std(values, ddof=1)) if len(values) > 1 else None,
+        "low": low if known else None,
+        "high": high if known else None,
+    }
 
 
 def holm(p_values: np.ndarray) -> np.ndarray:
