@@ -5,6 +5,7 @@ Every function takes values that grow with quality: losses come in negated.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -107,7 +108,7 @@ def spearman(truth: np.ndarray, score: np.ndarray, counts: np.ndarray) -> np.nda
 class Draws:
     """Bootstrap resamples of n architectures, shared by all figures, so that differences are paired.
 
-    They are drawn again each time, in parts that fit into memory.
+    Those that fit into one part of memory are drawn once; others are drawn again each time, part by part.
     """
 
     n: int
@@ -123,6 +124,11 @@ class Draws:
     def parts(self) -> Iterator[np.ndarray]:
         """How often each architecture is drawn, float64 [some, n]: first each once, then ``count``
         bootstrap resamples, then with ``jackknife`` those of `leave_outs`."""
+        if (1 + self.count + self.left_out) * self.n <= _PART:
+            return iter(_drawn_once(self))
+        return self._drawn()
+
+    def _drawn(self) -> Iterator[np.ndarray]:
         rng, rows = np.random.default_rng(self.seed), max(1, _PART // self.n)
         yield np.ones((1, self.n))
         for start in range(0, self.count, rows):
@@ -130,6 +136,11 @@ class Draws:
             yield rng.multinomial(self.n, np.full(self.n, 1 / self.n), size=some).astype(np.float64)
         for start in range(0, self.left_out, rows):
             yield leave_outs(self.n, start, min(start + rows, self.left_out))
+
+
+@functools.lru_cache(maxsize=1)
+def _drawn_once(draws: Draws) -> tuple[np.ndarray, ...]:
+    return tuple(draws._drawn())
 
 
 def resamples(n: int, count: int, seed: int) -> np.ndarray:
