@@ -137,8 +137,12 @@ class FinishedRun:
 
     def config_without(self, *keys: str) -> dict[str, Any]:
         """What determines the result, less ``keys``: equal for runs that differ in those only."""
-        config = result_config(self.cfg) | {"scoring": plain(asdict(self.scoring))}
-        return {k: v for k, v in config.items() if k not in keys}
+        return {k: v for k, v in self._result_config.items() if k not in keys}
+
+    @functools.cached_property
+    def _result_config(self) -> dict[str, Any]:
+        """What determines the result; made once, as comparisons ask for it again and again."""
+        return result_config(self.cfg) | {"scoring": plain(asdict(self.scoring))}
 
     def ranking_config(self, norm: str | None, *without: str) -> dict[str, Any]:
         """What determines its super-net and how that ranks, less ``without``: equal for runs that must rank
@@ -151,7 +155,7 @@ class FinishedRun:
         protocol = replace(self.scoring, norm=norm or self.scoring.norm).protocol
         return config | {"data_hash": self.result["data_hash"], "protocol": protocol}
 
-    @property
+    @functools.cached_property
     def _uses_scores(self) -> bool:
         """Of its algorithm; taken to be so where the class is no longer there."""
         try:
