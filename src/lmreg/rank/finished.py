@@ -55,7 +55,7 @@ class FinishedRun:
         """``<root>/<study>``, by where the run lies now."""
         return self.folder.parent.parent
 
-    @property
+    @functools.cached_property
     def scoring(self) -> ScoringConfig:
         """How it scores sub-nets; runs of an older lmreg lack the younger keys and have their defaults."""
         return typed(self.cfg.scoring, ScoringConfig, "scoring")
