@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import importlib
 import inspect
 from collections.abc import Callable, Iterator
@@ -74,6 +75,7 @@ def _bound(alias: ast.alias) -> str:
     return alias.asname or alias.name.split(".")[0]
 
 
+@functools.cache
 def _definitions(source: str) -> dict[str, _Definition]:
     """What a module defines or imports at its top, by name."""
     return {name: node for node in ast.parse(source).body for name in _names(node)}  # type: ignore[misc]
