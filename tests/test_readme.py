@@ -26,7 +26,7 @@ from tests.kind.published import write_macro, write_nasbench101, write_nds
 SMALL_TRAINING = ("trainer.steps=8", "trainer.batch_size=8", "network.channels=4", "threads=1")
 SIZES = {
     "train-landmarks": ("landmarks.count=4", "landmarks.pool=5", "workers=1"),
-    "search": ("log_every=4", "scoring.images=64"),
+    "search": ("log_every=4", "scoring.images=64", "scoring.calibration_images=64"),
     "evaluate": ("bootstrap=100", "threads=1"),
     "retrain": ("trainer.steps=8", "trainer.batch_size=8", "threads=1"),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -43,7 +44,7 @@ from lmreg.truth import LandmarkSet
 
 CPU = torch.device("cpu")
 SPACE = NASBench201()
-STEPS = 24
+STEPS = 14
 
 
 def landmarks() -> LandmarkSet:
@@ -123,15 +124,35 @@ ALGOS: dict[str, Callable[[], Algorithm]] = {
     "gdas": lambda: GDAS(gdas.Config(alpha_warmup=0.3)),
     "pcdarts": lambda: PCDARTS(pcdarts.Config(alpha_warmup=0.3, partial=2)),
     "nao": lambda: NAO(
-        nao.Config(pool=8, warmup=0.3, refresh_epochs=2, hidden=8, predictor_epochs=20)  # steps 12, 18
+        nao.Config(pool=8, warmup=0.3, refresh_epochs=2, hidden=8, predictor_epochs=20)  # steps 6, 12
     ),
 }
 
 
-@pytest.mark.parametrize("reg", REGS)
-@pytest.mark.parametrize("algo", ALGOS)
+# Every algorithm with a regulariser, every regulariser beside single paths and beside mixtures: what an
+# algorithm has of its own state doesn't meet what a regulariser has.
+TOGETHER = [(algo, reg) for algo in ALGOS for reg in REGS if reg == "landmark" or algo in ("spos", "darts")]
+
+
+@functools.cache
+def undisturbed(algo: str, reg: str) -> tuple[dict[str, Any], list[Any]]:
+    """The state at the end of a training that never stops; and of each step the batch and the state of the
+    stream that paths are drawn from."""
+    training, record = make(REGS[reg](), algo=ALGOS[algo]()), []
+    losses = training.algo.weight_losses
+
+    def watched(ctx: Context, batch: Any) -> Any:
+        state = ctx.streams.arch.bit_generator.state["state"]["state"]
+        record.append((ctx.step, batch.images.sum().item(), batch.targets.tolist(), state))
+        return losses(ctx, batch)
+
+    training.algo.weight_losses = watched  # type: ignore[method-assign]
+    return run(training).state_dict(), record
+
+
+@pytest.mark.parametrize(("algo", "reg"), TOGETHER)
 def test_resume_equals_never_stopping_in_all_state(algo: str, reg: str, tmp_path: Any) -> None:
-    straight = run(make(REGS[reg](), algo=ALGOS[algo]()))
+    straight, _ = undisturbed(algo, reg)
     # One stop where steps are slow: the algorithms share all but their own state.
     count = 3 if algo == "spos" else 1
     steps = np.random.default_rng(len(algo) + 100 * len(reg)).choice(
@@ -144,7 +165,7 @@ def test_resume_equals_never_stopping_in_all_state(algo: str, reg: str, tmp_path
         resumed = make(REGS[reg](), seed=99, algo=ALGOS[algo]())
         resumed.load_state_dict(checkpoint.load(tmp_path / "c.pt", "hash", CPU))
         assert resumed.ctx.step == stop
-        assert_same(run(resumed).state_dict(), straight.state_dict())
+        assert_same(run(resumed).state_dict(), straight)
 
 
 def test_every_algorithm_and_regulariser_is_resumed() -> None:
@@ -153,14 +174,14 @@ def test_every_algorithm_and_regulariser_is_resumed() -> None:
         assert names == {name.partition("-")[0] for name in tried}
 
 
-@pytest.mark.parametrize("stop", [1, 5, 12, 23])
+@pytest.mark.parametrize("stop", [1, 5, 12, 13])
 def test_resume_at_and_beside_a_logged_step(stop: int, tmp_path: Any) -> None:
-    straight = run(make(regularised()))
+    straight, _ = undisturbed("spos", "landmark")
     checkpoint.save(tmp_path / "c.pt", run(make(regularised()), stop).state_dict(), "hash")
     resumed = make(regularised(), seed=99)
     resumed.load_state_dict(checkpoint.load(tmp_path / "c.pt", "hash", CPU))
     assert resumed.ctx.step == stop
-    assert_same(run(resumed).state_dict(), straight.state_dict())
+    assert_same(run(resumed).state_dict(), straight)
 
 
 def test_one_seed_gives_one_result_and_another_another() -> None:
@@ -269,20 +290,11 @@ def test_skipping_really_skips() -> None:
 @pytest.mark.parametrize("algo", ["spos", "fairnas", "spos_unique", "darts", "pcdarts"])
 def test_same_paths_and_batches_with_and_without_the_regulariser(algo: str) -> None:
     """GDAS and NAO sample by what they have learned from the weights: see their own tests."""
-    seen: dict[str, list[Any]] = {}
-    for name, reg in REGS.items():
-        training, record = make(reg(), algo=ALGOS[algo]()), seen.setdefault(name, [])
-        losses = training.algo.weight_losses
-
-        def watched(ctx: Context, batch: Any, losses: Any = losses, record: Any = record) -> Any:
-            state = ctx.streams.arch.bit_generator.state["state"]["state"]
-            record.append((ctx.step, batch.images.sum().item(), batch.targets.tolist(), state))
-            return losses(ctx, batch)
-
-        training.algo.weight_losses = watched  # type: ignore[method-assign]
-        run(training)
-    assert all(record == seen["none"] for record in seen.values())
-    assert len(seen["none"]) == STEPS
+    _, without = undisturbed(algo, "none")
+    assert len(without) == STEPS
+    for name in REGS:
+        if (algo, name) in TOGETHER:
+            assert undisturbed(algo, name)[1] == without
 
 
 def test_the_regulariser_is_the_only_difference() -> None:
@@ -296,9 +308,10 @@ def test_the_regulariser_is_the_only_difference() -> None:
 
 
 def test_training_learns() -> None:
-    rows = run(make(NoRegulariser(), trainer=TrainerConfig(steps=STEPS, batch_size=16, lr=0.05))).rows
+    path = SPACE.arch((SPACE.options[0].index("nor_conv_3x3"),) * 6)
+    rows = run(make(NoRegulariser(), algo=Given(path))).rows
     assert rows[-1]["train_loss_nats"] < rows[0]["train_loss_nats"]
-    assert [row["step"] for row in rows] == [5, 10, 15, 20, 24]
+    assert [row["step"] for row in rows] == [5, 10, 14]
 
 
 def test_divergence_is_told() -> None:
