@@ -17,7 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from lmreg.config import catalogue
-from lmreg.config.arguments import MULTIRUN, as_text, checked, quoted_texts
+from lmreg.config.arguments import MULTIRUN, as_text, checked, quoted_texts, split_values
 from lmreg.config.build import nearest
 from lmreg.config.following import with_choices_of_run
 from lmreg.config.paths import conf_dir
@@ -76,7 +76,6 @@ def run_app(command: str, args: list[str], task: Task) -> None:
 
     try:
         _check_flags(args)
-        _check_groups(command, args)
         hydra_main(version_base="1.3", config_path=str(conf_dir()), config_name=config_name)(guarded)()
     except Interrupted as stop:
         print(stop, file=sys.stderr)
@@ -94,6 +93,7 @@ def run_app(command: str, args: list[str], task: Task) -> None:
 
 def _as_hydra_reads(command: str, args: list[str]) -> list[str]:
     """A command's words, complete and checked as far as that goes without composing them."""
+    _check_groups(command, args)
     args = with_choices_of_run(command, quoted_texts(command, args))
     return _for_swept_choices(command, checked(command, args))
 
@@ -191,6 +191,8 @@ def _check_groups(command: str, args: list[str]) -> None:
     inside = [o.key for o in catalogue.top_options(command) if "." in o.key]
     for arg in args:
         group, is_given, value = arg.lstrip("+~").partition("=")
+        if is_given and not group:
+            raise LmregError(f"can't read {arg!r}: expected key=value")
         without = arg.startswith("~") or (is_given and value in ("", "null"))
         if group in catalogue.groups(command) and without:
             raise LmregError(
@@ -201,6 +203,30 @@ def _check_groups(command: str, args: list[str]) -> None:
             takers = [f"'lmreg {c}'" for c in catalogue.commands() if group in catalogue.groups(c)]
             whose = f" is for {' and '.join(takers)};" if takers else ":"
             raise LmregError(f"{arg}{whose} 'lmreg {command}' has {', '.join(mine)}")
+    _check_own(command, args)
+
+
+def _check_own(command: str, args: list[str]) -> None:
+    """What goes with classes of the user's own only: taking options out, and names of choices.
+
+    Hydra takes an option out, and the class then has a default that no help tells. A choice with the name
+    of another would be taken for that one wherever results are compared.
+    """
+    for arg in args:
+        key, _, value = arg.lstrip("+~").partition("=")
+        group, _, option = key.partition(".")
+        if any(other.lstrip("+").startswith(f"{group}._target_=") for other in args):
+            continue
+        if arg.startswith("~") and group != "hydra":
+            raise LmregError(f"{arg}: an option can't be taken out; give it the value that it shall have")
+        if option == "name" and group in catalogue.groups(command):
+            now, there = catalogue.chosen(command, args)[group], catalogue.choices(group)
+            given = set(split_values(value))
+            if group in ("algo", "reg", "strategy", "selector", "landmarks") or given & set(there) - set(now):
+                others = f"take {group}={','.join(sorted(given))}" if given <= set(there) else "leave it out"
+                raise LmregError(
+                    f"{arg}: results are told apart by that name, here {','.join(now)}; {others}"
+                )
 
 
 def _one_line(error: Exception, config_name: str, args: list[str]) -> str:

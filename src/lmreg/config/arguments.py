@@ -117,7 +117,8 @@ def _quoted_text(command: str, arg: str) -> str:
     field = catalogue.field_of(command, key.lstrip("+"))
     kind = field.text if field else None
     if kind is None:
-        value = with_home(value)
+        if field is None:  # perhaps a path, of a class that isn't lmreg's
+            value = with_home(value)
         special = set(value) & set("'\"\\,[]{}()$")
         return f"{key}='{value}'" if "=" in value and not special else f"{key}={value}"
     if value == "null" or _FUNCTION.fullmatch(value) or (kind == "whole" and value[:1] in ("'", '"')):

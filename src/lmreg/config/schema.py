@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -43,6 +44,9 @@ def range_error(field: dataclasses.Field[Any], value: Any) -> str | None:
         return f"must be at least {low}" if high is None else f"must be between {low} and {high}"
     if high is not None and not value <= high:
         return f"must be at most {high}" if low is None else f"must be between {low} and {high}"
+    numbers = value if isinstance(value, list) else [value]
+    if any(isinstance(number, float) and not math.isfinite(number) for number in numbers):
+        return "must be finite"  # infinity passes every bound, and work without an end begins
     return None
 
 
