@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from tests.conftest import InProcess
+from tests.conftest import TINY_SEARCH, InProcess
 
 from lmreg.files import read_json, write_json
 
@@ -104,3 +104,16 @@ def test_an_evaluation_of_an_earlier_version_is_to_be_made_again(study: Path, in
         assert f"has no column '{lacking}'" in errors
         assert "'lmreg evaluate' writes it again" in errors
         path.write_text(before)
+
+
+def test_one_super_net_by_two_options_is_told(study: Path, in_process: InProcess) -> None:
+    steps = next(option for option in TINY_SEARCH if option.startswith("trainer.steps="))
+    options = [option for option in TINY_SEARCH if option != steps]
+    paths = steps.replace("steps", "paths")  # of an algorithm with one path a step
+    code, _, errors = in_process("search", "reg=none", f"root={study.parent}", *options, paths)
+    assert code == 0, errors
+    code, out, _ = in_process("evaluate", f"root={study.parent}", "bootstrap=100")
+    assert code == 0
+    (note,) = [line for line in out.splitlines() if "the same scores to the last digit" in line]
+    assert note.count("spos-none-") == 2
+    assert paths in note

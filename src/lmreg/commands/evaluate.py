@@ -21,7 +21,7 @@ from lmreg.rank.ceiling import CEILING, TRUTH_SEEDS, Ceiling, ceiling
 from lmreg.rank.compare import paired
 from lmreg.rank.finished import BUDGET_IN_STEPS, FinishedRun, distinct, finished_runs, shared_overrides
 from lmreg.rank.intervals import Estimate
-from lmreg.rank.pool import Ranking, held_out, ranking_table, rankings
+from lmreg.rank.pool import Ranking, held_out, one_super_net, ranking_table, rankings
 from lmreg.rank.scored import ScoredRun
 from lmreg.rank.statistics import Truths
 from lmreg.report.evaluation import Ranked, show
@@ -133,6 +133,11 @@ def _evaluate(
         write_table(out / "paired.csv", gains)
         written.insert(2, "paired.csv")
     _notes(runs, again, truth, folder, whole_study=options.run is None)
+    for names in one_super_net(ranked):
+        print(
+            f"Note: {' and '.join(names)} have the same scores to the last digit: one super-net, which is "
+            "counted each time. Options that differ have made no difference; a regulariser never acted."
+        )
     show(options.study, figures, beside, gains, pool, truths, highest, sorted(shared), options.run is None)
     print(f"Written to {out}: {', '.join(written)}")
     _tell_left_out(left_out, runs)

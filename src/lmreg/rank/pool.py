@@ -68,3 +68,19 @@ def rankings(run: ScoredRun, label: str, pool: LandmarkSet) -> list[Ranking]:
         Ranking(score.sign * table[score.column].to_numpy(), run, label, name)
         for name, score in run.study.task.scores.items()
     ]
+
+
+def one_super_net(ranked: list[Ranking]) -> list[list[str]]:
+    """The names of runs whose super-nets give every architecture of the pool the same scores, to the last
+    digit: they are one super-net, whatever the options of its runs. Scores that are all alike don't count.
+    """
+    scores: dict[str, list[np.ndarray]] = {}
+    for ranking in ranked:
+        if ranking.run is not None:
+            scores.setdefault(ranking.run.run.name, []).append(ranking.values)
+    same: dict[bytes, list[str]] = {}
+    for name, values in scores.items():
+        table = np.stack(values)
+        if np.ptp(table, axis=1).any():
+            same.setdefault(table.tobytes(), []).append(name)
+    return [names for names in same.values() if len(names) > 1]

@@ -167,11 +167,11 @@ def _gains(gains: pd.DataFrame, confidence: float) -> Table:
     for row in gains.sort_values(["against", "comparison"], kind="stable").to_dict("records"):
         if before is not None and row["comparison"] != before:
             table.add_section()
-        figure = f"{row['gain']:+.3f}"
+        figure = number(row["gain"], signed=True)
         if np.isfinite(row["gain_low"]):  # seeds that agree to the last digit have no interval
             figure += f" [{row['gain_low']:+.2f}, {row['gain_high']:+.2f}]"
         seed = f"mean of {row['seeds']}" if row["seed"] == "mean" else row["seed"]
-        taus = (f"{row['tau_without']:.3f}", f"{row['tau_with']:.3f}")
+        taus = (number(row["tau_without"]), number(row["tau_with"]))
         comparison = "" if row["comparison"] == before else row["comparison"]
         table.add_row(comparison, row["score"], seed, *taus, figure, p_value(row["p_holm"]))
         before = row["comparison"]

@@ -273,7 +273,7 @@ def seeds_left_out(gains: pd.DataFrame) -> list[str]:
     told = gains["left_out"].map(lambda text: isinstance(text, str) and text != "")  # read back, empty is NaN
     found = gains[told].drop_duplicates(["comparison", "left_out"])
     return [
-        f"{row['comparison']}, by {row['score']}: the mean is over the seeds that both sides have; "
+        f"{row['comparison']}, by {row['score']}: a mean is over the seeds that both sides have; "
         f"left out: {row['left_out']}."
         for row in found.to_dict("records")
     ]
