@@ -242,7 +242,7 @@ def test_damaged_evaluations(
 
 def test_evaluate_mends_what_is_damaged(root: Path, in_process: InProcess) -> None:
     """All of it at once: `evaluate` reads none of these files."""
-    for file, damage, _ in [EVALUATED[2], *EVALUATED[3:]]:
+    for file, damage, _ in EVALUATED[2:]:
         damage(root / STUDY / "evaluate" / file)
     assert in_process("report", f"root={root}")[0] == 2
     assert in_process(*EVALUATE, f"root={root}")[0] == 0
