@@ -68,7 +68,7 @@ def net(space: NASBench201) -> Network:
 Compose = Callable[..., DictConfig]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def composed() -> Compose:
     """Compose a command's config: ``composed("search", "reg=none")``."""
 
@@ -128,9 +128,11 @@ def last_given(*args: str) -> list[str]:
 
 TINY_LANDMARKS = (
     *("landmarks.count=4", "landmarks.pool=5", "landmarks.seeds=2"),
-    *("landmarks.pool_seeds=2", "workers=2", "trainer.epochs=0.5", "network.channels=2"),
+    *("landmarks.pool_seeds=2", "trainer.epochs=0.1", "network.channels=2", "workers=1", "threads=1"),
 )
-TINY_SEARCH = ("trainer.steps=30", "strategy.budget=4", "network.channels=2", "log_every=10")
+"""In one process; with ``workers=2``, which import torch anew, where the workers are what is tested."""
+TINY_SEARCH = ("trainer.steps=12", "strategy.budget=4", "network.channels=2", "log_every=4")
+TINY_SEARCH += ("scoring.images=200",)
 
 
 @pytest.fixture(scope="session")

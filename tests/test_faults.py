@@ -22,11 +22,14 @@ EVALUATE = ("evaluate", "bootstrap=100")
 
 @pytest.fixture(scope="module")
 def made(evaluated_study: Path, lmreg: Lmreg, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A root with landmarks, finished searches, their evaluation and report."""
+    """A root with landmarks, two finished searches, their evaluation and report."""
     root = tmp_path_factory.mktemp("made") / "root"
     shutil.copytree(evaluated_study, root)
-    done = lmreg("report", f"root={root}")
-    assert done.returncode == 0, done.stderr
+    for folder in (root / STUDY / "search").glob("*-s1"):
+        shutil.rmtree(folder)
+    for command in (EVALUATE, ("report",)):
+        done = lmreg(*command, f"root={root}")
+        assert done.returncode == 0, done.stderr
     return root
 
 
@@ -235,7 +238,14 @@ def test_damaged_evaluations(
 ) -> None:
     damage(root / STUDY / "evaluate" / file)
     one_line(in_process("report", f"root={root}"), says)
-    assert in_process(*EVALUATE, f"root={root}")[0] == 0  # which mends it
+
+
+def test_evaluate_mends_what_is_damaged(root: Path, in_process: InProcess) -> None:
+    """All of it at once: `evaluate` reads none of these files."""
+    for file, damage, _ in EVALUATED[2:]:
+        damage(root / STUDY / "evaluate" / file)
+    assert in_process("report", f"root={root}")[0] == 2
+    assert in_process(*EVALUATE, f"root={root}")[0] == 0
     assert in_process("report", f"root={root}")[0] == 0
 
 

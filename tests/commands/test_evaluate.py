@@ -32,6 +32,14 @@ def again(study: Path, name: str, seed: str) -> None:
     write_json(folder / "result.json", result | {"run": name})
 
 
+@pytest.fixture
+def one_seed(study: Path) -> Path:
+    """The same with seed 0 alone, for what goes on with every run alike."""
+    for folder in study.glob("search/*-s1"):
+        shutil.rmtree(folder)
+    return study
+
+
 def test_one_search_in_three_folders_counts_once(study: Path, in_process: InProcess) -> None:
     root = f"root={study.parent}"
     code, _, _ = in_process("evaluate", root, "bootstrap=100")
@@ -52,8 +60,8 @@ def test_one_search_in_three_folders_counts_once(study: Path, in_process: InProc
     assert "Finished but not evaluated" not in html
 
 
-def test_what_a_sweep_over_options_of_evaluate_finds_stays(study: Path, in_process: InProcess) -> None:
-    root, out = f"root={study.parent}", study / "evaluate"
+def test_what_a_sweep_over_options_of_evaluate_finds_stays(one_seed: Path, in_process: InProcess) -> None:
+    root, out = f"root={one_seed.parent}", one_seed / "evaluate"
     code, said, _ = in_process("evaluate", "-m", root, "norm=batch,recalibrate", "bootstrap=100")
     assert code == 0
     for norm in ("batch", "recalibrate"):
@@ -68,7 +76,7 @@ def test_what_a_sweep_over_options_of_evaluate_finds_stays(study: Path, in_proce
     code, said, errors = in_process("report", root, "evaluation=norm=recalibrate")
     assert code == 0, errors
     assert "shows the evaluation in evaluate/norm=recalibrate; there are also evaluate/norm=batch" in said
-    statistics = pd.read_csv(study / "report" / "statistics.csv")
+    statistics = pd.read_csv(one_seed / "report" / "statistics.csv")
     assert set(statistics["norm"]) == {"recalibrate"}
 
 
@@ -92,11 +100,13 @@ def test_so_do_tables_and_pages_of_a_sweep(study: Path, in_process: InProcess) -
     }
 
 
-def test_an_evaluation_of_an_earlier_version_is_to_be_made_again(study: Path, in_process: InProcess) -> None:
-    root = f"root={study.parent}"
+def test_an_evaluation_of_an_earlier_version_is_to_be_made_again(
+    one_seed: Path, in_process: InProcess
+) -> None:
+    root = f"root={one_seed.parent}"
     assert in_process("evaluate", root, "bootstrap=100")[0] == 0
     for name, lacking in (("metrics", "ceiling"), ("paired", "p_holm"), ("baselines", "ceiling")):
-        path = study / "evaluate" / f"{name}.csv"
+        path = one_seed / "evaluate" / f"{name}.csv"
         before = path.read_text()
         pd.read_csv(path).drop(columns=lacking).to_csv(path, index=False)
         code, _, errors = in_process("report", root)

@@ -25,6 +25,9 @@ from lmreg.space.nasbench201 import NASBench201
 STUDY = "nasbench201-fashion_mini"
 
 
+TWO_WORKERS = last_given(*TINY_LANDMARKS, "workers=2")
+
+
 def search_folder(root: Path, name: str) -> Path:
     return root / STUDY / "search" / name
 
@@ -45,8 +48,27 @@ def searched(searched_study: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
+def evaluated(evaluated_study: Path, tmp_path: Path) -> Path:
+    return copy_of(evaluated_study, tmp_path / "root")
+
+
+@pytest.fixture
 def trained(tiny_study: Path, tmp_path: Path) -> Path:
     return copy_of(tiny_study, tmp_path / "root")
+
+
+Evaluate = Callable[..., str]
+
+
+@pytest.fixture
+def evaluate(composed: Compose, capsys: pytest.CaptureFixture[str]) -> Evaluate:
+    """The command in this process: what it prints."""
+
+    def call(*overrides: str) -> str:
+        evaluate_command(composed("evaluate", *overrides, "bootstrap=100", "threads=1"))
+        return capsys.readouterr().out
+
+    return call
 
 
 def test_landmarks_and_pool(tiny_study: Path, space: NASBench201) -> None:
@@ -78,7 +100,7 @@ def test_a_rerun_trains_only_what_is_missing(trained: Path, lmreg: Lmreg) -> Non
     csv = (folder / "landmarks.csv").read_text()
     records[3].unlink()
     records[5].write_text(records[5].read_text()[:30])  # torn
-    done = lmreg("train-landmarks", f"root={trained}", *TINY_LANDMARKS)
+    done = lmreg("train-landmarks", f"root={trained}", *TWO_WORKERS)
     assert done.returncode == 0, done.stderr
     assert "16 of 18 trainings are done already" in done.stdout
     for path, (text, changed) in before.items():
@@ -125,7 +147,7 @@ def test_a_search_leaves_its_files(searched: Path, space: NASBench201) -> None:
         result = json.loads((folder / "result.json").read_text())
         assert result["best"]["arch"] == candidates["arch"][0]
         metrics = pd.read_csv(folder / "metrics.csv")
-        assert metrics["step"].tolist() == [10, 20, 30]
+        assert metrics["step"].tolist() == [4, 8, 12]
         assert ("violated_share" in metrics) == (result["reg"] == "landmark")
         assert len(result["landmarks"]) == (4 if result["reg"] == "landmark" else 0)
 
@@ -192,32 +214,33 @@ def test_a_kill_after_the_last_checkpoint_loses_nothing(searched: Path, lmreg: L
     assert not list(folder.glob(".*.unfinished"))
 
 
-def test_evaluate_names_only_what_it_has_written(searched: Path, lmreg: Lmreg) -> None:
-    assert "paired.csv" in lmreg("evaluate", f"root={searched}", "bootstrap=200").stdout
-    for folder in run_folders(searched)[:-1]:  # one without landmarks is left: only cheap rankings to compare
+def test_evaluate_names_only_what_it_has_written(evaluated: Path, evaluate: Evaluate) -> None:
+    assert "none" in set(pd.read_csv(evaluated / STUDY / "evaluate" / "paired.csv")["against"])
+    for folder in run_folders(evaluated)[
+        :-1
+    ]:  # one without landmarks is left: only cheap rankings to compare
         shutil.rmtree(folder)
-    done = lmreg("evaluate", f"root={searched}", "bootstrap=200")
-    assert done.returncode == 0, done.stderr
-    assert "No pair of runs" in done.stdout
-    assert "none has a regulariser; search with reg=landmark too." in done.stdout
-    left = pd.read_csv(searched / STUDY / "evaluate" / "paired.csv")
+    said = evaluate(f"root={evaluated}")
+    assert "No pair of runs" in said
+    assert "none has a regulariser; search with reg=landmark too." in said
+    left = pd.read_csv(evaluated / STUDY / "evaluate" / "paired.csv")
     assert set(left["rivals"]) == {4}
     assert "none" not in set(left["against"])
 
 
-def test_one_spoilt_run_does_not_stop_evaluate(searched: Path, lmreg: Lmreg) -> None:
-    spoilt = run_folders(searched)[0]
+def test_one_spoilt_run_does_not_stop_evaluate(evaluated: Path, lmreg: Lmreg) -> None:
+    spoilt = run_folders(evaluated)[0]
+    assert list(
+        spoilt.glob(".scores/*.json")
+    )  # of other weights: this ranking is not mistaken for the new one's
     (spoilt / "supernet.pt").write_bytes(b"torn")
-    done = lmreg("evaluate", f"root={searched}", "bootstrap=200")
+    done = lmreg("evaluate", f"root={evaluated}", "bootstrap=100")
     assert done.returncode == 2
     assert f"1 of 4 runs could not be ranked: {spoilt.name}" in done.stderr
     assert done.stderr.count("\n") == 1
-    metrics = pd.read_csv(searched / STUDY / "evaluate" / "metrics.csv")
+    metrics = pd.read_csv(evaluated / STUDY / "evaluate" / "metrics.csv")
     assert metrics["run"].nunique() == 3
     assert spoilt.name not in set(metrics["run"])
-    # Trained again with other weights: the kept ranking is not mistaken for the new one's.
-    (run_folders(searched)[1] / "supernet.pt").write_bytes(b"torn too")
-    assert "2 of 4 runs" in lmreg("evaluate", f"root={searched}", "bootstrap=200").stderr
 
 
 def test_evaluate(searched: Path, lmreg: Lmreg, space: NASBench201) -> None:
@@ -296,6 +319,7 @@ def test_evaluate(searched: Path, lmreg: Lmreg, space: NASBench201) -> None:
         "ceiling",
         "n = 5",
         "2 seeds",
+        "paired.csv",
     ):
         assert expected in done.stdout
     kept = {p: p.stat().st_mtime_ns for p in searched.rglob(".scores/*")}
@@ -305,59 +329,44 @@ def test_evaluate(searched: Path, lmreg: Lmreg, space: NASBench201) -> None:
     assert {p: p.stat().st_mtime_ns for p in searched.rglob(".scores/*")} == kept  # nothing is scored twice
 
 
-Evaluate = Callable[..., str]
-
-
-@pytest.fixture
-def evaluate(composed: Compose, capsys: pytest.CaptureFixture[str]) -> Evaluate:
-    """The command in this process: what it prints."""
-
-    def call(*overrides: str) -> str:
-        evaluate_command(composed("evaluate", *overrides, "bootstrap=100", "threads=1"))
-        return capsys.readouterr().out
-
-    return call
-
-
-def test_evaluate_one_run_takes_everything_from_it(
-    searched: Path, lmreg: Lmreg, evaluate: Evaluate, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder = run_folders(searched)[0]
-    moved = copy_of(searched / STUDY, searched.parent / "elsewhere" / "mine")
+def test_evaluate_one_run_takes_everything_from_it(evaluated: Path, lmreg: Lmreg) -> None:
+    folder = run_folders(evaluated)[0]
+    moved = copy_of(evaluated / STUDY, evaluated.parent / "elsewhere" / "mine")
     mine = moved / "search" / folder.name
+    shutil.rmtree(mine / ".scores")
+    before = {p: p.stat().st_mtime_ns for p in (moved / "evaluate").iterdir()}
     done = lmreg("evaluate", f"run=mine/search/{folder.name}/", "bootstrap=100", cwd=moved.parent)
     assert done.returncode == 0, done.stderr  # the folder's name has = in it
     assert "mine: 5 held-out architectures" in done.stdout
     assert "No pair of runs" not in done.stdout  # none was asked for
     metrics = pd.read_csv(mine / "evaluate" / "metrics.csv")
     assert set(metrics["run"]) == {folder.name}
-    assert not (moved / "evaluate").exists()
+    assert {p: p.stat().st_mtime_ns for p in (moved / "evaluate").iterdir()} == before
     paired = pd.read_csv(mine / "evaluate" / "paired.csv")
     assert paired["score"].tolist() == ["loss", "accuracy"]
     assert set(paired["rivals"]) == {4}
-    monkeypatch.chdir(moved.parent)
-    evaluate("study=mine", "root=.")
     whole = pd.read_csv(moved / "evaluate" / "metrics.csv")
     same = whole[whole["run"] == folder.name].reset_index(drop=True)
     pd.testing.assert_frame_equal(same.drop(columns="label"), metrics.drop(columns="label"))
 
 
-def test_the_batch_norm_policy_is_stored_and_can_be_changed(searched: Path, evaluate: Evaluate) -> None:
-    assert {read_json(p / "result.json")["norm"] for p in run_folders(searched)} == {"batch"}
-    evaluate(f"root={searched}")
-    out = searched / STUDY / "evaluate"
+def test_the_batch_norm_policy_is_stored_and_can_be_changed(evaluated: Path, evaluate: Evaluate) -> None:
+    assert {read_json(p / "result.json")["norm"] for p in run_folders(evaluated)} == {"batch"}
+    out = evaluated / STUDY / "evaluate"
     batch = pd.read_csv(out / "metrics.csv")
-    evaluate(f"root={searched}", "norm=recalibrate")
+    assert set(batch["norm"]) == {"batch"}
+    evaluate(f"root={evaluated}", "norm=recalibrate")
     recalibrated = pd.read_csv(out / "metrics.csv")
     assert set(recalibrated["norm"]) == {"recalibrate"}
     assert not recalibrated["value"].equals(batch["value"])
-    assert len(list(searched.rglob(".scores/*.json"))) == 8  # neither overwrites the other
-    evaluate(f"root={searched}")
+    assert len(list(evaluated.rglob(".scores/*.json"))) == 8  # neither overwrites the other
+    evaluate(f"root={evaluated}")
     pd.testing.assert_frame_equal(pd.read_csv(out / "metrics.csv"), batch)
 
 
 def test_search_uses_the_policy_it_stores(trained: Path, lmreg: Lmreg, evaluate: Evaluate) -> None:
-    done = lmreg("search", "reg=none", "scoring.norm=recalibrate", f"root={trained}", *TINY_SEARCH)
+    policy = ("scoring.norm=recalibrate", "scoring.calibration_images=128")
+    done = lmreg("search", "reg=none", *policy, f"root={trained}", *TINY_SEARCH)
     assert done.returncode == 0, done.stderr
     (folder,) = run_folders(trained)
     assert read_json(folder / "result.json")["norm"] == "recalibrate"
@@ -421,12 +430,12 @@ def state_of(folder: Path) -> dict[str, object]:
     return files | {key: value.tolist() for key, value in net.items()}
 
 
-KILLED = [*("trainer.steps=120", "strategy.budget=4", "network.channels=2", "log_every=10")]
-KILLED += ["checkpoint_seconds=0", "threads=1", "seed=5", "tracking.every_epochs=0.2"]
+KILLED = [*("trainer.steps=40", "strategy.budget=4", "network.channels=2", "log_every=5")]
+KILLED += ["checkpoint_seconds=0", "threads=1", "seed=5", "tracking.every_epochs=0.08", "scoring.images=200"]
 
 
 def killed_name(reg: str) -> str:
-    return f"spos-{reg}-network.channels=2-strategy.budget=4-trainer.steps=120-s5"
+    return f"spos-{reg}-network.channels=2-scoring.images=200-strategy.budget=4-trainer.steps=40-s5"
 
 
 @pytest.fixture(scope="module")
@@ -471,7 +480,7 @@ def test_a_killed_search_ends_with_the_same_numbers(
 
 
 def test_killed_stand_alone_trainings_go_on(tmp_path: Path, lmreg: Lmreg, tiny_study: Path) -> None:
-    process = Started(["train-landmarks", f"root={tmp_path}", *TINY_LANDMARKS])
+    process = Started(["train-landmarks", f"root={tmp_path}", *TWO_WORKERS])
     records = tmp_path / STUDY / "landmarks" / "records"
     deadline = time.monotonic() + 120
     while len(list(records.glob("nasbench201-*.json"))) < 3 and time.monotonic() < deadline:

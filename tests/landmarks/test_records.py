@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -12,10 +14,10 @@ from tests.conftest import TINY_LANDMARKS, last_given
 from tests.processes import Started
 
 from lmreg.errors import LmregError
+from lmreg.landmarks import records as records_module
 from lmreg.landmarks.records import Job, Records, protocol_of
 from lmreg.landmarks.workers import train_all
 from lmreg.locks import claimed
-from lmreg.machine import usable_cores
 from lmreg.space.nasbench201 import NASBench201
 from lmreg.study import Options, Study
 
@@ -86,21 +88,36 @@ def test_one_folder_one_protocol(tmp_path: Path, study: Study) -> None:
         Records.open(folder, protocol).__enter__()
 
 
-def test_processes_share_a_folder_and_one_is_killed(tmp_path: Path, tiny_study: Path) -> None:
-    """Three separate commands; the one with two workers is killed, the others do the rest."""
-    folder = tmp_path / "nasbench201-fashion_mini" / "landmarks"
-    threads = max(1, usable_cores() // 2)  # as with two workers: the same sums in all
+def holding(until: Path, patch: Callable[[Any, str, Any], None] = setattr) -> None:
+    """Every training of this process waits for a file to be there: its job is claimed all the while."""
+    real = records_module.standalone_training
 
-    def start(*overrides: str) -> Started:
+    def held(*args: Any, **options: Any) -> Any:
+        while not until.exists():
+            time.sleep(0.01)
+        return real(*args, **options)
+
+    patch(records_module, "standalone_training", held)
+
+
+def test_processes_share_a_folder_and_one_is_killed(tmp_path: Path, tiny_study: Path) -> None:
+    """Three separate commands; the one with two workers is killed, the others do the rest.
+
+    The others are in their first training until then, as theirs are too short to coincide by chance.
+    """
+    folder = tmp_path / "nasbench201-fashion_mini" / "landmarks"
+    go_on = tmp_path / "go-on"
+
+    def start(*overrides: str, before: tuple[object, ...] = ()) -> Started:
         words = ["train-landmarks", f"root={tmp_path}", *TINY_LANDMARKS]
-        return Started(last_given(*words, f"threads={threads}", *overrides))
+        return Started(last_given(*words, *overrides), before=before)
 
     deadline = time.monotonic() + 240
-    killed = start()
+    killed = start("workers=2")
     while not (folder / "records" / "protocol.json").exists() and time.monotonic() < deadline:
         time.sleep(0.01)
-    # Its workers are starting only now, so that all four come to the trainings at about the same time.
-    survivors = [start("workers=1"), start("workers=1")]
+    # Its workers are starting only now, so that the other two have come to the trainings before they end.
+    survivors = [start(before=(holding, go_on)), start(before=(holding, go_on))]
     first_written: dict[str, int] = {}
     at_work_when_killed: set[str] = set()
     while any(process.poll() is None for process in survivors) and time.monotonic() < deadline:
@@ -110,6 +127,7 @@ def test_processes_share_a_folder_and_one_is_killed(tmp_path: Path, tiny_study: 
         if not at_work_when_killed and len(first_written) >= 2 and len(claims) == 4:
             killed.kill()
             at_work_when_killed = claims
+            go_on.touch()
         time.sleep(0.005)
     for process in survivors:
         _, errors = process.communicate(timeout=60)
