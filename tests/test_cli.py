@@ -88,7 +88,7 @@ BAD_CALLS = {
     "train-landmarks workers=0": "workers=0: must be at least 1",
     "train-landmarks landmarks.count=1": "landmarks.count=1: must be at least 2",
     "train-landmarks landmarks.score=f1": "landmarks.score=f1: must be one of loss, accuracy",
-    "train-landmarks space=macro landmarks.count=9999": "lower landmarks.count (now 9999)",
+    "train-landmarks space=custom landmarks.count=9999": "lower landmarks.count (now 9999)",
     "train-landmarks landmarks=table": "landmarks=table needs landmarks.path=<CSV or Parquet file>",
     "train-landmarks landmarks=table landmarks.path=none.csv": "none.csv: No such file",
 }
