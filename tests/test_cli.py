@@ -99,7 +99,7 @@ BAD_CALLS = {
     "train-landmarks workers=0": "workers=0: must be at least 1",
     "train-landmarks landmarks.count=1": "landmarks.count=1: must be at least 2",
     "train-landmarks landmarks.score=f1": "landmarks.score=f1: must be one of loss, accuracy",
-    "train-landmarks landmarks.count=9999": "lower landmarks.count (now 9999)",
+    "train-landmarks space=custom landmarks.count=9999": "lower landmarks.count (now 9999)",
     "train-landmarks landmarks=table": "landmarks=table needs landmarks.path=<CSV or Parquet file>",
     "train-landmarks landmarks=table landmarks.path=none.csv": "none.csv: No such file",
 }
@@ -133,14 +133,17 @@ def test_an_unknown_command_is_refused(lmreg) -> None:  # type: ignore[no-untype
     "command",
     ["train-landmarks", "search", "retrain", "export", "evaluate", "report", "runs", "import-benchmark"],
 )
-def test_help_shows_an_example_and_every_option(lmreg, command: str, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    done = lmreg(command, "--help", cwd=tmp_path)
-    assert done.returncode == 0
-    assert f"\n  lmreg {command}" in done.stdout
+def test_help_shows_an_example_and_every_option(
+    in_process: InProcess, command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, out, _ = in_process(command, "--help")
+    assert code == 0
+    assert f"\n  lmreg {command}" in out
     for option in options(command):
-        assert f"  {option.key}={option.default}" in done.stdout
-    assert "_target_" not in done.stdout
-    assert "\x1b" not in done.stdout
+        assert f"  {option.key}={option.default}" in out
+    assert "_target_" not in out
+    assert "\x1b" not in out
     assert list(tmp_path.iterdir()) == []
 
 

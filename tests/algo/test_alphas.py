@@ -36,14 +36,14 @@ def test_alphas_learn_after_their_warm_up_only_and_weights_always(name: str) -> 
     run(training, WARM)
     assert (alphas(training) == 0).all()
     weights = training.ctx.net.state_dict()["stem.0.weight"].clone()
-    run(training)
+    run(training, WARM + 3)
     assert (alphas(training) != 0).any()
     assert not torch.equal(training.ctx.net.state_dict()["stem.0.weight"], weights)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_weights_get_no_gradient_from_the_alphas_step(name: str) -> None:
-    training = run(make(NoRegulariser(), algo=ALGOS[name]()), STEPS - 1)
+    training = run(make(NoRegulariser(), algo=ALGOS[name]()), WARM + 2)
     ctx = training.ctx
     ctx.optimizer.zero_grad(set_to_none=False)
     batch, before = next(training._train), {n: p.clone() for n, p in ctx.net.named_parameters()}
@@ -81,7 +81,7 @@ def test_the_regulariser_changes_alphas_through_the_weights_alone(name: str) -> 
     assert (first != 0).any()
     assert torch.equal(first, alphas(both[1]))
     for training in both:
-        run(training)
+        run(training, WARM + 5)
     assert not torch.equal(alphas(both[0]), alphas(both[1]))
 
 

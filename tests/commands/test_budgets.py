@@ -13,8 +13,8 @@ from tests.conftest import InProcess, Lmreg
 from lmreg.files import read_json, write_json
 
 STUDY = "nasbench201-fashion_mini"
-SMALL = ("trainer.paths=30", "strategy.budget=4", "network.channels=2", "log_every=3", "scoring.images=200")
-NAMED = "-".join(("network.channels=2", "scoring.images=200", "strategy.budget=4"))
+SMALL = ("trainer.paths=30", "strategy.budget=4", "network.channels=2", "log_every=3", "scoring.images=64")
+NAMED = "-".join(("network.channels=2", "scoring.images=64", "strategy.budget=4"))
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from lmreg.files import read_json
 from lmreg.space.darts import DARTS
 
 SPACE = ("space=darts", "network.channels=2")
-TINY = ("landmarks.count=3", "landmarks.pool=4", "landmarks.seeds=1", "landmarks.pool_seeds=1", "workers=1")
+TINY = ("landmarks.count=3", "landmarks.pool=3", "landmarks.seeds=1", "landmarks.pool_seeds=1", "workers=1")
 FULLY = ("network.auxiliary=0.4", "network.drop_path=0.2")
 SHORT = ("trainer.steps=5", "trainer.batch_size=8", "strategy.budget=3", "log_every=5", "scoring.images=64")
 LEARNING = ("reg.warmup=0.2", "algo.alpha_warmup=0.4")
@@ -30,7 +30,7 @@ def test_every_stage_with_every_algorithm(in_process: InProcess, tmp_path: Path)
             Image.fromarray(picture).save(images / label / f"{i}.png")
     data = ("data=folder", f"data.path={images}")
     space, root = DARTS(), f"root={tmp_path}"
-    trained = ("trainer.steps=3", "trainer.batch_size=16", *FULLY)
+    trained = ("trainer.steps=2", "trainer.batch_size=16", *FULLY)
     for command, *options in (
         ("train-landmarks", *SPACE, *TINY, *trained),
         ("search", "-m", *SPACE, *SHORT, "algo=spos", "reg=none,landmark"),

@@ -12,15 +12,15 @@ from lmreg.files import read_json
 from lmreg.space.nasbench101 import NASBench101
 
 SPACE = ("space=nasbench101", "network=nasbench101", "network.channels=4")
-TINY = ("landmarks.count=4", "landmarks.pool=5", "landmarks.seeds=1", "workers=2", "trainer.epochs=0.2")
-SMALL = ("trainer.steps=12", "strategy.budget=4", "log_every=4", "scoring.images=100")
+TINY = ("landmarks.count=4", "landmarks.pool=5", "landmarks.pool_seeds=1", "workers=1", "trainer.steps=5")
+SMALL = ("trainer.steps=8", "strategy.budget=4", "log_every=4", "scoring.images=64", "trainer.batch_size=16")
 STUDY = "nasbench101-fashion_mini"
 
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory: pytest.TempPathFactory, lmreg: Lmreg) -> Path:
     root = tmp_path_factory.mktemp("nasbench101")
-    nao = ("algo.pool=6", "algo.warmup=0.2", "algo.refresh_epochs=0.05", "algo.predictor_epochs=5")
+    nao = ("algo.pool=6", "algo.warmup=0.2", "algo.refresh_epochs=0.008", "algo.predictor_epochs=5")
     evolution = ("strategy=evolution", "strategy.budget=8", "strategy.population=4", "strategy.tournament=2")
     searches = (
         ("algo=spos", "reg=landmark,none", *SMALL),

@@ -113,7 +113,7 @@ def other_runs(lmreg: Lmreg, tmp_path_factory: pytest.TempPathFactory) -> dict[s
     root = tmp_path_factory.mktemp("others")
     done = lmreg(
         *("search", "-m", "space=nasbench101,macro", "reg=none", "trainer.steps=2", "strategy.budget=2"),
-        *("network.channels=4", "threads=1", f"root={root}"),
+        *("network.channels=4", "trainer.batch_size=16", "scoring.images=64", "threads=1", f"root={root}"),
     )
     assert done.returncode == 0, done.stderr
     return {

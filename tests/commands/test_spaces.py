@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from tests.conftest import TINY_SEARCH, InProcess
+from tests.conftest import InProcess
 
 from lmreg.data.base import InputShape
 from lmreg.network.base import count_params
@@ -14,6 +14,11 @@ from lmreg.network.macro import Config, Network
 from lmreg.space.macro import NASBenchMacro
 from lmreg.space.mbconv import Config as MBConvConfig
 from lmreg.space.mbconv import MBConv
+
+SHORT = (
+    *("trainer.steps=10", "trainer.batch_size=16", "strategy.budget=4", "network.channels=2", "log_every=5"),
+    "scoring.images=64",
+)
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +38,7 @@ def test_every_stage_on_chains(in_process: InProcess, tmp_path: Path, table: Pat
     given = ("landmarks=table", f"landmarks.path={table}", "landmarks.score_column=size")
     code, _, errors = in_process("train-landmarks", *where, *given, "landmarks.count=5", "landmarks.pool=8")
     assert code == 0, errors
-    code, _, errors = in_process("search", "-m", *where, *TINY_SEARCH, "algo=spos,gdas")
+    code, _, errors = in_process("search", "-m", *where, *SHORT, "algo=spos,gdas")
     assert code == 0, errors
     code, _, errors = in_process("evaluate", *where, "bootstrap=100")
     assert code == 0, errors
@@ -61,16 +66,26 @@ def test_blocks_are_searched_within_limits(in_process: InProcess, tmp_path: Path
     where = ("space=mbconv", f"root={tmp_path}")
     small = ("network.channels=4", "network.widths=[4,6,6]", "network.head=10", "space.depths=[1,2,2]")
     seeds = ("landmarks.seeds=1", "landmarks.pool_seeds=1")
-    trained = ("landmarks.count=3", "landmarks.pool=4", *seeds, "workers=1", "trainer.steps=6")
+    trained = ("landmarks.count=3", "landmarks.pool=4", *seeds, "workers=1", "trainer.steps=4")
     search = (
         "strategy.budget=4",
         "strategy.max_params=5000",
         "strategy.max_macs=65000",
-        "scoring.images=100",
+        "scoring.images=64",
     )
     for command, *options in (
         ("train-landmarks", *where, *small, *trained, "selector=coverage", "selector.candidates=20"),
-        ("search", "-m", *where, *small, *search, "trainer.steps=12", "log_every=4", "algo=spos,darts"),
+        (
+            "search",
+            "-m",
+            *where,
+            *small,
+            *search,
+            "trainer.steps=8",
+            "trainer.batch_size=16",
+            "log_every=4",
+            "algo=spos,darts",
+        ),
         ("evaluate", *where, "bootstrap=100"),
         ("report", *where),
     ):

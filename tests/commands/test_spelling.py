@@ -9,26 +9,36 @@ import pandas as pd
 import pytest
 import torch
 from omegaconf import OmegaConf
-from tests.conftest import InProcess
+from tests.conftest import InProcess, Lmreg
 
 from lmreg.files import read_json, write_json
 from lmreg.identity import config_hash, earlier_hashes
 from lmreg.train import checkpoint
 
 STUDY = "nasbench201-fashion_mini"
-SMALL = ("network.channels=2", "strategy.budget=3", "trainer.steps=8", "trainer.batch_size=16", "threads=1")
+SMALL = (
+    *("network.channels=2", "strategy.budget=3", "trainer.steps=8", "trainer.batch_size=16", "threads=1"),
+    "scoring.images=64",
+)
 
 
 def folders(root: Path) -> list[str]:
     return sorted(path.name for path in (root / STUDY / "search").iterdir())
 
 
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory, lmreg: Lmreg) -> Path:
+    """A root folder with one finished search; spoil only copies."""
+    root = tmp_path_factory.mktemp("finished")
+    done = lmreg("search", "reg=none", f"root={root}", *SMALL, "trainer.lr=.1")
+    assert done.returncode == 0, done.stderr
+    return root
+
+
 @pytest.fixture
-def begun(in_process: InProcess, tmp_path: Path) -> Path:
-    """A root folder with one finished search."""
-    code, _, errors = in_process("search", "reg=none", f"root={tmp_path}", *SMALL, "trainer.lr=.1")
-    assert code == 0, errors
-    return tmp_path
+def begun(finished: Path, tmp_path: Path) -> Path:
+    """A copy of it."""
+    return shutil.copytree(finished, tmp_path / "root")
 
 
 def make_earlier(folder: Path) -> Path:
@@ -48,7 +58,8 @@ def make_earlier(folder: Path) -> Path:
 
 def test_a_run_is_trained_once(in_process: InProcess, begun: Path) -> None:
     assert folders(begun) == [
-        "spos-none-network.channels=2-strategy.budget=3-trainer.batch_size=16-trainer.lr=0.1-trainer.steps=8-s0"
+        "spos-none-network.channels=2-scoring.images=64-strategy.budget=3-trainer.batch_size=16-trainer.lr=0.1"
+        "-trainer.steps=8-s0"
     ]
     for spelt in (
         ("trainer.lr=1e-1", "seed=00", "log_every=3"),
@@ -163,8 +174,8 @@ def test_a_study_of_odd_characters_goes_all_the_way(
     assert code == 0, errors
     code, _, errors = in_process("search", "-m", *where, *SMALL, "reg=none,landmark")
     assert code == 0, errors
-    for command in ("evaluate", "report"):
-        code, _, errors = in_process(command, *where)
+    for command in (("evaluate", "bootstrap=100"), ("report",)):
+        code, _, errors = in_process(*command, *where)
         assert code == 0, errors
     root = home / "a, 'b'"
     assert (root / "ü (1)" / "report" / "index.html").exists()

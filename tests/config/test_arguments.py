@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from tests.conftest import Compose, InProcess
+from tests.settings import overridden
 
 from lmreg.config.arguments import as_text, checked, quoted, quoted_texts, split_values, word
 from lmreg.errors import LmregError
@@ -70,7 +71,7 @@ def test_a_path_or_a_name_takes_any_characters(composed: Compose, command: str, 
     (given,) = shlex.split(word(key, text))
     (arg,) = checked("search", ["-m", *quoted_texts("search", [f"{given},other"])])[1:]
     (override,) = OverridesParser.create().parse_overrides([arg])
-    texts = [composed("search", *more, f"{key}={one}") for one in override.sweep_string_iterator()]
+    texts = [overridden("search", *more, f"{key}={one}") for one in override.sweep_string_iterator()]
     bare = text if given != f"{key}={text}" else text.strip()  # several values lose the spaces around them
     assert [(c.data.path if key == "data.path" else c.study) for c in texts] == [bare, "other"]
 

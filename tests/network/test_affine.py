@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 import torch
 from omegaconf import OmegaConf
-from tests.conftest import Compose, InProcess
+from tests.conftest import InProcess
+from tests.settings import overridden
 from tests.space.test_darts import DARTS_V2
 from torch import nn
 
@@ -45,7 +46,13 @@ CELLS = {
     "depth_decoder": "cells",
 }
 """The attribute of each super-net that holds its cells."""
-SMALLER = {"nds": {"channels": 2}, "darts": {"channels": 4}}
+SMALLER: dict[str, dict[str, Any]] = {
+    "nasbench201": {"channels": 4},
+    "nasbench101": {"channels": 8},
+    "darts": {"channels": 4},
+    "nds": {"channels": 2},
+    "depth_decoder": {"channels": 4, "widths": [4, 4, 6, 6]},
+}
 
 
 def made(choice: str, affine: bool) -> tuple[SuperNet, Space]:
@@ -93,9 +100,9 @@ def test_super_nets_without_it_conform(choice: str, check: NetworkCheck, rng: np
     check(*made(choice, affine=False), SHAPE, rng)
 
 
-def test_defaults_follow_the_space(composed: Compose) -> None:
+def test_defaults_follow_the_space() -> None:
     for space in catalogue.choices("space"):
-        network = composed("search", f"space={space}", "reg=none").network
+        network = overridden("search", f"space={space}", "reg=none").network
         expected = {"darts": False, "nds": False}.get(space, True if space in CELLS else None)
         assert network.get("affine") is expected, space
     assert Config().affine  # what the config of an earlier lmreg, which doesn't say, stands for
@@ -118,9 +125,9 @@ def test_norms_of_the_first_channels() -> None:
     torch.testing.assert_close(norm(x), with_both)
 
 
-def test_identity_and_protocol(composed: Compose) -> None:
+def test_identity_and_protocol() -> None:
     def hashed(change: Callable[[Any], None], *overrides: str) -> str:
-        cfg = composed("search", "reg=none", *overrides)
+        cfg = overridden("search", "reg=none", *overrides)
         change(cfg)
         return config_hash(result_config(cfg))
 
@@ -136,7 +143,7 @@ def test_identity_and_protocol(composed: Compose) -> None:
     assert hashed(nothing, "space=darts", "network.affine=true") == hashed(forget, "space=darts")
     # Stand-alone trainings are the same either way.
     for affine in ("true", "false"):
-        cfg = composed("train_landmarks", "space=darts", f"network.affine={affine}")
+        cfg = overridden("train_landmarks", "space=darts", f"network.affine={affine}")
         assert "affine" not in protocol_of(Study(cfg, Options()))["network"]
 
 

@@ -126,13 +126,26 @@ class DepthDecoder(Space):
 
     def enumerate(self) -> Iterator[Arch]:
         """Every architecture once, the last decision varying fastest."""
-        cells = [
-            choices
-            for choices in itertools.product(*(range(len(o)) for o in self.options[: self._length]))
-            if self._valid(choices)
-        ]
-        for chosen in itertools.product(cells, repeat=self.cells):
-            yield Arch(self.name, tuple(itertools.chain.from_iterable(chosen)))
+        valid = filter(self._valid, itertools.product(*map(range, map(len, self.options[: self._length]))))
+        known: list[tuple[int, ...]] = []
+
+        def cells() -> Iterator[tuple[int, ...]]:
+            # Looked for as they are asked for: of large cells there are too many to list before the first.
+            for number in itertools.count():
+                if number == len(known):
+                    if (found := next(valid, None)) is None:
+                        return
+                    known.append(found)
+                yield known[number]
+
+        def chosen(before: tuple[int, ...], left: int) -> Iterator[Arch]:
+            if not left:
+                yield Arch(self.name, before)
+                return
+            for cell in cells():
+                yield from chosen(before + cell, left - 1)
+
+        yield from chosen((), self.cells)
 
     def neighbours(self, arch: Arch) -> list[Arch]:
         """What one decision changed to another of its options gives, where that is an architecture."""

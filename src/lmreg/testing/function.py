@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import itertools
 from collections import defaultdict
 
@@ -61,12 +62,20 @@ class _Function:
     """What tells architectures' functions apart, whichever of a super-net's layers of a kind they use."""
 
     def __init__(self, net: SuperNet, shape: InputShape, rng: np.random.Generator):
-        self._net = _tied(net, rng)
+        self._untied, self._kinds = net, _drawn(net, rng)
         drawn = rng.standard_normal((IMAGES, shape.channels, shape.height, shape.width))
         self._x, self._rng = torch.from_numpy(drawn), rng
         self._look: Tensor | None = None
+
+    @functools.cached_property
+    def _net(self) -> SuperNet:
+        # Made where it's needed: a copy takes long, and most weights are only for what seems wrong.
+        return _tied(self._untied, self._kinds)
+
+    @functools.cached_property
+    def _weights(self) -> list[nn.Parameter]:
         constant = {id(m.bias) for m in self._net.modules() if isinstance(m, _NormBase) and m.affine}
-        self._weights = [p for p in self._net.parameters() if id(p) not in constant]
+        return [p for p in self._net.parameters() if id(p) not in constant]
 
     def __call__(self, arch: Arch) -> np.ndarray:
         """Outputs and two sums over layers' gradients, each about 1."""
@@ -81,21 +90,35 @@ class _Function:
         return torch.cat([values / (1 + values.abs().max()), sums]).numpy()
 
 
-def _tied(net: SuperNet, rng: np.random.Generator) -> SuperNet:
+_Kind = tuple[str, tuple[int, ...]]
+"""A parameter's last name, how many dimensions of channels it has, and its sizes behind these."""
+
+
+def _kind_of(name: str, parameter: Tensor) -> _Kind:
+    return name.rpartition(".")[2], (len(parameter.shape[:2]), *parameter.shape[2:])
+
+
+def _drawn(net: SuperNet, rng: np.random.Generator) -> dict[_Kind, Tensor]:
+    """Values for the weights of every kind."""
+    drawn: dict[_Kind, Tensor] = {}
+    for name, parameter in net.named_parameters():
+        kind = _kind_of(name, parameter)
+        if kind not in drawn:
+            sizes = (_PERIOD,) * kind[1][0] + kind[1][1:]
+            drawn[kind] = torch.from_numpy(rng.standard_normal(sizes))
+    return drawn
+
+
+def _tied(net: SuperNet, drawn: dict[_Kind, Tensor]) -> SuperNet:
     """A copy in double precision whose weights depend on their kind and shape only, not on their layer.
 
     Biases of normalisations are zero, so that they make nothing of nothing, and their epsilon hardly is.
     """
     net = copy.deepcopy(net).double()
-    drawn: dict[tuple[str, tuple[int, ...]], Tensor] = {}
     with torch.no_grad():
         for name, parameter in net.named_parameters():
-            channels, rest = parameter.shape[:2], tuple(parameter.shape[2:])
-            kind = (name.rpartition(".")[2], (len(channels), *rest))
-            if kind not in drawn:
-                drawn[kind] = torch.from_numpy(rng.standard_normal((_PERIOD,) * len(channels) + rest))
-            value = drawn[kind]
-            for dim, count in enumerate(channels):
+            value = drawn[_kind_of(name, parameter)]
+            for dim, count in enumerate(parameter.shape[:2]):
                 value = value.index_select(dim, torch.arange(count) % _PERIOD)
             parameter.copy_(value / max(1, parameter[0].numel()) ** 0.5)
     for layer in net.modules():
