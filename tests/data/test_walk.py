@@ -20,7 +20,7 @@ def test_what_is_passed_over_is_counted_by_kind(tmp_path: Path) -> None:
         (tmp_path / name).mkdir()
     (tmp_path / "link.png").symlink_to(tmp_path / "a.png")
     passed = PassedOver()
-    found = {path.name for path in files(tmp_path, PICTURES, passed)}
+    found = {path.name for path in files(tmp_path, PICTURES, passed, tmp_path)}
     assert found == {"a.png", "B.JFIF", "c.jpe", "d.tga", "no_ending"}
     assert passed.endings == {
         ".txt": 2,
@@ -43,5 +43,5 @@ def test_other_endings_are_taken_by_name_only(tmp_path: Path) -> None:
     Image.new("L", (4, 4)).save(tmp_path / "map", "PNG")
     (tmp_path / "map.npy").touch()
     passed = PassedOver()
-    assert [path.name for path in files(tmp_path, (".npy",), passed)] == ["map.npy"]
+    assert [path.name for path in files(tmp_path, (".npy",), passed, tmp_path)] == ["map.npy"]
     assert passed.words() == ("1 file without an ending",)

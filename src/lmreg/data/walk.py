@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,6 +20,7 @@ PICTURES = (
 )
 """Endings of pictures that are read; what the installed Pillow was built without isn't among them."""
 
+_LINK = "link to a folder|links to folders"
 _NO_ENDING = "without an ending"
 _MOST_NAMED = 5
 
@@ -65,18 +67,23 @@ def pictures_in(folder: Path) -> list[Path]:
     )
 
 
-def files(folder: Path, suffixes: tuple[str, ...], passed: PassedOver) -> Iterator[Path]:
+def files(folder: Path, suffixes: tuple[str, ...], passed: PassedOver, whole: Path) -> Iterator[Path]:
     """Every file below ``folder`` that ends in one of ``suffixes`` once, however many links lead to it.
 
-    None that is hidden, and none in hidden folders. Where pictures are looked for, a file without any
+    None that is hidden, and none in hidden folders. Links to folders are followed if these lie outside the
+    data set: within, they'd bring what belongs elsewhere. Where pictures are looked for, a file without any
     ending is one if its content is a picture's. ``passed`` gets what isn't among them.
+
+    Args:
+        whole: the data set's folder.
     """
     seen: set[str] = set()
+    root = Path(os.path.realpath(whole))
     for where, folders, names in os.walk(folder, followlinks=True):
         real = os.path.realpath(where)
         if real in seen:  # a link to a folder that has been walked, perhaps one above
             folders.clear()
-            passed.others["link to a folder|links to folders"] += 1
+            passed.others[_LINK] += 1
             continue
         seen.add(real)
         shown = sorted(name for name in folders if not _hidden(name))
@@ -84,7 +91,9 @@ def files(folder: Path, suffixes: tuple[str, ...], passed: PassedOver) -> Iterat
             passed.others["hidden folder|hidden folders"] += hidden
         if not (folders or names):
             passed.others["empty folder|empty folders"] += 1
-        folders[:] = shown
+        folders[:] = [name for name in shown if not _leads_back(Path(where, name), root)]
+        if back := len(shown) - len(folders):
+            passed.others[_LINK] += back
         for name in sorted(names):
             path = Path(where, name)
             if name.startswith("."):
@@ -96,6 +105,23 @@ def files(folder: Path, suffixes: tuple[str, ...], passed: PassedOver) -> Iterat
             else:
                 seen.add(real)
                 yield path
+
+
+def _leads_back(path: Path, root: Path) -> bool:
+    """Whether it is a link to a folder in ``root``, or to one that ``root`` is in."""
+    if not path.is_symlink():
+        return False
+    real = Path(os.path.realpath(path))
+    return real.is_relative_to(root) or root.is_relative_to(real)
+
+
+def one_in_another(folders: Sequence[Path]) -> tuple[Path, Path] | None:
+    """Two of ``folders`` of which one, links followed, is the other or lies in it; None if there aren't."""
+    real = sorted((Path(os.path.realpath(p)).parts, p) for p in folders)  # what is in a folder follows it
+    for (outer, a), (inner, b) in itertools.pairwise(real):
+        if inner[: len(outer)] == outer:
+            return a, b
+    return None
 
 
 def _hidden(name: str) -> bool:
