@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 from PIL import Image
 
-from lmreg.data.walk import PICTURES, PassedOver, files
+from lmreg.data.walk import PICTURES, PassedOver, below, files, subfolders
+from lmreg.errors import LmregError
 
 
 def test_what_is_passed_over_is_counted_by_kind(tmp_path: Path) -> None:
@@ -45,3 +49,33 @@ def test_other_endings_are_taken_by_name_only(tmp_path: Path) -> None:
     passed = PassedOver()
     assert [path.name for path in files(tmp_path, (".npy",), passed, tmp_path)] == ["map.npy"]
     assert passed.words() == ("1 file without an ending",)
+
+
+@pytest.mark.parametrize("at", [".", "a", "a/deep"])
+def test_a_folder_that_cant_be_read_is_refused(
+    tmp_path: Path, at: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a" / "deep").mkdir(parents=True)
+    Image.new("L", (4, 4)).save(tmp_path / "a" / "1.png")
+    closed = str(tmp_path / at)
+
+    def closing(name: str):  # type: ignore[no-untyped-def]
+        real = getattr(os, name)
+
+        def of(path: str | os.PathLike[str] = ".") -> Iterator[object]:
+            if os.path.normpath(path) == closed:
+                raise PermissionError(13, "Permission denied", str(path))
+            return real(path)  # type: ignore[no-any-return]
+
+        monkeypatch.setattr(os, name, of)
+
+    closing("scandir")
+    closing("listdir")
+    told = f"can't read the folder {closed}: permission denied; make it readable, or move"
+    for read in (
+        lambda: list(files(tmp_path, PICTURES, PassedOver(), tmp_path)),
+        lambda: below(tmp_path, "*.png"),
+        *([lambda: subfolders(tmp_path)] if at == "." else []),
+    ):
+        with pytest.raises(LmregError, match=told):
+            read()

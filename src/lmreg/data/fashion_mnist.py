@@ -17,6 +17,7 @@ import numpy as np
 from lmreg.config.schema import option
 from lmreg.data.base import DataConfig, DataSource, Part, RawData, data_folder
 from lmreg.data.pixels import resize
+from lmreg.data.walk import below
 from lmreg.errors import LmregError
 
 CLASSES = (
@@ -66,7 +67,7 @@ class FashionMNIST(DataSource):
         """The file of that name, as it is or gzipped, in the folder or below it."""
         name = pattern.replace("?", "-")
         folder = data_folder(self.config.path, self.config.name, "the four IDX files")
-        found = sorted(p for end in ("", ".gz") for p in folder.rglob(pattern + end) if p.is_file())
+        found = sorted(path for end in ("", ".gz") for path in below(folder, pattern + end))
         if not found:
             raise LmregError(f"data.path={folder}: there is no {name} or {name}.gz in that folder")
         if len({path.parent for path in found}) > 1:

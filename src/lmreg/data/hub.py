@@ -18,6 +18,7 @@ from lmreg.data.labels import numbered, plain_labels
 from lmreg.data.pixels import read_pictures
 from lmreg.data.samples import VALUE_RANGE, as_bytes, given_range
 from lmreg.data.told import names_in_words
+from lmreg.data.walk import below
 from lmreg.errors import LmregError
 
 
@@ -110,7 +111,7 @@ class HubImages(DataSource):
         if self.config.path is None:
             return []
         folder, read = Path(self.config.path), set(self._read)
-        others = sorted(str(p.relative_to(folder)) for p in folder.rglob("*.parquet") if str(p) not in read)
+        others = [str(p.relative_to(folder)) for p in below(folder, "*.parquet") if str(p) not in read]
         return [*others[:5], *([f"{len(others) - 5} more Parquet files"] if len(others) > 5 else [])]
 
     def _from_hub(self, split: str) -> Any:
@@ -140,9 +141,9 @@ class HubImages(DataSource):
         if self.config.path is None:
             return None
         folder = data_folder(self.config.path, self.config.name, "Parquet files")
-        files = sorted(map(str, folder.rglob(f"{split}*.parquet")))
+        files = [str(path) for path in below(folder, f"{split}*.parquet")]
         if not files:
-            others = ", ".join(sorted(p.name for p in folder.rglob("*.parquet"))[:5])
+            others = ", ".join(sorted(p.name for p in below(folder, "*.parquet"))[:5])
             hint = f"; there are: {others} (name the split by data.train_split or data.test_split)"
             hint = hint if others else self.other_form
             raise LmregError(f"data.path={folder}: there is no {split}*.parquet in that folder{hint}")

@@ -8,8 +8,11 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NoReturn
 
 from PIL import Image, features
+
+from lmreg.errors import LmregError
 
 PICTURES = (
     *(".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp"),
@@ -57,14 +60,37 @@ def subfolders(folder: Path) -> list[Path]:
     """The folders in ``folder`` by name; none where it isn't one. Hidden ones don't count."""
     if not folder.is_dir():
         return []
-    return sorted(p for p in folder.iterdir() if p.is_dir() and not _hidden(p.name))
+    return [p for p in _inside(folder) if p.is_dir() and not _hidden(p.name)]
 
 
 def pictures_in(folder: Path) -> list[Path]:
     """The pictures that lie in ``folder`` itself, by name."""
-    return sorted(
-        p for p in folder.iterdir() if p.is_file() and not _hidden(p.name) and _is_picture(p, PICTURES)
-    )
+    return [p for p in _inside(folder) if p.is_file() and not _hidden(p.name) and _is_picture(p, PICTURES)]
+
+
+def _inside(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.iterdir())
+    except OSError as error:
+        _refuse(error)
+
+
+def below(folder: Path, pattern: str) -> list[Path]:
+    """The files below ``folder`` whose names match, sorted.
+
+    Raises:
+        LmregError: a folder in it can't be read, so that it isn't known what is there.
+    """
+    for _ in os.walk(folder, onerror=_refuse):
+        pass
+    return sorted(path for path in folder.rglob(pattern) if path.is_file())
+
+
+def _refuse(error: OSError) -> NoReturn:
+    reason = (error.strerror or str(error)).lower()
+    raise LmregError(
+        f"can't read the folder {error.filename}: {reason}; make it readable, or move it out of the data set"
+    ) from error
 
 
 def files(folder: Path, suffixes: tuple[str, ...], passed: PassedOver, whole: Path) -> Iterator[Path]:
@@ -76,10 +102,13 @@ def files(folder: Path, suffixes: tuple[str, ...], passed: PassedOver, whole: Pa
 
     Args:
         whole: the data set's folder.
+
+    Raises:
+        LmregError: a folder can't be read.
     """
     seen: set[str] = set()
     root = Path(os.path.realpath(whole))
-    for where, folders, names in os.walk(folder, followlinks=True):
+    for where, folders, names in os.walk(folder, onerror=_refuse, followlinks=True):
         real = os.path.realpath(where)
         if real in seen:  # a link to a folder that has been walked, perhaps one above
             folders.clear()
