@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from lmreg.data.walk import PICTURES, PassedOver, below, files, subfolders
+from lmreg.data.walk import PICTURES, PassedOver, below, files, pictures_in, subfolders
 from lmreg.errors import LmregError
 
 
@@ -79,3 +79,22 @@ def test_a_folder_that_cant_be_read_is_refused(
     ):
         with pytest.raises(LmregError, match=told):
             read()
+
+
+def test_only_files_are_opened(tmp_path: Path) -> None:
+    """To open a pipe is to wait for ever."""
+    Image.new("L", (4, 4)).save(tmp_path / "a.png")
+    for name in ("pipe.png", "pipe", "pipe.txt"):
+        os.mkfifo(tmp_path / name)
+    (tmp_path / "device.png").symlink_to("/dev/zero")
+    (tmp_path / "nothing").symlink_to("nowhere")
+    passed = PassedOver()
+    assert [path.name for path in files(tmp_path, PICTURES, passed, tmp_path)] == ["a.png"]
+    assert passed.words() == ("1 .txt file", "3 pipes, sockets or devices", "1 link to nothing")
+    assert [path.name for path in pictures_in(tmp_path)] == ["a.png"]
+
+
+def test_a_picture_that_is_a_link_to_nothing_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.png").symlink_to("gone/b.png")
+    with pytest.raises(LmregError, match=r"a.png is a link to nothing \(gone/b.png\); mend or remove it"):
+        list(files(tmp_path, PICTURES, PassedOver(), tmp_path))

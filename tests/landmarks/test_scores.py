@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import io
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -264,3 +265,11 @@ def test_names_of_a_parquet_file_are_read_without_spaces_around_them(
 ) -> None:
     table.rename(columns={"valid": " valid "}).to_parquet(tmp_path / "t.parquet")
     assert len(gather(table_study, TableSource(config(tmp_path / "t.parquet"))).tables["landmarks"]) == 5
+
+
+def test_a_pipe_is_refused(tmp_path: Path, table_study: Study) -> None:
+    os.mkfifo(tmp_path / "t.csv")
+    source = TableSource(config(tmp_path / "t.csv"))
+    for read in (lambda: gather(table_study, source), lambda: source.origin(table_study)):
+        with pytest.raises(LmregError, match=r"t.csv is a pipe, a socket or a device; name a file"):
+            read()

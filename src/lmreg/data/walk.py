@@ -65,7 +65,7 @@ def subfolders(folder: Path) -> list[Path]:
 
 def pictures_in(folder: Path) -> list[Path]:
     """The pictures that lie in ``folder`` itself, by name."""
-    return [p for p in _inside(folder) if p.is_file() and not _hidden(p.name) and _is_picture(p, PICTURES)]
+    return [p for p in _inside(folder) if not p.is_dir() and _to_be_read(p, PICTURES, PassedOver())]
 
 
 def _inside(folder: Path) -> list[Path]:
@@ -104,7 +104,7 @@ def files(folder: Path, suffixes: tuple[str, ...], passed: PassedOver, whole: Pa
         whole: the data set's folder.
 
     Raises:
-        LmregError: a folder can't be read.
+        LmregError: a folder can't be read, or what should be a file is a link to nothing.
     """
     seen: set[str] = set()
     root = Path(os.path.realpath(whole))
@@ -125,11 +125,10 @@ def files(folder: Path, suffixes: tuple[str, ...], passed: PassedOver, whole: Pa
             passed.others[_LINK] += back
         for name in sorted(names):
             path = Path(where, name)
-            if name.startswith("."):
-                passed.others["hidden file|hidden files"] += 1
-            elif not _is_picture(path, suffixes):
-                passed.endings[path.suffix.lower() or _NO_ENDING] += 1
-            elif (real := os.path.realpath(path)) in seen:
+            if not _to_be_read(path, suffixes, passed):
+                _check_leads_somewhere(path, suffixes)
+                continue
+            if (real := os.path.realpath(path)) in seen:
                 passed.others["link to a file that is read|links to files that are read"] += 1
             else:
                 seen.add(real)
@@ -157,12 +156,35 @@ def _hidden(name: str) -> bool:
     return name.startswith((".", "__"))
 
 
-def _is_picture(path: Path, suffixes: tuple[str, ...]) -> bool:
-    """Whether the file has one of ``suffixes``, or none at all and the content of a picture."""
-    if path.suffix:
-        return path.name.lower().endswith(suffixes)
-    if suffixes is not PICTURES:
-        return False
+def _to_be_read(path: Path, suffixes: tuple[str, ...], passed: PassedOver) -> bool:
+    """Whether what isn't a folder is a file to be read; else ``passed`` gets it."""
+    if path.name.startswith("."):
+        passed.others["hidden file|hidden files"] += 1
+    elif path.is_symlink() and not path.exists():
+        passed.others["link to nothing|links to nothing"] += 1
+    elif not (named := path.name.lower().endswith(suffixes)) and path.suffix:
+        passed.endings[path.suffix.lower()] += 1
+    elif not path.is_file():  # to open a pipe is to wait for ever
+        passed.others["pipe, socket or device|pipes, sockets or devices"] += 1
+    elif not (named or (suffixes is PICTURES and _is_picture(path))):
+        passed.endings[_NO_ENDING] += 1
+    else:
+        return True
+    return False
+
+
+def _check_leads_somewhere(path: Path, suffixes: tuple[str, ...]) -> None:
+    """Nothing unless it is by its name a file to be read, but a link to nothing."""
+    if (
+        path.is_symlink()
+        and not (path.exists() or _hidden(path.name))
+        and path.name.lower().endswith(suffixes)
+    ):
+        raise LmregError(f"{path} is a link to nothing ({path.readlink()}); mend or remove it")
+
+
+def _is_picture(path: Path) -> bool:
+    """Whether the file's content is a picture's."""
     try:
         with Image.open(path):
             return True

@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from lmreg.errors import LmregError
+from lmreg.files import require_file
 from lmreg.space.base import Arch, Space
 
 _MISSING = {"", "-", "?", "na", "n/a", "#n/a", "<na>", "null", "none"}
@@ -96,6 +97,7 @@ def read_archs(path: Path, column: str, space: Space, key: str) -> list[Arch]:
 
 def _read(path: Path) -> tuple[list[str], pd.DataFrame]:
     """The header and the rows, indexed by their numbers, columns by position; CSV cells are text."""
+    require_file(path)
     try:
         content = path.read_bytes()
         if content.startswith(_GZIP):
