@@ -271,3 +271,23 @@ def test_a_test_part_that_is_the_training_part_is_refused(parted: Path) -> None:
     (parted / "test").symlink_to("train")
     with pytest.raises(LmregError, match=r"bag and .*bag are one folder"):
         read(parted)
+
+
+def test_what_lies_beside_the_class_folders_is_told(parted: Path) -> None:
+    for name in ("labels.csv", "README.txt", "train/data.zip", ".DS_Store", "test/.x"):
+        (parted / name).write_text("no picture")
+    fill(parted / "train" / ".hat", 2, 3)
+    for name in ("__MACOSX", "test/.ipynb_checkpoints", "notes"):
+        (parted / name).mkdir()
+    (parted / "again").symlink_to("train")
+    (parted / "test" / "gone").symlink_to("nowhere")
+    told = read(parted).reading.passed_over
+    assert set(told[:3]) == {"1 .csv file", "1 .txt file", "1 .zip file"}
+    assert told[3:] == (
+        "2 hidden files",
+        "2 hidden folders",
+        "1 link to a folder",
+        "1 link to nothing",
+        "notes/ (0 pictures)",
+        "train/.hat/ (3 pictures)",
+    )

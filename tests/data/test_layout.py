@@ -44,7 +44,6 @@ def test_parts_go_by_any_usual_name(tmp_path: Path, train: str, test: str) -> No
         for there, name in ((train, "train"), (test, "test"))
         if there != name
     )
-    assert sorted(path.name for path in layout.beside) == ["notes", "val"]
 
 
 @pytest.mark.parametrize(

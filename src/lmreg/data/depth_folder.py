@@ -15,11 +15,13 @@ from lmreg.data.depth_maps import MASKS, SUFFIXES, read_map, read_mask, squared
 from lmreg.data.layout import TEST, TRAIN, part_folder
 from lmreg.data.samples import VALUE_RANGE, given_range
 from lmreg.data.splits import split_off
-from lmreg.data.walk import PICTURES, PassedOver, files
+from lmreg.data.walk import PICTURES, PassedOver, beside, files
 from lmreg.errors import LmregError
 from lmreg.task.depth import INVERSE_DEPTH
 
 _LAYOUTS = "images/ and depth/, or train/ and test/ with these in them"
+
+_OUTSIDE = "picture outside the folders of pairs|pictures outside the folders of pairs"
 
 
 @dataclass
@@ -75,12 +77,17 @@ class DepthFolder(DataSource):
                     "to have one split off, or data.test_folder=<name>"
                 )
             train, test = self._pairs(train_folder, passed, folder), self._pairs(test_folder, passed, folder)
-            names = {train_folder.name: config.train_folder, test_folder.name: config.test_folder}
-            taken = tuple(f"{there}/ taken for {name}/" for there, name in names.items() if there != name)
+            given_names = {train_folder.name: config.train_folder, test_folder.name: config.test_folder}
+            taken = tuple(
+                f"{there}/ taken for {name}/" for there, name in given_names.items() if there != name
+            )
+            parts = [train_folder, test_folder]
         else:
-            taken = ()
             pairs = self._pairs(folder, passed, folder)
             train, test = split_off(pairs, np.zeros(len(pairs), np.int64), config.test_fraction, self.place)
+            taken, parts = (), [folder]
+        names = (config.image_folder, config.depth_folder, config.mask_folder)
+        beside(folder, [part / name for part in parts for name in names], passed, _OUTSIDE)
         pairs = [*train, *test]
         count, given = len(train), given_range(config.value_range)
         decoded = pixels.read_pictures(

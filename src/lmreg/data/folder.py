@@ -14,10 +14,12 @@ from lmreg.data.layout import find
 from lmreg.data.pixels import read_pictures
 from lmreg.data.samples import VALUE_RANGE, given_range
 from lmreg.data.splits import split_off
-from lmreg.data.walk import PICTURES, PassedOver, files, one_in_another, pictures_in, subfolders
+from lmreg.data.walk import PICTURES, PassedOver, beside, files, one_in_another, pictures_in, subfolders
 from lmreg.errors import LmregError
 
 _LAYOUTS = "<class>/ folders of images, or train/<class>/ and test/<class>/"
+
+_OUTSIDE = "picture outside the class folders|pictures outside the class folders"
 
 
 @dataclass
@@ -49,21 +51,15 @@ class ImageFolder(DataSource):
         if layout.test is not None:
             _check_same(classes, layout.train, layout.test)
         parts = [layout.train, *([] if layout.test is None else [layout.test])]
-        _check_apart([part / name for part in parts for name in classes])
+        class_folders = [part / name for part in parts for name in classes]
+        _check_apart(class_folders)
         if layout.test is None:
             found = _labelled(layout.train, classes, passed, folder)
             of_class = np.array([label for _, label in found])
             train, test = split_off(found, of_class, config.test_fraction, self.place)
         else:
             train, test = (_labelled(part, classes, passed, folder) for part in parts)
-        for path in dict.fromkeys((folder, *parts)):
-            if outside := len(pictures_in(path)):
-                passed.others["picture outside the class folders|pictures outside the class folders"] += (
-                    outside
-                )
-        for path in layout.beside:
-            count = sum(1 for _ in files(path, PICTURES, PassedOver(), folder))
-            passed.folders.append(f"{path.relative_to(folder)}/ ({count:,} pictures)")
+        beside(folder, class_folders, passed, _OUTSIDE)
         paths = [path for path, _ in (*train, *test)]
         labels = np.array([label for _, label in (*train, *test)], dtype=np.int64)
         count = len(train)

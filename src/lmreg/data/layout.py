@@ -30,8 +30,6 @@ class Layout:
     test: Path | None = None
     taken: tuple[str, ...] = ()
     """Which folders were taken for what, where their names aren't those of the options."""
-    beside: tuple[Path, ...] = ()
-    """Folders that are neither."""
 
 
 def part_of(name: str) -> str | None:
@@ -62,9 +60,8 @@ def find(folder: Path, train_name: str, test_name: str) -> Layout:
     for path, name, part in ((train, train_name, TRAIN), (test, test_name, TEST)):
         if path.name != name:
             taken += (f"{path.relative_to(folder)}/ taken as the {part} part",)
-    beside = tuple(p for p in subfolders(inner) if p not in (train, test))
     parts = [_unwrapped(path) for path in (train, test)]
-    return Layout(parts[0], parts[1], taken, beside)
+    return Layout(parts[0], parts[1], taken)
 
 
 def part_folder(folder: Path, name: str, part: str) -> Path | None:

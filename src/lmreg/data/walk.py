@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
@@ -23,6 +23,7 @@ PICTURES = (
 )
 """Endings of pictures that are read; what the installed Pillow was built without isn't among them."""
 
+_HIDDEN = "hidden folder|hidden folders"
 _LINK = "link to a folder|links to folders"
 _NO_ENDING = "without an ending"
 _MOST_NAMED = 5
@@ -117,7 +118,7 @@ def files(folder: Path, suffixes: tuple[str, ...], passed: PassedOver, whole: Pa
         seen.add(real)
         shown = sorted(name for name in folders if not _hidden(name))
         if hidden := len(folders) - len(shown):
-            passed.others["hidden folder|hidden folders"] += hidden
+            passed.others[_HIDDEN] += hidden
         if not (folders or names):
             passed.others["empty folder|empty folders"] += 1
         folders[:] = [name for name in shown if not _leads_back(Path(where, name), root)]
@@ -133,6 +134,32 @@ def files(folder: Path, suffixes: tuple[str, ...], passed: PassedOver, whole: Pa
             else:
                 seen.add(real)
                 yield path
+
+
+def beside(whole: Path, read: Collection[Path], passed: PassedOver, pictures: str) -> None:
+    """Count what lies in ``whole``, and in the folders from there to those that are ``read``, beside these.
+
+    Args:
+        pictures: what one and several pictures there are called, as in `PassedOver.others`.
+    """
+    inner = [p for p in read if p.is_relative_to(whole) and ".." not in p.relative_to(whole).parts]
+    way = {whole, *(p for path in inner for p in path.parents if p.is_relative_to(whole))}
+    for path in (p for folder in sorted(way.difference(read)) for p in _inside(folder)):
+        if path in way or path in read:
+            continue
+        if not path.is_dir():
+            if _to_be_read(path, PICTURES, passed):
+                passed.others[pictures] += 1
+        elif _leads_back(path, Path(os.path.realpath(whole))):
+            passed.others[_LINK] += 1
+        else:
+            count = sum(1 for _ in files(path, PICTURES, PassedOver(), whole))
+            if count or not _hidden(path.name):
+                passed.folders.append(
+                    f"{path.relative_to(whole)}/ ({count:,} picture{'' if count == 1 else 's'})"
+                )
+            else:
+                passed.others[_HIDDEN] += 1
 
 
 def _leads_back(path: Path, root: Path) -> bool:
