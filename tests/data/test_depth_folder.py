@@ -251,3 +251,14 @@ def test_what_lies_beside_the_pairs_is_told(tmp_path: Path, part: str) -> None:
     inner = f"{part}/depth_vis" if part else "depth_vis"
     told = read(tmp_path).reading.passed_over
     assert told == ("1 .txt file", "1 picture outside the folders of pairs", f"{inner}/ (1 picture)")
+
+
+def test_parts_that_are_asked_for_are_not_forgotten(pairs: Path) -> None:
+    (pairs / "hold").mkdir()
+    for name, options, told in (
+        ("test", {"test_folder": "hold"}, "no folder of the training part beside it"),
+        ("test", {"test_folder": "held"}, "has no such folder"),
+        ("train", {"train_folder": "fit"}, "there is no folder .*fit/images"),
+    ):
+        with pytest.raises(LmregError, match=f"data.{name}_folder=.*{told}"):
+            read(pairs, **options)

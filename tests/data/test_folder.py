@@ -291,3 +291,9 @@ def test_what_lies_beside_the_class_folders_is_told(parted: Path) -> None:
         "notes/ (0 pictures)",
         "train/.hat/ (3 pictures)",
     )
+
+
+def test_a_fraction_that_isnt_used_is_told(parted: Path) -> None:
+    assert read(parted).reading.notes == ()
+    told = ("data.test_fraction=0.5 isn't used, as there is a test part",)
+    assert read(parted, test_fraction=0.5).reading.notes == told

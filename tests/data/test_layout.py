@@ -124,3 +124,16 @@ def test_names_of_parts() -> None:
 
 def test_names_that_differ_by_case_only() -> None:
     assert same_but_for_case(("Cat", "a", "A", "cat", "dog", "dog ")) == [("Cat", "cat"), ("dog", "dog ")]
+
+
+def test_a_test_part_that_is_asked_for_is_not_forgotten(tmp_path: Path) -> None:
+    made(tmp_path, "a/1.png", "b/1.png", "hold/a/1.png", "hold/b/1.png")
+    for name, told in (
+        (
+            "hold",
+            "there is no folder of the training part beside it in .*; name it by data.train_folder=<name>",
+        ),
+        ("held", "has no such folder"),
+    ):
+        with pytest.raises(LmregError, match=f"data.test_folder={name}: .*{told}"):
+            find(tmp_path, "train", name)

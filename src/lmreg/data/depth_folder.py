@@ -12,9 +12,9 @@ from lmreg.config.schema import option
 from lmreg.data import pixels
 from lmreg.data.base import DataConfig, DataSource, Part, RawData, Reading, data_folder
 from lmreg.data.depth_maps import MASKS, SUFFIXES, read_map, read_mask, squared
-from lmreg.data.layout import TEST, TRAIN, part_folder
+from lmreg.data.layout import TEST, TRAIN, check_train_beside, part_folder
 from lmreg.data.samples import VALUE_RANGE, given_range
-from lmreg.data.splits import split_off
+from lmreg.data.splits import split_off, unused
 from lmreg.data.walk import PICTURES, PassedOver, beside, files
 from lmreg.errors import LmregError
 from lmreg.task.depth import INVERSE_DEPTH
@@ -82,10 +82,15 @@ class DepthFolder(DataSource):
                 f"{there}/ taken for {name}/" for there, name in given_names.items() if there != name
             )
             parts = [train_folder, test_folder]
+            notes = unused(config.test_fraction, Config.test_fraction)
         else:
+            if config.train_folder != TRAIN:
+                inner = train_folder / config.image_folder
+                raise LmregError(f"data.train_folder={config.train_folder}: there is no folder {inner}")
+            check_train_beside(folder, config.test_folder)
             pairs = self._pairs(folder, passed, folder)
             train, test = split_off(pairs, np.zeros(len(pairs), np.int64), config.test_fraction, self.place)
-            taken, parts = (), [folder]
+            taken, parts, notes = (), [folder], ()
         names = (config.image_folder, config.depth_folder, config.mask_folder)
         beside(folder, [part / name for part in parts for name in names], passed, _OUTSIDE)
         pairs = [*train, *test]
@@ -104,7 +109,7 @@ class DepthFolder(DataSource):
             Part(images[:count], maps[:count]),
             Part(images[count:], maps[count:]),
             sample_range=decoded.samples.sample_range,
-            reading=Reading(decoded.samples.words, taken, passed.words(), decoded.samples.notes),
+            reading=Reading(decoded.samples.words, taken, passed.words(), (*decoded.samples.notes, *notes)),
         )
 
     def _pairs(self, folder: Path, passed: PassedOver, whole: Path) -> list[_Pair]:

@@ -13,7 +13,7 @@ from lmreg.data.base import DataConfig, DataSource, Part, RawData, Reading, data
 from lmreg.data.layout import find
 from lmreg.data.pixels import read_pictures
 from lmreg.data.samples import VALUE_RANGE, given_range
-from lmreg.data.splits import split_off
+from lmreg.data.splits import split_off, unused
 from lmreg.data.walk import PICTURES, PassedOver, beside, files, one_in_another, pictures_in, subfolders
 from lmreg.errors import LmregError
 
@@ -45,6 +45,7 @@ class ImageFolder(DataSource):
 
     def read(self) -> RawData:
         config, passed = self.config, PassedOver()
+        notes: tuple[str, ...] = ()
         folder = data_folder(config.path, config.name, _LAYOUTS)
         layout = find(folder, config.train_folder, config.test_folder)
         classes = _classes(layout.train)
@@ -58,6 +59,7 @@ class ImageFolder(DataSource):
             of_class = np.array([label for _, label in found])
             train, test = split_off(found, of_class, config.test_fraction, self.place)
         else:
+            notes = unused(config.test_fraction, Config.test_fraction)
             train, test = (_labelled(part, classes, passed, folder) for part in parts)
         beside(folder, class_folders, passed, _OUTSIDE)
         paths = [path for path, _ in (*train, *test)]
@@ -77,7 +79,7 @@ class ImageFolder(DataSource):
             Part(images[count:], labels[count:]),
             tuple(classes),
             samples.sample_range,
-            Reading(samples.words, layout.taken, passed.words(), samples.notes),
+            Reading(samples.words, layout.taken, passed.words(), (*samples.notes, *notes)),
         )
 
 
