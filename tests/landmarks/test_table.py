@@ -265,6 +265,16 @@ def test_scores_by_seed_tell_how_well_the_truth_repeats(
     assert "has no column 'fourth'; set landmarks.pool_seed_columns[1]" in told(
         pool_seed_columns=["first", "fourth"]
     )
+    table["again"], table["mean"] = table["first"], table["test"]
+    table.to_csv(path, index=False)
+    for columns, says in (
+        (["first", "first"], "names 'first' twice"),
+        (["test", "test"], "'test' is the mean of the seeds;"),
+        ([*names, "test"], "'test' is the mean of the seeds;"),
+        ([*names, "mean"], "'mean' is the mean of the seeds, 'test', in every row;"),
+        (["first", "second", "again"], "'first' and 'again' are equal in every row;"),
+    ):
+        assert says in told(pool_seed_columns=columns)
     table.loc[::2, "third"] = np.nan  # not every architecture has all
     table.to_csv(path, index=False)
     some = save(tmp_path / "some", table_study, TableSource(given)).pool

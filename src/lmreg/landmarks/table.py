@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -169,7 +170,7 @@ def _by_seed(table: ScoreTable, column: str, seeds: Sequence[str], rows: list[in
     """Scores by training seed as columns of the pool's file, and the standard error of their mean.
 
     Raises:
-        LmregError: there is but one, or ``column`` is not their mean.
+        LmregError: there is but one, two are the same, or ``column`` is one of them or not their mean.
     """
     if not seeds:
         return {}
@@ -177,6 +178,7 @@ def _by_seed(table: ScoreTable, column: str, seeds: Sequence[str], rows: list[in
         raise LmregError(
             f"landmarks.pool_seed_columns={seeds[0]}: name two columns or more, one for each seed"
         )
+    _check_distinct(table, column, seeds)
     every = np.stack([table.scores[name] for name in seeds], 1)
     every[~np.isfinite(every)] = np.nan
     whole = np.isfinite(every).all(1) & np.isfinite(table.scores[column])
@@ -191,6 +193,20 @@ def _by_seed(table: ScoreTable, column: str, seeds: Sequence[str], rows: list[in
     mine = pd.DataFrame(every[rows])
     errors = mine.sem(axis=1).to_numpy()
     return {f"{column}_se": errors} | {f"{column}_s{i}": mine[i].to_numpy() for i in mine}
+
+
+def _check_distinct(table: ScoreTable, column: str, seeds: Sequence[str]) -> None:
+    """Nothing where no two of the columns of seeds and of their mean are the same."""
+    for a, b in combinations([*seeds, column], 2):
+        if a != b and not np.array_equal(table.scores[a], table.scores[b], equal_nan=True):
+            continue
+        same = f"names '{a}' twice" if a == b else f"'{a}' and '{b}' are equal in every row"
+        if b == column:
+            same = f"'{a}' is the mean of the seeds{'' if a == b else f', {column!r}, in every row'}"
+        raise LmregError(
+            f"{table.path}: landmarks.pool_seed_columns={','.join(seeds)}: {same}; name the column of each "
+            "training seed once, and no other"
+        )
 
 
 def _count_unusable(table: ScoreTable, columns: dict[str, str]) -> dict[str, int]:
