@@ -100,6 +100,19 @@ BAD: dict[str, tuple[Spoil, str]] = {
         "is separated by semicolons; save it with commas",
     ),
     "tabs": (lambda t: t.to_csv(index=False, sep="\t"), "is separated by tabs; save it with commas"),
+    "bars": (lambda t: t.to_csv(index=False, sep="|", quotechar="'"), "is separated by bars; save it with"),
+    "a comment": (
+        lambda t: "# measured in May\n" + t.to_csv(index=False),
+        "t.csv: row 1 begins with # as a comment does, but must name the columns; remove the comment",
+    ),
+    "a comment with a comma": (
+        lambda t: "# cells, scored,\n" + t.to_csv(index=False),
+        "has no column 'cell'; .*; row 1 begins with # as a comment does, but must name the columns",
+    ),
+    "Parquet with a null": (
+        lambda t: parquet(t.assign(cell=t["cell"].where(t.index != 3))),
+        "row 5, column 'cell' is empty; it must be an architecture",
+    ),
     "more values than columns": (
         lambda t: t.to_csv(index=False).replace("~2|,", "~2|,1,", 1),
         "row 2 has 4 values, row 1 has 3",

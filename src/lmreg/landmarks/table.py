@@ -16,7 +16,7 @@ from lmreg.config.schema import option
 from lmreg.errors import LmregError
 from lmreg.files import file_hash
 from lmreg.landmarks.base import Further, LandmarkSource, Scored, SourceConfig, draw_roles
-from lmreg.landmarks.direction import Direction, agreement
+from lmreg.landmarks.direction import Direction, agreement, negated
 from lmreg.landmarks.lookup import Lookup, repeated
 from lmreg.landmarks.scores import ScoreTable, mixed_scales, read_scores
 from lmreg.selector.base import Draw, Selector
@@ -230,6 +230,8 @@ def _tell(table: ScoreTable, directions: dict[str, Direction], space: Space) -> 
     score, pool = directions["landmarks"], directions["pool"]
     for direction in {d.column: d for d in (score, pool)}.values():
         print(f"{table.path}: {direction.note}")
+        if note := negated(table.path, direction, table.scores[direction.column]):
+            print(note)
     if score.column != pool.column:
         values = [table.scores[direction.column] for direction in (score, pool)]
         if note := agreement(table.path, score, pool, values):
