@@ -51,7 +51,7 @@ class PassedOver:
         rest = sum(self.endings.values()) - sum(c for _, c in self.endings.most_common(_MOST_NAMED))
         if rest:
             told.append(f"{rest:,} file{'s' if rest > 1 else ''} of other endings")
-        for names, count in self.others.items():
+        for names, count in (+self.others).items():
             one, several = names.split("|")
             told.append(f"{count:,} {one if count == 1 else several}")
         return (*told, *self.folders)
@@ -160,6 +160,26 @@ def beside(whole: Path, read: Collection[Path], passed: PassedOver, pictures: st
                 )
             else:
                 passed.others[_HIDDEN] += 1
+
+
+def left_over(folder: Path, read: Collection[Path], named: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """What lies below ``folder`` and isn't among the files ``read``, in words: first those whose names end as
+    ``named``, then how many of each kind."""
+    passed, names = PassedOver(), []
+    known = {os.path.realpath(path) for path in read}
+    for where, folders, inside in os.walk(folder, onerror=_refuse):
+        passed.others[_LINK] += sum(Path(where, name).is_symlink() for name in folders)
+        for path in sorted(Path(where, name) for name in inside):
+            if os.path.realpath(path) in known:
+                continue
+            if named and path.name.endswith(named):
+                names.append(str(path.relative_to(folder)))
+            elif path.name.startswith("."):
+                passed.others["hidden file|hidden files"] += 1
+            else:
+                passed.endings[path.suffix.lower() or _NO_ENDING] += 1
+    more = [f"{len(names) - _MOST_NAMED:,} more of these"] if len(names) > _MOST_NAMED else []
+    return (*sorted(names)[:_MOST_NAMED], *more, *passed.words())
 
 
 def _leads_back(path: Path, root: Path) -> bool:
