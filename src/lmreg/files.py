@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import hashlib
 import json
 import os
+import stat
 import tempfile
 from collections.abc import Callable, Collection, Set
 from pathlib import Path
@@ -53,12 +55,25 @@ def digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()[:16]
 
 
+def require_file(path: Path) -> None:
+    """Nothing if it is a file or isn't there, which is told where it is read.
+
+    Raises:
+        LmregError: it is something else, such as a pipe, which would be waited for and can be read but once.
+    """
+    with contextlib.suppress(OSError):
+        mode = path.stat().st_mode
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+            raise LmregError(f"{path} is a pipe, a socket or a device; name a file")
+
+
 def file_hash(path: Path) -> str:
     """The `digest` of a file's content.
 
     Raises:
         LmregError: it can't be read.
     """
+    require_file(path)
     try:
         return digest(path.read_bytes())
     except OSError as error:

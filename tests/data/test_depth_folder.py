@@ -237,3 +237,28 @@ def test_a_value_for_missing_depth_that_single_precision_rounds(tmp_path: Path) 
         rest = maps[:, 0, :3] if value < 0 else maps[:, 1]
         assert np.isnan(rest).all()
         assert np.isfinite(maps[:, -1]).all()
+
+
+@pytest.mark.parametrize("part", ["", "train"])
+def test_what_lies_beside_the_pairs_is_told(tmp_path: Path, part: str) -> None:
+    fill(tmp_path / part)
+    if part:
+        fill(tmp_path / "test", seed=1)
+    (tmp_path / "calib.txt").write_text("1 2 3")
+    (tmp_path / part / "depth_vis").mkdir()
+    for place in ("depth_vis", "."):
+        Image.new("L", (4, 4)).save(tmp_path / part / place / "0.png")
+    inner = f"{part}/depth_vis" if part else "depth_vis"
+    told = read(tmp_path).reading.passed_over
+    assert told == ("1 .txt file", "1 picture outside the folders of pairs", f"{inner}/ (1 picture)")
+
+
+def test_parts_that_are_asked_for_are_not_forgotten(pairs: Path) -> None:
+    (pairs / "hold").mkdir()
+    for name, options, told in (
+        ("test", {"test_folder": "hold"}, "no folder of the training part beside it"),
+        ("test", {"test_folder": "held"}, "has no such folder"),
+        ("train", {"train_folder": "fit"}, "there is no folder .*fit/images"),
+    ):
+        with pytest.raises(LmregError, match=f"data.{name}_folder=.*{told}"):
+            read(pairs, **options)

@@ -100,3 +100,16 @@ def test_broken_files_are_named(folder: Path, name: str, content: bytes, message
         read(folder)
     assert re.search(re.escape(str(folder / name)), str(error.value))
     assert "\n" not in str(error.value)
+
+
+def test_of_a_file_that_is_there_twice_the_other_one_is_told(
+    folder: Path, arrays: dict[str, np.ndarray]
+) -> None:
+    (folder / NAMES[0]).rename(folder.parent / NAMES[0])
+    (folder / NAMES[0]).symlink_to(folder.parent / NAMES[0])  # as caches have it
+    assert FashionMNIST(Config(path=str(folder))).read().reading.passed_over == ()
+    (folder / f"{NAMES[1]}.gz").write_bytes(gzip.compress(idx(arrays[NAMES[1]][::-1])))
+    (folder / "README.md").write_text("read me")
+    raw = FashionMNIST(Config(path=str(folder))).read()
+    np.testing.assert_array_equal(raw.train.targets, arrays[NAMES[1]])
+    assert raw.reading.passed_over == (f"{NAMES[1]}.gz", "1 .md file")

@@ -230,3 +230,70 @@ def test_pictures_of_12_bits_are_read_as_what_they_show(flat: Path) -> None:
     assert np.abs(after.test.images - expected).max() <= 0.5
     assert read(flat, value_range=[0, 4080]).sample_range == (0, 4080)
     np.testing.assert_array_equal(read(flat, value_range=[0, 4080]).train.images, before.train.images)
+
+
+@pytest.mark.parametrize("target", ["..", "../..", "../coat", "../coat/deep", "."])
+def test_links_within_the_data_set_bring_no_images_of_other_classes(flat: Path, target: str) -> None:
+    (flat / "coat" / "deep").mkdir()
+    (flat / "coat" / "000.png").rename(flat / "coat" / "deep" / "000.png")
+    before = read(flat)
+    (flat / "bag" / "loop").symlink_to(target)
+    after = read(flat)
+    assert len(after.train.targets) == len(before.train.targets)
+    assert "1 link to a folder" in after.reading.passed_over
+
+
+def test_links_out_of_the_data_set_are_followed(flat: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    outside = tmp_path_factory.mktemp("outside")
+    (flat / "bag").rename(outside / "bags")
+    fill(outside / "more", 2, 5)
+    (flat / "bag").symlink_to(outside / "bags")
+    (flat / "shoe" / "more").symlink_to(outside / "more")
+    (outside / "bags" / "back").symlink_to(flat)
+    raw = read(flat)
+    counts = np.bincount(np.concatenate([raw.train.targets, raw.test.targets]))
+    assert counts.tolist() == [40, 20, 15]
+    assert raw.reading.passed_over == ("1 link to a folder",)
+
+
+@pytest.mark.parametrize(
+    ("link", "target"), [("cap", "coat"), ("cap", "."), ("cap", ".."), ("cap", "coat/deep")]
+)
+def test_two_classes_of_one_folder_are_refused(flat: Path, link: str, target: str) -> None:
+    (flat / "coat" / "deep").mkdir()
+    (flat / link).symlink_to(target)
+    with pytest.raises(LmregError, match=f"{link} .*are one folder, or one lies in the other, by a link"):
+        read(flat)
+
+
+def test_a_test_part_that_is_the_training_part_is_refused(parted: Path) -> None:
+    shutil.rmtree(parted / "test")
+    (parted / "test").symlink_to("train")
+    with pytest.raises(LmregError, match=r"bag and .*bag are one folder"):
+        read(parted)
+
+
+def test_what_lies_beside_the_class_folders_is_told(parted: Path) -> None:
+    for name in ("labels.csv", "README.txt", "train/data.zip", ".DS_Store", "test/.x"):
+        (parted / name).write_text("no picture")
+    fill(parted / "train" / ".hat", 2, 3)
+    for name in ("__MACOSX", "test/.ipynb_checkpoints", "notes"):
+        (parted / name).mkdir()
+    (parted / "again").symlink_to("train")
+    (parted / "test" / "gone").symlink_to("nowhere")
+    told = read(parted).reading.passed_over
+    assert set(told[:3]) == {"1 .csv file", "1 .txt file", "1 .zip file"}
+    assert told[3:] == (
+        "2 hidden files",
+        "2 hidden folders",
+        "1 link to a folder",
+        "1 link to nothing",
+        "notes/ (0 pictures)",
+        "train/.hat/ (3 pictures)",
+    )
+
+
+def test_a_fraction_that_isnt_used_is_told(parted: Path) -> None:
+    assert read(parted).reading.notes == ()
+    told = ("data.test_fraction=0.5 isn't used, as there is a test part",)
+    assert read(parted, test_fraction=0.5).reading.notes == told

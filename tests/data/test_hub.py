@@ -175,3 +175,13 @@ def test_cifar10_from_its_parquet_folder(real_data: Path) -> None:
     assert raw.train.images.shape == (50_000, 16, 16, 3)
     assert np.bincount(raw.train.targets).tolist() == [5_000] * 10
     assert np.bincount(raw.test.targets).tolist() == [1_000] * 10
+
+
+def test_other_files_of_the_folder_are_told(tmp_path: Path, colour: list[np.ndarray]) -> None:
+    for part in ("train", "test", "val"):
+        write(tmp_path / f"{part}.parquet", colour, [0, 1] * 6)
+    for name in ("README.md", "labels.csv", ".gitattributes"):
+        (tmp_path / name).touch()
+    raw = HubImages(Config(path=str(tmp_path))).read()
+    assert raw.reading.passed_over[0] == "val.parquet"
+    assert set(raw.reading.passed_over[1:]) == {"1 .md file", "1 .csv file", "1 hidden file"}

@@ -89,3 +89,12 @@ def test_what_names_no_class_is_told_by_row(train: list[Any], message: str) -> N
     with pytest.raises(LmregError, match=message) as error:
         labels(train)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(("value", "kind"), [(1e30, "f8"), (-1e30, "f8"), (2.0**60, "f8"), (2**64 - 1, "u8")])
+def test_numbers_too_large_for_a_class_are_refused(value: float, kind: str) -> None:
+    column = pa.chunked_array([pa.array(np.array([0, value, 1], kind))])
+    with pytest.raises(LmregError, match=r"column 'y' of row 1 is .*: too large for the number of") as error:
+        plain_labels(column, "column 'y'", row)
+    assert str(value) in str(error.value)

@@ -44,7 +44,6 @@ def test_parts_go_by_any_usual_name(tmp_path: Path, train: str, test: str) -> No
         for there, name in ((train, "train"), (test, "test"))
         if there != name
     )
-    assert sorted(path.name for path in layout.beside) == ["notes", "val"]
 
 
 @pytest.mark.parametrize(
@@ -125,3 +124,16 @@ def test_names_of_parts() -> None:
 
 def test_names_that_differ_by_case_only() -> None:
     assert same_but_for_case(("Cat", "a", "A", "cat", "dog", "dog ")) == [("Cat", "cat"), ("dog", "dog ")]
+
+
+def test_a_test_part_that_is_asked_for_is_not_forgotten(tmp_path: Path) -> None:
+    made(tmp_path, "a/1.png", "b/1.png", "hold/a/1.png", "hold/b/1.png")
+    for name, told in (
+        (
+            "hold",
+            "there is no folder of the training part beside it in .*; name it by data.train_folder=<name>",
+        ),
+        ("held", "has no such folder"),
+    ):
+        with pytest.raises(LmregError, match=f"data.test_folder={name}: .*{told}"):
+            find(tmp_path, "train", name)

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 from PIL import Image
 
-from lmreg.data.walk import PICTURES, PassedOver, files
+from lmreg.data.walk import PICTURES, PassedOver, below, files, pictures_in, subfolders
+from lmreg.errors import LmregError
 
 
 def test_what_is_passed_over_is_counted_by_kind(tmp_path: Path) -> None:
@@ -20,7 +24,7 @@ def test_what_is_passed_over_is_counted_by_kind(tmp_path: Path) -> None:
         (tmp_path / name).mkdir()
     (tmp_path / "link.png").symlink_to(tmp_path / "a.png")
     passed = PassedOver()
-    found = {path.name for path in files(tmp_path, PICTURES, passed)}
+    found = {path.name for path in files(tmp_path, PICTURES, passed, tmp_path)}
     assert found == {"a.png", "B.JFIF", "c.jpe", "d.tga", "no_ending"}
     assert passed.endings == {
         ".txt": 2,
@@ -43,5 +47,54 @@ def test_other_endings_are_taken_by_name_only(tmp_path: Path) -> None:
     Image.new("L", (4, 4)).save(tmp_path / "map", "PNG")
     (tmp_path / "map.npy").touch()
     passed = PassedOver()
-    assert [path.name for path in files(tmp_path, (".npy",), passed)] == ["map.npy"]
+    assert [path.name for path in files(tmp_path, (".npy",), passed, tmp_path)] == ["map.npy"]
     assert passed.words() == ("1 file without an ending",)
+
+
+@pytest.mark.parametrize("at", [".", "a", "a/deep"])
+def test_a_folder_that_cant_be_read_is_refused(
+    tmp_path: Path, at: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a" / "deep").mkdir(parents=True)
+    Image.new("L", (4, 4)).save(tmp_path / "a" / "1.png")
+    closed = str(tmp_path / at)
+
+    def closing(name: str):  # type: ignore[no-untyped-def]
+        real = getattr(os, name)
+
+        def of(path: str | os.PathLike[str] = ".") -> Iterator[object]:
+            if os.path.normpath(path) == closed:
+                raise PermissionError(13, "Permission denied", str(path))
+            return real(path)  # type: ignore[no-any-return]
+
+        monkeypatch.setattr(os, name, of)
+
+    closing("scandir")
+    closing("listdir")
+    told = f"can't read the folder {closed}: permission denied; make it readable, or move"
+    for read in (
+        lambda: list(files(tmp_path, PICTURES, PassedOver(), tmp_path)),
+        lambda: below(tmp_path, "*.png"),
+        *([lambda: subfolders(tmp_path)] if at == "." else []),
+    ):
+        with pytest.raises(LmregError, match=told):
+            read()
+
+
+def test_only_files_are_opened(tmp_path: Path) -> None:
+    """To open a pipe is to wait for ever."""
+    Image.new("L", (4, 4)).save(tmp_path / "a.png")
+    for name in ("pipe.png", "pipe", "pipe.txt"):
+        os.mkfifo(tmp_path / name)
+    (tmp_path / "device.png").symlink_to("/dev/zero")
+    (tmp_path / "nothing").symlink_to("nowhere")
+    passed = PassedOver()
+    assert [path.name for path in files(tmp_path, PICTURES, passed, tmp_path)] == ["a.png"]
+    assert passed.words() == ("1 .txt file", "3 pipes, sockets or devices", "1 link to nothing")
+    assert [path.name for path in pictures_in(tmp_path)] == ["a.png"]
+
+
+def test_a_picture_that_is_a_link_to_nothing_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.png").symlink_to("gone/b.png")
+    with pytest.raises(LmregError, match=r"a.png is a link to nothing \(gone/b.png\); mend or remove it"):
+        list(files(tmp_path, PICTURES, PassedOver(), tmp_path))

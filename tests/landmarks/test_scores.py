@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import io
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -99,6 +100,19 @@ BAD: dict[str, tuple[Spoil, str]] = {
         "is separated by semicolons; save it with commas",
     ),
     "tabs": (lambda t: t.to_csv(index=False, sep="\t"), "is separated by tabs; save it with commas"),
+    "bars": (lambda t: t.to_csv(index=False, sep="|", quotechar="'"), "is separated by bars; save it with"),
+    "a comment": (
+        lambda t: "# measured in May\n" + t.to_csv(index=False),
+        "t.csv: row 1 begins with # as a comment does, but must name the columns; remove the comment",
+    ),
+    "a comment with a comma": (
+        lambda t: "# cells, scored,\n" + t.to_csv(index=False),
+        "has no column 'cell'; .*; row 1 begins with # as a comment does, but must name the columns",
+    ),
+    "Parquet with a null": (
+        lambda t: parquet(t.assign(cell=t["cell"].where(t.index != 3))),
+        "row 5, column 'cell' is empty; it must be an architecture",
+    ),
     "more values than columns": (
         lambda t: t.to_csv(index=False).replace("~2|,", "~2|,1,", 1),
         "row 2 has 4 values, row 1 has 3",
@@ -264,3 +278,11 @@ def test_names_of_a_parquet_file_are_read_without_spaces_around_them(
 ) -> None:
     table.rename(columns={"valid": " valid "}).to_parquet(tmp_path / "t.parquet")
     assert len(gather(table_study, TableSource(config(tmp_path / "t.parquet"))).tables["landmarks"]) == 5
+
+
+def test_a_pipe_is_refused(tmp_path: Path, table_study: Study) -> None:
+    os.mkfifo(tmp_path / "t.csv")
+    source = TableSource(config(tmp_path / "t.csv"))
+    for read in (lambda: gather(table_study, source), lambda: source.origin(table_study)):
+        with pytest.raises(LmregError, match=r"t.csv is a pipe, a socket or a device; name a file"):
+            read()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from itertools import combinations
 from pathlib import Path
@@ -76,6 +77,22 @@ def test_each_column_has_its_own_direction(
     said = capsys.readouterr().out
     assert "t.csv: val_loss: lower is better (by its name)\n" in said
     assert "t.csv: test_acc: higher is better (by its name)\n" in said
+
+
+def test_a_loss_that_is_never_above_0_is_told(
+    tmp_path: Path, table_study: Study, table: pd.DataFrame, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table.assign(loss=-table["valid"]).to_csv(tmp_path / "t.csv", index=False)
+    told = (
+        "Note: .*: no value of 'loss' is above 0; if it is negated, so that higher is better, "
+        "landmarks.pool_lower_is_better=false says so\n"
+    )
+    for options, times in (({}, 1), ({"score_lower_is_better": True}, 0)):
+        gather(
+            table_study,
+            TableSource(config(tmp_path / "t.csv", score_column="loss", pool_column=None, **options)),
+        )
+        assert len(re.findall(told, capsys.readouterr().out)) == times
 
 
 def test_columns_that_disagree_are_refused(
@@ -265,6 +282,16 @@ def test_scores_by_seed_tell_how_well_the_truth_repeats(
     assert "has no column 'fourth'; set landmarks.pool_seed_columns[1]" in told(
         pool_seed_columns=["first", "fourth"]
     )
+    table["again"], table["mean"] = table["first"], table["test"]
+    table.to_csv(path, index=False)
+    for columns, says in (
+        (["first", "first"], "names 'first' twice"),
+        (["test", "test"], "'test' is the mean of the seeds;"),
+        ([*names, "test"], "'test' is the mean of the seeds;"),
+        ([*names, "mean"], "'mean' is the mean of the seeds, 'test', in every row;"),
+        (["first", "second", "again"], "'first' and 'again' are equal in every row;"),
+    ):
+        assert says in told(pool_seed_columns=columns)
     table.loc[::2, "third"] = np.nan  # not every architecture has all
     table.to_csv(path, index=False)
     some = save(tmp_path / "some", table_study, TableSource(given)).pool

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -107,3 +108,9 @@ def test_wrong_files_are_told(tmp_path: Path, text: str, message: str) -> None:
 def test_without_a_file_there_is_an_example() -> None:
     cls, config = choice_of("space", "custom", Space)
     assert cls(config).size == 2 * 3 * 2 * 3 * 3  # type: ignore[call-arg]
+
+
+def test_a_pipe_is_no_file_of_stages(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "mine.yaml")
+    with pytest.raises(LmregError, match=r"mine.yaml is a pipe, a socket or a device; name a file"):
+        part_of_file(str(tmp_path / "mine.yaml"), "stages", "")

@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 
 from lmreg.config.schema import option
-from lmreg.data.base import Part, RawData, data_folder
+from lmreg.data.base import Part, RawData, Reading, data_folder
 from lmreg.data.hub import Config as HubConfig
 from lmreg.data.hub import HubImages
 from lmreg.data.pixels import resize
 from lmreg.data.unpickle import load_plain
+from lmreg.data.walk import left_over
 from lmreg.errors import LmregError
 
 _SHAPE = (3, 32, 32)
@@ -49,7 +50,10 @@ class CIFAR10(HubImages):
         column, path = self.config.label_column, folder / self.names_file
         names = _entry(load_plain(path), f"{column}_names", path)
         classes = tuple(name.decode() if isinstance(name, bytes) else str(name) for name in names)
-        return RawData(self._part(folder, self.train_files), self._part(folder, self.test_files), classes)
+        parts = [self._part(folder, files) for files in (self.train_files, self.test_files)]
+        read = [folder / name for name in (*self.train_files, *self.test_files, self.names_file)]
+        passed = left_over(Path(self.config.path or folder), read)
+        return RawData(parts[0], parts[1], classes, reading=Reading(passed_over=passed))
 
     def _pickles(self) -> Path | None:
         """The folder of pickles at ``data.path`` or just below it; None where there is none.

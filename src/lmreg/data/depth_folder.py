@@ -12,14 +12,16 @@ from lmreg.config.schema import option
 from lmreg.data import pixels
 from lmreg.data.base import DataConfig, DataSource, Part, RawData, Reading, data_folder
 from lmreg.data.depth_maps import MASKS, SUFFIXES, read_map, read_mask, squared
-from lmreg.data.layout import TEST, TRAIN, part_folder
+from lmreg.data.layout import TEST, TRAIN, check_train_beside, part_folder
 from lmreg.data.samples import VALUE_RANGE, given_range
-from lmreg.data.splits import split_off
-from lmreg.data.walk import PICTURES, PassedOver, files
+from lmreg.data.splits import split_off, unused
+from lmreg.data.walk import PICTURES, PassedOver, beside, files
 from lmreg.errors import LmregError
 from lmreg.task.depth import INVERSE_DEPTH
 
 _LAYOUTS = "images/ and depth/, or train/ and test/ with these in them"
+
+_OUTSIDE = "picture outside the folders of pairs|pictures outside the folders of pairs"
 
 
 @dataclass
@@ -74,13 +76,23 @@ class DepthFolder(DataSource):
                     f"{train_folder} has pairs, but there is no {test_folder}; pass data.path={train_folder} "
                     "to have one split off, or data.test_folder=<name>"
                 )
-            train, test = self._pairs(train_folder, passed), self._pairs(test_folder, passed)
-            names = {train_folder.name: config.train_folder, test_folder.name: config.test_folder}
-            taken = tuple(f"{there}/ taken for {name}/" for there, name in names.items() if there != name)
+            train, test = self._pairs(train_folder, passed, folder), self._pairs(test_folder, passed, folder)
+            given_names = {train_folder.name: config.train_folder, test_folder.name: config.test_folder}
+            taken = tuple(
+                f"{there}/ taken for {name}/" for there, name in given_names.items() if there != name
+            )
+            parts = [train_folder, test_folder]
+            notes = unused(config.test_fraction, Config.test_fraction)
         else:
-            taken = ()
-            pairs = self._pairs(folder, passed)
+            if config.train_folder != TRAIN:
+                inner = train_folder / config.image_folder
+                raise LmregError(f"data.train_folder={config.train_folder}: there is no folder {inner}")
+            check_train_beside(folder, config.test_folder)
+            pairs = self._pairs(folder, passed, folder)
             train, test = split_off(pairs, np.zeros(len(pairs), np.int64), config.test_fraction, self.place)
+            taken, parts, notes = (), [folder], ()
+        names = (config.image_folder, config.depth_folder, config.mask_folder)
+        beside(folder, [part / name for part in parts for name in names], passed, _OUTSIDE)
         pairs = [*train, *test]
         count, given = len(train), given_range(config.value_range)
         decoded = pixels.read_pictures(
@@ -97,23 +109,23 @@ class DepthFolder(DataSource):
             Part(images[:count], maps[:count]),
             Part(images[count:], maps[count:]),
             sample_range=decoded.samples.sample_range,
-            reading=Reading(decoded.samples.words, taken, passed.words(), decoded.samples.notes),
+            reading=Reading(decoded.samples.words, taken, passed.words(), (*decoded.samples.notes, *notes)),
         )
 
-    def _pairs(self, folder: Path, passed: PassedOver) -> list[_Pair]:
+    def _pairs(self, folder: Path, passed: PassedOver, whole: Path) -> list[_Pair]:
         """Every image in ``folder`` with its map and mask, in an order that no file system decides.
 
         Raises:
             LmregError: there are none, or one lacks its partner.
         """
         config = self.config
-        images = _by_name(folder / config.image_folder, PICTURES, "images", passed)
-        maps = _by_name(folder / config.depth_folder, SUFFIXES, "depth maps", passed)
+        images = _by_name(folder / config.image_folder, PICTURES, "images", passed, whole)
+        maps = _by_name(folder / config.depth_folder, SUFFIXES, "depth maps", passed, whole)
         _matched(images, maps, folder / config.depth_folder, "depth map")
         _matched(maps, images, folder / config.image_folder, "image")
         masks: Mapping[str, Path] = {}
         if (folder / config.mask_folder).is_dir():
-            masks = _by_name(folder / config.mask_folder, MASKS, "masks", passed)
+            masks = _by_name(folder / config.mask_folder, MASKS, "masks", passed, whole)
             _matched(images, masks, folder / config.mask_folder, "mask")
         return [_Pair(images[name], maps[name], masks.get(name)) for name in sorted(images)]
 
@@ -147,13 +159,15 @@ class DepthFolder(DataSource):
         return inverse
 
 
-def _by_name(folder: Path, suffixes: tuple[str, ...], what: str, passed: PassedOver) -> dict[str, Path]:
+def _by_name(
+    folder: Path, suffixes: tuple[str, ...], what: str, passed: PassedOver, whole: Path
+) -> dict[str, Path]:
     """The files below ``folder`` by their path in it without its ending."""
     if not folder.is_dir():
         raise LmregError(f"there is no folder {folder}; it should hold the {what}")
     found: dict[str, Path] = {}
     here = PassedOver()
-    for path in sorted(files(folder, suffixes, here)):
+    for path in sorted(files(folder, suffixes, here, whole)):
         name = path.relative_to(folder).with_suffix("").as_posix()
         if name in found:
             raise LmregError(f"{found[name]} and {path} have one name; remove one of them")

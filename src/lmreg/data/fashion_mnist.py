@@ -15,8 +15,9 @@ from pathlib import Path
 import numpy as np
 
 from lmreg.config.schema import option
-from lmreg.data.base import DataConfig, DataSource, Part, RawData, data_folder
+from lmreg.data.base import DataConfig, DataSource, Part, RawData, Reading, data_folder
 from lmreg.data.pixels import resize
+from lmreg.data.walk import below, left_over
 from lmreg.errors import LmregError
 
 CLASSES = (
@@ -46,13 +47,15 @@ class FashionMNIST(DataSource):
         self.config: Config = config
 
     def read(self) -> RawData:
-        return RawData(self._part("train"), self._part("t10k"), CLASSES)
+        names = [
+            [f"{prefix}-images?idx3-ubyte", f"{prefix}-labels?idx1-ubyte"] for prefix in ("train", "t10k")
+        ]
+        files = [[self._file(name) for name in pair] for pair in names]
+        train, test = (self._part(*pair) for pair in files)
+        passed = left_over(Path(self.config.path or ""), [*files[0], *files[1]], ("-ubyte", "-ubyte.gz"))
+        return RawData(train, test, CLASSES, reading=Reading(passed_over=passed))
 
-    def _part(self, prefix: str) -> Part:
-        image_file, label_file = (
-            self._file(f"{prefix}-images?idx3-ubyte"),
-            self._file(f"{prefix}-labels?idx1-ubyte"),
-        )
+    def _part(self, image_file: Path, label_file: Path) -> Part:
         images, labels = read_idx(image_file, 3), read_idx(label_file, 1)
         if len(images) != len(labels):
             raise LmregError(
@@ -66,7 +69,7 @@ class FashionMNIST(DataSource):
         """The file of that name, as it is or gzipped, in the folder or below it."""
         name = pattern.replace("?", "-")
         folder = data_folder(self.config.path, self.config.name, "the four IDX files")
-        found = sorted(p for end in ("", ".gz") for p in folder.rglob(pattern + end) if p.is_file())
+        found = sorted(path for end in ("", ".gz") for path in below(folder, pattern + end))
         if not found:
             raise LmregError(f"data.path={folder}: there is no {name} or {name}.gz in that folder")
         if len({path.parent for path in found}) > 1:

@@ -13,11 +13,13 @@ from lmreg.data.base import DataConfig, DataSource, Part, RawData, Reading, data
 from lmreg.data.layout import find
 from lmreg.data.pixels import read_pictures
 from lmreg.data.samples import VALUE_RANGE, given_range
-from lmreg.data.splits import split_off
-from lmreg.data.walk import PICTURES, PassedOver, files, pictures_in, subfolders
+from lmreg.data.splits import split_off, unused
+from lmreg.data.walk import PICTURES, PassedOver, beside, files, one_in_another, pictures_in, subfolders
 from lmreg.errors import LmregError
 
 _LAYOUTS = "<class>/ folders of images, or train/<class>/ and test/<class>/"
+
+_OUTSIDE = "picture outside the class folders|pictures outside the class folders"
 
 
 @dataclass
@@ -43,24 +45,23 @@ class ImageFolder(DataSource):
 
     def read(self) -> RawData:
         config, passed = self.config, PassedOver()
+        notes: tuple[str, ...] = ()
         folder = data_folder(config.path, config.name, _LAYOUTS)
         layout = find(folder, config.train_folder, config.test_folder)
         classes = _classes(layout.train)
+        if layout.test is not None:
+            _check_same(classes, layout.train, layout.test)
+        parts = [layout.train, *([] if layout.test is None else [layout.test])]
+        class_folders = [part / name for part in parts for name in classes]
+        _check_apart(class_folders)
         if layout.test is None:
-            found = _labelled(layout.train, classes, passed)
+            found = _labelled(layout.train, classes, passed, folder)
             of_class = np.array([label for _, label in found])
             train, test = split_off(found, of_class, config.test_fraction, self.place)
         else:
-            _check_same(classes, layout.train, layout.test)
-            train, test = (_labelled(part, classes, passed) for part in (layout.train, layout.test))
-        for path in dict.fromkeys(p for p in (folder, layout.train, layout.test) if p is not None):
-            if outside := len(pictures_in(path)):
-                passed.others["picture outside the class folders|pictures outside the class folders"] += (
-                    outside
-                )
-        for path in layout.beside:
-            count = sum(1 for _ in files(path, PICTURES, PassedOver()))
-            passed.folders.append(f"{path.relative_to(folder)}/ ({count:,} pictures)")
+            notes = unused(config.test_fraction, Config.test_fraction)
+            train, test = (_labelled(part, classes, passed, folder) for part in parts)
+        beside(folder, class_folders, passed, _OUTSIDE)
         paths = [path for path, _ in (*train, *test)]
         labels = np.array([label for _, label in (*train, *test)], dtype=np.int64)
         count = len(train)
@@ -78,7 +79,7 @@ class ImageFolder(DataSource):
             Part(images[count:], labels[count:]),
             tuple(classes),
             samples.sample_range,
-            Reading(samples.words, layout.taken, passed.words(), samples.notes),
+            Reading(samples.words, layout.taken, passed.words(), (*samples.notes, *notes)),
         )
 
 
@@ -116,7 +117,20 @@ def _check_same(classes: Sequence[str], train: Path, test: Path) -> None:
             raise LmregError(f"{place} lacks the class {first}{more}; both parts must have the same{hint}")
 
 
-def _labelled(folder: Path, classes: Sequence[str], passed: PassedOver) -> Labelled:
+def _check_apart(folders: Sequence[Path]) -> None:
+    """Nothing where no folder of a class is another one's, or lies in it.
+
+    Raises:
+        LmregError: a link leads from one to the other.
+    """
+    if found := one_in_another(folders):
+        raise LmregError(
+            f"{found[1]} and {found[0]} are one folder, or one lies in the other, by a link; give each class "
+            "of each part a folder of its own"
+        )
+
+
+def _labelled(folder: Path, classes: Sequence[str], passed: PassedOver, whole: Path) -> Labelled:
     """Every image below the folders of ``classes``, in an order that no file system decides.
 
     Raises:
@@ -125,7 +139,7 @@ def _labelled(folder: Path, classes: Sequence[str], passed: PassedOver) -> Label
     found: Labelled = []
     for label, name in enumerate(classes):
         here = PassedOver()
-        images = sorted(files(folder / name, PICTURES, here))
+        images = sorted(files(folder / name, PICTURES, here, whole))
         if not images:
             there = f"; it has {', '.join(here.words())}" if here.words() else ""
             raise LmregError(

@@ -18,6 +18,7 @@ from lmreg.data.labels import numbered, plain_labels
 from lmreg.data.pixels import read_pictures
 from lmreg.data.samples import VALUE_RANGE, as_bytes, given_range
 from lmreg.data.told import names_in_words
+from lmreg.data.walk import below, left_over
 from lmreg.errors import LmregError
 
 
@@ -67,6 +68,7 @@ class HubImages(DataSource):
             return train.name(i) if i < count else test.name(i - count)
 
         config, contents = self.config, [*train.contents, *test.contents]
+        passed = self._passed_over(contents)
         if train.classes and test.classes and train.classes != test.classes:
             raise LmregError(
                 f"{self.place}: {config.train_split} has {names_in_words(train.classes)}, but "
@@ -84,7 +86,7 @@ class HubImages(DataSource):
             Part(images[count:], labels[1]),
             labels[2],
             samples.sample_range,
-            Reading(samples.words, (), tuple(self._passed_over()), samples.notes or decoded.samples.notes),
+            Reading(samples.words, (), passed, samples.notes or decoded.samples.notes),
         )
 
     def _split(self, split: str) -> _Split:
@@ -105,13 +107,12 @@ class HubImages(DataSource):
         feature = table.features[config.label_column]
         return _Split(contents, labels, tuple(getattr(feature, "names", None) or ()) or None, name)
 
-    def _passed_over(self) -> list[str]:
-        """The Parquet files in the folder that belong to neither split, by name."""
+    def _passed_over(self, contents: list[Any]) -> tuple[str, ...]:
+        """What in the folder belongs to neither split; Parquet files by name."""
         if self.config.path is None:
-            return []
-        folder, read = Path(self.config.path), set(self._read)
-        others = sorted(str(p.relative_to(folder)) for p in folder.rglob("*.parquet") if str(p) not in read)
-        return [*others[:5], *([f"{len(others) - 5} more Parquet files"] if len(others) > 5 else [])]
+            return ()
+        read = [*map(Path, self._read), *(content for content in contents if isinstance(content, Path))]
+        return left_over(Path(self.config.path), read, (".parquet",))
 
     def _from_hub(self, split: str) -> Any:
         import datasets
@@ -140,9 +141,9 @@ class HubImages(DataSource):
         if self.config.path is None:
             return None
         folder = data_folder(self.config.path, self.config.name, "Parquet files")
-        files = sorted(map(str, folder.rglob(f"{split}*.parquet")))
+        files = [str(path) for path in below(folder, f"{split}*.parquet")]
         if not files:
-            others = ", ".join(sorted(p.name for p in folder.rglob("*.parquet"))[:5])
+            others = ", ".join(sorted(p.name for p in below(folder, "*.parquet"))[:5])
             hint = f"; there are: {others} (name the split by data.train_split or data.test_split)"
             hint = hint if others else self.other_form
             raise LmregError(f"data.path={folder}: there is no {split}*.parquet in that folder{hint}")

@@ -13,6 +13,9 @@ from lmreg.errors import LmregError
 _ENOUGH_ROWS = 20
 """So many rows tell whether labels repeat, as those of classes do."""
 
+_LARGEST = 2.0**53
+"""Floating-point numbers beyond stand for several whole ones."""
+
 
 def plain_labels(column: Any, what: str, name: Callable[[int], str]) -> np.ndarray:
     """The labels of a column [n]: whole numbers, or text (object).
@@ -45,12 +48,17 @@ def plain_labels(column: Any, what: str, name: Callable[[int], str]) -> np.ndarr
             raise refuse(int(blank[0]), wanted)
         return labels
     if kinds.is_integer(kind):
-        return np.asarray(column.to_numpy())
+        labels = np.asarray(column.to_numpy())
+        if len(large := np.flatnonzero(labels > np.iinfo(np.int64).max)):
+            raise refuse(int(large[0]), "too large for the number of a class")
+        return labels
     if kinds.is_floating(kind) and len(column):
         numbers = column.to_numpy()
         broken = np.flatnonzero(~np.isfinite(numbers) | (numbers != np.floor(numbers)))
         if len(broken):
             raise refuse(int(broken[0]), wanted)
+        if len(large := np.flatnonzero(np.abs(numbers) > _LARGEST)):
+            raise refuse(int(large[0]), "too large for the number of a class, which must be exact")
         return np.asarray(numbers.astype(np.int64))
     if len(column):
         raise refuse(0, f"{wanted}, not of type {kind}; name another column by data.label_column")

@@ -30,8 +30,6 @@ class Layout:
     test: Path | None = None
     taken: tuple[str, ...] = ()
     """Which folders were taken for what, where their names aren't those of the options."""
-    beside: tuple[Path, ...] = ()
-    """Folders that are neither."""
 
 
 def part_of(name: str) -> str | None:
@@ -54,6 +52,7 @@ def find(folder: Path, train_name: str, test_name: str) -> Layout:
     if train is None:
         if train_name != TRAIN:
             raise LmregError(f"data.train_folder={train_name}: {inner} has no such folder with classes in it")
+        check_train_beside(inner, test_name)
         _refuse_parts_as_classes(inner)
         return Layout(inner, None, taken)
     test = part_folder(inner, test_name, TEST)
@@ -62,9 +61,8 @@ def find(folder: Path, train_name: str, test_name: str) -> Layout:
     for path, name, part in ((train, train_name, TRAIN), (test, test_name, TEST)):
         if path.name != name:
             taken += (f"{path.relative_to(folder)}/ taken as the {part} part",)
-    beside = tuple(p for p in subfolders(inner) if p not in (train, test))
     parts = [_unwrapped(path) for path in (train, test)]
-    return Layout(parts[0], parts[1], taken, beside)
+    return Layout(parts[0], parts[1], taken)
 
 
 def part_folder(folder: Path, name: str, part: str) -> Path | None:
@@ -81,6 +79,22 @@ def part_folder(folder: Path, name: str, part: str) -> Path | None:
             f"data.{part}_folder=<name>"
         )
     return found[0] if found else None
+
+
+def check_train_beside(folder: Path, test_name: str) -> None:
+    """Nothing unless a test part is asked for; to be called where ``folder`` has no training part.
+
+    Raises:
+        LmregError: it isn't there, or alone.
+    """
+    if test_name == TEST:
+        return
+    if not (folder / test_name).is_dir():
+        raise LmregError(f"data.test_folder={test_name}: {folder} has no such folder")
+    raise LmregError(
+        f"data.test_folder={test_name}: there is no folder of the training part beside it in {folder}; name "
+        "it by data.train_folder=<name>"
+    )
 
 
 def _unwrapped(folder: Path, train_name: str = TRAIN, test_name: str = TEST) -> Path:

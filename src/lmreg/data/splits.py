@@ -67,3 +67,10 @@ def split_off(items: list[T], labels: np.ndarray, fraction: float, place: str) -
         raise LmregError(f"{place}, data.test_fraction={fraction:g}: {error}") from None
     train, test = ([items[i] for i in sorted(parts[name])] for name in ("train", "test"))
     return train, test
+
+
+def unused(fraction: float, usual: float) -> tuple[str, ...]:
+    """A note for what has a test part of its own, where ``data.test_fraction`` isn't as it usually is."""
+    if fraction == usual:
+        return ()
+    return (f"data.test_fraction={fraction:g} isn't used, as there is a test part",)

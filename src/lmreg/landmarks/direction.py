@@ -94,6 +94,17 @@ class Direction:
         return f"{self.option}={str(not self.lower).lower()}"
 
 
+def negated(path: Path, direction: Direction, values: np.ndarray) -> str | None:
+    """A note where a column that is better when lower, by its name alone, has no value above 0."""
+    finite = values[np.isfinite(values)]
+    if not direction.lower or direction.why != _NAMED or not len(finite) or finite.max() > 0:
+        return None
+    return (
+        f"Note: {path}: no value of '{direction.column}' is above 0; if it is negated, so that higher is "
+        f"better, {direction.other} says so"
+    )
+
+
 def agreement(path: Path, score: Direction, pool: Direction, values: Sequence[np.ndarray]) -> str | None:
     """A note where the two columns hardly order the rows alike that have both, under their directions.
 

@@ -18,11 +18,13 @@ import numpy as np
 import pandas as pd
 
 from lmreg.errors import LmregError
+from lmreg.files import require_file
 from lmreg.space.base import Arch, Space
 
 _MISSING = {"", "-", "?", "na", "n/a", "#n/a", "<na>", "null", "none"}
 _PARQUET, _GZIP, _UTF8_MARK = b"PAR1", b"\x1f\x8b", b"\xef\xbb\xbf"
-_SEPARATORS = {";": "semicolons", "\t": "tabs"}
+_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
+_COMMENT = "row 1 begins with # as a comment does, but must name the columns"
 _OTHERS = {
     b"PK": "an Excel workbook or a ZIP archive",
     b"\xd0\xcf\x11\xe0": "an old Excel workbook",
@@ -96,6 +98,7 @@ def read_archs(path: Path, column: str, space: Space, key: str) -> list[Arch]:
 
 def _read(path: Path) -> tuple[list[str], pd.DataFrame]:
     """The header and the rows, indexed by their numbers, columns by position; CSV cells are text."""
+    require_file(path)
     try:
         content = path.read_bytes()
         if content.startswith(_GZIP):
@@ -135,8 +138,10 @@ def _read_csv(path: Path, content: bytes) -> tuple[list[str], pd.DataFrame]:
             f"{path} is neither a Parquet file nor UTF-8 text; save it as CSV with commas, or as Parquet"
         ) from None
     first = text.strip().splitlines()[0].strip()
+    if first.startswith("#") and "," not in first:
+        raise LmregError(f"{path}: {_COMMENT}; remove the comment")
     for separator, name in _SEPARATORS.items():
-        if separator in first and "," not in first:
+        if separator in first and "," not in first and "~" not in first:  # which cells have
             raise LmregError(f"{path} is separated by {name}; save it with commas between the columns")
     try:
         cells = pd.read_csv(
@@ -175,6 +180,8 @@ def _check_column(path: Path, header: list[str], key: str, column: str) -> None:
         hint = "; row 1 looks like values, but must name the columns" if values else ""
         if len(header) == 1 and " " in header[0]:
             hint = "; if spaces separate its columns, save it with commas between them"
+        if header[0].startswith("#"):
+            hint = f"; {_COMMENT}"
         close = _close(column, header)
         hint += f"; did you mean {key}={close}?" if close else ""
         raise LmregError(f"{path} has no column '{column}'; set {key} to one of: {there}{hint}")
@@ -195,6 +202,8 @@ def _archs(path: Path, texts: pd.Series, column: str, space: Space, distinct: bo
     first_row: dict[Arch, int] = {}
     for row, text in texts.items():
         where = f"{path}, row {row}, column '{column}'"
+        if pd.isna(text):
+            raise LmregError(f"{where} is empty; it must be an architecture")
         arch = space.read(text, where)
         if distinct and arch in first_row:
             raise LmregError(f"{where}: {text} stands in row {first_row[arch]} already; keep one of them")

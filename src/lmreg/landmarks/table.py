@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from lmreg.config.schema import option
 from lmreg.errors import LmregError
 from lmreg.files import file_hash
 from lmreg.landmarks.base import Further, LandmarkSource, Scored, SourceConfig, draw_roles
-from lmreg.landmarks.direction import Direction, agreement
+from lmreg.landmarks.direction import Direction, agreement, negated
 from lmreg.landmarks.lookup import Lookup, repeated
 from lmreg.landmarks.scores import ScoreTable, mixed_scales, read_scores
 from lmreg.selector.base import Draw, Selector
@@ -169,7 +170,7 @@ def _by_seed(table: ScoreTable, column: str, seeds: Sequence[str], rows: list[in
     """Scores by training seed as columns of the pool's file, and the standard error of their mean.
 
     Raises:
-        LmregError: there is but one, or ``column`` is not their mean.
+        LmregError: there is but one, two are the same, or ``column`` is one of them or not their mean.
     """
     if not seeds:
         return {}
@@ -177,6 +178,7 @@ def _by_seed(table: ScoreTable, column: str, seeds: Sequence[str], rows: list[in
         raise LmregError(
             f"landmarks.pool_seed_columns={seeds[0]}: name two columns or more, one for each seed"
         )
+    _check_distinct(table, column, seeds)
     every = np.stack([table.scores[name] for name in seeds], 1)
     every[~np.isfinite(every)] = np.nan
     whole = np.isfinite(every).all(1) & np.isfinite(table.scores[column])
@@ -191,6 +193,20 @@ def _by_seed(table: ScoreTable, column: str, seeds: Sequence[str], rows: list[in
     mine = pd.DataFrame(every[rows])
     errors = mine.sem(axis=1).to_numpy()
     return {f"{column}_se": errors} | {f"{column}_s{i}": mine[i].to_numpy() for i in mine}
+
+
+def _check_distinct(table: ScoreTable, column: str, seeds: Sequence[str]) -> None:
+    """Nothing where no two of the columns of seeds and of their mean are the same."""
+    for a, b in combinations([*seeds, column], 2):
+        if a != b and not np.array_equal(table.scores[a], table.scores[b], equal_nan=True):
+            continue
+        same = f"names '{a}' twice" if a == b else f"'{a}' and '{b}' are equal in every row"
+        if b == column:
+            same = f"'{a}' is the mean of the seeds{'' if a == b else f', {column!r}, in every row'}"
+        raise LmregError(
+            f"{table.path}: landmarks.pool_seed_columns={','.join(seeds)}: {same}; name the column of each "
+            "training seed once, and no other"
+        )
 
 
 def _count_unusable(table: ScoreTable, columns: dict[str, str]) -> dict[str, int]:
@@ -214,6 +230,8 @@ def _tell(table: ScoreTable, directions: dict[str, Direction], space: Space) -> 
     score, pool = directions["landmarks"], directions["pool"]
     for direction in {d.column: d for d in (score, pool)}.values():
         print(f"{table.path}: {direction.note}")
+        if note := negated(table.path, direction, table.scores[direction.column]):
+            print(note)
     if score.column != pool.column:
         values = [table.scores[direction.column] for direction in (score, pool)]
         if note := agreement(table.path, score, pool, values):
