@@ -297,3 +297,11 @@ def test_a_fraction_that_isnt_used_is_told(parted: Path) -> None:
     assert read(parted).reading.notes == ()
     told = ("data.test_fraction=0.5 isn't used, as there is a test part",)
     assert read(parted, test_fraction=0.5).reading.notes == told
+
+
+def test_a_class_of_another_unicode_form_is_told(parted: Path) -> None:
+    for part, name in (("train", "caf\u00e9"), ("test", "cafe\u0301")):
+        (parted / part / "coat").rename(parted / part / name)
+    told = r"test lacks the class caf\u00e9; .* \(it has cafe\u0301, which differs by the Unicode form"
+    with pytest.raises(LmregError, match=told):
+        read(parted)

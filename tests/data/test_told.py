@@ -138,3 +138,9 @@ def test_constant_maps_are_refused_or_told(rng: np.random.Generator) -> None:
     assert told[2:] == ["Note: 2 of 12 training maps have one value only"]
     with pytest.raises(LmregError, match="every map of the training part has one value only"):
         data(maps(rng, np.ones((12, 5, 4)) * np.arange(12)[:, None, None]))
+
+
+def test_names_that_cant_be_printed_are_escaped(rng: np.random.Generator) -> None:
+    raw = labelled(rng, 2)
+    told = data(RawData(raw.train, raw.test, ("a\nb", "\x1b[31mé"))).told
+    assert told[0].startswith("Read here: 2 classes (a\\nb, \\x1b[31mé); images")
