@@ -41,7 +41,10 @@ def in_one_line(error: BaseException) -> str:
 
 
 def printable(text: str) -> str:
-    """``text`` in one line; what isn't printable, such as a terminal's commands, as Python writes it: names of files and classes may have anything in them."""
+    """``text`` in one line; what isn't printable, such as a terminal's commands, as Python writes it.
+
+    Names of files and classes may have anything in them.
+    """
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
