@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from lmreg.data.base import RawData
+from lmreg.data.copies import copies
 from lmreg.data.layout import difference, nearly_same
 from lmreg.errors import LmregError, printable
 
@@ -128,6 +129,7 @@ def _notes(raw: RawData, indices: Mapping[str, np.ndarray], low: int, high: int)
         notes.append(f"channel {which} has one value in all training images, so that it tells nothing")
     for a, b in nearly_same(raw.classes):
         notes.append(f"the classes {a!r} and {b!r} differ by {difference(a, b)} only")
+    notes += copies(raw)
     if raw.train.targets.ndim == 1:
         notes += _notes_of_classes(raw, indices)
     elif raw.train.targets.dtype.kind == "f" and (count := int(_one_valued(raw.train.targets).sum())):
