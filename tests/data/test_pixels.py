@@ -294,3 +294,13 @@ def test_large_pictures_bring_no_warning_of_pillows(tmp_path: Path) -> None:
     command = [sys.executable, "-W", "default::Warning:PIL.Image", "-c", code, str(tmp_path / "a.png")]
     ran = subprocess.run(command, capture_output=True, text=True, check=True)
     assert (ran.stdout, ran.stderr) == ("(1, 20, 30, 1)\n", "")
+
+
+def test_what_no_memory_holds_is_refused_before_it_is_tried(tmp_path: Path, grey: np.ndarray) -> None:
+    Image.fromarray(grey).save(tmp_path / "a.png")
+    with pytest.raises(
+        LmregError, match=r"here: 1 images of 10000000x10000000 pixels take 93,132 GiB, but this"
+    ):
+        decoded([tmp_path / "a.png"], 10_000_000)
+    with pytest.raises(LmregError, match=r"data.resolution=9999999: 1 images of .* pass a smaller"):
+        resize(grey[None, ..., None], 9_999_999)

@@ -16,7 +16,7 @@ from PIL import Image, ImageOps
 
 from lmreg.data.samples import COLOUR, SIXTEEN, Mapping, Range, Seen, mapping, seen, to_bytes
 from lmreg.errors import LmregError
-from lmreg.machine import usable_cores
+from lmreg.machine import check_memory, usable_cores
 
 # Pictures of more pixels than Pillow expects: its error at many more still ends the run.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
@@ -122,10 +122,13 @@ def _decode(
             reason = "it is no image" if isinstance(error, Image.UnidentifiedImageError) else error
             raise LmregError(f"can't read {name(i)} as an image: {reason}; mend or remove it") from error
 
+    if resolution is not None:
+        check_memory(len(contents), (resolution, resolution), place)
     images, found = np.empty((0, 0, 0, 1), np.uint8), []
     with contextlib.closing(in_threads(one, len(contents))) as results:  # an error ends the threads
         for i, (pixels, samples) in enumerate(results):
             if i == 0:
+                check_memory(len(contents), pixels.shape, place)
                 images = np.empty((len(contents), *pixels.shape), np.uint8)
             elif pixels.shape[:2] != images.shape[1:3]:
                 sizes = [
@@ -145,6 +148,7 @@ def resize(images: np.ndarray, resolution: int | None) -> np.ndarray:
     """``images`` uint8 [n, height, width, channels], each made `square`; None leaves them as they are."""
     if resolution is None or images.shape[1:3] == (resolution, resolution):
         return images
+    check_memory(len(images), (resolution, resolution, images.shape[3]), f"data.resolution={resolution}")
     resized = np.empty((len(images), resolution, resolution, images.shape[3]), np.uint8)
 
     def one(i: int) -> None:
