@@ -281,6 +281,8 @@ def test_what_lies_beside_the_class_folders_is_told(parted: Path) -> None:
         (parted / name).mkdir()
     (parted / "again").symlink_to("train")
     (parted / "test" / "gone").symlink_to("nowhere")
+    (parted / "old").mkdir()
+    (parted / "old" / "a.png").symlink_to("nowhere")
     told = read(parted).reading.passed_over
     assert set(told[:3]) == {"1 .csv file", "1 .txt file", "1 .zip file"}
     assert told[3:] == (
@@ -289,6 +291,7 @@ def test_what_lies_beside_the_class_folders_is_told(parted: Path) -> None:
         "1 link to a folder",
         "1 link to nothing",
         "notes/ (0 pictures)",
+        "old/ (can't be read whole)",
         "train/.hat/ (3 pictures)",
     )
 
