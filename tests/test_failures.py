@@ -61,3 +61,9 @@ def test_out_of_memory_is_a_line_that_helps() -> None:
         assert in_one_line(error).startswith("out of memory (")
         assert "lower trainer.batch_size" in in_one_line(error)
     assert not is_users(RuntimeError("shapes differ"))
+
+
+def test_names_are_shown_as_they_are_but_safe_to_print() -> None:
+    error = LmregError("a\nb\x1b[2J\udcff é  c has no images")
+    assert in_one_line(error) == "a\\nb\\x1b[2J\\udcff é  c has no images"
+    assert in_one_line(OSError(2, "No such file", "x\ny")) == "No such file: x\\ny"

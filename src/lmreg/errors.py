@@ -33,9 +33,19 @@ def in_one_line(error: BaseException) -> str:
         what = " ".join(str(error).split()).partition(", but")[0]
         return f"{what} on this device; pass deterministic=false, and last digits differ from run to run"
     if isinstance(error, OSError) and error.filename:
-        return f"{error.strerror or error}: {error.filename}"
-    text = " ".join(str(error).split())
-    return text if isinstance(error, LmregError | OSError) else f"{type(error).__name__}: {text}"
+        return printable(f"{error.strerror or error}: {error.filename}")
+    if isinstance(error, LmregError):
+        return printable(str(error))
+    text = printable(" ".join(str(error).split()))
+    return text if isinstance(error, OSError) else f"{type(error).__name__}: {text}"
+
+
+def printable(text: str) -> str:
+    """``text`` in one line; what isn't printable, such as a terminal's commands, as Python writes it.
+
+    Names of files and classes may have anything in them.
+    """
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def _not_deterministic(error: BaseException) -> bool:

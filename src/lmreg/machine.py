@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import io
+import math
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+
+from lmreg.errors import LmregError
 
 
 def usable_cores() -> int:
@@ -17,6 +21,33 @@ def usable_cores() -> int:
         return max(1, min(cores, round(int(quota) / int(period))))
     except (OSError, ValueError):  # no container, or one without a quota
         return cores
+
+
+def memory() -> int | None:
+    """Bytes of memory that this process may fill: the machine's, or its container's if less; None where this
+    can't be told."""
+    try:
+        total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):  # not a Unix
+        return None
+    try:
+        return min(total, int(Path("/sys/fs/cgroup/memory.max").read_text(encoding="ascii")))
+    except (OSError, ValueError):  # no container, or one without a limit
+        return total
+
+
+def check_memory(count: int, shape: Sequence[int], place: str) -> None:
+    """Nothing where so many arrays of bytes, [height, width, ...], may fit into memory.
+
+    Raises:
+        LmregError: they are more than all of it.
+    """
+    needed, there = count * math.prod(shape), memory()
+    if there is not None and needed > there:
+        raise LmregError(
+            f"{place}: {count:,} images of {shape[1]}x{shape[0]} pixels take {needed / 2**30:,.0f} GiB, but "
+            f"this machine has {there / 2**30:,.1f} GiB of memory; pass a smaller data.resolution"
+        )
 
 
 def replace_what_cannot_be_shown() -> None:

@@ -281,6 +281,8 @@ def test_what_lies_beside_the_class_folders_is_told(parted: Path) -> None:
         (parted / name).mkdir()
     (parted / "again").symlink_to("train")
     (parted / "test" / "gone").symlink_to("nowhere")
+    (parted / "old").mkdir()
+    (parted / "old" / "a.png").symlink_to("nowhere")
     told = read(parted).reading.passed_over
     assert set(told[:3]) == {"1 .csv file", "1 .txt file", "1 .zip file"}
     assert told[3:] == (
@@ -289,6 +291,7 @@ def test_what_lies_beside_the_class_folders_is_told(parted: Path) -> None:
         "1 link to a folder",
         "1 link to nothing",
         "notes/ (0 pictures)",
+        "old/ (can't be read whole)",
         "train/.hat/ (3 pictures)",
     )
 
@@ -297,3 +300,11 @@ def test_a_fraction_that_isnt_used_is_told(parted: Path) -> None:
     assert read(parted).reading.notes == ()
     told = ("data.test_fraction=0.5 isn't used, as there is a test part",)
     assert read(parted, test_fraction=0.5).reading.notes == told
+
+
+def test_a_class_of_another_unicode_form_is_told(parted: Path) -> None:
+    for part, name in (("train", "caf\u00e9"), ("test", "cafe\u0301")):
+        (parted / part / "coat").rename(parted / part / name)
+    told = r"test lacks the class caf\u00e9; .* \(it has cafe\u0301, which differs by the Unicode form"
+    with pytest.raises(LmregError, match=told):
+        read(parted)

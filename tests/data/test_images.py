@@ -204,6 +204,13 @@ def test_a_cut_out_square_is_blank_after_normalisation() -> None:
         assert not (data.split(name).plain(torch.arange(20)).images == 0).all(1).any()
 
 
+def test_padding_wider_than_the_images_is_refused() -> None:
+    labels = np.tile([0, 1], 100)
+    ImageData(Given(labels, DataConfig(crop_padding=5)), CPU)
+    with pytest.raises(LmregError, match=r"data.crop_padding=6: the images have only 5x6 pixels"):
+        ImageData(Given(labels, DataConfig(crop_padding=6)), CPU)
+
+
 def test_splits_share_their_pixels() -> None:
     data = ImageData(Given(np.tile([0, 1], 100), DataConfig(crop_padding=1)), CPU)
     places = {name: data.split(name)._padded.data_ptr() for name in ("train", "rank", "score", "test")}

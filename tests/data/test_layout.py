@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from lmreg.data.layout import find, part_of, same_but_for_case
+from lmreg.data.layout import difference, find, nearly_same, part_of
 from lmreg.errors import LmregError
 
 
@@ -122,8 +122,12 @@ def test_names_of_parts() -> None:
     ]
 
 
-def test_names_that_differ_by_case_only() -> None:
-    assert same_but_for_case(("Cat", "a", "A", "cat", "dog", "dog ")) == [("Cat", "cat"), ("dog", "dog ")]
+def test_names_that_are_nearly_the_same() -> None:
+    assert nearly_same(("Cat", "a", "A", "cat", "dog", "dog ")) == [("Cat", "cat"), ("dog", "dog ")]
+    composed, apart = "\u00e9", "e\u0301"
+    assert nearly_same((composed, apart)) == [(composed, apart)]
+    assert difference(composed, apart) == "the Unicode form of accents"
+    assert difference("dog", "dog ") == "case or spaces"
 
 
 def test_a_test_part_that_is_asked_for_is_not_forgotten(tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import struct
+import subprocess
+import sys
 import zlib
 from pathlib import Path
 
@@ -218,7 +220,9 @@ def test_ranges_that_cant_be_meant_are_refused(tmp_path: Path) -> None:
             read(paths, training=1)
     assert read([*low, *eight], given=(1045, 1300)).images.ravel().tolist() == [0, 210, 10, 20]
     assert read([*full, *eight]).images.ravel().tolist() == [0, 255, 10, 20]
-    with pytest.raises(LmregError, match=r"data.path=here: every 16-bit sample of the training images is 7"):
+    with pytest.raises(
+        LmregError, match=r"here: every 16-bit sample of the training images is 7; nothing can"
+    ):
         read(flat)
     with pytest.raises(
         LmregError, match=r"data.value_range is for samples of more than 8 bits, but those of"
@@ -268,3 +272,35 @@ def test_colours_of_16_bits_are_told(tmp_path: Path) -> None:
     assert (decoded.images == 0x12).all()
     assert decoded.samples.sample_range is None
     assert decoded.samples.notes == ("of colours with 16 bits only the upper 8 are read",)
+
+
+def test_a_palette_of_greys_is_grey(tmp_path: Path, grey: np.ndarray) -> None:
+    few = grey // 64 * 60 + 7
+    Image.fromarray(few).save(tmp_path / "a.gif")
+    with Image.open(tmp_path / "a.gif") as picture:
+        assert picture.mode == "P"
+    images = decoded([tmp_path / "a.gif"])
+    np.testing.assert_array_equal(images, few[None, ..., None])
+    Image.fromarray(np.stack([few, few, few // 2], -1)).quantize(16).save(tmp_path / "b.gif")
+    assert decoded([tmp_path / "b.gif"]).shape[-1] == 3
+
+
+def test_large_pictures_bring_no_warning_of_pillows(tmp_path: Path) -> None:
+    Image.new("L", (30, 20)).save(tmp_path / "a.png")
+    code = (
+        "import sys; from PIL import Image; Image.MAX_IMAGE_PIXELS = 400; "
+        "from lmreg.data.pixels import decode; print(decode([sys.argv[1]], str, 'here', None).shape)"
+    )
+    command = [sys.executable, "-W", "default::Warning:PIL.Image", "-c", code, str(tmp_path / "a.png")]
+    ran = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert (ran.stdout, ran.stderr) == ("(1, 20, 30, 1)\n", "")
+
+
+def test_what_no_memory_holds_is_refused_before_it_is_tried(tmp_path: Path, grey: np.ndarray) -> None:
+    Image.fromarray(grey).save(tmp_path / "a.png")
+    with pytest.raises(
+        LmregError, match=r"here: 1 images of 10000000x10000000 pixels take 93,132 GiB, but this"
+    ):
+        decoded([tmp_path / "a.png"], 10_000_000)
+    with pytest.raises(LmregError, match=r"data.resolution=9999999: 1 images of .* pass a smaller"):
+        resize(grey[None, ..., None], 9_999_999)

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 
 from lmreg.data.images import ImageData
 from lmreg.data.shapes_depth import Config, ShapesDepth
+from lmreg.errors import LmregError
 from lmreg.task.depth import Depth
 
 
@@ -26,6 +28,13 @@ def test_images_with_their_inverse_depth() -> None:
         20,
         3,
     )
+
+
+def test_what_no_memory_holds_is_refused() -> None:
+    with pytest.raises(
+        LmregError, match=r"shapes_depth: 3,750 images of 100000x100000 pixels take .* smaller"
+    ):
+        ShapesDepth(Config(resolution=100_000)).read()
 
 
 def test_the_parts_have_no_scene_in_common() -> None:

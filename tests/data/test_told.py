@@ -122,8 +122,8 @@ def test_a_split_of_one_image_is_refused(rng: np.random.Generator) -> None:
 
 
 def maps(rng: np.random.Generator, values: np.ndarray) -> RawData:
-    part = Part(pictures(rng, len(values)), values.astype(np.float32))
-    return RawData(part, part)
+    parts = [Part(pictures(rng, len(values)), values.astype(np.float32)) for _ in range(2)]
+    return RawData(*parts)
 
 
 def test_constant_maps_are_refused_or_told(rng: np.random.Generator) -> None:
@@ -138,3 +138,21 @@ def test_constant_maps_are_refused_or_told(rng: np.random.Generator) -> None:
     assert told[2:] == ["Note: 2 of 12 training maps have one value only"]
     with pytest.raises(LmregError, match="every map of the training part has one value only"):
         data(maps(rng, np.ones((12, 5, 4)) * np.arange(12)[:, None, None]))
+
+
+def test_names_that_cant_be_printed_are_escaped(rng: np.random.Generator) -> None:
+    raw = labelled(rng, 2)
+    told = data(RawData(raw.train, raw.test, ("a\nb", "\x1b[31mé"))).told
+    assert told[0].startswith("Read here: 2 classes (a\\nb, \\x1b[31mé); images")
+
+
+def test_images_that_are_there_twice_are_told(rng: np.random.Generator) -> None:
+    raw = labelled(rng, 2)
+    raw.test.images[:3] = raw.train.images[:3]  # of the same classes
+    assert data(raw).told[2:] == [
+        "Note: 3 of 20 test images are, pixel for pixel, training images too, so that they don't test what "
+        "was learnt"
+    ]
+    raw = labelled(rng, 2)
+    raw.train.images[:4] = raw.train.images[0]
+    assert data(raw).told[2:] == ["Note: 4 images stand, pixel for pixel, in two classes or more"]

@@ -122,6 +122,18 @@ class DataConfig:
     )
     resolution: int | None = option(None, min=4, help="resize the images to this square size")
 
+    def check_padding(self, shape: InputShape) -> None:
+        """Nothing where a random crop of images of ``shape`` can't miss them.
+
+        Raises:
+            LmregError: the padding is wider than they are.
+        """
+        if self.crop_padding > min(shape.height, shape.width):
+            raise LmregError(
+                f"data.crop_padding={self.crop_padding}: the images have only {shape.width}x{shape.height} "
+                "pixels"
+            )
+
     def cutout_pixels(self, shape: InputShape) -> int:
         """Side of the blanked square in images of ``shape``.
 

@@ -17,6 +17,7 @@ from lmreg.data.samples import VALUE_RANGE, given_range
 from lmreg.data.splits import split_off, unused
 from lmreg.data.walk import PICTURES, PassedOver, beside, files
 from lmreg.errors import LmregError
+from lmreg.machine import check_memory
 from lmreg.task.depth import INVERSE_DEPTH
 
 _LAYOUTS = "images/ and depth/, or train/ and test/ with these in them"
@@ -104,6 +105,7 @@ class DepthFolder(DataSource):
             given,
         )
         images = decoded.images
+        check_memory(len(pairs), (*images.shape[1:3], 4), self.place)  # maps of four bytes
         maps = np.stack(list(pixels.in_threads(lambda i: self._inverse_depth(pairs[i]), len(pairs))))
         return RawData(
             Part(images[:count], maps[:count]),

@@ -10,7 +10,7 @@ import numpy as np
 
 from lmreg.config.schema import option
 from lmreg.data.base import DataConfig, DataSource, Part, RawData, Reading, data_folder
-from lmreg.data.layout import find
+from lmreg.data.layout import difference, find, nearly_same
 from lmreg.data.pixels import read_pictures
 from lmreg.data.samples import VALUE_RANGE, given_range
 from lmreg.data.splits import split_off, unused
@@ -111,8 +111,10 @@ def _check_same(classes: Sequence[str], train: Path, test: Path) -> None:
     for missing, place in ((set(classes) - names, test), (names - set(classes), train)):
         if missing:
             first = min(missing)
-            alike = [p.name for p in subfolders(place) if p.name.casefold() == first.casefold()]
-            hint = f" (it has {alike[0]}: their names must be equal)" if alike else ""
+            alike = [p.name for p in subfolders(place) if nearly_same((first, p.name))]
+            hint = ""
+            if alike:
+                hint = f" (it has {alike[0]}, which differs by {difference(first, alike[0])} only)"
             more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
             raise LmregError(f"{place} lacks the class {first}{more}; both parts must have the same{hint}")
 

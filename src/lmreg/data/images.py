@@ -191,6 +191,7 @@ class ImageData:
         self.told = told(raw, self._indices, source.place)
         height, width, channels = raw.train.images.shape[1:]
         self.shape = InputShape(channels, height, width)
+        config.check_padding(self.shape)
         self._cutout = config.cutout_pixels(self.shape)
         self._mean, self._std = _statistics(raw.train.images, self._indices["train"], device)
         self.hash = _content_hash(raw, self._indices)

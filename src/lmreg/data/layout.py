@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -168,13 +169,23 @@ def _names_test(path: Path, name: str) -> bool:
     return path.name == name or (name == TEST and part_of(path.name) == TEST)
 
 
-def same_but_for_case(names: Sequence[str]) -> list[tuple[str, str]]:
-    """Pairs of names of more than one letter that differ by case or by spaces around them only."""
+def nearly_same(names: Sequence[str]) -> list[tuple[str, str]]:
+    """Pairs of names that differ by case (of more than one letter), by spaces around them, or by how accents
+    are written only."""
     first: dict[str, str] = {}
     pairs = []
     for name in names:
-        plain = name.casefold().strip()
-        if len(plain) > 1 and plain in first:
+        plain = _composed(name).casefold().strip()
+        if plain in first and (len(plain) > 1 or _composed(name) == _composed(first[plain])):
             pairs.append((first[plain], name))
         first.setdefault(plain, name)
     return pairs
+
+
+def _composed(name: str) -> str:
+    return unicodedata.normalize("NFC", name)
+
+
+def difference(a: str, b: str) -> str:
+    """What two such names differ by, in words."""
+    return "the Unicode form of accents" if _composed(a) == _composed(b) else "case or spaces"

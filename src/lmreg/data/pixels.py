@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import warnings
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -15,7 +16,10 @@ from PIL import Image, ImageOps
 
 from lmreg.data.samples import COLOUR, SIXTEEN, Mapping, Range, Seen, mapping, seen, to_bytes
 from lmreg.errors import LmregError
-from lmreg.machine import usable_cores
+from lmreg.machine import check_memory, usable_cores
+
+# Pictures of more pixels than Pillow expects: its error at many more still ends the run.
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 _GREY = ("1", "L", "LA", "La")
 _ORIENTATION = 0x0112  # the EXIF tag by which a camera tells how it was held
@@ -118,10 +122,13 @@ def _decode(
             reason = "it is no image" if isinstance(error, Image.UnidentifiedImageError) else error
             raise LmregError(f"can't read {name(i)} as an image: {reason}; mend or remove it") from error
 
+    if resolution is not None:
+        check_memory(len(contents), (resolution, resolution), place)
     images, found = np.empty((0, 0, 0, 1), np.uint8), []
     with contextlib.closing(in_threads(one, len(contents))) as results:  # an error ends the threads
         for i, (pixels, samples) in enumerate(results):
             if i == 0:
+                check_memory(len(contents), pixels.shape, place)
                 images = np.empty((len(contents), *pixels.shape), np.uint8)
             elif pixels.shape[:2] != images.shape[1:3]:
                 sizes = [
@@ -141,6 +148,7 @@ def resize(images: np.ndarray, resolution: int | None) -> np.ndarray:
     """``images`` uint8 [n, height, width, channels], each made `square`; None leaves them as they are."""
     if resolution is None or images.shape[1:3] == (resolution, resolution):
         return images
+    check_memory(len(images), (resolution, resolution, images.shape[3]), f"data.resolution={resolution}")
     resized = np.empty((len(images), resolution, resolution, images.shape[3]), np.uint8)
 
     def one(i: int) -> None:
@@ -252,11 +260,20 @@ def _has_deep_colour(picture: Image.Image) -> bool:
 
 def _flat(picture: Image.Image) -> Image.Image:
     """The picture as 8-bit grey (L) or colour (RGB) without transparency."""
-    mode = "L" if picture.mode in _GREY else "RGB"
+    mode = "L" if picture.mode in _GREY or _is_grey_palette(picture) else "RGB"
     if picture.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in picture.info:
         white = Image.new("RGBA", picture.size, "white")
         picture = Image.alpha_composite(white, picture.convert("RGBA"))
     return picture if picture.mode == mode else picture.convert(mode)
+
+
+def _is_grey_palette(picture: Image.Image) -> bool:
+    """Whether the picture has a palette of which it uses greys only, as a GIF of a grey picture has."""
+    if picture.mode != "P":
+        return False
+    palette = np.reshape(picture.getpalette() or [], (-1, 3))
+    used = palette[np.flatnonzero(picture.histogram()[: len(palette)])]
+    return len(used) > 0 and bool((used == used[:, :1]).all())
 
 
 def _array(picture: Image.Image) -> np.ndarray:

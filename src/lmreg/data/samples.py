@@ -143,7 +143,9 @@ def mapping(every: Sequence[Seen], name: Callable[[int], str], given: Range | No
             "pictures alike, or pass data.value_range=[low,high], which become black and white"
         )
     if low == high:
-        raise LmregError(f"{place}: every {kind} sample of the training images is {low:g}")
+        raise LmregError(
+            f"{place}: every {kind} sample of the training images is {low:g}; nothing can be learnt from that"
+        )
     words = f"{kind} samples {low:g} to {high:g}"
     if chosen == SIXTEEN:
         return Mapping(chosen, f"{words}, upper 8 bits kept", _notes_of_outliers(deep, given))

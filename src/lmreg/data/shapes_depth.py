@@ -9,6 +9,7 @@ import numpy as np
 from lmreg.config.schema import option
 from lmreg.data.base import DataConfig, DataSource, Part, RawData
 from lmreg.data.scenes import draw, render
+from lmreg.machine import check_memory
 from lmreg.task.depth import INVERSE_DEPTH
 
 SIDE = 32
@@ -33,6 +34,7 @@ class ShapesDepth(DataSource):
     def read(self) -> RawData:
         config = self.config
         side = SIDE if config.resolution is None else config.resolution
+        check_memory(config.scenes + config.test_scenes, (side, side, 3 + 4), self.place)  # colours and depth
         streams = np.random.default_rng(config.scene_seed).spawn(2)
         train, test = (
             render(draw(rng, count), side)

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 import numpy as np
 
 from lmreg.data.base import RawData
-from lmreg.data.layout import same_but_for_case
-from lmreg.errors import LmregError
+from lmreg.data.copies import copies
+from lmreg.data.layout import difference, nearly_same
+from lmreg.errors import LmregError, printable
 
 _MOST_NAMED = 10
 _LONGEST_NAME = 24
@@ -104,7 +105,8 @@ def told(raw: RawData, indices: Mapping[str, np.ndarray], place: str) -> list[st
         pixels.append(_maps_in_words(raw.train.targets))
     passed = ", ".join(reading.passed_over) or "nothing"
     lines = [f"Read {place}: {'; '.join(what)}", f"Pixels: {'; '.join(pixels)}; passed over: {passed}"]
-    return lines + [f"Note: {note}" for note in _notes(raw, indices, low, high)]
+    lines += [f"Note: {note}" for note in _notes(raw, indices, low, high)]
+    return [printable(line) for line in lines]
 
 
 def names_in_words(classes: tuple[str, ...]) -> str:
@@ -125,8 +127,9 @@ def _notes(raw: RawData, indices: Mapping[str, np.ndarray], low: int, high: int)
     if flat:
         which = " and ".join(str(c + 1) for c in flat)
         notes.append(f"channel {which} has one value in all training images, so that it tells nothing")
-    for a, b in same_but_for_case(raw.classes):
-        notes.append(f"the classes {a!r} and {b!r} differ by case or spaces only")
+    for a, b in nearly_same(raw.classes):
+        notes.append(f"the classes {a!r} and {b!r} differ by {difference(a, b)} only")
+    notes += copies(raw)
     if raw.train.targets.ndim == 1:
         notes += _notes_of_classes(raw, indices)
     elif raw.train.targets.dtype.kind == "f" and (count := int(_one_valued(raw.train.targets).sum())):

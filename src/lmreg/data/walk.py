@@ -153,11 +153,13 @@ def beside(whole: Path, read: Collection[Path], passed: PassedOver, pictures: st
         elif _leads_back(path, Path(os.path.realpath(whole))):
             passed.others[_LINK] += 1
         else:
-            count = sum(1 for _ in files(path, PICTURES, PassedOver(), whole))
+            try:
+                count = sum(1 for _ in files(path, PICTURES, PassedOver(), whole))
+                inside = f"{count:,} picture{'' if count == 1 else 's'}"
+            except LmregError:  # it needn't be readable, as nothing is wanted of it
+                count, inside = 0, "can't be read whole"
             if count or not _hidden(path.name):
-                passed.folders.append(
-                    f"{path.relative_to(whole)}/ ({count:,} picture{'' if count == 1 else 's'})"
-                )
+                passed.folders.append(f"{path.relative_to(whole)}/ ({inside})")
             else:
                 passed.others[_HIDDEN] += 1
 
