@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import time
+from collections.abc import Iterator
+from contextvars import ContextVar
 from types import TracebackType
 
 from rich.console import Console
@@ -14,6 +18,31 @@ _PLAIN_WIDTH = 160
 _PACE_UNITS, _PACE_SECONDS = 3, 1.0  # from fewer no pace is told
 
 
+_quiet: ContextVar[bool] = ContextVar("quiet", default=False)
+_log = logging.getLogger("lmreg")
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Within, lines go to the logger ``lmreg`` and tables nowhere: for callers who want values.
+
+    Bars are shown as ever, in terminals and notebooks.
+    """
+    before = _quiet.set(True)
+    try:
+        yield
+    finally:
+        _quiet.reset(before)
+
+
+def say(text: str) -> None:
+    """Print a line for people at once; within `quiet` it is logged, notes and warnings as warnings."""
+    if not _quiet.get():
+        print(text, flush=True)
+    elif text:
+        _log.log(logging.WARNING if text.startswith(("Note:", "Warning:")) else logging.INFO, "%s", text)
+
+
 def console(widest: int | None = None) -> Console:
     """Where tables and progress go, at most ``widest`` columns; colours in a terminal only.
 
@@ -21,7 +50,7 @@ def console(widest: int | None = None) -> Console:
     """
     out = Console(highlight=False, markup=False)
     width = out.width if out.is_terminal else widest or _PLAIN_WIDTH
-    return Console(highlight=False, markup=False, width=min(width, widest or width))
+    return Console(highlight=False, markup=False, width=min(width, widest or width), quiet=_quiet.get())
 
 
 class Progress:
@@ -33,13 +62,13 @@ class Progress:
         self._start: float | None = None
         self._started_at = done
         self._last_line = float("-inf")
-        self._console = console()
         self._bar: Bar | None = None
-        if self._console.is_terminal:
+        shown = Console(highlight=False, markup=False)
+        if shown.is_terminal or shown.is_jupyter:
             columns = (TextColumn("{task.description}"), BarColumn(20), MofNCompleteColumn())
             times = (TimeElapsedColumn(), TextColumn("ETA {task.fields[eta]}"))
             figures = TextColumn("{task.fields[figures]}", style="dim")
-            self._bar = Bar(*columns, *times, figures, console=self._console)
+            self._bar = Bar(*columns, *times, figures, console=shown)
             self._task = self._bar.add_task(title, total=total, completed=done, figures="", eta="-:--")
 
     def __enter__(self) -> Progress:
@@ -68,7 +97,7 @@ class Progress:
         if figures is not None and (finished or now - self._last_line >= _PLAIN_INTERVAL_SECONDS):
             self._last_line = now
             text = f"{self._title} {self._done}/{self._total}, ETA {self._eta(now)}"
-            print(", ".join(filter(None, (text, figures))), flush=True)
+            say(", ".join(filter(None, (text, figures))))
 
     def _eta(self, now: float) -> str:
         """Time left at the mean pace so far; nothing before there is one."""

@@ -26,7 +26,7 @@ from lmreg.identity import (
 )
 from lmreg.locks import locked
 from lmreg.network.base import SuperNet, track_statistics
-from lmreg.progress import Progress
+from lmreg.progress import Progress, say
 from lmreg.rank.intervals import over_seeds
 from lmreg.rank.score import score
 from lmreg.result import device_name, versions
@@ -113,7 +113,7 @@ class Retraining:
             left = self.left()
             if not left and (self.folder / "result.json").exists():
                 asked = seeds_in_words(self._recipe.seeds)
-                print(f"{self.folder.name}: finished already: {asked}")
+                say(f"{self.folder.name}: finished already: {asked}")
             self._describe()
             for seed in left:
                 with same_threads_after():
@@ -179,7 +179,7 @@ class Retraining:
             state = checkpoint.load(saved, self._hash, study.device, keys)
             go_on_as_begun(study, self.folder, state)
             training.load_state_dict(state)
-            print(f"seed {seed}: resuming at step {training.ctx.step} of {training.ctx.total_steps}")
+            say(f"seed {seed}: resuming at step {training.ctx.step} of {training.ctx.total_steps}")
         return training
 
     def _save(self, training: Training, seed: int) -> None:

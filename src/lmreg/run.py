@@ -28,7 +28,7 @@ from lmreg.identity import (
 from lmreg.landmarks.rounds import Rounds, RoundsConfig
 from lmreg.locks import locked
 from lmreg.names import run_folder, telling_overrides
-from lmreg.progress import Progress
+from lmreg.progress import Progress, say
 from lmreg.rank.score import ScoringConfig
 from lmreg.rank.tracking import Tracker, TrackingConfig
 from lmreg.reg.base import Regulariser
@@ -104,7 +104,7 @@ class SearchRun:
         moved = before.data.get("path") != self._study.cfg.data.get("path")
         if moved and self._study.data.hash != result.summary["data_hash"]:
             refuse_changes(self.folder, "a search on other data", [str(before.data.path)])
-        print(f"{self._name}: finished already")
+        say(f"{self._name}: finished already")
         return result
 
     def execute(
@@ -176,7 +176,7 @@ class SearchRun:
             self.rounds.load_state_dict(state.pop("rounds", {"tables": [], "rows": []}))
             training.reg = self.rounds.regulariser(training.reg)
             training.load_state_dict(state)
-            print(f"{self._name}: resuming at step {training.ctx.step} of {training.ctx.total_steps}")
+            say(f"{self._name}: resuming at step {training.ctx.step} of {training.ctx.total_steps}")
         self.rounds.begin(training)
         return training, tracker
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from lmreg.progress import say
 from lmreg.study import Study
 
 
@@ -22,7 +23,7 @@ def tell_data(study: Study) -> None:
     """Say what was read, once per process and data set: every stage that works with the data does."""
     if study.data.hash not in _told:
         _told.add(study.data.hash)
-        print("\n".join(study.data.told))
+        say("\n".join(study.data.told))
 
 
 def data_in_words(study: Study) -> str:

@@ -9,7 +9,7 @@ from hydra import compose
 from lmreg.config.sweep import current_sweep
 from lmreg.estimate import search_seconds
 from lmreg.names import run_folder
-from lmreg.progress import duration
+from lmreg.progress import duration, say
 from lmreg.rank.score import ScoringConfig
 from lmreg.run import SearchRun
 from lmreg.study import Study
@@ -23,7 +23,7 @@ def announce_sweep() -> None:
     if sweep is not None and sweep.number == 0:
         folders = [run_folder(compose("search", list(job)), list(job)) for job in sweep.jobs]
         finished = sum((folder / "result.json").exists() for folder in folders)
-        print(f"Sweep: {len(folders)} jobs, {finished or 'none'} finished already")
+        say(f"Sweep: {len(folders)} jobs, {finished or 'none'} finished already")
 
 
 def announce(
@@ -43,21 +43,21 @@ def announce(
     cfg, ctx, sweep = study.cfg, training.ctx, current_sweep()
     tell_data(study)
     if study.space.note:
-        print(f"Note: {study.space.note}")
+        say(f"Note: {study.space.note}")
     job = f"Job {sweep.number + 1} of {len(sweep.jobs)}: " if sweep else ""
     now = run.rounds.landmarks
     landmarks = f" ({len(now.archs)} landmarks)" if now else ""
-    print(f"{job}algo={cfg.algo.name} reg={cfg.reg.name}{landmarks}, {data_in_words(study)}")
+    say(f"{job}algo={cfg.algo.name} reg={cfg.reg.name}{landmarks}, {data_in_words(study)}")
     candidates *= run.rounds.searches_left
     steps = f"{ctx.total_steps - ctx.step:,}{' more' if ctx.step else ''} steps"
     seconds = search_seconds(study, trial, ctx.step, scoring, candidates)
     time = f"; about {duration(seconds)}{_not_counted(run, training)}" if seconds else ""
     paths = f"{ctx.paths_per_step} paths on " if ctx.paths_per_step > 1 else ""
     work = f"{steps} of {paths}{study.trainer.batch_size} images, {candidates:,} architectures to score"
-    print(f"{work}; {place(study)}{time}")
+    say(f"{work}; {place(study)}{time}")
     if rounds := run.rounds.outlook():
-        print(f"Landmarks: {rounds}")
-    print(f"Folder: {run.folder}", flush=True)
+        say(f"Landmarks: {rounds}")
+    say(f"Folder: {run.folder}")
 
 
 def _not_counted(run: SearchRun, training: Training) -> str:

@@ -16,6 +16,7 @@ from lmreg.determinism import settings_kept
 from lmreg.errors import LmregError
 from lmreg.files import write_table
 from lmreg.landmarks.scores import read_archs
+from lmreg.progress import say
 from lmreg.rank.baselines import by_cost, by_landmarks, by_ridge_and_score, costs_of
 from lmreg.rank.ceiling import CEILING, TRUTH_SEEDS, Ceiling, ceiling
 from lmreg.rank.compare import paired
@@ -52,9 +53,14 @@ class EvaluateOptions(Options):
         self.precision_at = sorted(set(self.precision_at))
 
 
-@settings_kept()
 def run(cfg: DictConfig) -> None:
     """The command; ``cfg`` is composed from ``conf/evaluate.yaml``."""
+    evaluate(cfg)
+
+
+@settings_kept()
+def evaluate(cfg: DictConfig) -> Path:
+    """The folder in which the tables are that it has written."""
     options = top_level(cfg, EvaluateOptions)
     data_path = cfg.data.get("path")
     if options.run is None:
@@ -70,6 +76,7 @@ def run(cfg: DictConfig) -> None:
         _score_table(runs, Path(options.table), options, out)
     else:
         _evaluate(runs, folder, options, out, base / ".cache")
+    return out
 
 
 def _evaluate(
@@ -80,7 +87,7 @@ def _evaluate(
     truth = Truth.load(folder / "landmarks", study.space)
     pool, landmarks = held_out(truth, runs, study), truth.landmarks
     if left := len(truth.pool.archs) - len(pool.archs):
-        print(
+        say(
             f"Note: {left} of the pool's {len(truth.pool.archs)} architectures are landmarks or one function "
             "with one; they are not ranked."
         )
@@ -134,12 +141,12 @@ def _evaluate(
         written.insert(2, "paired.csv")
     _notes(runs, again, truth, folder, whole_study=options.run is None)
     for names in one_super_net(ranked):
-        print(
+        say(
             f"Note: {' and '.join(names)} have the same scores to the last digit: one super-net, which is "
             "counted each time. Options that differ have made no difference; a regulariser never acted."
         )
     show(options.study, figures, beside, gains, pool, truths, highest, sorted(shared), options.run is None)
-    print(f"Written to {out}: {', '.join(written)}")
+    say(f"Written to {out}: {', '.join(written)}")
     _tell_left_out(left_out, runs)
 
 
@@ -155,7 +162,7 @@ def _score_table(runs: list[FinishedRun], path: Path, options: EvaluateOptions, 
             continue
         texts = pd.DataFrame({"arch": [space.format(arch) for arch in archs]})
         write_table(out / f"scores-{finished.name}.csv", pd.concat([texts, scores], axis=1))
-        print(f"Written: {out / f'scores-{finished.name}.csv'} ({len(archs)} architectures)")
+        say(f"Written: {out / f'scores-{finished.name}.csv'} ({len(archs)} architectures)")
     _tell_left_out(left_out, runs)
 
 
@@ -169,17 +176,17 @@ def _notes(
 ) -> None:
     """What a reader must know besides the tables."""
     for name, first in again.items():
-        print(f"Note: {name} is {first.name} again (the same configuration, seed and data): counted once.")
+        say(f"Note: {name} is {first.name} again (the same configuration, seed and data): counted once.")
     if note := truth.pool.noise_note():
-        print(f"Note: the truth of the pool is {note}; no ranking can agree well with it.")
+        say(f"Note: the truth of the pool is {note}; no ranking can agree well with it.")
     for finished in runs:
         if finished.cfg.get("landmarks_hash", truth.landmarks.hash) != truth.landmarks.hash:
-            print(f"Note: {finished.name} was trained with other landmarks than the study has now.")
+            say(f"Note: {finished.name} was trained with other landmarks than the study has now.")
         if finished.counts_steps:
-            print(f"Note: {finished.name} is {BUDGET_IN_STEPS}.")
+            say(f"Note: {finished.name} is {BUDGET_IN_STEPS}.")
     for config in sorted(folder.glob("search/*/config.yaml")) if whole_study else ():
         if not (config.parent / "result.json").exists():
-            print(f"Note: {config.parent.name} is not finished; its search command goes on with it.")
+            say(f"Note: {config.parent.name} is not finished; its search command goes on with it.")
 
 
 def _metrics(ranked: Ranked) -> list[dict[str, Any]]:

@@ -19,6 +19,7 @@ from lmreg.export.files import extra, write_code, write_onnx
 from lmreg.export.preprocess import description, write_preprocess
 from lmreg.files import write_json
 from lmreg.network.base import Standalone, SuperNet, track_statistics
+from lmreg.progress import say
 from lmreg.retraining import Retraining, read_retraining
 from lmreg.space.base import Space
 from lmreg.task.base import Task
@@ -39,6 +40,11 @@ class ExportOptions:
 
 def run(cfg: DictConfig) -> None:
     """The command; ``cfg`` is composed from ``conf/export.yaml``."""
+    export(cfg)
+
+
+def export(cfg: DictConfig) -> Path:
+    """The folder of the files that it has written."""
     options = top_level(cfg, ExportOptions)
     if options.run is None:
         raise LmregError("export needs run=<folder of a retraining>; 'lmreg retrain' makes one")
@@ -71,12 +77,13 @@ def run(cfg: DictConfig) -> None:
     write_json(out / "model.json", described)
     written = ["model.py", "model.safetensors", "model.json", *(["model.onnx"] if options.onnx else [])]
     written.append("preprocess.py")
-    print(f"Written to {out}, of the training with seed {training['seed']}: {', '.join(written)}")
-    print(
+    say(f"Written to {out}, of the training with seed {training['seed']}: {', '.join(written)}")
+    say(
         "To use them, in that folder or with it on Python's path:\n"
         "    import torch; from model import load; from preprocess import preprocess\n"
         f'    {task.output.name} = load()(torch.from_numpy(preprocess("picture.png")))'
     )
+    return out
 
 
 def _training(result: dict[str, Any], seed: int | None, folder: Path) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from lmreg.config.schema import option
 from lmreg.errors import LmregError
 from lmreg.files import digest, file_hash, write_atomically
 from lmreg.kind.base import Benchmark, Imported
-from lmreg.progress import console
+from lmreg.progress import console, say
 
 
 @dataclass
@@ -54,12 +54,12 @@ def run(cfg: DictConfig) -> None:
         write_atomically(out, lambda file: file.write(content))
     _show(imported, path.name)
     size = f"{len(imported.table):,} rows, {len(content) / 1e6:,.1f} MB, hash {digest(content)}"
-    print(f"{'Unchanged' if existed else 'Written'}: {out} ({size})")
+    say(f"{'Unchanged' if existed else 'Written'}: {out} ({size})")
     score, pool = imported.scores
     space = [f"space={benchmark.space}", *imported.space_options]
     table = ["landmarks=table", argument("landmarks.path", out), f"landmarks.score_column={score}"]
-    print(f"To use it: lmreg train-landmarks {shlex.join([*space, *table, f'landmarks.pool_column={pool}'])}")
-    print(f"Then: lmreg search {shlex.join(space)}, both with the data= that the scores are of")
+    say(f"To use it: lmreg train-landmarks {shlex.join([*space, *table, f'landmarks.pool_column={pool}'])}")
+    say(f"Then: lmreg search {shlex.join(space)}, both with the data= that the scores are of")
 
 
 def _encoder(out: Path) -> Callable[[pd.DataFrame], bytes]:
@@ -91,4 +91,4 @@ def _show(imported: Imported, title: str) -> None:
         shown.add_row(column, f"{len(scores):,}", *(f"{figure:.4f}" for figure in figures))
     console().print(shown)
     for note in imported.notes:
-        print(f"Note: {note}")
+        say(f"Note: {note}")

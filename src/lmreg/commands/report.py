@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from omegaconf import DictConfig
 
 from lmreg.commands.options import of_job, top_level
 from lmreg.config.schema import option
+from lmreg.progress import say
 from lmreg.report.page import Report
 from lmreg.report.sources import Sources
 from lmreg.study import Options
@@ -24,11 +26,17 @@ class ReportOptions(Options):
 
 def run(cfg: DictConfig) -> None:
     """The command; ``cfg`` is composed from ``conf/report.yaml``."""
+    report(cfg)
+
+
+def report(cfg: DictConfig) -> Path:
+    """The page that it has written."""
     options = top_level(cfg, ReportOptions)
     sources = Sources.load(options, options.evaluation)
-    report = Report(sources, options.title, options.score)
-    written = report.write(of_job(sources.folder / "report", ReportOptions))
-    for line in [*report.summary, *(f"Note: {note}" for note in sources.notes)]:
-        print(line)
+    page = Report(sources, options.title, options.score)
+    written = page.write(of_job(sources.folder / "report", ReportOptions))
+    for line in [*page.summary, *(f"Note: {note}" for note in sources.notes)]:
+        say(line)
     size = written[0].stat().st_size / 1000
-    print(f"Written: {written[0]} ({size:,.0f} kB), and the tables behind it: {len(written) - 1} CSV files")
+    say(f"Written: {written[0]} ({size:,.0f} kB), and the tables behind it: {len(written) - 1} CSV files")
+    return written[0]

@@ -21,7 +21,7 @@ from lmreg.errors import LmregError
 from lmreg.estimate import standalone_seconds
 from lmreg.landmarks.workers import threads_of
 from lmreg.names import changed_values, default_config, in_file_name, with_config
-from lmreg.progress import console, duration
+from lmreg.progress import console, duration, say
 from lmreg.rank.finished import FinishedRun
 from lmreg.rank.intervals import FEWEST_SEEDS
 from lmreg.retraining import SPLIT, Recipe, Retraining, is_retraining, retraining_config, seeds_in_words
@@ -62,10 +62,19 @@ class RetrainOptions(Options):
     checkpoint_seconds: float = option(30.0, min=0, help="a killed training loses at most this much work")
 
 
-@settings_kept()
 def run(cfg: DictConfig) -> None:
     """The command; ``cfg`` is composed from ``conf/retrain.yaml``."""
-    options, overrides = top_level(cfg, RetrainOptions), given_overrides()
+    retrain(cfg, given_overrides())
+
+
+@settings_kept()
+def retrain(cfg: DictConfig, overrides: list[str]) -> Path:
+    """The folder of the retraining; what of it isn't trained is trained.
+
+    Args:
+        overrides: those that ``cfg`` was composed with.
+    """
+    options = top_level(cfg, RetrainOptions)
     if (options.run is None) == (options.arch is None):
         raise LmregError(
             "retrain needs either run=<folder of a search> or arch='<text form>' with space=<its space>, "
@@ -107,7 +116,8 @@ def run(cfg: DictConfig) -> None:
     if left := retraining.left():
         _announce(study, arch, left, retraining.folder, unsuited)
     _show(retraining.execute(options.confidence))
-    print(f"Written: {retraining.folder}")
+    say(f"Written: {retraining.folder}")
+    return retraining.folder
 
 
 def _found(found: FinishedRun, candidate: str) -> str:
@@ -186,13 +196,13 @@ def _announce(study: Study, arch: Arch, left: list[int], folder: Path, unsuited:
     steps = study.trainer.total_steps(images // study.trainer.batch_size)
     seconds = standalone_seconds(study, [arch], 1, threads_of(study, 1), SPLIT)
     time = f"; about {duration(seconds * len(left))}" if seconds else ""
-    print(f"{study.space.format(arch)}: {cost['params']:,} parameters, {cost['macs']:,} MACs")
+    say(f"{study.space.format(arch)}: {cost['params']:,} parameters, {cost['macs']:,} MACs")
     work = f"{len(left)} training{'s' if len(left) > 1 else ''} of {steps:,} steps"
     data = f"{study.trainer.batch_size} of the {images:,} training images of {study.cfg.data.name}"
-    print(f"{work} of {data}; {place(study)}{time}")
+    say(f"{work} of {data}; {place(study)}{time}")
     if unsuited:
-        print(f"Left out of the recipe: {'; '.join(f'{key}, {why}' for key, why in unsuited.items())}")
-    print(f"Folder: {folder}", flush=True)
+        say(f"Left out of the recipe: {'; '.join(f'{key}, {why}' for key, why in unsuited.items())}")
+    say(f"Folder: {folder}")
 
 
 def _show(result: dict[str, Any]) -> None:

@@ -20,7 +20,7 @@ from lmreg.events import Events
 from lmreg.failures import noted
 from lmreg.landmarks.rounds import RoundsConfig
 from lmreg.names import run_folder
-from lmreg.progress import console
+from lmreg.progress import console, say
 from lmreg.rank.score import ScoringConfig
 from lmreg.rank.tracking import TrackingConfig
 from lmreg.reg.base import Regulariser
@@ -40,16 +40,25 @@ class SearchOptions(Options):
     tensorboard: bool = option(False, help="also write the rows of metrics.csv for TensorBoard")
 
 
-@settings_kept()
 def run(cfg: DictConfig) -> None:
     """The command; ``cfg`` is composed from ``conf/search.yaml``."""
-    options, overrides = top_level(cfg, SearchOptions), given_overrides()
     announce_sweep()
+    search(cfg, given_overrides())
+
+
+@settings_kept()
+def search(cfg: DictConfig, overrides: list[str]) -> Result:
+    """The result of the search, which is trained, resumed or read, whatever is left to do.
+
+    Args:
+        overrides: those that ``cfg`` was composed with.
+    """
+    options = top_level(cfg, SearchOptions)
     with noted(run_folder(cfg, overrides), always=sweeping()):
-        _search(cfg, options, overrides)
+        return _search(cfg, options, overrides)
 
 
-def _search(cfg: DictConfig, options: SearchOptions, overrides: list[str]) -> None:
+def _search(cfg: DictConfig, options: SearchOptions, overrides: list[str]) -> Result:
     study = Study(cfg, options)
     # Everything is checked before anything is read.
     algo: Algorithm = study.part("algo", Algorithm)
@@ -72,13 +81,12 @@ def _search(cfg: DictConfig, options: SearchOptions, overrides: list[str]) -> No
         return study.training(study.part("algo", Algorithm), reg_class(reg_config, landmarks), scorer)
 
     def before(training: Training) -> None:
-        announce(search, study, training, trial, scoring, strategy.budget())
+        announce(work, study, training, trial, scoring, strategy.budget())
 
-    search = SearchRun(study, overrides, algo, reg, strategy, scoring, tracking, truth, rounds)
-    result = search.finished() or search.execute(
-        options.log_every, options.checkpoint_seconds, before, events
-    )
+    work = SearchRun(study, overrides, algo, reg, strategy, scoring, tracking, truth, rounds)
+    result = work.finished() or work.execute(options.log_every, options.checkpoint_seconds, before, events)
     _show(result, study)
+    return result
 
 
 def _show(result: Result, study: Study) -> None:
@@ -93,4 +101,4 @@ def _show(result: Result, study: Study) -> None:
         name = row["arch"] + (" (discretised)" if row["origin"] == DISCRETISED else "")
         table.add_row(name, *(f"{row[c]:,}" if c in ("params", "macs") else f"{row[c]:.4g}" for c in columns))
     console().print(table)
-    print(f"Written: {result.folder}")
+    say(f"Written: {result.folder}")

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import signal
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 from omegaconf import DictConfig
@@ -18,16 +16,16 @@ from lmreg.compat import check_network
 from lmreg.config import catalogue
 from lmreg.config.schema import option
 from lmreg.determinism import settings_kept
-from lmreg.errors import Interrupted
 from lmreg.files import read_json
 from lmreg.identity import differences, refuse_changes
 from lmreg.landmarks.base import LandmarkSource
 from lmreg.locks import locked
 from lmreg.machine import usable_cores
 from lmreg.names import telling_overrides
-from lmreg.progress import console
+from lmreg.progress import console, say
 from lmreg.selector.base import Selector
 from lmreg.study import Options, Study
+from lmreg.train.signals import stopped_at_once
 from lmreg.truth import MANIFEST, Truth
 
 
@@ -36,9 +34,18 @@ class LandmarkOptions(Options):
     workers: int | None = option(None, min=1, help="parallel trainings; null: one per core, or one on a GPU")
 
 
-@settings_kept()
 def run(cfg: DictConfig) -> None:
     """The command; ``cfg`` is composed from ``conf/train_landmarks.yaml``."""
+    train_landmarks(cfg, given_overrides())
+
+
+@settings_kept()
+def train_landmarks(cfg: DictConfig, overrides: list[str]) -> Truth:
+    """Landmarks and pool with their scores; whatever isn't trained is trained, or read from a table.
+
+    Args:
+        overrides: those that ``cfg`` was composed with.
+    """
     options = top_level(cfg, LandmarkOptions)
     study = Study(cfg, options)
     check_network(study)
@@ -46,22 +53,22 @@ def run(cfg: DictConfig) -> None:
     selector: Selector = study.part("selector", Selector)
     workers = options.workers or (1 if study.device.type == "cuda" else usable_cores())
     folder = study.folder / "landmarks"
-    signal.signal(signal.SIGTERM, _stop)
-    signal.signal(signal.SIGINT, _stop)
-    origin = source.origin(study)
-    _check_origin(folder, origin)
-    if study.space.note:
-        print(f"Note: {study.space.note}")
-    scored = source.gather(study, selector, folder, workers)
-    chosen = {"selector": dataclasses.asdict(study.resolve("selector", Selector)[1])}
-    with locked(folder, wait=True):  # several processes may share the trainings; each writes the tables
+    with stopped_at_once("stopped; finished trainings are kept, run the same command again to go on"):
+        origin = source.origin(study)
         _check_origin(folder, origin)
-        about = origin | chosen | scored.about
-        about["overrides"] = telling_overrides("train-landmarks", cfg, given_overrides())
-        Truth.save(folder, study.space, scored.tables, scored.columns, scored.higher_is_better, about)
-        truth = Truth.load(folder, study.space)
+        if study.space.note:
+            say(f"Note: {study.space.note}")
+        scored = source.gather(study, selector, folder, workers)
+        chosen = {"selector": dataclasses.asdict(study.resolve("selector", Selector)[1])}
+        with locked(folder, wait=True):  # several processes may share the trainings; each writes the tables
+            _check_origin(folder, origin)
+            about = origin | chosen | scored.about
+            about["overrides"] = telling_overrides("train-landmarks", cfg, overrides)
+            Truth.save(folder, study.space, scored.tables, scored.columns, scored.higher_is_better, about)
+            truth = Truth.load(folder, study.space)
     _show(truth, study)
-    print(f"Written: {folder}/landmarks.csv, pool.csv, manifest.json")
+    say(f"Written: {folder}/landmarks.csv, pool.csv, manifest.json")
+    return truth
 
 
 def _check_origin(folder: Path, origin: dict[str, Any]) -> None:
@@ -69,10 +76,6 @@ def _check_origin(folder: Path, origin: dict[str, Any]) -> None:
         before = read_json(folder / MANIFEST)
         changed = differences({key: before.get(key) for key in origin}, origin)
         refuse_changes(folder, "landmarks of another origin", changed)
-
-
-def _stop(number: int, frame: FrameType | None) -> NoReturn:
-    raise Interrupted("stopped; finished trainings are kept, run the same command again to go on", number)
 
 
 def _show(truth: Truth, study: Study) -> None:
@@ -86,7 +89,7 @@ def _show(truth: Truth, study: Study) -> None:
     console().print(table)
     for role, members in (("landmarks", truth.landmarks), ("pool", truth.pool)):
         if note := members.noise_note():
-            print(f"Note: the {role}'s scores are {note}")
+            say(f"Note: the {role}'s scores are {note}")
     if "data_hash" in truth.manifest:  # a table's scores have needed no images
         _note_small_splits(study)
 
@@ -96,7 +99,7 @@ def _note_small_splits(study: Study) -> None:
     batch = next(int(o.default) for o in catalogue.options("search") if o.key == "trainer.batch_size")
     size, split = min((study.data.sizes[name], name) for name in ("train", "rank"))
     if size < batch:
-        print(
+        say(
             f"Note: the {split} split has {size} images, less than a batch of 'lmreg search' "
             f"(trainer.batch_size={batch} by default); give it trainer.batch_size={size} or less"
         )

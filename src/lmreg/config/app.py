@@ -26,7 +26,7 @@ from lmreg.config.sweep import current_sweep, sweeping
 from lmreg.errors import Interrupted, LmregError, in_one_line, is_users
 
 Task = Callable[[DictConfig], None]
-_USER_ERRORS = (LmregError, HydraException, OmegaConfBaseException, OSError)
+USER_ERRORS = (LmregError, HydraException, OmegaConfBaseException, OSError)
 
 
 def run_app(command: str, args: list[str], task: Task) -> None:
@@ -43,11 +43,11 @@ def run_app(command: str, args: list[str], task: Task) -> None:
     full_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
     os.environ["HYDRA_FULL_ERROR"] = "1"  # makes Hydra raise, so that errors are told here
     try:
-        args = _as_hydra_reads(command, args)
-    except _USER_ERRORS as error:
+        args = as_hydra_reads(command, args)
+    except USER_ERRORS as error:
         if full_traceback:
             raise
-        fail(_one_line(error, config_name, args))
+        fail(one_line(error, config_name, args))
     args.sort(key=lambda arg: arg not in MULTIRUN)  # Hydra's parser takes it on either end only
     sys.argv = [f"lmreg {command}", *args]
     failed: list[str] = []
@@ -62,7 +62,7 @@ def run_app(command: str, args: list[str], task: Task) -> None:
         except Exception as error:
             if full_traceback or os.getpid() != main_process:
                 raise
-            message = _one_line(error, config_name, args)
+            message = one_line(error, config_name, args)
             if not sweeping():
                 if not _is_users(error):
                     raise
@@ -83,15 +83,15 @@ def run_app(command: str, args: list[str], task: Task) -> None:
     except KeyboardInterrupt:
         print("stopped; run the same command again to go on", file=sys.stderr)
         sys.exit(130)
-    except _USER_ERRORS as error:
+    except USER_ERRORS as error:
         if full_traceback:
             raise
-        fail(_one_line(error, config_name, args))
+        fail(one_line(error, config_name, args))
     if failed:
         fail(f"{len(failed)} of the sweep's {count} jobs failed: {'; '.join(failed)}")
 
 
-def _as_hydra_reads(command: str, args: list[str]) -> list[str]:
+def as_hydra_reads(command: str, args: list[str]) -> list[str]:
     """A command's words, complete and checked as far as that goes without composing them."""
     _check_groups(command, args)
     args = with_choices_of_run(command, quoted_texts(command, args))
@@ -99,7 +99,7 @@ def _as_hydra_reads(command: str, args: list[str]) -> list[str]:
 
 
 def _is_users(error: Exception) -> bool:
-    return isinstance(error, _USER_ERRORS) or is_users(error)
+    return isinstance(error, USER_ERRORS) or is_users(error)
 
 
 def run_plain(command: str, args: list[str], task: Task) -> None:
@@ -122,8 +122,8 @@ def run_plain(command: str, args: list[str], task: Task) -> None:
             except yaml.YAMLError:
                 raise LmregError(f"can't read {arg!r}: quote values with special characters") from None
         task(config)
-    except _USER_ERRORS as error:
-        fail(_one_line(error, command, args))
+    except USER_ERRORS as error:
+        fail(one_line(error, command, args))
 
 
 def show_help(command: str, args: list[str]) -> None:
@@ -229,7 +229,7 @@ def _check_own(command: str, args: list[str]) -> None:
                 )
 
 
-def _one_line(error: Exception, config_name: str, args: list[str]) -> str:
+def one_line(error: Exception, config_name: str, args: list[str]) -> str:
     if isinstance(error, MissingConfigException) and error.options is not None:
         group, _, choice = str(error.missing_cfg_file).rpartition("/")
         return f"unknown choice '{group}={choice}'{nearest(choice, error.options)}"

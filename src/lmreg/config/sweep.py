@@ -28,7 +28,7 @@ class Sweep:
 
 def sweeping() -> bool:
     """Whether the running job is one of a sweep's."""
-    return HydraConfig.get().mode == RunMode.MULTIRUN
+    return HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN
 
 
 def current_sweep() -> Sweep | None:

@@ -23,6 +23,7 @@ from lmreg.context import Context
 from lmreg.errors import LmregError
 from lmreg.files import write_table
 from lmreg.landmarks.base import Further, further_scores
+from lmreg.progress import say
 from lmreg.rank.score import ScoringConfig, score
 from lmreg.rank.tracking import TrackingConfig, tau_rows, tracked_pool
 from lmreg.reg.base import Regulariser
@@ -183,7 +184,7 @@ class Rounds:
         self._rows += [at | row for row in taus]
         if added:
             training.reg = self.regulariser(training.reg)
-        print(f"{title} ends at step {ctx.step}: {self._in_words(taus)}")
+        say(f"{title} ends at step {ctx.step}: {self._in_words(taus)}")
         if number < self._config.rounds:
             joined = [row for row in self._tables[-1] if row["since_round"] > number]
             _tell(joined, self._config.add, len(rows))
@@ -263,10 +264,10 @@ def _row(arch: str, since: int, column: str, value: float, error: float) -> Row:
 def _tell(added: list[Row], wanted: int, now: int) -> None:
     """What has been added, one line each."""
     fewer = f" (of {wanted} wanted: no other candidate has a score and is not in the pool)"
-    print(f"{len(added)} landmarks added{fewer if len(added) < wanted else ''}, now {now}", end="")
-    print(":" if added else "")
+    follows = ":" if added else ""
+    say(f"{len(added)} landmarks added{fewer if len(added) < wanted else ''}, now {now}{follows}")
     for row in added:
         figures = ", ".join(
             f"{key} {value:.4g}" for key, value in row.items() if isinstance(value, float) and value == value
         )
-        print(f"  {row['arch']}: {figures}", flush=True)
+        say(f"  {row['arch']}: {figures}")

@@ -19,6 +19,7 @@ from lmreg.landmarks.base import Further, LandmarkSource, Scored, SourceConfig, 
 from lmreg.landmarks.direction import Direction, agreement, negated
 from lmreg.landmarks.lookup import Lookup, repeated
 from lmreg.landmarks.scores import ScoreTable, mixed_scales, read_scores
+from lmreg.progress import say
 from lmreg.selector.base import Draw, Selector
 from lmreg.space.base import Arch, Space
 from lmreg.study import Study
@@ -217,7 +218,7 @@ def _count_unusable(table: ScoreTable, columns: dict[str, str]) -> dict[str, int
         if count == rows:
             raise LmregError(f"{table.path}: column '{column}' has no finite score")
         if count:
-            print(f"{table.path}: {count} of {rows} rows have no finite score in '{column}'; passed over")
+            say(f"{table.path}: {count} of {rows} rows have no finite score in '{column}'; passed over")
     return without
 
 
@@ -229,16 +230,16 @@ def _tell(table: ScoreTable, directions: dict[str, Direction], space: Space) -> 
     """
     score, pool = directions["landmarks"], directions["pool"]
     for direction in {d.column: d for d in (score, pool)}.values():
-        print(f"{table.path}: {direction.note}")
+        say(f"{table.path}: {direction.note}")
         if note := negated(table.path, direction, table.scores[direction.column]):
-            print(note)
+            say(note)
     if score.column != pool.column:
         values = [table.scores[direction.column] for direction in (score, pool)]
         if note := agreement(table.path, score, pool, values):
-            print(note)
+            say(note)
     notes = [mixed_scales(table, column) for column in sorted(table.scores)]
     for note in filter(None, [*notes, repeated(table, sorted(table.scores), space)]):
-        print(note)
+        say(note)
 
 
 def _check_enough(table: ScoreTable, columns: dict[str, str], config: Config) -> None:

@@ -19,7 +19,7 @@ from lmreg.landmarks.base import Further, LandmarkSource, Scored, SourceConfig, 
 from lmreg.landmarks.pictures import PICTURES, write_pictures
 from lmreg.landmarks.records import SPLIT, Job, Records, protocol_of
 from lmreg.landmarks.workers import threads_of, train_all
-from lmreg.progress import Progress, duration
+from lmreg.progress import Progress, duration, say
 from lmreg.selector.base import Selector
 from lmreg.space.base import Arch
 from lmreg.study import Study
@@ -123,10 +123,10 @@ def _train_missing(
     done = {job: record for job in jobs if (record := records.read(job))}
     missing = [job for job in jobs if job not in done]
     if done:
-        print(f"{len(done)} of {len(jobs)} trainings are done already")
+        say(f"{len(done)} of {len(jobs)} trainings are done already")
     if missing:
         tell_data(study)
-        print(_outlook(study, missing, list(done.values()), workers), flush=True)
+        say(_outlook(study, missing, list(done.values()), workers))
     with Progress("stand-alone trainings", len(missing)) as progress:
         for job, record in train_all(missing, study, records, workers):
             done[job] = record

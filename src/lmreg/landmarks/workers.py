@@ -6,6 +6,7 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -19,7 +20,9 @@ from omegaconf import OmegaConf
 from lmreg.errors import LmregError
 from lmreg.landmarks.records import Job, Records
 from lmreg.machine import replace_what_cannot_be_shown, usable_cores
+from lmreg.progress import say
 from lmreg.study import Options, Study, same_threads_after
+from lmreg.train.signals import in_main_thread
 
 _POLL_SECONDS = 0.5
 
@@ -45,7 +48,7 @@ def train_all(
                     yield job, record
             if len(elsewhere) == len(jobs):
                 if not waiting:
-                    print(f"waiting for {len(jobs)} trainings that other processes are at", flush=True)
+                    say(f"waiting for {len(jobs)} trainings that other processes are at")
                 waiting = True
                 time.sleep(_POLL_SECONDS)
             jobs = elsewhere
@@ -92,11 +95,13 @@ def _trainers(
 
 def _attempt(pool: ProcessPoolExecutor, records: Records, jobs: Sequence[Job]) -> Iterator[Made]:
     # Ctrl-C in a terminal reaches the workers too; stopping them is for this process to do.
-    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    handler = signal.signal(signal.SIGINT, signal.SIG_IGN) if in_main_thread() else None
     try:
-        futures = {pool.submit(_work, records, job): job for job in jobs}
+        with _without_main_module():
+            futures = {pool.submit(_work, records, job): job for job in jobs}
     finally:
-        signal.signal(signal.SIGINT, handler)
+        if handler is not None:
+            signal.signal(signal.SIGINT, handler)
     for future in as_completed(futures):
         try:
             result = future.result()
@@ -106,6 +111,20 @@ def _attempt(pool: ProcessPoolExecutor, records: Records, jobs: Sequence[Job]) -
                 "run the same command again, perhaps with fewer workers"
             ) from error
         yield futures[future], result
+
+
+@contextlib.contextmanager
+def _without_main_module() -> Iterator[None]:
+    """Within, processes begin without the main module: they need lmreg only, and a script that calls it
+    outside of ``if __name__ == "__main__"`` would run once more in each of them.
+    """
+    main = vars(sys.modules["__main__"])
+    hidden = {name: main.pop(name) for name in ("__file__", "__spec__") if name in main}
+    main["__spec__"] = None
+    try:
+        yield
+    finally:
+        main.update({"__spec__": None} | hidden)
 
 
 _study: Study | None = None

@@ -15,6 +15,7 @@ import pandas as pd
 
 from lmreg.config.schema import option
 from lmreg.errors import LmregError
+from lmreg.progress import say
 from lmreg.rank.correlation import kendall_tau_b
 from lmreg.rank.pool import held_out
 from lmreg.rank.score import ScoringConfig, score
@@ -109,7 +110,7 @@ def _truth_of(study: Study) -> Truth | None:
         if not truth.fits(study.data.hash):
             raise LmregError(f"the landmarks in {folder} were trained on other data or other splits")
     except LmregError as error:
-        print(f"Note: the ranking is not tracked while training: {error}")
+        say(f"Note: the ranking is not tracked while training: {error}")
         return None
     return truth
 

@@ -9,6 +9,7 @@ import pandas as pd
 
 from lmreg.algo.base import Algorithm
 from lmreg.context import Context
+from lmreg.progress import say
 from lmreg.space.base import Arch
 from lmreg.strategy.limits import Cost, Limits
 from lmreg.task.base import Score
@@ -64,7 +65,7 @@ class SearchProblem:
                 found[self.space.canonical(learned)] = learned
             else:
                 text = self.space.format(learned)
-                print(f"the architecture that was learned breaks the limits: {text}", flush=True)
+                say(f"the architecture that was learned breaks the limits: {text}")
         misses = 0
         while len(found) < count and misses < (_PATIENCE if self._limits.given else 1):
             before = len(found)

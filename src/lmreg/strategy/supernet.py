@@ -8,7 +8,7 @@ import pandas as pd
 
 from lmreg.algo.base import Algorithm
 from lmreg.context import Context
-from lmreg.progress import Progress
+from lmreg.progress import Progress, say
 from lmreg.rank.score import ScoringConfig, score
 from lmreg.space.base import Arch
 from lmreg.strategy.base import Strategy
@@ -41,5 +41,5 @@ def search_supernet(
         problem = SearchProblem(ctx, algo, scores, by, cost, strategy.config)
         strategy.search(problem)
     if problem.scored < budget:
-        print(f"{title}: scored {problem.scored} of {budget} architectures; no others were found")
+        say(f"{title}: scored {problem.scored} of {budget} architectures; no others were found")
     return problem.candidates()

@@ -1,0 +1,255 @@
+"""lmreg in notebooks and scripts: the stages of a study as methods, which do what its commands do.
+
+    import lmreg
+
+    study = lmreg.Study(space="nasbench201", data="fashion_mini")
+    study.train_landmarks(count=30, pool=32)
+    run = study.search(algo="spos", reg="landmark", seed=0)
+    table = study.evaluate()
+
+They compose the same config and write the same folders, so that one goes on with what the other began. They
+return values and print nothing: what the commands say goes to the logger ``lmreg``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from lmreg.algo.base import Algorithm
+from lmreg.commands.evaluate import evaluate
+from lmreg.commands.export import export
+from lmreg.commands.report import report
+from lmreg.commands.retrain import retrain
+from lmreg.commands.search import search
+from lmreg.commands.train_landmarks import train_landmarks
+from lmreg.config.arguments import argument, quoted
+from lmreg.config.compose import composed, takes
+from lmreg.determinism import settings_kept
+from lmreg.errors import LmregError
+from lmreg.files import read_json, read_table
+from lmreg.network.base import Standalone, SuperNet
+from lmreg.progress import quiet
+from lmreg.rank.finished import FinishedRun, finished_runs
+from lmreg.space.base import Arch, Space
+from lmreg.study import Options
+from lmreg.study import Study as Parts
+from lmreg.train import checkpoint
+from lmreg.truth import Truth
+
+_STAGES = ("train-landmarks", "search", "evaluate", "report", "retrain")
+
+
+class Study:
+    """A search space on a data set, and the folder in which its stages leave their results.
+
+    Args:
+        space, data, task: choices as on the command line (`lmreg search --help` lists them).
+        root: the folder of all studies.
+        name: of the study's folder; None for ``<space>-<data>``.
+        overrides: options of all stages that have them, such as ``["data.path=photos", "threads=1"]``.
+
+    Raises:
+        LmregError: a choice or an option that there is not, or parts that don't go together.
+    """
+
+    def __init__(
+        self,
+        space: str = "nasbench201",
+        data: str = "fashion_mini",
+        root: str | Path = "outputs",
+        *,
+        task: str = "classification",
+        name: str | None = None,
+        overrides: Sequence[str] = (),
+    ):
+        for word in overrides:
+            if not any(takes(stage, word) for stage in _STAGES):
+                raise LmregError(f"{word!r}: no stage has that option; 'lmreg search --help' lists them")
+        self._words = [f"space={space}", f"data={data}", f"task={task}", argument("root", root), *overrides]
+        if name is not None:
+            self._words.append(argument("study", name))
+        with _within():
+            cfg, _ = composed("search", self._of("search"))
+            options = Options(study=cfg.study, root=cfg.root, allow_packages=list(cfg.allow_packages))
+            parts = Parts(cfg, options)
+        self.name: str = str(cfg.study)
+        self.folder: Path = parts.folder
+        self.space: Space = parts.space
+
+    def __repr__(self) -> str:
+        return f"Study({str(self.folder)!r})"
+
+    def train_landmarks(
+        self, count: int | None = None, pool: int | None = None, *, overrides: Sequence[str] = ()
+    ) -> Truth:
+        """Train landmarks and a held-out pool stand-alone, or read them from a table; what is there is kept.
+
+        Args:
+            count: how many landmarks; None for the default.
+            pool: how many held-out architectures; None for the default.
+        """
+        given = {"landmarks.count": count, "landmarks.pool": pool}
+        with _within():
+            return train_landmarks(
+                *composed("train-landmarks", self._of("train-landmarks", given, overrides))
+            )
+
+    def search(
+        self, algo: str = "spos", reg: str = "landmark", seed: int = 0, *, overrides: Sequence[str] = ()
+    ) -> Run:
+        """Train a super-net and search it; go on with one that was stopped, return one that is finished.
+
+        Raises:
+            LmregError: an option that can't be, or ``reg`` needs landmarks and the study has none.
+            Interrupted: SIGINT or SIGTERM came; all is saved, and the same call goes on.
+        """
+        given = {"algo": algo, "reg": reg, "seed": seed}
+        with _within():
+            return Run(search(*composed("search", self._of("search", given, overrides))).folder)
+
+    def runs(self) -> list[Run]:
+        """The study's finished searches, by name."""
+        if not any(self.folder.glob("search/*/result.json")):
+            return []
+        return [Run(run.folder) for run in finished_runs(self.folder)]
+
+    def evaluate(self, *, overrides: Sequence[str] = ()) -> pd.DataFrame:
+        """How well every finished search ranks the held-out pool: ``evaluate/metrics.csv``, one figure a row.
+
+        ``baselines.csv`` and ``paired.csv`` beside it have the cheap rankings, and the gains over them.
+        """
+        with _within():
+            cfg, _ = composed("evaluate", self._named("evaluate", overrides))
+            return read_table(evaluate(cfg) / "metrics.csv", {"run", "statistic", "value"})
+
+    def report(self, *, overrides: Sequence[str] = ()) -> Path:
+        """The page, one HTML file, of what there is of the study."""
+        with _within():
+            return report(composed("report", self._named("report", overrides))[0])
+
+    def retrain(
+        self, run: Run | None = None, arch: Arch | str | None = None, *, overrides: Sequence[str] = ()
+    ) -> Retrained:
+        """Train the architecture that ``run`` found, or ``arch``, alone on all training images; test it."""
+        if (run is None) == (arch is None):
+            raise LmregError("retrain takes either a run or an architecture")
+        if run is not None:
+            given = [f"run={quoted([str(run.folder)])}"]
+        else:
+            given = [argument("arch", arch if isinstance(arch, str) else self.space.format(arch))]  # type: ignore[arg-type]
+        own = self._words if run is None else [w for w in self._words if not w.startswith(_OF_PARTS)]
+        words = [word for word in own if takes("retrain", word)]
+        with _within():
+            return Retrained(retrain(*composed("retrain", [*words, *given, *overrides])))
+
+    def _of(
+        self, command: str, given: dict[str, Any] | None = None, overrides: Sequence[str] = ()
+    ) -> list[str]:
+        """The words of a command: the study's, those of a method's arguments, and the call's own."""
+        keys = {word.lstrip("+~").partition("=")[0] for word in overrides}
+        mine = [w for w in self._words if takes(command, w) and w.lstrip("+~").partition("=")[0] not in keys]
+        told = [f"{key}={value}" for key, value in (given or {}).items() if value is not None]
+        return [*mine, *told, *overrides]
+
+    def _named(self, command: str, overrides: Sequence[str]) -> list[str]:
+        """The same for a command that needs only the study's name."""
+        mine = [w for w in self._of(command, None, overrides) if not w.startswith("study=")]
+        return [*mine, argument("study", self.name)]
+
+
+_OF_PARTS = ("space=", "data=", "task=")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished search, read from its folder."""
+
+    folder: Path
+
+    @functools.cached_property
+    def _finished(self) -> FinishedRun:
+        return FinishedRun.load(self.folder.resolve())
+
+    @property
+    def result(self) -> dict[str, Any]:
+        """``result.json``: what was found, of what, with what."""
+        return self._finished.result
+
+    @property
+    def candidates(self) -> pd.DataFrame:
+        """What was scored, best first: text form, scores, parameters, MACs."""
+        return read_table(self.folder / "candidates.csv", {"arch"})
+
+    @property
+    def metrics(self) -> pd.DataFrame:
+        """The training's figures by step."""
+        return read_table(self.folder / "metrics.csv", {"step"})
+
+    @property
+    def tracking(self) -> pd.DataFrame:
+        """Kendall's tau on landmarks and pool by step; empty where it wasn't tracked."""
+        path = self.folder / "tracking.csv"
+        return read_table(path, {"step"}) if path.exists() else pd.DataFrame()
+
+    @property
+    def best(self) -> Arch:
+        """The best of the candidates."""
+        return self._parts.space.parse(str(self.result["best"]["arch"]))
+
+    def network(self) -> SuperNet:
+        """The trained super-net: ``net(images, arch)`` gives the outputs of one architecture.
+
+        Raises:
+            LmregError: the data aren't what they were, or can't be read.
+        """
+        with _within():
+            parts, result = self._parts, self.result
+            if parts.data.hash != result["data_hash"]:
+                raise LmregError(f"{self.folder.name} was trained on other data than there is now")
+            net = parts.supernet(0, parts.part("algo", Algorithm))
+            expected = f"{result['config_hash']}-{result['data_hash']}"
+            net.load_state_dict(checkpoint.load(self.folder / "supernet.pt", expected, parts.device))
+            return net
+
+    def subnet(self, arch: Arch | str) -> Standalone:
+        """One architecture as a plain module, with a copy of the weights that it shares: ``net(images)``."""
+        arch = self._parts.space.parse(arch) if isinstance(arch, str) else arch
+        return self.network().extract(arch)
+
+    @functools.cached_property
+    def _parts(self) -> Parts:
+        cfg, folder = self._finished.cfg, self._finished.study_folder
+        packages = list(cfg.get("allow_packages") or [])
+        with _within():
+            return Parts(cfg, Options(study=folder.name, root=str(folder.parent), allow_packages=packages))
+
+
+@dataclass(frozen=True)
+class Retrained:
+    """A finished retraining, read from its folder."""
+
+    folder: Path
+
+    @property
+    def result(self) -> dict[str, Any]:
+        """``result.json``: the architecture, its trainings, and their test scores."""
+        return read_json(self.folder / "result.json")
+
+    def export(self, *, overrides: Sequence[str] = ()) -> Path:
+        """The folder of plain files, written anew, that need no lmreg."""
+        with _within():
+            return export(composed("export", [f"run={quoted([str(self.folder)])}", *overrides])[0])
+
+
+@contextlib.contextmanager
+def _within() -> Iterator[None]:
+    """Nothing is printed, and torch's settings are afterwards what they were."""
+    with quiet(), settings_kept():
+        yield

@@ -1,0 +1,44 @@
+"""A command's config for callers within Python, composed from the same words as on the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from hydra import compose, initialize_config_dir
+from omegaconf import DictConfig
+
+from lmreg.config import catalogue
+from lmreg.config.app import USER_ERRORS, as_hydra_reads, one_line
+from lmreg.config.paths import conf_dir
+from lmreg.config.renamed import with_todays_names
+from lmreg.errors import LmregError
+from lmreg.progress import say
+
+
+def composed(command: str, words: Iterable[str]) -> tuple[DictConfig, list[str]]:
+    """The config of ``command`` with the overrides ``words``, and these as Hydra has read them.
+
+    Raises:
+        LmregError: a word that is no override, or that the command would refuse.
+    """
+    words, notes = with_todays_names(words)
+    for note in notes:
+        say(f"Note: {note}")
+    name = command.replace("-", "_")
+    for word in words:
+        if word.startswith("-"):
+            raise LmregError(f"{word!r} is no override (key=value); for a sweep call it in a loop")
+    try:
+        words = as_hydra_reads(command, words)
+        with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+            return compose(name, words), words
+    except USER_ERRORS as error:
+        raise LmregError(one_line(error, name, words)) from error
+
+
+def takes(command: str, word: str) -> bool:
+    """Whether ``command`` has the option, or the config group, that the override ``word`` is about."""
+    key = word.lstrip("+~").partition("=")[0]
+    groups = catalogue.groups(command)
+    top = {option.key for option in catalogue.top_options(command)}
+    return key in top or key.partition(".")[0] in groups
