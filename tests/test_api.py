@@ -130,6 +130,12 @@ def test_what_cannot_be_is_one_line(study: lmreg.Study, call: Any, says: str) ->
     assert "\n" not in str(error.value)
 
 
+def test_drawing_leaves_the_callers_plots_alone() -> None:
+    code = "import matplotlib; matplotlib.use('svg'); import lmreg.api; print(matplotlib.get_backend())"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "svg\n"
+
+
 def test_it_leaves_threads_and_signal_handlers_as_they_were(study: lmreg.Study) -> None:
     numbers = (signal.SIGINT, signal.SIGTERM)
     before = [signal.getsignal(number) for number in numbers]

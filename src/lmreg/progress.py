@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Iterator
 from contextvars import ContextVar
+from importlib.util import find_spec
 from types import TracebackType
 
 from rich.console import Console
@@ -26,7 +27,7 @@ _log = logging.getLogger("lmreg")
 def quiet() -> Iterator[None]:
     """Within, lines go to the logger ``lmreg`` and tables nowhere: for callers who want values.
 
-    Bars are shown as ever, in terminals and notebooks.
+    Bars are shown as ever: in terminals, and in notebooks that have ipywidgets.
     """
     before = _quiet.set(True)
     try:
@@ -64,7 +65,7 @@ class Progress:
         self._last_line = float("-inf")
         self._bar: Bar | None = None
         shown = Console(highlight=False, markup=False)
-        if shown.is_terminal or shown.is_jupyter:
+        if shown.is_terminal or (shown.is_jupyter and find_spec("ipywidgets")):  # rich needs these there
             columns = (TextColumn("{task.description}"), BarColumn(20), MofNCompleteColumn())
             times = (TimeElapsedColumn(), TextColumn("ETA {task.fields[eta]}"))
             figures = TextColumn("{task.fields[figures]}", style="dim")

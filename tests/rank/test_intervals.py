@@ -80,3 +80,12 @@ def test_holm_by_hand() -> None:
     assert holm(p) == pytest.approx([0.09, np.nan, 0.04, 0.09, 0.9], nan_ok=True)
     assert np.isnan(holm(np.array([np.nan]))).all()
     assert holm(np.array([0.02])) == pytest.approx([0.02])
+
+
+def test_seeds_that_agree_but_for_rounding_have_no_p_value() -> None:
+    """Gains of a small pool are multiples of one step; their last bits differ by the way to them."""
+    values = np.array([0.35714285714285715 - 0.2857142857142857, 0.5 - 0.42857142857142855, 1 / 14])
+    assert np.ptp(values) > 0
+    mean, *others = mean_over_seeds(values, 0.95)
+    assert mean == pytest.approx(1 / 14)
+    assert np.isnan(others).all()

@@ -86,11 +86,11 @@ def _corrected(tails: np.ndarray, value: float, repeated: np.ndarray, left_out: 
 def mean_over_seeds(values: np.ndarray, confidence: float) -> tuple[float, float, float, float]:
     """Mean, interval and two-sided p-value (Student's t) of one value per seed.
 
-    Interval and p-value are NaN for fewer than `FEWEST_SEEDS`, and where all agree: that is no sign of a
-    spread of zero.
+    Interval and p-value are NaN for fewer than `FEWEST_SEEDS`, and where all agree but for rounding: that is
+    no sign of a spread of zero.
     """
     mean = float(values.mean())
-    if len(values) < FEWEST_SEEDS or np.ptp(values) == 0:
+    if len(values) < FEWEST_SEEDS or np.allclose(values, values[0], rtol=1e-9, atol=1e-12):
         return mean, float("nan"), float("nan"), float("nan")
     test = stats.ttest_1samp(values, 0.0)
     interval = test.confidence_interval(confidence)

@@ -5,13 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import matplotlib
 import pandas as pd
+from matplotlib.figure import Figure
 
 from lmreg.files import write_atomically
-
-matplotlib.use("Agg")
-from matplotlib import pyplot as plt
 
 
 @dataclass(frozen=True)
@@ -26,35 +23,29 @@ class Panel:
 def scatter(path: Path, title: str, table: pd.DataFrame, truth: str, panels: list[Panel]) -> None:
     """Draw column ``truth`` (x) of ``table`` against each panel's (y); up is always better."""
     width = 4.6 * len(panels)
-    figure, grid = plt.subplots(1, len(panels), figsize=(width, 4.4), squeeze=False)
+    figure = Figure(figsize=(width, 4.4))  # not pyplot's: that is the caller's, with its backend
+    grid = figure.subplots(1, len(panels), squeeze=False)
     # Margins in inches. A layout that matplotlib finds itself takes a second drawing, twice the time.
     figure.subplots_adjust(0.75 / width, 0.55 / 4.4, 1 - 0.15 / width, 1 - 0.75 / 4.4, wspace=0.25)
-    try:
-        for axes, panel in zip(grid[0], panels, strict=True):
-            x, y = table[truth], table[panel.column]
-            (left, right), (low, high) = limits(x), limits(y)
-            outside = (x < left) | (x > right) | (y < low) | (y > high)
-            style = {"s": 18, "alpha": 0.6, "color": "#1f5fa8", "linewidths": 0}
-            axes.scatter(x[~outside], y[~outside], **style)
-            if outside.any():
-                at_edge = (x[outside].clip(left, right), y[outside].clip(low, high))
-                axes.scatter(
-                    *at_edge, marker="x", color="#b03030", s=30, label=f"{outside.sum()} off the scale"
-                )
-                axes.legend(loc="best", fontsize=8, frameon=False)
-            axes.set_xlabel(f"stand-alone: {in_words(truth.removeprefix('truth_'))}")
-            axes.set_ylabel(
-                f"super-net: {in_words(panel.column)}" + (", axis inverted" if panel.falls else "")
-            )
-            if panel.falls:
-                axes.invert_yaxis()
-            axes.set_title(panel.note, fontsize=10)
-            axes.grid(alpha=0.25)
-            axes.spines[["top", "right"]].set_visible(False)
-        figure.suptitle(title, fontsize=11)
-        write_atomically(path, lambda file: figure.savefig(file, format="png", dpi=130))
-    finally:
-        plt.close(figure)
+    for axes, panel in zip(grid[0], panels, strict=True):
+        x, y = table[truth], table[panel.column]
+        (left, right), (low, high) = limits(x), limits(y)
+        outside = (x < left) | (x > right) | (y < low) | (y > high)
+        style = {"s": 18, "alpha": 0.6, "color": "#1f5fa8", "linewidths": 0}
+        axes.scatter(x[~outside], y[~outside], **style)
+        if outside.any():
+            at_edge = (x[outside].clip(left, right), y[outside].clip(low, high))
+            axes.scatter(*at_edge, marker="x", color="#b03030", s=30, label=f"{outside.sum()} off the scale")
+            axes.legend(loc="best", fontsize=8, frameon=False)
+        axes.set_xlabel(f"stand-alone: {in_words(truth.removeprefix('truth_'))}")
+        axes.set_ylabel(f"super-net: {in_words(panel.column)}" + (", axis inverted" if panel.falls else ""))
+        if panel.falls:
+            axes.invert_yaxis()
+        axes.set_title(panel.note, fontsize=10)
+        axes.grid(alpha=0.25)
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.suptitle(title, fontsize=11)
+    write_atomically(path, lambda file: figure.savefig(file, format="png", dpi=130))
 
 
 def limits(values: pd.Series) -> tuple[float, float]:
