@@ -120,7 +120,7 @@ def test_from_found_to_used(study: lmreg.Study, run: lmreg.Run) -> None:
         (lambda s: lmreg.Study(space="nasbench"), "unknown choice 'space=nasbench'"),
         (lambda s: lmreg.Study(overrides=["trainer.stebs=3"]), "unknown key 'trainer.stebs=3'"),
         (lambda s: lmreg.Study(overrides=["wat=3"]), "no stage has that option"),
-        (lambda s: lmreg.Study(data="folder"), "data.path"),
+        (lambda s: lmreg.Study(task="depth"), "task=depth is about"),
     ],
 )
 def test_what_cannot_be_is_one_line(study: lmreg.Study, call: Any, says: str) -> None:
@@ -156,13 +156,15 @@ def test_it_works_outside_the_main_thread(study: lmreg.Study) -> None:
 
 def test_a_script_without_a_main_guard_may_have_workers(tmp_path: Path) -> None:
     """Processes that a script starts by spawn run it again, unless they are told not to."""
+    options = [option for option in LANDMARKS if "workers" not in option and "pool_seeds" not in option]
+    options += ["workers=2", "landmarks.pool_seeds=1"]
     script = tmp_path / "script.py"
     script.write_text(
         textwrap.dedent(f"""
         import lmreg
 
         study = lmreg.Study(root="out", overrides=["threads=1"])
-        options = {[o for o in LANDMARKS if o != "workers=1"] + ["workers=2"]!r}
+        options = {options!r}
         truth = study.train_landmarks(count=2, pool=2, overrides=options)
         print(len(truth.landmarks.archs), "landmarks")
         """)

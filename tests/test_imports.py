@@ -24,6 +24,7 @@ LAYERS = [
     {"landmarks", "run", "report", "retraining", "export"},
     {"testing"},
     {"commands"},
+    {"api"},
     {"cli"},
     {"__main__"},
 ]

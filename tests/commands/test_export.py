@@ -205,7 +205,7 @@ ARCHS = {
 
 
 # The others' code is of the same functions, so that the slow part of an export needn't be done for each.
-WITH_ONNX = {"nasbench201", "darts", "custom", "mbconv"}
+WITH_ONNX = {"nasbench201", "darts", "mbconv"}
 
 
 def functions(folder: Path) -> set[str]:
