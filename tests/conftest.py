@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
+from filelock import FileLock
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig
@@ -135,30 +137,44 @@ TINY_SEARCH = ("trainer.steps=12", "strategy.budget=4", "network.channels=2", "l
 TINY_SEARCH += ("scoring.images=200",)
 
 
+@contextlib.contextmanager
+def made_once(tmp_path_factory: pytest.TempPathFactory, name: str) -> Iterator[tuple[Path, bool]]:
+    """A folder that all processes of the test run share, and whether it is there already; others wait."""
+    place = tmp_path_factory.getbasetemp()
+    place = place.parent if "PYTEST_XDIST_WORKER" in os.environ else place
+    done = place / f"{name}.done"
+    with FileLock(place / f"{name}.lock"):
+        yield place / name, done.exists()
+        done.touch()  # not where making it has failed
+
+
 @pytest.fixture(scope="session")
 def tiny_study(tmp_path_factory: pytest.TempPathFactory, lmreg: Lmreg) -> Path:
     """A root folder in which landmarks and pool of a tiny study have been trained for real."""
-    root = tmp_path_factory.mktemp("tiny")
-    done = lmreg("train-landmarks", f"root={root}", *TINY_LANDMARKS)
-    assert done.returncode == 0, done.stderr
+    with made_once(tmp_path_factory, "tiny") as (root, is_there):
+        if not is_there:
+            done = lmreg("train-landmarks", f"root={root}", *TINY_LANDMARKS)
+            assert done.returncode == 0, done.stderr
     return root
 
 
 @pytest.fixture(scope="session")
 def searched_study(tiny_study: Path, lmreg: Lmreg, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The tiny study with four finished searches, without and with landmarks; spoil only copies."""
-    root = tmp_path_factory.mktemp("searched") / "root"
-    shutil.copytree(tiny_study, root)
-    done = lmreg("search", "-m", "reg=none,landmark", "seed=0,1", f"root={root}", *TINY_SEARCH)
-    assert done.returncode == 0, done.stderr
+    with made_once(tmp_path_factory, "searched") as (root, is_there):
+        if not is_there:
+            shutil.copytree(tiny_study, root, dirs_exist_ok=True)
+            done = lmreg("search", "-m", "reg=none,landmark", "seed=0,1", f"root={root}", *TINY_SEARCH)
+            assert done.returncode == 0, done.stderr
     return root
 
 
 @pytest.fixture(scope="session")
 def evaluated_study(searched_study: Path, lmreg: Lmreg, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same, evaluated; spoil only copies."""
-    root = tmp_path_factory.mktemp("evaluated") / "root"
-    shutil.copytree(searched_study, root)
-    done = lmreg("evaluate", f"root={root}", "bootstrap=100")
-    assert done.returncode == 0, done.stderr
+    with made_once(tmp_path_factory, "evaluated") as (root, is_there):
+        if not is_there:
+            shutil.copytree(searched_study, root, dirs_exist_ok=True)
+            done = lmreg("evaluate", f"root={root}", "bootstrap=100")
+            assert done.returncode == 0, done.stderr
     return root

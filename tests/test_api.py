@@ -97,7 +97,9 @@ def test_a_runs_networks_can_be_used(study: lmreg.Study, run: lmreg.Run) -> None
 def test_from_found_to_used(study: lmreg.Study, run: lmreg.Run) -> None:
     pytest.importorskip("safetensors")
     small = ("seeds=1", "trainer.steps=3", "trainer.batch_size=8", "network.channels=2")
-    retrained = study.retrain(run, overrides=small)
+    other = lmreg.Study(root=study.folder.parent, overrides=["threads=1", "network.channels=8"])
+    retrained = other.retrain(run, overrides=small)  # the call's own go before the study's
+    assert "channels: 2\n" in (retrained.folder / "config.yaml").read_text()
     assert retrained.folder.parent == study.folder / "retrain"
     assert retrained.result["arch"] == study.space.format(run.best)
     out = retrained.export(overrides=["onnx=false"])

@@ -133,7 +133,7 @@ def test_every_command_of_the_readme_and_the_demo(
     monkeypatch.chdir(folder)
     monkeypatch.setenv("HOME", str(folder))
     monkeypatch.setattr(sys, "argv", ["lmreg"])
-    for call in [*commands(DEMO), *commands(BLOCKS)]:
+    for call in dict.fromkeys([*commands(DEMO), *commands(BLOCKS)]):
         args = tiny(call, folder)
         args = [with_real_run(arg) for arg in args]
         if args[0] == "retrain":  # the README's larger network, but not here

@@ -144,10 +144,11 @@ class Study:
             given = [f"run={quoted([str(run.folder)])}"]
         else:
             given = [argument("arch", arch if isinstance(arch, str) else self.space.format(arch))]  # type: ignore[arg-type]
-        own = self._words if run is None else [w for w in self._words if not w.startswith(_OF_PARTS)]
-        words = [word for word in own if takes("retrain", word)]
+        words = self._of("retrain", None, overrides)
+        if run is not None:  # which brings them
+            words = [word for word in words if word in overrides or not word.startswith(_OF_RUN)]
         with _within():
-            return Retrained(retrain(*composed("retrain", [*words, *given, *overrides])))
+            return Retrained(retrain(*composed("retrain", [*words, *given])))
 
     def _of(
         self, command: str, given: dict[str, Any] | None = None, overrides: Sequence[str] = ()
@@ -164,7 +165,7 @@ class Study:
         return [*mine, argument("study", self.name)]
 
 
-_OF_PARTS = ("space=", "data=", "task=")
+_OF_RUN = ("space=", "space.", "data=", "task=")
 
 
 @dataclass(frozen=True)

@@ -61,6 +61,14 @@ def page_of(root: Path, composed: Compose, *overrides: str) -> str:
 
 
 @pytest.fixture(scope="module")
+def evaluated_study(evaluated_study: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of one's own, into which pages are written: other processes read the shared one."""
+    root = tmp_path_factory.mktemp("page") / "root"
+    shutil.copytree(evaluated_study, root)
+    return root
+
+
+@pytest.fixture(scope="module")
 def html(evaluated_study: Path, composed: Compose) -> str:
     return page_of(evaluated_study, composed)
 
