@@ -142,8 +142,22 @@ def _is_module(name: str) -> bool:
     return True
 
 
+# Moments that the fast tests have too: by a kill, or a step away.
+SLOW = {
+    ("table", "lmreg.rank.tracking.Tracker.look", 6),
+    ("table", "lmreg.strategy.supernet.score", 1),
+    ("table", "lmreg.landmarks.rounds.write_table", 4),
+    ("train", "lmreg.landmarks.records.write_json", 7),
+}
+
+
 @pytest.mark.parametrize(
-    ("source", "where", "count"), [(source, *m) for source, moments in MOMENTS.items() for m in moments]
+    ("source", "where", "count"),
+    [
+        pytest.param(source, *m, marks=[pytest.mark.slow] if (source, *m) in SLOW else [])
+        for source, moments in MOMENTS.items()
+        for m in moments
+    ],
 )
 def test_a_search_stopped_in_a_round_ends_with_the_same_numbers(
     landmarked: Path,
