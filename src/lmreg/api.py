@@ -22,7 +22,6 @@ from typing import Any
 
 import pandas as pd
 
-from lmreg.algo.base import Algorithm
 from lmreg.commands.evaluate import evaluate
 from lmreg.commands.export import export
 from lmreg.commands.report import report
@@ -37,10 +36,10 @@ from lmreg.files import read_json, read_table
 from lmreg.network.base import Standalone, SuperNet
 from lmreg.progress import quiet
 from lmreg.rank.finished import FinishedRun, finished_runs
+from lmreg.rank.scored import trained_supernet
 from lmreg.space.base import Arch, Space
 from lmreg.study import Options
 from lmreg.study import Study as Parts
-from lmreg.train import checkpoint
 from lmreg.truth import Truth
 
 _STAGES = ("train-landmarks", "search", "evaluate", "report", "retrain")
@@ -211,13 +210,7 @@ class Run:
             LmregError: the data aren't what they were, or can't be read.
         """
         with _within():
-            parts, result = self._parts, self.result
-            if parts.data.hash != result["data_hash"]:
-                raise LmregError(f"{self.folder.name} was trained on other data than there is now")
-            net = parts.supernet(0, parts.part("algo", Algorithm))
-            expected = f"{result['config_hash']}-{result['data_hash']}"
-            net.load_state_dict(checkpoint.load(self.folder / "supernet.pt", expected, parts.device))
-            return net
+            return trained_supernet(self._finished, self._parts)
 
     def subnet(self, arch: Arch | str) -> Standalone:
         """One architecture as a plain module, with a copy of the weights that it shares: ``net(images)``."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import itertools
 import os
 from collections import Counter
@@ -82,9 +83,12 @@ def below(folder: Path, pattern: str) -> list[Path]:
     Raises:
         LmregError: a folder in it can't be read, so that it isn't known what is there.
     """
-    for _ in os.walk(folder, onerror=_refuse):
-        pass
-    return sorted(path for path in folder.rglob(pattern) if path.is_file())
+    found = (
+        Path(where, name)
+        for where, _, names in os.walk(folder, onerror=_refuse)
+        for name in fnmatch.filter(names, pattern)
+    )
+    return sorted(path for path in found if path.is_file())
 
 
 def _refuse(error: OSError) -> NoReturn:

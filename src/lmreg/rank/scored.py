@@ -12,6 +12,7 @@ import pandas as pd
 from lmreg.algo.base import Algorithm
 from lmreg.errors import Interrupted, LmregError
 from lmreg.files import digest, file_hash, read_json, write_json
+from lmreg.network.base import SuperNet
 from lmreg.progress import Progress
 from lmreg.rank.finished import FinishedRun
 from lmreg.rank.score import ScoringConfig, score
@@ -20,8 +21,23 @@ from lmreg.study import Options, Study
 from lmreg.train import checkpoint
 from lmreg.train.signals import StopRequest
 
+_WEIGHTS = "supernet.pt"
 _CHUNK = 16
 _SAVE_SECONDS = 10.0
+
+
+def trained_supernet(run: FinishedRun, study: Study) -> SuperNet:
+    """The super-net of ``run`` with its weights, on the device of ``study``, which is built from its config.
+
+    Raises:
+        LmregError: the run's data or super-net are not what they were.
+    """
+    if study.data.hash != run.result["data_hash"]:
+        raise LmregError(f"{run.name} was trained on other data than there is now at its place; search again")
+    net = study.supernet(0, study.part("algo", Algorithm))
+    expected = f"{run.result['config_hash']}-{run.result['data_hash']}"
+    net.load_state_dict(checkpoint.load(run.folder / _WEIGHTS, expected, study.device))
+    return net
 
 
 class ScoredRun:
@@ -40,8 +56,7 @@ class ScoredRun:
         self.study = Study(run.cfg, options)
         self.columns = [s.column for s in self.study.task.scores.values()]
         self._scoring: ScoringConfig = replace(run.scoring, norm=self.norm).checked(self.study.task)
-        self._weights = run.folder / "supernet.pt"
-        about = {"supernet": file_hash(self._weights), "scoring": self._scoring.protocol}
+        about = {"supernet": file_hash(run.folder / _WEIGHTS), "scoring": self._scoring.protocol}
         self._path = run.folder / ".scores" / f"{digest(repr(about).encode())}.json"
         self._about = about
         kept = read_json(self._path, {"scores"})["scores"] if self._path.exists() else {}
@@ -63,13 +78,7 @@ class ScoredRun:
 
     def _add(self, archs: list[Arch]) -> None:
         study, run, scoring = self.study, self.run, self._scoring
-        if study.data.hash != run.result["data_hash"]:
-            raise LmregError(
-                f"{run.name} was trained on other data than there is now at its place; search again"
-            )
-        net = study.supernet(0, study.part("algo", Algorithm))
-        expected = f"{run.result['config_hash']}-{run.result['data_hash']}"
-        net.load_state_dict(checkpoint.load(self._weights, expected, study.device))
+        net = trained_supernet(run, study)
         batches, calibration = scoring.batches(study.data), scoring.calibration(study.data)
         saved = time.monotonic()
         with Progress(f"ranking {run.name}", len(archs)) as progress, StopRequest() as stop:
