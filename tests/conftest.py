@@ -19,7 +19,7 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig
 
-from lmreg.cli import main
+from lmreg.cli.main import main
 from lmreg.config.paths import conf_dir
 from lmreg.data.base import InputShape
 from lmreg.network.nasbench201 import Config as NetworkConfig

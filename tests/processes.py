@@ -1,7 +1,7 @@
 """Commands in processes of their own that needn't import everything anew.
 
 A server process imports torch and lmreg once and forks for each command, which spares it about five
-seconds; `tests/scripts` and some of `tests/test_cli.py` start theirs as a shell does.
+seconds; `tests/scripts` and some of `tests/cli/test_main.py` start theirs as a shell does.
 """
 
 from __future__ import annotations
@@ -82,6 +82,6 @@ def _main(
     if before:
         function, *its_args = before
         function(*its_args)  # type: ignore[operator]
-    from lmreg.cli import main
+    from lmreg.cli.main import main
 
     main(args, prog_name="lmreg")

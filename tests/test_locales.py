@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import lmreg
-from lmreg.machine import replace_what_cannot_be_shown
+from lmreg.util.machine import replace_what_cannot_be_shown
 
 LOCALES = [
     {"PYTHONIOENCODING": "ascii"},

@@ -20,8 +20,8 @@ import pytest
 from PIL import Image
 
 from lmreg.space.nasbench201 import NASBench201
+from tests.benchmark.published import write_macro, write_nasbench101, write_nds
 from tests.conftest import ROOT, InProcess, last_given
-from tests.kind.published import write_macro, write_nasbench101, write_nds
 
 SMALL_TRAINING = ("trainer.steps=8", "trainer.batch_size=8", "network.channels=4", "threads=1")
 SIZES = {

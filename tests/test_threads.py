@@ -12,7 +12,7 @@ import pytest
 # What a worker of landmarks/workers.py is: a spawned process. It tells how its OpenMP was told to wait.
 PROGRAM = """
 import multiprocessing, os, sys, types
-import lmreg.cli
+import lmreg.cli.main
 
 def tell(when):
     print(when, os.environ.get("OMP_WAIT_POLICY"), flush=True)
@@ -26,7 +26,7 @@ def run(config):
 if __name__ == "__main__":
     assert "torch" not in sys.modules
     sys.modules["lmreg.commands.search"] = types.SimpleNamespace(run=run)
-    lmreg.cli.main(["search"], prog_name="lmreg")
+    lmreg.cli.main.main(["search"], prog_name="lmreg")
 """
 
 

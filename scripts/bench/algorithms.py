@@ -27,9 +27,9 @@ from lmreg.commands.options import top_level
 from lmreg.commands.search import SearchOptions
 from lmreg.config.catalogue import choices
 from lmreg.config.paths import conf_dir
-from lmreg.rank.score import ScoringConfig
+from lmreg.experiment.study import Study
+from lmreg.rank.scoring import ScoringConfig
 from lmreg.reg.none import NoRegulariser
-from lmreg.study import Study
 from lmreg.train.training import Training
 
 ROUNDS, STEPS, COUNTED = 5, 6, 24

@@ -21,13 +21,13 @@ from lmreg.commands.options import top_level
 from lmreg.commands.search import SearchOptions
 from lmreg.config.paths import conf_dir
 from lmreg.data.images import BatchStream
-from lmreg.rank.score import score
+from lmreg.experiment.study import Study
+from lmreg.landmarks.truth import LandmarkSet
+from lmreg.rank.scoring import score
 from lmreg.reg.base import Regulariser
 from lmreg.reg.landmark import Config, Landmark
 from lmreg.reg.none import NoRegulariser
-from lmreg.streams import Streams
-from lmreg.study import Study
-from lmreg.truth import LandmarkSet
+from lmreg.train.random_streams import Streams
 
 ROUNDS, STEPS = 7, 20
 

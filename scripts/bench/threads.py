@@ -46,7 +46,7 @@ def seconds(threads: int, waiting: str, overrides: list[str]) -> float:
     environment = {key: value for key, value in os.environ.items() if key not in _OURS} | WAITING[waiting]
     program = (
         "import sys, time, torch, lmreg.commands.search\n"
-        "from lmreg.cli import main\n"
+        "from lmreg.cli.main import main\n"
         "start = time.perf_counter()\n"
         "try: main(sys.argv[1:], prog_name='lmreg')\n"
         "except SystemExit: pass\n"

@@ -19,16 +19,16 @@ import matplotlib
 import numpy as np
 import pandas as pd
 
-from lmreg.files import read_json, read_table, write_atomically, write_table
+from lmreg.experiment.study import Options, Study
+from lmreg.landmarks.truth import MANIFEST, LandmarkSet, Truth
 from lmreg.rank.baselines import by_ridge
 from lmreg.rank.correlation import kendall_tau_b
-from lmreg.rank.finished import FinishedRun, finished_runs
+from lmreg.rank.finished_run import FinishedRun, finished_runs
 from lmreg.rank.intervals import mean_over_seeds
 from lmreg.rank.pool import held_out
-from lmreg.rank.scored import ScoredRun
+from lmreg.rank.score_cache import ScoredRun
 from lmreg.rank.tracking import tau_rows
-from lmreg.study import Options, Study
-from lmreg.truth import MANIFEST, LandmarkSet, Truth
+from lmreg.util.files import read_json, read_table, write_atomically, write_table
 
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt

@@ -21,15 +21,15 @@ import numpy as np
 import pandas as pd
 
 from lmreg.errors import LmregError
-from lmreg.files import write_atomically, write_table
+from lmreg.experiment.study import Options, Study
+from lmreg.landmarks.truth import LandmarkSet, Truth
 from lmreg.rank.baselines import by_ridge
 from lmreg.rank.correlation import kendall_tau_b
-from lmreg.rank.finished import FinishedRun, finished_runs
+from lmreg.rank.finished_run import FinishedRun, finished_runs
 from lmreg.rank.intervals import mean_over_seeds
-from lmreg.rank.scored import ScoredRun
+from lmreg.rank.score_cache import ScoredRun
 from lmreg.rank.tracking import tau_rows
-from lmreg.study import Options, Study
-from lmreg.truth import LandmarkSet, Truth
+from lmreg.util.files import write_atomically, write_table
 
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt

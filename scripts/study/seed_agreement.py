@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from lmreg.files import read_json, read_table
 from lmreg.rank.correlation import kendall_tau_b, resamples
 from lmreg.rank.intervals import estimate
+from lmreg.util.files import read_json, read_table
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 import matplotlib
 import pandas as pd
 
-from lmreg.files import read_table, write_atomically, write_table
+from lmreg.util.files import read_table, write_atomically, write_table
 
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt

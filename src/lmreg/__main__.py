@@ -1,5 +1,5 @@
 """``python -m lmreg``, as torchrun starts it."""
 
-from lmreg.cli import main
+from lmreg.cli.main import main
 
 main(prog_name="lmreg")

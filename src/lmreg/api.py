@@ -30,17 +30,17 @@ from lmreg.commands.search import search
 from lmreg.commands.train_landmarks import train_landmarks
 from lmreg.config.arguments import argument, quoted
 from lmreg.config.compose import composed, takes
-from lmreg.determinism import settings_kept
 from lmreg.errors import LmregError
-from lmreg.files import read_json, read_table
+from lmreg.experiment.determinism import settings_kept
+from lmreg.experiment.study import Options
+from lmreg.experiment.study import Study as Parts
+from lmreg.landmarks.truth import Truth
 from lmreg.network.base import Standalone, SuperNet
-from lmreg.progress import quiet
-from lmreg.rank.finished import FinishedRun, finished_runs
-from lmreg.rank.scored import trained_supernet
+from lmreg.rank.finished_run import FinishedRun, finished_runs
+from lmreg.rank.score_cache import trained_supernet
 from lmreg.space.base import Arch, Space
-from lmreg.study import Options
-from lmreg.study import Study as Parts
-from lmreg.truth import Truth
+from lmreg.util.files import read_json, read_table
+from lmreg.util.progress import quiet
 
 _STAGES = ("train-landmarks", "search", "evaluate", "report", "retrain")
 

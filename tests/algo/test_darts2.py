@@ -7,9 +7,9 @@ import torch
 from tests.train.test_training import make
 
 from lmreg.algo.darts2 import DARTS2, after_step
-from lmreg.context import Context
 from lmreg.data.images import Batch
 from lmreg.reg.none import NoRegulariser
+from lmreg.train.context import Context
 from lmreg.train.optimise import TrainerConfig, make_optimizer
 
 TRAINERS = {

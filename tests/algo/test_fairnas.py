@@ -6,11 +6,11 @@ import torch
 from tests.algo.test_spos import ctx  # noqa: F401
 
 from lmreg.algo.fairnas import FairNAS, fair_paths
-from lmreg.context import Context
 from lmreg.data.images import Batch
 from lmreg.errors import LmregError
 from lmreg.network.nasbench201 import Network
 from lmreg.space.nasbench201 import NASBench201
+from lmreg.train.context import Context
 
 
 def test_every_option_exactly_once_per_decision_and_step(

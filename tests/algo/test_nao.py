@@ -10,7 +10,6 @@ import torch
 from tests.train.test_training import assert_same, make, regularised, run
 
 from lmreg.algo.nao import NAO, Config, Round
-from lmreg.context import Context
 from lmreg.data.images import Batch
 from lmreg.errors import LmregError
 from lmreg.network.base import SuperNet
@@ -18,9 +17,10 @@ from lmreg.reg.none import NoRegulariser
 from lmreg.space.base import Arch, Space
 from lmreg.space.darts import DARTS
 from lmreg.space.nasbench201 import NASBench201
-from lmreg.streams import Streams
 from lmreg.task.classification import Classification
 from lmreg.train import checkpoint
+from lmreg.train.context import Context
+from lmreg.train.random_streams import Streams
 
 CPU = torch.device("cpu")
 NB201 = NASBench201()

@@ -6,12 +6,12 @@ import pytest
 import torch
 
 from lmreg.algo.spos import SPOS
-from lmreg.context import Context
 from lmreg.data.images import Batch
 from lmreg.network.nasbench201 import Network
 from lmreg.space.nasbench201 import NASBench201
-from lmreg.streams import Streams
 from lmreg.task.classification import Classification
+from lmreg.train.context import Context
+from lmreg.train.random_streams import Streams
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ import torch
 from tests.algo.test_spos import ctx  # noqa: F401
 
 from lmreg.algo.spos_unique import SPOSUnique
-from lmreg.context import Context
 from lmreg.data.images import Batch
 from lmreg.space.nasbench201 import NASBench201
+from lmreg.train.context import Context
 
 
 def test_networks_are_equally_likely_not_encodings(space: NASBench201, rng: np.random.Generator) -> None:

@@ -11,8 +11,8 @@ from tests.conftest import InProcess, Lmreg
 from tests.described import undescribed
 
 from lmreg.config.catalogue import choices
-from lmreg.files import read_json
 from lmreg.space.nasbench201 import NASBench201
+from lmreg.util.files import read_json
 
 STUDY = "nasbench201-fashion_mini"
 SMALL = (

@@ -10,7 +10,7 @@ import pytest
 from omegaconf import OmegaConf
 from tests.conftest import InProcess, Lmreg
 
-from lmreg.files import read_json, write_json
+from lmreg.util.files import read_json, write_json
 
 STUDY = "nasbench201-fashion_mini"
 SMALL = ("trainer.paths=30", "strategy.budget=4", "network.channels=2", "log_every=3", "scoring.images=64")

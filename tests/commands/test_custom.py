@@ -12,7 +12,7 @@ from omegaconf import OmegaConf
 from PIL import Image
 from tests.conftest import InProcess
 
-from lmreg.files import read_json
+from lmreg.util.files import read_json
 
 MODULES = """
 from torch import nn

@@ -9,8 +9,8 @@ import pandas as pd
 from PIL import Image
 from tests.conftest import InProcess
 
-from lmreg.files import read_json
 from lmreg.space.darts import DARTS
+from lmreg.util.files import read_json
 
 SPACE = ("space=darts", "network.channels=2")
 TINY = ("landmarks.count=3", "landmarks.pool=3", "landmarks.seeds=1", "landmarks.pool_seeds=1", "workers=1")

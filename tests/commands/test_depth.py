@@ -23,9 +23,9 @@ from torch import Tensor
 
 from lmreg.data.shapes_depth import Config as Scenes
 from lmreg.data.shapes_depth import ShapesDepth
-from lmreg.files import read_json
 from lmreg.landmarks.pictures import read_pictures
 from lmreg.task.depth import Depth
+from lmreg.util.files import read_json
 
 DEPTH = ("task=depth", "space=depth_decoder", "network.channels=4", "network.widths=[4,4,6,6]")
 SCENES = ("data=shapes_depth", "data.scenes=96", "data.test_scenes=24", "data.resolution=16")

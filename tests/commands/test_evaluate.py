@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from tests.conftest import TINY_SEARCH, InProcess
 
-from lmreg.files import read_json, write_json
+from lmreg.util.files import read_json, write_json
 
 STUDY = "nasbench201-fashion_mini"
 

@@ -8,12 +8,12 @@ import pandas as pd
 import pytest
 from tests.conftest import InProcess
 
-from lmreg.compat import able_algorithms
 from lmreg.config import catalogue
 from lmreg.config.build import choice_of, classes_of
-from lmreg.files import read_json
+from lmreg.experiment.compatibility import able_algorithms
 from lmreg.network.base import SuperNet
 from lmreg.space.base import Space
+from lmreg.util.files import read_json
 
 LANDMARKS = (
     "landmarks.count=3",

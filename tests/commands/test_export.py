@@ -19,8 +19,8 @@ from tests.described import undescribed
 
 from lmreg.config import catalogue
 from lmreg.config.build import choice_of
-from lmreg.files import read_json
 from lmreg.space.base import Space
+from lmreg.util.files import read_json
 
 CLASSES = ("cat", "dog")
 

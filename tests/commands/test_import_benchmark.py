@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from tests.benchmark.published import write_macro, write_nasbench101
 from tests.conftest import InProcess
-from tests.kind.published import write_macro, write_nasbench101
 
-from lmreg.files import file_hash, read_json
 from lmreg.space.nasbench101 import NASBench101
+from lmreg.util.files import file_hash, read_json
 
 SMALL = ("landmarks=table", "landmarks.count=4", "landmarks.pool=9")
 
@@ -121,7 +121,7 @@ def test_a_file_of_another_kind_is_told(in_process: InProcess) -> None:
 
 def test_it_needs_no_torch(folder: Path) -> None:
     code = (
-        "import sys; from lmreg.cli import main\n"
+        "import sys; from lmreg.cli.main import main\n"
         "try: main(['import-benchmark', 'path=nb.tfrecord', 'out=without.csv'], prog_name='lmreg')\n"
         "except SystemExit as end: assert not end.code\n"
         "print('torch' in sys.modules)"

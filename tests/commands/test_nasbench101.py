@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 from tests.conftest import Lmreg
 
-from lmreg.files import read_json
 from lmreg.space.nasbench101 import NASBench101
+from lmreg.util.files import read_json
 
 SPACE = ("space=nasbench101", "network=nasbench101", "network.channels=4")
 TINY = ("landmarks.count=4", "landmarks.pool=5", "landmarks.pool_seeds=1", "workers=1", "trainer.steps=5")

@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from tests.benchmark.published import write_nds
 from tests.conftest import InProcess
-from tests.kind.published import write_nds
 
-from lmreg.files import read_json
 from lmreg.space.nds import NDS, Config
+from lmreg.util.files import read_json
 
 SMALL = ("landmarks.count=3", "landmarks.pool=5")
 SHORT = ("trainer.steps=4", "trainer.batch_size=8", "strategy.budget=3", "log_every=2", "scoring.images=64")

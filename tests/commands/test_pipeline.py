@@ -19,8 +19,8 @@ from tests.processes import Started
 
 from lmreg.commands.evaluate import run as evaluate_command
 from lmreg.errors import Interrupted, LmregError
-from lmreg.files import read_json
 from lmreg.space.nasbench201 import NASBench201
+from lmreg.util.files import read_json
 
 STUDY = "nasbench201-fashion_mini"
 
@@ -396,8 +396,8 @@ def test_scores_of_a_table_go_on_after_an_interruption(
         if len(scored) == 3:
             os.kill(os.getpid(), signal.SIGTERM)
 
-    monkeypatch.setattr("lmreg.rank.scored._CHUNK", 4)
-    monkeypatch.setattr("lmreg.rank.scored.Progress.advance", advance)
+    monkeypatch.setattr("lmreg.rank.score_cache._CHUNK", 4)
+    monkeypatch.setattr("lmreg.rank.score_cache.Progress.advance", advance)
     arguments = (f"root={searched}", f"table={table}", "table_arch_column=cell")
     with pytest.raises(Interrupted, match="stopped with 4 of 25 architectures scored; run the same command"):
         evaluate(*arguments)

@@ -15,10 +15,10 @@ from tests.processes import Started
 
 from lmreg.commands.retrain import RetrainOptions, _show, suited, with_recipe
 from lmreg.errors import LmregError
-from lmreg.files import read_json
 from lmreg.rank.intervals import over_seeds
 from lmreg.task.classification import Classification
 from lmreg.task.depth import Depth
+from lmreg.util.files import read_json
 
 QUICK = ("trainer.steps=6", "trainer.batch_size=16", "seeds=2", "threads=1")
 

@@ -16,9 +16,9 @@ from omegaconf import OmegaConf
 from lmreg.commands.runs import run
 from lmreg.config.arguments import split_values
 from lmreg.errors import LmregError
-from lmreg.failures import noted
-from lmreg.files import write_json
-from lmreg.locks import locked
+from lmreg.experiment.failures import noted
+from lmreg.util.files import write_json
+from lmreg.util.locks import locked
 
 
 def make(root: Path, name: str, study: str = "s", **config: object) -> Path:
@@ -134,7 +134,7 @@ def test_torn_files_hide_no_other_run(root: Path, capsys: pytest.CaptureFixture[
 
 def test_it_fits_80_columns_and_imports_no_torch(root: Path) -> None:
     code = (
-        "import sys; from lmreg.cli import main\n"
+        "import sys; from lmreg.cli.main import main\n"
         f"try: main(['runs', 'root={root}'], prog_name='lmreg')\n"
         "except SystemExit: pass\n"
         "print([m for m in ('torch', 'pandas') if m in sys.modules])"

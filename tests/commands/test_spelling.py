@@ -11,9 +11,9 @@ import torch
 from omegaconf import OmegaConf
 from tests.conftest import InProcess, Lmreg
 
-from lmreg.files import read_json, write_json
-from lmreg.identity import config_hash, earlier_hashes
+from lmreg.config.identity import config_hash, earlier_hashes
 from lmreg.train import checkpoint
+from lmreg.util.files import read_json, write_json
 
 STUDY = "nasbench201-fashion_mini"
 SMALL = (

@@ -194,7 +194,7 @@ def test_an_option_given_twice_with_one_value_is_that() -> None:
 
 def test_a_library_call_is_held_to_the_same(composed: Compose) -> None:
     from lmreg.config.build import typed
-    from lmreg.study import Options
+    from lmreg.experiment.study import Options
 
     for study in ("", "a/b", "."):
         with pytest.raises(LmregError, match="study="):

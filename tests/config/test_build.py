@@ -20,7 +20,7 @@ from lmreg.config.build import nearest, resolve, typed
 from lmreg.config.paths import conf_dir
 from lmreg.config.schema import option
 from lmreg.errors import LmregError
-from lmreg.rank.score import ScoringConfig
+from lmreg.rank.scoring import ScoringConfig
 from lmreg.rank.tracking import TrackingConfig
 from lmreg.train.optimise import TrainerConfig
 
@@ -71,7 +71,7 @@ def test_a_target_is_resolved_to_its_class_and_config() -> None:
         ("lmreg.algo.nothing.Here", "No module named"),
         ("lmreg.algo.spos.Nothing", "there is no Algorithm of that name"),
         ("lmreg.reg.none.NoRegulariser", "there is no Algorithm of that name"),
-        ("lmreg.cli.main", "there is no Algorithm of that name"),
+        ("lmreg.cli.main.main", "there is no Algorithm of that name"),
         ("lmregx.evil.Thing", "only classes of lmreg"),
     ],
 )
@@ -140,7 +140,7 @@ def test_top_level_keys_match_their_schema(composed, command: str, schema: type)
 
 def test_help_imports_no_torch() -> None:
     code = (
-        "import sys; from click.testing import CliRunner; from lmreg.cli import main; "
+        "import sys; from click.testing import CliRunner; from lmreg.cli.main import main; "
         "assert CliRunner().invoke(main, ['--help']).exit_code == 0; "
         "print([m for m in ('torch', 'hydra', 'pandas') if m in sys.modules])"
     )

@@ -20,7 +20,7 @@ from lmreg.config.build import resolve
 from lmreg.config.paths import conf_dir
 from lmreg.config.source import config_fields, options_fields
 from lmreg.landmarks.rounds import RoundsConfig
-from lmreg.rank.score import ScoringConfig
+from lmreg.rank.scoring import ScoringConfig
 from lmreg.rank.tracking import TrackingConfig
 from lmreg.train.optimise import TrainerConfig
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-import lmreg.study  # noqa: F401 (names are resolved by what builds a config)
+import lmreg.experiment.study  # noqa: F401 (names are resolved by what builds a config)
 from lmreg.config.names import last_part
 
 

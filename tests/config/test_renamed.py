@@ -12,14 +12,14 @@ import yaml
 from omegaconf import OmegaConf
 from tests.conftest import Compose, InProcess
 
+from lmreg.cli.completion import candidates
 from lmreg.config.catalogue import choices
-from lmreg.config.completion import candidates
+from lmreg.config.identity import config_hash, read_config, result_config
 from lmreg.config.renamed import CHOICES, OPTIONS, in_first_names, take_todays_names, with_todays_names
 from lmreg.config.values import resolved
-from lmreg.files import digest
-from lmreg.identity import config_hash, read_config, result_config
-from lmreg.names import run_folder
-from lmreg.rank.finished import FinishedRun
+from lmreg.experiment.run_name import run_folder
+from lmreg.rank.finished_run import FinishedRun
+from lmreg.util.files import digest
 
 SMALL = ("reg=none", "trainer.steps=2", "network.channels=2", "scoring.images=50", "threads=1")
 

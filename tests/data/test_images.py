@@ -17,9 +17,9 @@ from lmreg.network.base import count_macs
 from lmreg.network.nasbench201 import Config as NetworkConfig
 from lmreg.network.nasbench201 import Network
 from lmreg.space.nasbench201 import NASBench201
-from lmreg.streams import Streams
 from lmreg.task.classification import Classification
 from lmreg.train.optimise import TrainerConfig
+from lmreg.train.random_streams import Streams
 from lmreg.train.standalone import standalone_training
 
 CPU = torch.device("cpu")

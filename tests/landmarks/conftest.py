@@ -9,8 +9,8 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 
 from lmreg.config.paths import conf_dir
+from lmreg.experiment.study import Options, Study
 from lmreg.space.nasbench201 import NASBench201
-from lmreg.study import Options, Study
 
 
 @pytest.fixture(scope="module")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from lmreg.experiment.study import Study
 from lmreg.landmarks.base import Scored
 from lmreg.landmarks.table import Config, TableSource
+from lmreg.landmarks.truth import Truth
 from lmreg.selector.base import Selector
 from lmreg.selector.random import Config as RandomConfig
 from lmreg.selector.random import RandomSelector
-from lmreg.study import Study
-from lmreg.truth import Truth
 
 
 def config(path: Path, **options: object) -> Config:

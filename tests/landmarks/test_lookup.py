@@ -11,10 +11,12 @@ import pytest
 from tests.conftest import Compose
 
 from lmreg.errors import LmregError
+from lmreg.experiment.study import Options, Study
 from lmreg.landmarks.base import further_scores
 from lmreg.landmarks.lookup import Lookup
 from lmreg.landmarks.scores import ScoreTable
 from lmreg.landmarks.table import Config, TableSource
+from lmreg.landmarks.truth import Truth
 from lmreg.selector.random import Config as RandomConfig
 from lmreg.selector.random import RandomSelector
 from lmreg.space.base import Arch, Space
@@ -22,8 +24,6 @@ from lmreg.space.darts import DARTS
 from lmreg.space.nasbench101 import OPERATIONS, NASBench101
 from lmreg.space.nds import NDS
 from lmreg.space.nds import Config as NDSConfig
-from lmreg.study import Options, Study
-from lmreg.truth import Truth
 
 
 def table_of(archs: list[Arch], scores: list[float]) -> ScoreTable:

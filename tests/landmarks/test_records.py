@@ -14,12 +14,12 @@ from tests.conftest import TINY_LANDMARKS, last_given
 from tests.processes import Started
 
 from lmreg.errors import LmregError
+from lmreg.experiment.study import Options, Study
 from lmreg.landmarks import records as records_module
 from lmreg.landmarks.records import Job, Records, protocol_of
 from lmreg.landmarks.workers import train_all
-from lmreg.locks import claimed
 from lmreg.space.nasbench201 import NASBench201
-from lmreg.study import Options, Study
+from lmreg.util.locks import claimed
 
 
 @pytest.fixture

@@ -20,16 +20,16 @@ from tests.conftest import Compose, InProcess, Lmreg
 from tests.described import undescribed
 from tests.processes import Started
 
+from lmreg.config.identity import config_hash, result_config
 from lmreg.errors import Interrupted, LmregError
-from lmreg.identity import config_hash, result_config
+from lmreg.experiment.run_name import run_name
+from lmreg.experiment.study import Options, Study
 from lmreg.landmarks.base import further_scores
 from lmreg.landmarks.rounds import round_ends
-from lmreg.names import run_name
-from lmreg.rank.finished import FinishedRun
+from lmreg.landmarks.truth import LandmarkSet, Truth
+from lmreg.rank.finished_run import FinishedRun
 from lmreg.reg.landmark import Config, Landmark
 from lmreg.space.nasbench201 import NASBench201
-from lmreg.study import Options, Study
-from lmreg.truth import LandmarkSet, Truth
 
 STUDIES = {"train": "nasbench201-fashion_mini", "table": "by-table"}
 ROUNDS = ("landmarks.rounds=3", "landmarks.add=2")
@@ -104,7 +104,7 @@ MOMENTS = {
         ("lmreg.strategy.supernet.score", 1),  # before any of its candidates is scored
         ("lmreg.strategy.problem.SearchProblem.candidates", 2),  # once those of the second are
         ("lmreg.landmarks.rounds.score", 2),  # while the second round's landmarks are scored
-        ("lmreg.run.checkpoint.save", 2),  # all done, not yet saved
+        ("lmreg.experiment.search.checkpoint.save", 2),  # all done, not yet saved
         ("lmreg.landmarks.rounds.write_table", 1),  # saved, no file written
         ("lmreg.landmarks.rounds.write_table", 4),  # between two files of the second round
         ("lmreg.rank.tracking.Tracker.look", 11),  # in the training of the last

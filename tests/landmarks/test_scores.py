@@ -16,8 +16,8 @@ import pytest
 from tests.landmarks.tabled import config, gather
 
 from lmreg.errors import LmregError
+from lmreg.experiment.study import Study
 from lmreg.landmarks.table import Config, TableSource
-from lmreg.study import Study
 
 
 def cells(column: str, row: int, value: object) -> Callable[[pd.DataFrame], str]:

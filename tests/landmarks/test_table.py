@@ -12,11 +12,11 @@ import pytest
 from tests.landmarks.tabled import config, gather, save
 
 from lmreg.errors import LmregError
+from lmreg.experiment.study import Study
 from lmreg.landmarks.table import Config, TableSource
+from lmreg.landmarks.truth import Truth
 from lmreg.selector.spaced import Config as SpacedConfig
 from lmreg.selector.spaced import SpacedSelector
-from lmreg.study import Study
-from lmreg.truth import Truth
 
 DIRECT = "|none~0|+|nor_conv_3x3~0|none~1|+|none~0|none~1|skip_connect~2|"
 ISOMORPHIC = "|skip_connect~0|+|none~0|nor_conv_3x3~1|+|none~0|none~1|skip_connect~2|"

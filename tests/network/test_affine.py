@@ -20,22 +20,22 @@ from torch import nn
 
 from lmreg.config import catalogue
 from lmreg.config.build import choice_of
+from lmreg.config.identity import config_hash, result_config
 from lmreg.data.base import InputShape
-from lmreg.files import read_json, write_json
-from lmreg.identity import config_hash, result_config
+from lmreg.experiment.study import Options, Study
 from lmreg.landmarks.records import protocol_of
 from lmreg.network import darts
 from lmreg.network.base import SuperNet, SuperNetOnly, count_params
 from lmreg.network.cells import Config
 from lmreg.network.nasbench101 import FirstNorm
-from lmreg.rank.finished import FinishedRun
-from lmreg.rank.scored import ScoredRun
+from lmreg.rank.finished_run import FinishedRun
+from lmreg.rank.score_cache import ScoredRun
 from lmreg.report.provenance import facts
 from lmreg.space.base import Space
 from lmreg.space.darts import DARTS
-from lmreg.study import Options, Study
 from lmreg.testing import NETWORK_CHECKS
 from lmreg.testing.network import NetworkCheck
+from lmreg.util.files import read_json, write_json
 
 SHAPE = InputShape(1, 8, 8)
 CELLS = {

@@ -6,7 +6,6 @@ import torch
 from tests.space.test_darts import DARTS_V2
 
 from lmreg.algo.pcdarts import PCDARTS
-from lmreg.context import Context
 from lmreg.data.base import InputShape
 from lmreg.data.images import Batch
 from lmreg.errors import LmregError
@@ -17,9 +16,10 @@ from lmreg.network.mixture import Mixture
 from lmreg.rank.norm import recalibrated
 from lmreg.space.base import Arch
 from lmreg.space.darts import DARTS, EDGES, NONE, OPERATIONS
-from lmreg.streams import Streams, initialised
 from lmreg.task.classification import Classification
+from lmreg.train.context import Context
 from lmreg.train.optimise import TrainerConfig, make_optimizer
+from lmreg.train.random_streams import Streams, initialised
 
 SPACE = DARTS()
 V2 = SPACE.parse(DARTS_V2)

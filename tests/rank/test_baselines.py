@@ -9,12 +9,12 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from lmreg.experiment.study import Options, Study
+from lmreg.landmarks.truth import LandmarkSet
 from lmreg.rank.baselines import by_cost, by_landmarks, by_ridge, by_ridge_and_score, costs_of
-from lmreg.rank.scored import ScoredRun
+from lmreg.rank.score_cache import ScoredRun
 from lmreg.space.nasbench201 import NASBench201
-from lmreg.study import Options, Study
 from lmreg.task.classification import Classification
-from lmreg.truth import LandmarkSet
 
 
 def members(space: NASBench201, texts: list[str], scores: np.ndarray) -> LandmarkSet:

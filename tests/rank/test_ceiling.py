@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from lmreg.landmarks.truth import LandmarkSet
 from lmreg.rank.ceiling import ceiling, expected_tau
 from lmreg.rank.statistics import Truths
 from lmreg.space.base import Arch
-from lmreg.truth import LandmarkSet
 
 
 def pool_of(by_seed: np.ndarray) -> LandmarkSet:

@@ -12,7 +12,7 @@ from omegaconf import OmegaConf
 
 from lmreg.rank.compare import paired, pairs_of, unpaired
 from lmreg.rank.correlation import Draws
-from lmreg.rank.finished import FinishedRun, distinct
+from lmreg.rank.finished_run import FinishedRun, distinct
 from lmreg.rank.pool import Ranking
 from lmreg.rank.statistics import Truths
 

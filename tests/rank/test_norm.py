@@ -7,7 +7,7 @@ from torch import nn
 from lmreg.data.images import Batch
 from lmreg.network.nasbench201 import Network
 from lmreg.rank.norm import recalibrated
-from lmreg.rank.score import score
+from lmreg.rank.scoring import score
 from lmreg.space.nasbench201 import NASBench201
 from lmreg.task.classification import Classification
 

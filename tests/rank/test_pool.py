@@ -7,12 +7,12 @@ import pytest
 from omegaconf import DictConfig, OmegaConf
 
 from lmreg.errors import LmregError
+from lmreg.experiment.study import Options, Study
+from lmreg.landmarks.truth import LandmarkSet, Truth
 from lmreg.rank.compare import pairs_of
-from lmreg.rank.finished import FinishedRun, finished_runs
+from lmreg.rank.finished_run import FinishedRun, finished_runs
 from lmreg.rank.pool import held_out
 from lmreg.space.nasbench201 import NASBench201
-from lmreg.study import Options, Study
-from lmreg.truth import LandmarkSet, Truth
 
 DIRECT = "|none~0|+|nor_conv_3x3~0|none~1|+|none~0|none~1|skip_connect~2|"
 ISOMORPHIC = "|skip_connect~0|+|none~0|nor_conv_3x3~1|+|none~0|none~1|skip_connect~2|"

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from lmreg.landmarks.truth import LandmarkSet
 from lmreg.rank import correlation
 from lmreg.rank.correlation import Draws
 from lmreg.rank.statistics import Truths, full_scale
 from lmreg.space.base import Arch
-from lmreg.truth import LandmarkSet
 
 
 def pool(scores: list[float], column: str, sign: int = 1) -> LandmarkSet:

@@ -18,19 +18,19 @@ from scipy import stats
 from torch import Tensor, nn
 
 from lmreg.algo.spos import SPOS
-from lmreg.context import Context
+from lmreg.config.identity import config_hash, result_config
 from lmreg.data.images import Batch
 from lmreg.errors import Interrupted
-from lmreg.identity import config_hash, result_config
-from lmreg.names import run_name
-from lmreg.rank.score import ScoringConfig, score
+from lmreg.experiment.run_name import run_name
+from lmreg.experiment.search import SearchRun
+from lmreg.experiment.study import Options, Study
+from lmreg.landmarks.truth import Truth
+from lmreg.rank.scoring import ScoringConfig, score
 from lmreg.rank.tracking import Tracker, TrackingConfig
 from lmreg.reg.none import NoRegulariser
-from lmreg.run import SearchRun
 from lmreg.space.nasbench201 import NASBench201
 from lmreg.strategy.random import Config, RandomSearch
-from lmreg.study import Options, Study
-from lmreg.truth import Truth
+from lmreg.train.context import Context
 
 TINY = ("reg=none", "trainer.steps=12", "network.channels=2", "strategy.budget=2", "threads=1")
 OFTEN = TrackingConfig(every_epochs=5 / 125, pool=4, images=40)

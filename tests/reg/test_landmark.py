@@ -8,16 +8,16 @@ import pytest
 import torch
 from torch import Tensor
 
-from lmreg.context import Context
 from lmreg.data.base import Part
 from lmreg.data.images import Batch, BatchStream, Split
 from lmreg.errors import LmregError
+from lmreg.landmarks.truth import LandmarkSet
 from lmreg.network.nasbench201 import Network
 from lmreg.reg.landmark import Config, Landmark
 from lmreg.space.nasbench201 import NASBench201
-from lmreg.streams import Streams
 from lmreg.task.classification import Classification
-from lmreg.truth import LandmarkSet
+from lmreg.train.context import Context
+from lmreg.train.random_streams import Streams
 
 CPU = torch.device("cpu")
 

@@ -18,8 +18,8 @@ from tests.conftest import Compose
 from tests.report.conftest import STUDY
 
 from lmreg.commands.report import run as report
+from lmreg.config.identity import result_config
 from lmreg.errors import LmregError
-from lmreg.identity import result_config
 from lmreg.report.page import Report
 from lmreg.report.provenance import commands
 from lmreg.report.sources import Sources

@@ -7,7 +7,7 @@ from lmreg.errors import LmregError
 from lmreg.selector.base import Candidates
 from lmreg.selector.random import Config, RandomSelector
 from lmreg.space.nasbench201 import NASBench201
-from lmreg.streams import derive
+from lmreg.train.random_streams import derive
 
 SELECTOR = RandomSelector(Config())
 

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from lmreg.errors import LmregError
+from lmreg.experiment.study import Options, Study
 from lmreg.selector.base import Candidates
 from lmreg.selector.stratified import Config, StratifiedSelector
 from lmreg.space.base import Arch
 from lmreg.space.draw import draw_up_to
 from lmreg.space.nasbench201 import NASBench201
-from lmreg.study import Options, Study
 
 
 def size(arch: Arch) -> int:

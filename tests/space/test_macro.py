@@ -9,15 +9,15 @@ import pytest
 from omegaconf import DictConfig
 
 from lmreg.errors import LmregError
+from lmreg.experiment.study import Options, Study
 from lmreg.landmarks.scores import read_archs, read_scores
 from lmreg.landmarks.table import Config as TableConfig
 from lmreg.landmarks.table import TableSource
+from lmreg.landmarks.truth import Truth
 from lmreg.report.cell import draw
 from lmreg.selector.random import Config as RandomConfig
 from lmreg.selector.random import RandomSelector
 from lmreg.space.macro import NASBenchMacro
-from lmreg.study import Options, Study
-from lmreg.truth import Truth
 
 RESULTS = ["test_acc_seed0", "test_acc_seed1", "test_acc_seed2", "params", "flops"]
 

@@ -11,15 +11,15 @@ import torch
 
 from lmreg.algo.base import Algorithm
 from lmreg.algo.spos import SPOS
-from lmreg.context import Context
 from lmreg.network.nasbench201 import Network
 from lmreg.space.base import Arch
 from lmreg.space.nasbench201 import NASBench201
 from lmreg.strategy.limits import Limits
 from lmreg.strategy.problem import SearchProblem
-from lmreg.streams import Streams
 from lmreg.task.base import Score
 from lmreg.task.classification import Classification
+from lmreg.train.context import Context
+from lmreg.train.random_streams import Streams
 
 MakeProblem = Callable[..., SearchProblem]
 WEIGHTS = (0.0, 1.0, 2.0, 3.0, 1.5)

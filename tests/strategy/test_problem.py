@@ -6,12 +6,12 @@ import pytest
 import torch
 
 from lmreg.algo.spos import SPOS
-from lmreg.context import Context
 from lmreg.errors import LmregError
 from lmreg.space.base import Arch
 from lmreg.space.nasbench201 import NASBench201
 from lmreg.strategy.limits import Limits
-from lmreg.streams import Streams
+from lmreg.train.context import Context
+from lmreg.train.random_streams import Streams
 
 DIRECT = "|none~0|+|nor_conv_3x3~0|none~1|+|none~0|none~1|skip_connect~2|"
 ISOMORPHIC = "|skip_connect~0|+|none~0|nor_conv_3x3~1|+|none~0|none~1|skip_connect~2|"

@@ -15,7 +15,7 @@ from tests.conftest import ROOT
 from lmreg.data.base import InputShape, Part
 from lmreg.data.images import Split
 from lmreg.network.depth_decoder import Config, Network
-from lmreg.rank.score import score
+from lmreg.rank.scoring import score
 from lmreg.space.depth_decoder import DepthDecoder
 from lmreg.task.base import Score, Task
 

@@ -13,15 +13,15 @@ from lmreg.algo.fairnas import FairNAS
 from lmreg.config.build import typed
 from lmreg.config.catalogue import choices
 from lmreg.errors import LmregError
+from lmreg.experiment.study import Options, Study
+from lmreg.landmarks.truth import LandmarkSet
 from lmreg.reg.base import Regulariser
 from lmreg.reg.landmark import Config, Landmark
 from lmreg.reg.none import NoRegulariser
 from lmreg.space.macro import NASBenchMacro
 from lmreg.space.nasbench201 import NASBench201
-from lmreg.study import Options, Study
 from lmreg.train.optimise import TrainerConfig
 from lmreg.train.training import Training
-from lmreg.truth import LandmarkSet
 
 SMALL = ("network.channels=4", "trainer.batch_size=8", "threads=1")
 

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from lmreg.errors import LmregError
-from lmreg.streams import Streams
 from lmreg.train import checkpoint
+from lmreg.train.random_streams import Streams
 
 CPU = torch.device("cpu")
 

@@ -22,25 +22,25 @@ from lmreg.algo.spos import SPOS
 from lmreg.algo.spos_unique import SPOSUnique
 from lmreg.config.build import typed
 from lmreg.config.paths import conf_dir
-from lmreg.context import Context
 from lmreg.data.base import InputShape, Part
 from lmreg.data.images import Batch, BatchStream, Split
 from lmreg.errors import LmregError
+from lmreg.landmarks.truth import LandmarkSet
 from lmreg.network.base import SuperNet
 from lmreg.network.nasbench201 import Config as NetworkConfig
 from lmreg.network.nasbench201 import Network
-from lmreg.rank.score import score
+from lmreg.rank.scoring import score
 from lmreg.reg.base import Regulariser
 from lmreg.reg.landmark import Config, Landmark
 from lmreg.reg.none import NoRegulariser
 from lmreg.space.base import Arch
 from lmreg.space.nasbench201 import NASBench201
-from lmreg.streams import Streams, initialised
 from lmreg.task.classification import Classification
 from lmreg.train import checkpoint
+from lmreg.train.context import Context
 from lmreg.train.optimise import TrainerConfig, learning_rate
+from lmreg.train.random_streams import Streams, initialised
 from lmreg.train.training import Training
-from lmreg.truth import LandmarkSet
 
 CPU = torch.device("cpu")
 SPACE = NASBench201()

@@ -17,12 +17,12 @@ from torch import Tensor
 
 from lmreg.algo.base import Algorithm
 from lmreg.config.schema import option
-from lmreg.context import Context
 from lmreg.data.images import Batch
 from lmreg.network.base import MIXTURES
 from lmreg.network.mixture import Mixture
 from lmreg.space.base import Arch
 from lmreg.space.draw import draw_up_to
+from lmreg.train.context import Context
 
 SPLITS = ["rank", "score", "train"]
 

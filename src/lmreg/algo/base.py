@@ -8,10 +8,10 @@ from typing import Any
 
 from torch import Tensor
 
-from lmreg.context import Context
 from lmreg.data.images import Batch
 from lmreg.space.base import Arch, Space
 from lmreg.space.draw import draw_up_to
+from lmreg.train.context import Context
 
 
 class Algorithm(ABC):

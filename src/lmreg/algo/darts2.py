@@ -14,8 +14,8 @@ from torch import Tensor
 from torch.func import functional_call
 
 from lmreg.algo.alphas import AlphaAlgorithm, AlphaConfig
-from lmreg.context import Context
 from lmreg.data.images import Batch
+from lmreg.train.context import Context
 
 
 @dataclass

@@ -13,10 +13,10 @@ import numpy as np
 from torch import Tensor
 
 from lmreg.algo.base import Algorithm
-from lmreg.context import Context
 from lmreg.data.images import Batch
 from lmreg.errors import LmregError
 from lmreg.space.base import Arch, Space
+from lmreg.train.context import Context
 
 _SHUFFLES = 1000
 

@@ -12,8 +12,8 @@ import torch.nn.functional as F
 
 from lmreg.algo.alphas import AlphaAlgorithm, AlphaConfig
 from lmreg.config.schema import option
-from lmreg.context import Context
 from lmreg.network.mixture import Mixture
+from lmreg.train.context import Context
 
 
 @dataclass

@@ -18,11 +18,11 @@ from torch import Tensor
 from lmreg.algo.base import Algorithm
 from lmreg.algo.latent import LatentModel, fit
 from lmreg.config.schema import option
-from lmreg.context import Context
 from lmreg.data.images import Batch
 from lmreg.errors import LmregError
 from lmreg.space.base import Arch
 from lmreg.space.draw import draw_up_to
+from lmreg.train.context import Context
 
 _STEPS = tuple(0.1 * i for i in range(1, 31))
 """Lengths of the latent steps, in lengths of an encoder's output; longer ones all end in one place."""

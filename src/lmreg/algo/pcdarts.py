@@ -14,11 +14,11 @@ from torch import Tensor
 
 from lmreg.algo.alphas import AlphaAlgorithm, AlphaConfig
 from lmreg.config.schema import option
-from lmreg.context import Context
 from lmreg.errors import LmregError
 from lmreg.network.base import MIXTURES, PARTIAL_CHANNELS
 from lmreg.network.mixture import Mixture
 from lmreg.space.base import Space
+from lmreg.train.context import Context
 
 
 @dataclass

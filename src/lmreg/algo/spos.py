@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from lmreg.algo.base import Algorithm
-from lmreg.context import Context
 from lmreg.data.images import Batch
+from lmreg.train.context import Context
 
 
 @dataclass

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from lmreg.algo.base import Algorithm
-from lmreg.context import Context
 from lmreg.data.images import Batch
 from lmreg.space.base import Arch
 from lmreg.space.draw import draw_up_to
+from lmreg.train.context import Context
 
 
 @dataclass

@@ -7,14 +7,14 @@ from collections.abc import Callable
 from hydra import compose
 
 from lmreg.config.sweep import current_sweep
-from lmreg.estimate import search_seconds
-from lmreg.names import run_folder
-from lmreg.progress import duration, say
-from lmreg.rank.score import ScoringConfig
-from lmreg.run import SearchRun
-from lmreg.study import Study
-from lmreg.summary import data_in_words, place, tell_data
+from lmreg.experiment.duration import search_seconds
+from lmreg.experiment.run_name import run_folder
+from lmreg.experiment.search import SearchRun
+from lmreg.experiment.study import Study
+from lmreg.experiment.summary import data_in_words, place, tell_data
+from lmreg.rank.scoring import ScoringConfig
 from lmreg.train.training import Training
+from lmreg.util.progress import duration, say
 
 
 def announce_sweep() -> None:

@@ -12,23 +12,23 @@ from omegaconf import DictConfig
 
 from lmreg.commands.options import of_job, top_level
 from lmreg.config.schema import option
-from lmreg.determinism import settings_kept
 from lmreg.errors import LmregError
-from lmreg.files import write_table
+from lmreg.experiment.determinism import settings_kept
+from lmreg.experiment.study import Options, Study
 from lmreg.landmarks.scores import read_archs
-from lmreg.progress import say
+from lmreg.landmarks.truth import LandmarkSet, Truth
 from lmreg.rank.baselines import by_cost, by_landmarks, by_ridge_and_score, costs_of
 from lmreg.rank.ceiling import CEILING, TRUTH_SEEDS, Ceiling, ceiling
 from lmreg.rank.compare import paired
-from lmreg.rank.finished import BUDGET_IN_STEPS, FinishedRun, distinct, finished_runs, shared_overrides
+from lmreg.rank.finished_run import BUDGET_IN_STEPS, FinishedRun, distinct, finished_runs, shared_overrides
 from lmreg.rank.intervals import Estimate
 from lmreg.rank.pool import Ranking, held_out, one_super_net, ranking_table, rankings
-from lmreg.rank.scored import ScoredRun
+from lmreg.rank.score_cache import ScoredRun
 from lmreg.rank.statistics import Truths
 from lmreg.report.evaluation import Ranked, show
 from lmreg.report.scatter import Panel, scatter
-from lmreg.study import Options, Study
-from lmreg.truth import LandmarkSet, Truth
+from lmreg.util.files import write_table
+from lmreg.util.progress import say
 
 
 @dataclass

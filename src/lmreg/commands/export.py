@@ -14,16 +14,16 @@ from lmreg.config.build import resolve
 from lmreg.config.schema import option
 from lmreg.data.base import InputShape
 from lmreg.errors import LmregError
+from lmreg.experiment.retraining import Retraining, read_retraining
 from lmreg.export.code import plain_code
-from lmreg.export.files import extra, write_code, write_onnx
 from lmreg.export.preprocess import description, write_preprocess
-from lmreg.files import write_json
+from lmreg.export.writer import extra, write_code, write_onnx
 from lmreg.network.base import Standalone, SuperNet, track_statistics
-from lmreg.progress import say
-from lmreg.retraining import Retraining, read_retraining
 from lmreg.space.base import Space
 from lmreg.task.base import Task
 from lmreg.train import checkpoint
+from lmreg.util.files import write_json
+from lmreg.util.progress import say
 
 _CHECKED = 8  # images, of noise, whose outputs are compared
 _SIXTEEN_BITS = [0, 65535]  # what older retrainings, which don't tell, took as black and white

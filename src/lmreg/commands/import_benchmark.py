@@ -12,14 +12,14 @@ import pandas as pd
 from omegaconf import DictConfig
 from rich.table import Table
 
+from lmreg.benchmark.base import Benchmark, Imported
 from lmreg.commands.options import top_level
 from lmreg.config.arguments import argument
 from lmreg.config.build import resolve
 from lmreg.config.schema import option
 from lmreg.errors import LmregError
-from lmreg.files import digest, file_hash, write_atomically
-from lmreg.kind.base import Benchmark, Imported
-from lmreg.progress import console, say
+from lmreg.util.files import digest, file_hash, write_atomically
+from lmreg.util.progress import console, say
 
 
 @dataclass

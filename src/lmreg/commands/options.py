@@ -13,7 +13,7 @@ from lmreg.config.build import nearest, typed
 from lmreg.config.paths import conf_dir
 from lmreg.config.sweep import current_sweep
 from lmreg.errors import LmregError
-from lmreg.names import in_file_name
+from lmreg.experiment.run_name import in_file_name
 
 T = TypeVar("T")
 

@@ -9,10 +9,10 @@ from omegaconf import DictConfig
 
 from lmreg.commands.options import of_job, top_level
 from lmreg.config.schema import option
-from lmreg.progress import say
+from lmreg.experiment.study import Options
 from lmreg.report.page import Report
 from lmreg.report.sources import Sources
-from lmreg.study import Options
+from lmreg.util.progress import say
 
 
 @dataclass

@@ -13,22 +13,29 @@ from rich.table import Table
 
 from lmreg.commands.options import given_overrides, top_level
 from lmreg.config.build import resolve
-from lmreg.config.following import followed
+from lmreg.config.inherited import followed
 from lmreg.config.schema import option
 from lmreg.config.values import settled
-from lmreg.determinism import settings_kept
 from lmreg.errors import LmregError
-from lmreg.estimate import standalone_seconds
+from lmreg.experiment.determinism import settings_kept
+from lmreg.experiment.duration import standalone_seconds
+from lmreg.experiment.retraining import (
+    SPLIT,
+    Recipe,
+    Retraining,
+    is_retraining,
+    retraining_config,
+    seeds_in_words,
+)
+from lmreg.experiment.run_name import changed_values, default_config, in_file_name, with_config
+from lmreg.experiment.study import Options, Study
+from lmreg.experiment.summary import place, tell_data
 from lmreg.landmarks.workers import threads_of
-from lmreg.names import changed_values, default_config, in_file_name, with_config
-from lmreg.progress import console, duration, say
-from lmreg.rank.finished import FinishedRun
+from lmreg.rank.finished_run import FinishedRun
 from lmreg.rank.intervals import FEWEST_SEEDS
-from lmreg.retraining import SPLIT, Recipe, Retraining, is_retraining, retraining_config, seeds_in_words
 from lmreg.space.base import Arch
-from lmreg.study import Options, Study
-from lmreg.summary import place, tell_data
 from lmreg.task.base import Task
+from lmreg.util.progress import console, duration, say
 
 _RECIPE = {"label_smoothing": None, "cutout": "data", "auxiliary": "network", "drop_path": "network"}
 """Each part's option, and the config group that has it too, where there is one."""

@@ -13,13 +13,13 @@ from rich.table import Table
 
 from lmreg.config.arguments import word
 from lmreg.config.build import dotted, typed
+from lmreg.config.identity import peek_config
 from lmreg.config.schema import option
 from lmreg.config.values import canonical_config, plain
 from lmreg.errors import LmregError
-from lmreg.failures import read_failure
-from lmreg.identity import peek_config
-from lmreg.locks import is_locked
-from lmreg.progress import console, duration
+from lmreg.experiment.failures import read_failure
+from lmreg.util.locks import is_locked
+from lmreg.util.progress import console, duration
 
 _NOT_SHOWN = {
     *("study", "root", "device", "threads", "deterministic", "allow_packages", "checkpoint_seconds"),

@@ -11,26 +11,26 @@ from rich.table import Table
 from lmreg.algo.base import Algorithm
 from lmreg.commands.announce import announce, announce_sweep
 from lmreg.commands.options import given_overrides, top_level
-from lmreg.compat import check_compatible
 from lmreg.config.build import typed
 from lmreg.config.schema import option
 from lmreg.config.sweep import sweeping
-from lmreg.determinism import settings_kept
-from lmreg.events import Events
-from lmreg.failures import noted
+from lmreg.experiment.compatibility import check_compatible
+from lmreg.experiment.determinism import settings_kept
+from lmreg.experiment.failures import noted
+from lmreg.experiment.result import Result
+from lmreg.experiment.run_name import run_folder
+from lmreg.experiment.search import SearchRun
+from lmreg.experiment.study import Options, Study
+from lmreg.experiment.tensorboard import Events
 from lmreg.landmarks.rounds import RoundsConfig
-from lmreg.names import run_folder
-from lmreg.progress import console, say
-from lmreg.rank.score import ScoringConfig
+from lmreg.landmarks.truth import Truth
+from lmreg.rank.scoring import ScoringConfig
 from lmreg.rank.tracking import TrackingConfig
 from lmreg.reg.base import Regulariser
-from lmreg.result import Result
-from lmreg.run import SearchRun
 from lmreg.strategy.base import Strategy
 from lmreg.strategy.problem import DISCRETISED
-from lmreg.study import Options, Study
 from lmreg.train.training import Training
-from lmreg.truth import Truth
+from lmreg.util.progress import console, say
 
 
 @dataclass

@@ -12,21 +12,21 @@ from omegaconf import DictConfig
 from rich.table import Table
 
 from lmreg.commands.options import given_overrides, top_level
-from lmreg.compat import check_network
 from lmreg.config import catalogue
+from lmreg.config.identity import differences, refuse_changes
 from lmreg.config.schema import option
-from lmreg.determinism import settings_kept
-from lmreg.files import read_json
-from lmreg.identity import differences, refuse_changes
+from lmreg.experiment.compatibility import check_network
+from lmreg.experiment.determinism import settings_kept
+from lmreg.experiment.run_name import telling_overrides
+from lmreg.experiment.study import Options, Study
 from lmreg.landmarks.base import LandmarkSource
-from lmreg.locks import locked
-from lmreg.machine import usable_cores
-from lmreg.names import telling_overrides
-from lmreg.progress import console, say
+from lmreg.landmarks.truth import MANIFEST, Truth
 from lmreg.selector.base import Selector
-from lmreg.study import Options, Study
 from lmreg.train.signals import stopped_at_once
-from lmreg.truth import MANIFEST, Truth
+from lmreg.util.files import read_json
+from lmreg.util.locks import locked
+from lmreg.util.machine import usable_cores
+from lmreg.util.progress import console, say
 
 
 @dataclass

@@ -20,7 +20,7 @@ from lmreg.config.source import Field, config_fields, options_fields, summary
 # Config of groups that build no class of their own.
 SCHEMAS = {
     "trainer": "lmreg.train.optimise.TrainerConfig",
-    "scoring": "lmreg.rank.score.ScoringConfig",
+    "scoring": "lmreg.rank.scoring.ScoringConfig",
     "tracking": "lmreg.rank.tracking.TrackingConfig",
 }
 

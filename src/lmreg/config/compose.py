@@ -7,12 +7,12 @@ from collections.abc import Iterable
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 
+from lmreg.cli.app import USER_ERRORS, as_hydra_reads, one_line
 from lmreg.config import catalogue
-from lmreg.config.app import USER_ERRORS, as_hydra_reads, one_line
 from lmreg.config.paths import conf_dir
 from lmreg.config.renamed import with_todays_names
 from lmreg.errors import LmregError
-from lmreg.progress import say
+from lmreg.util.progress import say
 
 
 def composed(command: str, words: Iterable[str]) -> tuple[DictConfig, list[str]]:

@@ -11,7 +11,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 import lmreg
 from lmreg.errors import LmregError
-from lmreg.files import require_file
+from lmreg.util.files import require_file
 
 
 def part_of_file(path: str | None, key: str, otherwise: str) -> Any:

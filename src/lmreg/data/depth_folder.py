@@ -17,8 +17,8 @@ from lmreg.data.samples import VALUE_RANGE, given_range
 from lmreg.data.splits import split_off, unused
 from lmreg.data.walk import PICTURES, PassedOver, beside, files
 from lmreg.errors import LmregError
-from lmreg.machine import check_memory
 from lmreg.task.depth import INVERSE_DEPTH
+from lmreg.util.machine import check_memory
 
 _LAYOUTS = "images/ and depth/, or train/ and test/ with these in them"
 

@@ -14,10 +14,10 @@ import numpy as np
 from lmreg.config.schema import option
 from lmreg.data.base import DataConfig, DataSource, Part, RawData, Reading, data_folder
 from lmreg.data.cells import pictures_of
+from lmreg.data.description import names_in_words
 from lmreg.data.labels import numbered, plain_labels
 from lmreg.data.pixels import read_pictures
 from lmreg.data.samples import VALUE_RANGE, as_bytes, given_range
-from lmreg.data.told import names_in_words
 from lmreg.data.walk import below, left_over
 from lmreg.errors import LmregError
 

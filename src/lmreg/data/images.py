@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from lmreg.data.base import DataSource, InputShape, Part, RawData
+from lmreg.data.description import check_pictures, check_sizes, check_targets, told
 from lmreg.data.splits import split, stratified_order
-from lmreg.data.told import check_pictures, check_sizes, check_targets, told
 from lmreg.errors import LmregError
 
 

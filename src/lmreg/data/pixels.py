@@ -16,7 +16,7 @@ from PIL import Image, ImageOps
 
 from lmreg.data.samples import COLOUR, SIXTEEN, Mapping, Range, Seen, mapping, seen, to_bytes
 from lmreg.errors import LmregError
-from lmreg.machine import check_memory, usable_cores
+from lmreg.util.machine import check_memory, usable_cores
 
 # Pictures of more pixels than Pillow expects: its error at many more still ends the run.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)

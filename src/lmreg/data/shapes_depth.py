@@ -9,8 +9,8 @@ import numpy as np
 from lmreg.config.schema import option
 from lmreg.data.base import DataConfig, DataSource, Part, RawData
 from lmreg.data.scenes import draw, render
-from lmreg.machine import check_memory
 from lmreg.task.depth import INVERSE_DEPTH
+from lmreg.util.machine import check_memory
 
 SIDE = 32
 

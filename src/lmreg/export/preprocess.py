@@ -15,7 +15,7 @@ from lmreg.data.pixels import as_pixels, read_pixels
 from lmreg.data.samples import to_bytes
 from lmreg.errors import LmregError
 from lmreg.export.inline import inlined
-from lmreg.files import write_atomically
+from lmreg.util.files import write_atomically
 
 _HEAD = '''"""Pictures as the network takes them, by the code that read the images for its training.
 

@@ -15,12 +15,12 @@ from lmreg.config import catalogue
 from lmreg.config.build import choice_of
 from lmreg.config.schema import option
 from lmreg.errors import LmregError
+from lmreg.experiment.study import Study
+from lmreg.landmarks.truth import Truth
 from lmreg.selector.base import Candidates, Draw, Selector
 from lmreg.space.base import Arch
 from lmreg.space.draw import draw_distinct
-from lmreg.streams import derive
-from lmreg.study import Study
-from lmreg.truth import Truth
+from lmreg.train.random_streams import derive
 
 
 @dataclass

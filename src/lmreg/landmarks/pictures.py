@@ -10,10 +10,10 @@ import numpy as np
 import torch
 
 from lmreg.data.images import Batch
-from lmreg.files import write_atomically
 from lmreg.network.base import SuperNet
 from lmreg.space.base import Arch
 from lmreg.task.base import Task
+from lmreg.util.files import write_atomically
 
 PICTURES = "pictures.npz"
 SHOWN = 5

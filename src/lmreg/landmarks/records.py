@@ -13,16 +13,16 @@ from typing import Any
 import numpy as np
 import torch
 
+from lmreg.config.identity import config_hash, differences, refuse_changes, result_config
 from lmreg.errors import LmregError
-from lmreg.files import read_json, write_json
-from lmreg.identity import config_hash, differences, refuse_changes, result_config
+from lmreg.experiment.study import Study
 from lmreg.landmarks.pictures import keep_maps
-from lmreg.locks import claimed, clear_abandoned, no_empty_folder
-from lmreg.rank.score import score
+from lmreg.rank.scoring import score
 from lmreg.space.base import Arch
-from lmreg.streams import Streams, derive
-from lmreg.study import Study
+from lmreg.train.random_streams import Streams, derive
 from lmreg.train.standalone import standalone_training
+from lmreg.util.files import read_json, write_json
+from lmreg.util.locks import claimed, clear_abandoned, no_empty_folder
 
 SPLIT = {"landmarks": "rank", "pool": "test"}
 """What scores a role: the regulariser's own split orders the landmarks, so neither the score split

@@ -19,19 +19,19 @@ from typing import Any
 import pandas as pd
 
 from lmreg.config.schema import option
-from lmreg.context import Context
 from lmreg.errors import LmregError
-from lmreg.files import write_table
+from lmreg.experiment.study import Study
 from lmreg.landmarks.base import Further, further_scores
-from lmreg.progress import say
-from lmreg.rank.score import ScoringConfig, score
+from lmreg.landmarks.truth import LandmarkSet, Truth
+from lmreg.rank.scoring import ScoringConfig, score
 from lmreg.rank.tracking import TrackingConfig, tau_rows, tracked_pool
 from lmreg.reg.base import Regulariser
 from lmreg.strategy.base import Strategy
-from lmreg.streams import Streams, derive
-from lmreg.study import Study
+from lmreg.train.context import Context
+from lmreg.train.random_streams import Streams, derive
 from lmreg.train.training import Training
-from lmreg.truth import LandmarkSet, Truth
+from lmreg.util.files import write_table
+from lmreg.util.progress import say
 
 Find = Callable[[Context, str], pd.DataFrame]
 """Searches the super-net of a context; the table of candidates, best first. The text is a title."""

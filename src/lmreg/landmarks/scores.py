@@ -18,8 +18,8 @@ import numpy as np
 import pandas as pd
 
 from lmreg.errors import LmregError
-from lmreg.files import require_file
 from lmreg.space.base import Arch, Space
+from lmreg.util.files import require_file
 
 _MISSING = {"", "-", "?", "na", "n/a", "#n/a", "<na>", "null", "none"}
 _PARQUET, _GZIP, _UTF8_MARK = b"PAR1", b"\x1f\x8b", b"\xef\xbb\xbf"

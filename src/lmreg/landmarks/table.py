@@ -14,16 +14,16 @@ import pandas as pd
 from lmreg.config.names import absolute
 from lmreg.config.schema import option
 from lmreg.errors import LmregError
-from lmreg.files import file_hash
+from lmreg.experiment.study import Study
 from lmreg.landmarks.base import Further, LandmarkSource, Scored, SourceConfig, draw_roles
 from lmreg.landmarks.direction import Direction, agreement, negated
 from lmreg.landmarks.lookup import Lookup, repeated
 from lmreg.landmarks.scores import ScoreTable, mixed_scales, read_scores
-from lmreg.progress import say
+from lmreg.landmarks.truth import MANIFEST, Truth
 from lmreg.selector.base import Draw, Selector
 from lmreg.space.base import Arch, Space
-from lmreg.study import Study
-from lmreg.truth import MANIFEST, Truth
+from lmreg.util.files import file_hash
+from lmreg.util.progress import say
 
 
 @dataclass

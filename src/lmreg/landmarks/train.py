@@ -13,19 +13,19 @@ from omegaconf import OmegaConf
 
 from lmreg.config.schema import option
 from lmreg.errors import LmregError
-from lmreg.estimate import standalone_seconds
-from lmreg.files import require
+from lmreg.experiment.duration import standalone_seconds
+from lmreg.experiment.study import Study
+from lmreg.experiment.summary import data_in_words, place, tell_data
 from lmreg.landmarks.base import Further, LandmarkSource, Scored, SourceConfig, draw_roles
 from lmreg.landmarks.pictures import PICTURES, write_pictures
 from lmreg.landmarks.records import SPLIT, Job, Records, protocol_of
+from lmreg.landmarks.truth import MANIFEST, Truth
 from lmreg.landmarks.workers import threads_of, train_all
-from lmreg.progress import Progress, duration, say
 from lmreg.selector.base import Selector
 from lmreg.space.base import Arch
-from lmreg.study import Study
-from lmreg.summary import data_in_words, place, tell_data
 from lmreg.task.base import Score
-from lmreg.truth import MANIFEST, Truth
+from lmreg.util.files import require
+from lmreg.util.progress import Progress, duration, say
 
 _ENOUGH_RECORDS = 8  # whose times tell more than a trial does
 

@@ -18,11 +18,11 @@ import torch
 from omegaconf import OmegaConf
 
 from lmreg.errors import LmregError
+from lmreg.experiment.study import Options, Study, same_threads_after
 from lmreg.landmarks.records import Job, Records
-from lmreg.machine import replace_what_cannot_be_shown, usable_cores
-from lmreg.progress import say
-from lmreg.study import Options, Study, same_threads_after
 from lmreg.train.signals import in_main_thread
+from lmreg.util.machine import replace_what_cannot_be_shown, usable_cores
+from lmreg.util.progress import say
 
 _POLL_SECONDS = 0.5
 

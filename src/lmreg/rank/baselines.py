@@ -14,14 +14,14 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from lmreg.files import read_table, write_table
-from lmreg.identity import config_hash, result_config
+from lmreg.config.identity import config_hash, result_config
+from lmreg.experiment.study import Study
+from lmreg.landmarks.truth import LandmarkSet
 from lmreg.rank.pool import Ranking, rankings
 from lmreg.rank.ridge import ridge
-from lmreg.rank.scored import ScoredRun
+from lmreg.rank.score_cache import ScoredRun
 from lmreg.space.base import Arch, Space
-from lmreg.study import Study
-from lmreg.truth import LandmarkSet
+from lmreg.util.files import read_table, write_table
 
 COSTS = {"params": "params", "macs": "macs"}
 """Baseline by column of `Study.cost`: the larger network is taken for the better one."""

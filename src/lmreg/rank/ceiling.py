@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lmreg.landmarks.truth import LandmarkSet
 from lmreg.rank.correlation import kendall_tau_b
 from lmreg.rank.intervals import Estimate
 from lmreg.rank.statistics import Truths
-from lmreg.truth import LandmarkSet
 
 CEILING, TRUTH_SEEDS = "ceiling", "truth_seeds"
 """What the ceiling and the agreement of seeds are called in tables of rankings."""

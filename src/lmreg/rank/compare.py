@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lmreg.identity import config_hash, differences
+from lmreg.config.identity import config_hash, differences
 from lmreg.rank.correlation import kendall_tau_b
-from lmreg.rank.finished import FinishedRun, shared_overrides
+from lmreg.rank.finished_run import FinishedRun, shared_overrides
 from lmreg.rank.intervals import holm, mean_over_seeds
 from lmreg.rank.pool import Ranking
 from lmreg.rank.statistics import Truths

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 
 from lmreg.errors import LmregError
-from lmreg.rank.finished import FinishedRun
-from lmreg.rank.scored import ScoredRun
+from lmreg.experiment.study import Study
+from lmreg.landmarks.truth import LandmarkSet, Truth
+from lmreg.rank.finished_run import FinishedRun
+from lmreg.rank.score_cache import ScoredRun
 from lmreg.space.classes import Classes
-from lmreg.study import Study
-from lmreg.truth import LandmarkSet, Truth
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lmreg.landmarks.truth import LandmarkSet
 from lmreg.rank.correlation import (
     Draws,
     Function,
@@ -17,7 +18,6 @@ from lmreg.rank.correlation import (
 )
 from lmreg.rank.intervals import Estimate, estimate
 from lmreg.rank.selection import precision_at, regret, true_rank
-from lmreg.truth import LandmarkSet
 
 SMOOTH = frozenset(
     {

@@ -15,14 +15,14 @@ import pandas as pd
 
 from lmreg.config.schema import option
 from lmreg.errors import LmregError
-from lmreg.progress import say
+from lmreg.experiment.study import Study
+from lmreg.landmarks.truth import MANIFEST, LandmarkSet, Truth
 from lmreg.rank.correlation import kendall_tau_b
 from lmreg.rank.pool import held_out
-from lmreg.rank.score import ScoringConfig, score
-from lmreg.study import Study
+from lmreg.rank.scoring import ScoringConfig, score
 from lmreg.task.base import Task
 from lmreg.train.training import Training
-from lmreg.truth import MANIFEST, LandmarkSet, Truth
+from lmreg.util.progress import say
 
 # One fixed seed: every run of a study tracks the same part of its pool.
 _SEED = 20210620

@@ -8,9 +8,9 @@ from typing import Any
 
 from torch import Tensor
 
-from lmreg.context import Context
 from lmreg.data.images import Batch
-from lmreg.truth import LandmarkSet
+from lmreg.landmarks.truth import LandmarkSet
+from lmreg.train.context import Context
 
 
 class Regulariser(ABC):

@@ -17,9 +17,9 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from lmreg.config.schema import option
-from lmreg.context import Context
 from lmreg.data.images import Batch
 from lmreg.errors import LmregError
+from lmreg.landmarks.truth import LandmarkSet
 from lmreg.network.base import MIXTURES
 from lmreg.network.mixture import Choice, soft_one_shot
 from lmreg.reg.base import Regulariser
@@ -27,7 +27,7 @@ from lmreg.reg.pair_losses import PAIR_LOSSES
 from lmreg.reg.pair_samplers import PAIR_SAMPLERS
 from lmreg.reg.schedules import SCHEDULES, share
 from lmreg.space.base import Arch
-from lmreg.truth import LandmarkSet
+from lmreg.train.context import Context
 
 
 @dataclass

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from lmreg.context import Context
 from lmreg.data.images import Batch
+from lmreg.landmarks.truth import LandmarkSet
 from lmreg.reg.base import Regulariser
-from lmreg.truth import LandmarkSet
+from lmreg.train.context import Context
 
 
 @dataclass

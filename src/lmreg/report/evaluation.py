@@ -9,7 +9,7 @@ import pandas as pd
 from rich import box
 from rich.table import Table
 
-from lmreg.progress import console
+from lmreg.landmarks.truth import LandmarkSet
 from lmreg.rank.baselines import RIDGE_SCORE
 from lmreg.rank.ceiling import Ceiling
 from lmreg.rank.compare import BASELINE, unpaired
@@ -18,7 +18,7 @@ from lmreg.rank.pool import Ranking
 from lmreg.rank.statistics import Truths
 from lmreg.report.scatter import in_words
 from lmreg.report.words import FEW_SEEDS, NO_PAIR, baseline, earned, number, p_value, seeds_left_out
-from lmreg.truth import LandmarkSet
+from lmreg.util.progress import console
 
 WIDE = 130
 """Columns from which on every figure is shown with its interval."""

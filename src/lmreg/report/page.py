@@ -14,11 +14,11 @@ import pandas as pd
 
 from lmreg.config.build import nearest
 from lmreg.errors import LmregError
-from lmreg.files import write_atomically, write_table
 from lmreg.rank.compare import BASELINE, unpaired
 from lmreg.report import figures, pictures, provenance, tables, words
 from lmreg.report.scatter import in_words
 from lmreg.report.sources import Sources
+from lmreg.util.files import write_atomically, write_table
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from omegaconf import OmegaConf
 from lmreg.config import catalogue
 from lmreg.config.arguments import argument
 from lmreg.config.build import dotted
-from lmreg.identity import BEFORE_THERE_WAS, config_hash
-from lmreg.names import TOLD_BY_SPACE
+from lmreg.config.identity import BEFORE_THERE_WAS, config_hash
+from lmreg.experiment.run_name import TOLD_BY_SPACE
 from lmreg.report.sources import Run, Sources
 from lmreg.report.words import counted
 

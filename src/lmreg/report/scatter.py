@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
-from lmreg.files import write_atomically
+from lmreg.util.files import write_atomically
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,11 @@ import pandas as pd
 
 from lmreg.config.build import nearest
 from lmreg.errors import LmregError
-from lmreg.files import read_table
+from lmreg.experiment.study import Options, Study
+from lmreg.landmarks.truth import MANIFEST, Truth
 from lmreg.rank.compare import BASELINE, pairs_of
-from lmreg.rank.finished import BUDGET_IN_STEPS, FinishedRun, distinct, finished_runs, shared_overrides
-from lmreg.study import Options, Study
-from lmreg.truth import MANIFEST, Truth
+from lmreg.rank.finished_run import BUDGET_IN_STEPS, FinishedRun, distinct, finished_runs, shared_overrides
+from lmreg.util.files import read_table
 
 METRICS = {"run", "label", "score", "statistic", "value", "low", "high", "n", "norm", "ceiling"}
 PAIRED = {

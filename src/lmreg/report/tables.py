@@ -11,13 +11,13 @@ from typing import Any
 import pandas as pd
 from omegaconf import OmegaConf
 
+from lmreg.landmarks.truth import LandmarkSet
 from lmreg.rank.ceiling import CEILING, TRUTH_SEEDS
 from lmreg.report import words
 from lmreg.report.scatter import in_words
 from lmreg.report.sources import Run, Sources
 from lmreg.space.base import Arch
 from lmreg.strategy.problem import DISCRETISED
-from lmreg.truth import LandmarkSet
 
 
 @dataclass(frozen=True)

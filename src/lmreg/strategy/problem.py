@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 
 from lmreg.algo.base import Algorithm
-from lmreg.context import Context
-from lmreg.progress import say
 from lmreg.space.base import Arch
 from lmreg.strategy.limits import Cost, Limits
 from lmreg.task.base import Score
+from lmreg.train.context import Context
+from lmreg.util.progress import say
 
 ScoreArchs = Callable[[Sequence[Arch]], pd.DataFrame]
 """Scores architectures on the score split: one row each, one column per score of the task."""

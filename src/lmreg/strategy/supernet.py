@@ -7,14 +7,14 @@ from collections.abc import Sequence
 import pandas as pd
 
 from lmreg.algo.base import Algorithm
-from lmreg.context import Context
-from lmreg.progress import Progress, say
-from lmreg.rank.score import ScoringConfig, score
+from lmreg.experiment.study import Study
+from lmreg.rank.scoring import ScoringConfig, score
 from lmreg.space.base import Arch
 from lmreg.strategy.base import Strategy
 from lmreg.strategy.limits import Cost
 from lmreg.strategy.problem import SearchProblem
-from lmreg.study import Study
+from lmreg.train.context import Context
+from lmreg.util.progress import Progress, say
 
 
 def search_supernet(

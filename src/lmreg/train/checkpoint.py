@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from lmreg.errors import LmregError
-from lmreg.files import write_atomically
+from lmreg.util.files import write_atomically
 
 FORMAT = 1
 

@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from torch import Tensor
 
 from lmreg.algo.base import Algorithm
-from lmreg.context import Context
 from lmreg.data.images import Batch, BatchStream, ImageData
 from lmreg.network.base import SuperNet
 from lmreg.reg.none import NoRegulariser
 from lmreg.space.base import Arch, Space
-from lmreg.streams import Streams
 from lmreg.task.base import Task
+from lmreg.train.context import Context
 from lmreg.train.optimise import TrainerConfig
+from lmreg.train.random_streams import Streams
 from lmreg.train.training import Training
 
 

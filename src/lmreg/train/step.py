@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 
 from lmreg.algo.base import Algorithm
-from lmreg.context import Context
 from lmreg.data.images import BatchStream
 from lmreg.reg.base import Regulariser
+from lmreg.train.context import Context
 from lmreg.train.optimise import TrainerConfig, learning_rate
 
 

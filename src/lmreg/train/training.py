@@ -9,10 +9,10 @@ from typing import Any
 import torch
 
 from lmreg.algo.base import Algorithm
-from lmreg.context import Context
 from lmreg.data.images import BatchStream
 from lmreg.errors import LmregError
 from lmreg.reg.base import Regulariser
+from lmreg.train.context import Context
 from lmreg.train.optimise import TrainerConfig, learning_rate, make_optimizer
 from lmreg.train.step import train_step
 

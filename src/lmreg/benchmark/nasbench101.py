@@ -1,0 +1,233 @@
+"""NAS-Bench-101 as it is published: a TFRecord file with one record per training.
+
+A record is the JSON list [module hash, epochs, adjacency, operations, metrics]; the metrics are a protocol
+buffer in base64. Source: github.com/google-research/nasbench, `api.py` and `lib/model_metrics.proto`.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+import struct
+from array import array
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from lmreg.benchmark.base import PERCENT_DIGITS, Benchmark, Imported
+from lmreg.benchmark.tfrecord import record_blocks
+from lmreg.config.schema import option
+from lmreg.errors import LmregError
+from lmreg.space.nasbench101 import NASBench101
+from lmreg.util.progress import Progress
+
+CELLS = 423_624
+"""Cells of the published benchmark."""
+_FINAL = 2  # of the evaluations at the start, half-way and at the end
+_EVALUATIONS, _PARAMETERS = 1, 2  # field numbers of ModelMetrics
+_FIELDS = {"training time": 2, "train accuracy": 3, "validation accuracy": 4, "test accuracy": 5}
+_SCORES = {"train": 1, "valid": 2, "test": 3}  # columns of the values collected
+_MB = 1_000_000
+
+
+@dataclass
+class Config:
+    name: str = "nasbench101"
+    epochs: int = option(108, min=1, help="of which trainings; nasbench_full.tfrecord also has 4, 12 and 36")
+
+
+class NASBench101File(Benchmark):
+    """nasbench_only108.tfrecord (499 MB) or nasbench_full.tfrecord, read without TensorFlow.
+
+    Record by record, so that memory is needed for the table only. Every checksum is checked, and that
+    every cell's hash is the one that its records are filed under.
+    """
+
+    space = "nasbench101"
+
+    def __init__(self, config: Config):
+        self.config = config
+
+    def read(self, path: Path) -> Imported:
+        cells, others = _Cells(), Counter[int]()
+        for number, record in enumerate(_contents(path), 1):
+            where = f"{path}, record {number}"
+            training = _training(record, where)
+            if training.epochs == self.config.epochs:
+                cells.add(training, where)
+            else:
+                others[training.epochs] += 1
+        if not cells.texts:
+            raise LmregError(
+                f"{path} has no trainings of {self.config.epochs} epochs; set kind.epochs to one of: "
+                + ", ".join(map(str, sorted(others)))
+            )
+        notes = [f"{len(cells.rows):,} trainings of {len(cells.texts):,} cells"]
+        if others:
+            lengths = ", ".join(map(str, sorted(others)))
+            notes.append(f"{others.total():,} trainings of {lengths} epochs are passed over")
+        if len(cells.texts) != CELLS:
+            notes.append(f"the published benchmark has {CELLS:,} cells, this file {len(cells.texts):,}")
+        return Imported(cells.table(), ("valid_acc_percent", "test_acc_percent"), tuple(notes))
+
+
+def _contents(path: Path) -> Iterator[bytes]:
+    """The file's records; the user sees how far it is."""
+    size = path.stat().st_size if path.is_file() else 0
+    done, records = 0, 0
+    with Progress(f"{path.name}, MB", math.ceil(size / _MB)) as progress:
+        for block in record_blocks(path):
+            yield from block
+            shown = math.ceil(done / _MB)
+            done += sum(len(record) + 16 for record in block)
+            records += len(block)
+            progress.advance(f"{records:,} records", math.ceil(done / _MB) - shown)
+
+
+class _Training(NamedTuple):
+    module_hash: str
+    epochs: int
+    cell: str
+    values: tuple[float, ...]
+    """As `_FIELDS` has them: seconds, then shares of images."""
+    params: int
+
+
+def _training(record: bytes, where: str) -> _Training:
+    try:
+        module_hash, epochs, adjacency, operations, metrics = json.loads(record)
+        cell = f"{adjacency}|{operations.replace(',', '|')}"
+        message = _message(base64.b64decode(metrics, validate=True))
+        final = _message(message[_EVALUATIONS][_FINAL])
+        values = tuple(float(final[field][-1]) for field in _FIELDS.values())
+        training = _Training(str(module_hash), int(epochs), cell, values, int(message[_PARAMETERS][-1]))
+    except (ValueError, TypeError, AttributeError, LookupError, struct.error):
+        raise LmregError(
+            f"{where}: not a training of NAS-Bench-101: expected a JSON list of hash, epochs, adjacency, "
+            "operations and metrics with three evaluations"
+        ) from None
+    if not all(0 <= value <= 1 for value in values[1:]):
+        raise LmregError(f"{where}: its accuracies {values[1:]} are not between 0 and 1")
+    return training
+
+
+def _message(data: bytes) -> dict[int, list[Any]]:
+    """The values of a protocol buffer message by field number: whole numbers, doubles, or bytes.
+
+    Raises:
+        ValueError, IndexError, struct.error: it is malformed or cut off.
+    """
+    found: dict[int, list[Any]] = defaultdict(list)
+    at = 0
+    while at < len(data):
+        key, at = _varint(data, at)
+        field, wire_type = key >> 3, key & 7
+        value: Any
+        if wire_type == 0:
+            value, at = _varint(data, at)
+        elif wire_type == 1:
+            (value,) = struct.unpack_from("<d", data, at)
+            at += 8
+        elif wire_type in (2, 5):
+            length, at = _varint(data, at) if wire_type == 2 else (4, at)
+            value, at = data[at : at + length], at + length
+        else:
+            raise ValueError(f"wire type {wire_type}")
+        found[field].append(value)
+    if at > len(data):
+        raise ValueError("cut off")
+    return found
+
+
+def _varint(data: bytes, at: int) -> tuple[int, int]:
+    """A whole number in groups of seven bits, the lowest first, and where it ends."""
+    value = shift = 0
+    while True:
+        byte = data[at]
+        value, at, shift = value | (byte & 0x7F) << shift, at + 1, shift + 7
+        if byte < 0x80:
+            return value, at
+
+
+class _Cells:
+    """Cells in the order in which they come, and the figures of their trainings."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+        self.rows = array("q")
+        self._values = array("d")
+        self._params = array("q")
+        self._row_of: dict[bytes, int] = {}
+        self._space = NASBench101()
+
+    def add(self, training: _Training, where: str) -> None:
+        """Take in a training.
+
+        Raises:
+            LmregError: its cell is outside the space, or filed under the hash of another.
+        """
+        key = training.module_hash.encode()
+        row = self._row_of.get(key)
+        # Repeats come with the same matrix, which spares them the hash.
+        if row is None or self.texts[row] != training.cell:
+            text = self._checked(training, where)
+            if row is None:
+                row = self._row_of[key] = len(self.texts)
+                self.texts.append(text)
+                self._params.append(training.params)
+        self.rows.append(row)
+        self._values.extend(training.values)
+
+    def _checked(self, training: _Training, where: str) -> str:
+        try:
+            arch = self._space.parse(training.cell)
+        except LmregError as error:
+            raise LmregError(f"{where}: {error}") from None
+        if (found := self._space.benchmark_key(arch)) != training.module_hash:
+            raise LmregError(
+                f"{where}: the cell {training.cell} is filed under {training.module_hash}, "
+                f"its hash is {found}; the file is damaged or of another benchmark"
+            )
+        return self._space.format(arch)
+
+    def table(self) -> pd.DataFrame:
+        """One row per cell: means over trainings, their standard errors, each training's scores, costs."""
+        values = self._by_training()
+        columns: dict[str, Any] = {"arch": self.texts}
+        each: dict[str, np.ndarray] = {}
+        for score in ("valid", "test"):
+            name = f"{score}_acc_percent"
+            percent = np.round(100 * values[:, :, _SCORES[score]], PERCENT_DIGITS)
+            columns[name], columns[f"{name}_se"] = _mean_and_error(percent)
+            each |= {f"{name}_seed{seed}": column for seed, column in enumerate(percent.T)}
+        columns |= each
+        columns["train_acc_percent"] = _mean_and_error(100 * values[:, :, _SCORES["train"]])[0]
+        columns["train_seconds"] = _mean_and_error(values[:, :, 0])[0]
+        columns["params"] = np.array(self._params)
+        return pd.DataFrame(columns)
+
+    def _by_training(self) -> np.ndarray:
+        """The figures, float64 [cells, most trainings of a cell, figures], NaN where there is none."""
+        rows = np.array(self.rows)
+        order = np.argsort(rows, kind="stable")
+        first = np.searchsorted(rows[order], np.arange(len(self.texts)))
+        seeds = np.empty_like(rows)
+        seeds[order] = np.arange(len(rows)) - first[rows[order]]
+        values = np.full((len(self.texts), int(seeds.max()) + 1, len(_FIELDS)), np.nan)
+        values[rows, seeds] = np.array(self._values).reshape(-1, len(_FIELDS))
+        return values
+
+
+def _mean_and_error(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Means over the columns that are there, and their standard errors, NaN for one value."""
+    count = np.isfinite(values).sum(1)
+    mean = np.nansum(values, 1) / count
+    squares = np.nansum((values - mean[:, None]) ** 2, 1)
+    variance = np.divide(squares, count - 1, where=count > 1, out=np.full(len(count), np.nan))
+    return np.round(mean, PERCENT_DIGITS), np.round(np.sqrt(variance / count), PERCENT_DIGITS)

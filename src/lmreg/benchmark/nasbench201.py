@@ -1,0 +1,137 @@
+"""NAS-Bench-201 through the API that its authors publish, `nas_201_api`, which reads its own file.
+
+Source: github.com/D-X-Y/NAS-Bench-201; Dong & Yang, "NAS-Bench-201: Extending the Scope of Reproducible
+Neural Architecture Search", ICLR 2020.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from abc import abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from lmreg.benchmark.base import PERCENT_DIGITS, Benchmark, Imported
+from lmreg.config.schema import option
+from lmreg.errors import LmregError
+from lmreg.space.nasbench201 import NASBench201
+from lmreg.util.progress import Progress
+
+_VALIDATION = {"cifar10": "cifar10-valid"}
+"""The API's name of trainings on the training part alone, where validation scores come from, if another."""
+_WITHOUT_WEIGHTS_ONLY = "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"
+
+
+@dataclass
+class Config:
+    name: str = "nasbench201"
+    dataset: str = option(
+        "cifar10", choices=("cifar10", "cifar100", "ImageNet16-120"), help="whose scores: of which images"
+    )
+    epochs: int = option(200, min=12, max=200, help="of which trainings: 12 or 200")
+
+
+class TopologyBenchmark(Benchmark):
+    """Asks an authors' API for every architecture of NAS-Bench-201's space.
+
+    The benchmark's file is a pickle, which can run code when it is read: take it from its authors only.
+    """
+
+    space = "nasbench201"
+    package: str
+    """Its name in messages."""
+
+    def __init__(self, config: Config):
+        self.config = config
+
+    @abstractmethod
+    def open(self, path: Path) -> Any:
+        """The API on that file or folder.
+
+        Raises:
+            ImportError: the package isn't installed.
+        """
+
+    def read(self, path: Path) -> Imported:
+        if self.config.epochs not in (12, 200):
+            raise LmregError(
+                f"kind.epochs={self.config.epochs}: the benchmark has trainings of 12 and 200 epochs"
+            )
+        if not path.exists():
+            raise LmregError(f"can't read {path}: No such file or directory")
+        try:
+            with self._told(path):
+                api = self.open(path)
+        except ImportError as error:
+            raise LmregError(
+                f"kind={self.config.name} needs the package {self.package}: pip install {self.package}, or "
+                f"pip install 'lmreg[benchmarks]' ({error})"
+            ) from None
+        space, rows = NASBench201(), []
+        with Progress(f"{path.name}, architectures", len(api)) as progress:
+            for index in range(len(api)):
+                with self._told(path, f", architecture {index}"):
+                    rows.append(self._row(api, index, space))
+                progress.advance("read")
+        prefix = self.config.dataset
+        scores = (f"{prefix}_valid_acc_percent", f"{prefix}_test_acc_percent")
+        notes = []
+        if len(rows) != space.size:
+            notes.append(f"the published benchmark has {space.size:,} networks, this file {len(rows):,}")
+        return Imported(pd.DataFrame(rows), scores, tuple(notes))
+
+    def _row(self, api: Any, index: int, space: NASBench201) -> dict[str, Any]:
+        dataset, epochs = self.config.dataset, str(self.config.epochs)
+        arch = space.format(space.parse(str(api.arch(index))))
+
+        def accuracy(trained_on: str, part: str) -> float:
+            # Not a random training, but the mean over all of them.
+            info = api.get_more_info(index, trained_on, iepoch=None, hp=epochs, is_random=False)
+            return round(float(info[f"{part}-accuracy"]), PERCENT_DIGITS)
+
+        row: dict[str, Any] = {
+            "arch": arch,
+            f"{dataset}_valid_acc_percent": accuracy(_VALIDATION.get(dataset, dataset), "valid"),
+            f"{dataset}_test_acc_percent": accuracy(dataset, "test"),
+        }
+        costs = api.get_cost_info(index, dataset, hp=epochs)  # in millions
+        for name, key in (("params", "params"), ("macs", "flops")):
+            row[name] = round(1e6 * float(costs[key]))
+        # Read on demand, architectures would fill the memory with learning curves.
+        api.arch2infos_dict.pop(index, None)
+        return row
+
+    @contextlib.contextmanager
+    def _told(self, path: Path, where: str = "") -> Iterator[None]:
+        """Whatever goes wrong inside the API as one line."""
+        try:
+            yield
+        except (LmregError, ImportError, MemoryError):
+            raise
+        except Exception as error:  # the APIs raise of every kind
+            reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
+            raise LmregError(f"{path}{where}: {self.package} can't read it ({reason[:200]})") from error
+
+
+class NASBench201File(TopologyBenchmark):
+    """NAS-Bench-201-v1_1-096897.pth through the package nas-bench-201 (memory: as much as that takes)."""
+
+    package = "nas-bench-201"
+
+    def open(self, path: Path) -> Any:
+        from nas_201_api import NASBench201API
+
+        # The API is older than torch's refusal to unpickle what is more than weights.
+        before = os.environ.get(_WITHOUT_WEIGHTS_ONLY)
+        os.environ[_WITHOUT_WEIGHTS_ONLY] = "1"
+        try:
+            return NASBench201API(str(path), verbose=False)
+        finally:
+            del os.environ[_WITHOUT_WEIGHTS_ONLY]
+            if before is not None:
+                os.environ[_WITHOUT_WEIGHTS_ONLY] = before

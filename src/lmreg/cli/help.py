@@ -1,0 +1,117 @@
+"""``lmreg COMMAND --help``: its choices and options under the choices already given."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Sequence
+
+import yaml
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from lmreg.config.build import nearest
+from lmreg.config.catalogue import Option, choice_summary, choices, chosen, groups, options, top_options
+from lmreg.config.paths import conf_dir
+from lmreg.errors import LmregError
+from lmreg.util.progress import console
+
+_WIDEST = 110  # longer lines are hard to read
+_NARROW = 70  # meanings go below the options
+
+
+def show_help(command: str, overrides: Sequence[str]) -> None:
+    """Print the help of ``command``; its text is ``conf/hydra/help/<command>.yaml``.
+
+    Raises:
+        LmregError: a choice that does not exist.
+    """
+    _check_choices(command, overrides)
+    out = console(widest=_WIDEST)
+    path = conf_dir() / "hydra" / "help" / f"{command.replace('-', '_')}.yaml"
+    text = yaml.safe_load(path.read_text(encoding="utf-8"))["template"]
+    for part in re.split(r"(\$\w+)\n", text.rstrip() + "\n"):
+        if part == "$APP_CONFIG_GROUPS":
+            _print(out, _groups(command, overrides))
+        elif part == "$CONFIG":
+            _print(out, _options(command, overrides, out.width < _NARROW))
+        else:
+            for line in part.splitlines():
+                print(_wrapped(line, out.width))
+
+
+def _print(out: Console, table: Table) -> None:
+    """As rich does, without the spaces that fill each line."""
+    with out.capture() as captured:
+        out.print(table)
+    print("\n".join(line.rstrip() for line in captured.get().splitlines()))
+
+
+def _check_choices(command: str, overrides: Sequence[str]) -> None:
+    there = groups(command)
+    for override in overrides:
+        group, _, value = override.lstrip("+").partition("=")
+        for choice in value.split(",") if group in there else ():
+            if choice not in choices(group):
+                raise LmregError(f"unknown choice '{group}={choice}'{nearest(choice, choices(group))}")
+
+
+def _wrapped(line: str, width: int) -> str:
+    """The line, its continuations under the start of its last column."""
+    if line.lstrip().startswith("lmreg "):
+        return line  # to be copied
+    column = re.match(r"\s*(\S+( \S+)*\s{2,})?", line)
+    indent = " " * (len(column[0]) if column else 0)
+    return textwrap.fill(line, width, subsequent_indent=indent, break_long_words=False)
+
+
+def _groups(command: str, overrides: Sequence[str]) -> Table:
+    table = _columns()
+    now = chosen(command, overrides)
+    for group in groups(command):
+        names = [f"[{name}]" if name in now[group] else name for name in choices(group)]
+        table.add_row(Text(f"  {group}", "bold"), Text(", ".join(names)))
+    table.add_row("", Text("[in brackets]: what the options below are for", "dim"))
+    return table
+
+
+def _options(command: str, overrides: Sequence[str], narrow: bool) -> Table:
+    parts: dict[str, list[Option]] = {"": top_options(command)}
+    for option in options(command, overrides)[len(parts[""]) :]:
+        parts.setdefault(option.key.partition(".")[0], []).append(option)
+    now = chosen(command, overrides)
+    table = _columns(1 if narrow else 2)
+
+    def add(name: Text, about: str) -> None:
+        if not narrow:
+            table.add_row(name, about)
+            return
+        table.add_row(name)
+        if about:
+            table.add_row(Padding(Text(about, "dim"), (0, 0, 0, 6)))
+
+    for group, members in parts.items():
+        if group:
+            table.add_row()
+            about = choice_summary(group, now[group][0]) if len(now[group]) == 1 else ""
+            add(Text(f"  {group}={','.join(now[group])}", "bold"), about)
+        for option in members:
+            add(Text(f"  {option.key}={option.default}"), _about(option))
+    return table
+
+
+def _about(option: Option) -> str:
+    """Its meaning, and its range where the meaning doesn't tell it."""
+    field, meaning = option.field, option.meaning
+    told = field is None or (field.choices and all(choice in meaning for choice in field.choices))
+    extent = "" if told or field is None else field.range
+    return "; ".join(filter(None, (meaning, extent)))
+
+
+def _columns(count: int = 2) -> Table:
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    for _ in range(count):
+        table.add_column(overflow="fold")
+    return table

@@ -1,0 +1,74 @@
+"""What goes together: refused before any work, with what would work."""
+
+from __future__ import annotations
+
+import torch
+
+from lmreg.algo.base import Algorithm
+from lmreg.config import catalogue
+from lmreg.config.build import choice_of, classes_of
+from lmreg.data.base import InputShape
+from lmreg.errors import LmregError
+from lmreg.experiment.study import Study
+from lmreg.network.base import MIXTURES, SuperNet
+from lmreg.reg.base import Regulariser
+from lmreg.space.base import Space
+
+# Any will do: the super-net is only asked whether it can be built, and takes no memory.
+_SHAPE, _OUTPUTS = InputShape(3, 32, 32), 10
+
+
+def check_compatible(study: Study, algo: Algorithm) -> None:
+    """Nothing if the study's super-net can do what ``algo`` and the study's regulariser need.
+
+    Raises:
+        LmregError: it can't; says with what it would.
+    """
+    network, _ = study.resolve("network", SuperNet)
+    reg, reg_config = study.resolve("reg", Regulariser)
+    for group, needs in (("algo", algo.needs), ("reg", reg.needs(reg_config))):
+        if lacks := sorted(needs - network.offers):
+            raise LmregError(
+                f"{group}={study.cfg[group].name} needs {' and '.join(lacks)}, which the super-net of "
+                f"space={study.space.name} doesn't offer; with this space work "
+                f"{_algorithms(network, study.space)}{_networks(needs, study.space)}"
+            )
+    algo.check(study.space)
+    check_network(study, **algo.network_options())
+
+
+def check_network(study: Study, **options: int) -> None:
+    """Nothing if the study's super-net can be built with these ``options``.
+
+    Raises:
+        LmregError: it can't.
+    """
+    network, config = study.resolve("network", SuperNet)
+    with torch.device("meta"), torch.random.fork_rng(devices=[]):
+        network(config, study.space, _SHAPE, _OUTPUTS, **options)
+
+
+def able_algorithms(network: type[SuperNet], space: Space) -> list[str]:
+    """The choices of ``algo`` that can train such a super-net of that space."""
+    return [choice for choice in catalogue.choices("algo") if _is_able(choice, network, space)]
+
+
+def _algorithms(network: type[SuperNet], space: Space) -> str:
+    able = ",".join(able_algorithms(network, space))
+    passes = "" if MIXTURES in network.offers else " (and reg=none, or reg=landmark with reg.passes=path)"
+    return f"algo={able}{passes}"
+
+
+def _is_able(algo: str, network: type[SuperNet], space: Space) -> bool:
+    cls, config = choice_of("algo", algo, Algorithm)
+    try:
+        cls(config).check(space)  # type: ignore[call-arg]
+    except LmregError:
+        return False
+    return cls.needs <= network.offers
+
+
+def _networks(needs: frozenset[str], space: Space) -> str:
+    classes = classes_of("network", SuperNet)
+    able = [name for name, cls in classes.items() if needs <= cls.offers and isinstance(space, cls.of_space)]
+    return f"; {' and '.join(sorted(needs))}: network={','.join(able)}" if able else ""

@@ -1,0 +1,93 @@
+"""What a finished search leaves."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+
+from lmreg.experiment.study import Study
+from lmreg.landmarks.truth import LandmarkSet
+from lmreg.rank.scoring import ScoringConfig
+from lmreg.strategy.problem import DISCRETISED
+from lmreg.task.base import Task
+from lmreg.train.training import Training
+from lmreg.util.files import read_json, read_table
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a finished search left."""
+
+    folder: Path
+    summary: dict[str, Any]
+    candidates: pd.DataFrame
+
+    @property
+    def run(self) -> str:
+        return self.folder.name
+
+    @classmethod
+    def load(cls, folder: Path) -> Result:
+        candidates = read_table(folder / "candidates.csv", {"arch"})
+        if "origin" not in candidates:  # written by an lmreg without algorithms that learn an architecture
+            candidates["origin"] = "sampled"
+        return cls(folder, read_json(folder / "result.json"), candidates)
+
+
+def summary_of(
+    study: Study,
+    training: Training,
+    candidates: pd.DataFrame,
+    scoring: ScoringConfig,
+    landmarks: LandmarkSet | None,
+) -> dict[str, Any]:
+    """What ``result.json`` tells of the search beside its name: what was found, of what, with what.
+
+    Args:
+        candidates: what was scored, best first.
+        landmarks: all that were trained with.
+    """
+    learned = candidates[candidates["origin"] == DISCRETISED]
+    return {
+        "algo": study.cfg.algo.name,
+        "reg": study.cfg.reg.name,
+        "seed": study.options.seed,
+        "steps": training.ctx.total_steps,
+        "paths": training.paths,
+        "best": _found(candidates, study.task),
+        # What the algorithm itself has learned, whatever the super-net thinks of it.
+        "discretised": None if learned.empty else _found(learned, study.task),
+        "candidates": len(candidates),
+        "chosen_by": study.task.score(scoring.by).column,
+        "norm": scoring.norm,
+        "affine": study.of_supernet_only.get("affine"),
+        "landmarks": [study.space.format(arch) for arch in landmarks.archs] if landmarks else [],
+        "landmark_scores": landmarks.scores.tolist() if landmarks else [],
+        "data_hash": study.data.hash,
+        "split_sizes": study.data.sizes,
+        "device": device_name(study.device),
+        "threads": torch.get_num_threads(),
+        "deterministic": study.options.deterministic or study.device.type == "cpu",
+        "versions": versions(),
+    }
+
+
+def versions() -> dict[str, str]:
+    """What it was made with."""
+    return {"lmreg": version("lmreg"), "torch": torch.__version__, "python": platform.python_version()}
+
+
+def _found(candidates: pd.DataFrame, task: Task) -> dict[str, Any]:
+    best = candidates.iloc[0]
+    return {"arch": best["arch"]} | {s.column: float(best[s.column]) for s in task.scores.values()}
+
+
+def device_name(device: torch.device) -> str:
+    """The GPU's name, or the kind of CPU."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine() + " CPU"

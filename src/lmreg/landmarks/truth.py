@@ -1,0 +1,212 @@
+"""The artifact between stages: landmarks and the evaluation pool with their stand-alone scores."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from lmreg.errors import LmregError
+from lmreg.space.base import Arch, Space
+from lmreg.util.files import digest, read_json, read_table, require, write_json, write_table
+
+FORMAT = 1
+LANDMARKS, POOL, MANIFEST = "landmarks.csv", "pool.csv", "manifest.json"
+
+
+@dataclass(frozen=True)
+class LandmarkSet:
+    """Architectures with their stand-alone scores, best first.
+
+    ``better_sign`` is +1 where a higher score is better, else −1; ``errors`` are the standard
+    errors of the scores over training seeds (NaN where unknown); ``by_seed`` [n, seeds] has the
+    scores that ``scores`` are the means of (NaN where there is none), without columns where
+    they aren't known.
+    """
+
+    archs: tuple[Arch, ...]
+    scores: np.ndarray
+    errors: np.ndarray
+    column: str
+    better_sign: int
+    by_seed: np.ndarray | None = None
+
+    @classmethod
+    def from_table(
+        cls, table: pd.DataFrame, space: Space, column: str, better_sign: int, file: str = "landmarks"
+    ) -> LandmarkSet:
+        """From columns ``arch``, ``column`` and, where known, ``<column>_se`` and ``<column>_s<seed>``;
+        ``file`` has the table.
+
+        Raises:
+            LmregError: a text is no architecture.
+        """
+        order = (-better_sign * table[column]).argsort(kind="stable")
+        table = table.iloc[order]
+        errors = table.get(f"{column}_se", pd.Series(np.nan, index=table.index))
+        rows = zip(table.index, table["arch"], strict=True)
+        archs = tuple(space.read(text, f"{file}, row {int(row) + 2}, column 'arch'") for row, text in rows)
+        by_seed = table[[c for c in table if re.fullmatch(rf"{re.escape(column)}_s\d+", str(c))]]
+        return cls(
+            archs,
+            table[column].to_numpy(float),
+            errors.to_numpy(float),
+            column,
+            better_sign,
+            by_seed.to_numpy(float),
+        )
+
+    def pairs(self, min_gap_se: float = 0.0) -> np.ndarray:
+        """Indices (better, worse), int [pairs, 2], of all pairs whose order is known.
+
+        Args:
+            min_gap_se: the least gap of scores, in standard errors of the gap; ties are never pairs. The
+                error is pooled over all landmarks: one's own, from two or three trainings, is by chance
+                near zero for some, and lets their pairs in whatever their gap is.
+
+        Raises:
+            LmregError: there is no such pair.
+        """
+        error = self.pooled_error
+        if min_gap_se > 0 and error is None:
+            raise LmregError(
+                f"reg.min_gap_se={min_gap_se:g} needs standard errors of the landmarks' scores; "
+                "train them with landmarks.seeds=2 or more"
+            )
+        better, worse = np.triu_indices(len(self.archs), k=1)
+        gaps = np.abs(self.scores[better] - self.scores[worse])
+        known = (gaps > 0) & (gaps >= min_gap_se * np.sqrt(2) * (error or 0.0))
+        if not known.any():
+            raise LmregError(
+                f"{len(self.archs)} landmarks give no pair with clearly different {self.column}; "
+                "train more landmarks, with more seeds, or lower reg.min_gap_se"
+            )
+        return np.stack([better[known], worse[known]], 1)
+
+    def subset(self, keep: Sequence[int] | np.ndarray) -> LandmarkSet:
+        """The members at the ascending indices ``keep``, still best first."""
+        archs = tuple(self.archs[i] for i in keep)
+        by_seed = None if self.by_seed is None else self.by_seed[keep]
+        return dataclasses.replace(
+            self, archs=archs, scores=self.scores[keep], errors=self.errors[keep], by_seed=by_seed
+        )
+
+    @property
+    def pooled_error(self) -> float | None:
+        """The standard error of a score, as root mean square over the architectures; None where unknown."""
+        known = self.errors[np.isfinite(self.errors)]
+        return float(np.sqrt(np.mean(known**2))) if len(known) else None
+
+    def noise_note(self) -> str | None:
+        """A warning where training seeds change the scores as much as architectures do, if known."""
+        error, spread = self.pooled_error or 0.0, float(self.scores.std())
+        if error <= spread / 2:
+            return None
+        return (
+            f"noisy: a standard error of {error:.2g} where the architectures differ by {spread:.2g} "
+            f"(standard deviations, {self.column}); train longer (trainer.epochs) or with more seeds"
+        )
+
+    @property
+    def hash(self) -> str:
+        """Changes when a landmark or a score does."""
+        # Twelve digits: some releases of pandas lose the last ones of a CSV's numbers.
+        rows = [(a.id, f"{s:.12g}") for a, s in zip(self.archs, self.scores, strict=True)]
+        return digest(json.dumps(rows).encode())
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What ``train-landmarks`` leaves in ``<study>/landmarks``: two sets and how they came about."""
+
+    landmarks: LandmarkSet
+    pool: LandmarkSet
+    manifest: dict[str, Any]
+
+    def fits(self, data_hash: str) -> bool:
+        """Whether it was trained on that data and those splits; scores of a table fit any."""
+        return self.manifest.get("data_hash", data_hash) == data_hash
+
+    def trainings(self, role: str) -> int | None:
+        """How many trainings each score of that role is the mean of; None where that isn't known."""
+        count = self.manifest.get("trainings_per_architecture", {}).get(role)
+        return None if count is None else int(count)
+
+    @classmethod
+    def load(cls, folder: Path, space: Space) -> Truth:
+        """Read the folder.
+
+        Raises:
+            LmregError: files are missing, torn, of another space or of a newer format.
+        """
+        if not (folder / MANIFEST).exists():
+            raise LmregError(
+                f"no landmarks in {folder}; 'lmreg train-landmarks' makes them "
+                "(give it the same root, study, space and data)"
+            )
+        manifest = read_json(folder / MANIFEST, {"format"})
+        if manifest["format"] != FORMAT:
+            raise LmregError(
+                f"{folder / MANIFEST} has format {manifest['format']}, this lmreg reads {FORMAT}"
+            )
+        require(manifest, {"space", "landmarks", "pool"}, folder / MANIFEST)
+        if manifest["space"] != space.name:
+            raise LmregError(f"{folder} has landmarks of space {manifest['space']}, not of {space.name}")
+        sets = []
+        for file, role in ((LANDMARKS, "landmarks"), (POOL, "pool")):
+            score = manifest[role]
+            if lacks := {"column", "higher_is_better", "hash"} - set(score):
+                raise LmregError(
+                    f"{folder / MANIFEST} lacks {role}.{min(lacks)}; 'lmreg train-landmarks' writes it again"
+                )
+            columns = {"arch", score["column"]}
+            table = read_table(folder / file, columns)
+            sign = 1 if score["higher_is_better"] else -1
+            numeric = pd.api.types.is_numeric_dtype(table[score["column"]])
+            place, members = str(folder / file), None
+            if numeric:
+                members = LandmarkSet.from_table(table, space, score["column"], sign, place)
+            if members is None or members.hash != score["hash"]:
+                raise LmregError(
+                    f"{folder / file} is not what {MANIFEST} describes (edited or torn?); "
+                    "'lmreg train-landmarks' writes both again"
+                )
+            sets.append(members)
+        return cls(sets[0], sets[1], manifest)
+
+    @staticmethod
+    def save(
+        folder: Path,
+        space: Space,
+        tables: dict[str, pd.DataFrame],
+        columns: dict[str, str],
+        higher_is_better: dict[str, bool],
+        about: dict[str, Any],
+    ) -> None:
+        """Write ``landmarks.csv``, ``pool.csv`` and last the manifest, best architecture first.
+
+        Args:
+            tables: by role, landmarks and pool: ``arch``, the score column and any more columns.
+            columns: by role, the name of the score column.
+            higher_is_better: by role, whether more in that column is better.
+            about: what else the manifest tells: source, protocol, seeds, hash of the data.
+        """
+        manifest: dict[str, Any] = {"format": FORMAT, "space": space.name, **about}
+        for role, file in (("landmarks", LANDMARKS), ("pool", POOL)):
+            higher = higher_is_better[role]
+            table = tables[role].sort_values(columns[role], ascending=not higher, kind="stable")
+            write_table(folder / file, table)
+            manifest[role] = {
+                "column": columns[role],
+                "higher_is_better": higher,
+                "count": len(table),
+                "hash": LandmarkSet.from_table(table, space, columns[role], 1 if higher else -1).hash,
+            }
+        write_json(folder / MANIFEST, manifest)

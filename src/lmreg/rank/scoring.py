@@ -1,0 +1,124 @@
+"""Scoring sub-nets: how well each path of a network does on held-out batches."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import nn
+
+from lmreg.config.build import nearest
+from lmreg.config.schema import option
+from lmreg.data.images import Batch, ImageData
+from lmreg.errors import LmregError
+from lmreg.network.base import SuperNet
+from lmreg.rank.norm import recalibrated
+from lmreg.space.base import Arch
+from lmreg.task.base import Task
+from lmreg.train.context import Scorer
+
+
+def score(
+    net: SuperNet,
+    task: Task,
+    archs: Sequence[Arch],
+    batches: Sequence[Batch],
+    advance: Callable[[], None] = lambda: None,
+    calibration: Sequence[Batch] = (),
+) -> pd.DataFrame:
+    """Every score of the task, averaged over the images, one row per architecture in their order.
+
+    Normalisation uses each batch's own statistics, as in training, unless there is a ``calibration``.
+    The network is afterwards as it was.
+
+    Args:
+        batches: the same images for every architecture, see `Split.scoring_batches`.
+        advance: called after each architecture, for a progress display.
+        calibration: training images from which each path's normalisation statistics are estimated
+            first; they are fixed while it is scored.
+    """
+    images = sum(len(batch.targets) for batch in batches)
+    rows = []
+    with _untouched(net), torch.inference_mode(), ExitStack() as stack:
+        norm = stack.enter_context(recalibrated(net)) if calibration else None
+        for arch in archs:
+            if norm is not None:
+                norm.fix(arch, calibration)
+            sums = [task.measure(net(batch.images, arch), batch.targets) for batch in batches]
+            rows.append(torch.stack(sums))
+            advance()
+        # One transfer for all: no synchronisation per architecture.
+        values = torch.stack(rows).cpu().double().sum(1).numpy() / images
+    return pd.DataFrame(values, columns=[s.column for s in task.scores.values()])
+
+
+@contextmanager
+def _untouched(net: nn.Module) -> Iterator[None]:
+    """Buffers (running statistics) and modes of ``net`` are afterwards what they were."""
+    buffers = {name: buffer.clone() for name, buffer in net.named_buffers()}
+    modes = {module: module.training for module in net.modules()}
+    try:
+        yield
+    finally:
+        for module, mode in modes.items():
+            module.training = mode
+        with torch.no_grad():
+            for name, buffer in net.named_buffers():
+                buffer.copy_(buffers[name])
+
+
+@dataclass
+class ScoringConfig:
+    """How sub-nets are scored on the score split."""
+
+    by: str = option("loss", help="the score that orders candidates")
+    batch_size: int = option(500, min=2, help="images whose statistics normalise together")
+    images: int | None = option(None, min=2, help="use only so many images; null for all")
+    norm: str = option(
+        "batch", choices=["batch", "recalibrate"], help="where batch-norm statistics come from"
+    )
+    calibration_images: int = option(1000, min=2, help="training images that norm=recalibrate looks at")
+
+    def checked(self, task: Task) -> ScoringConfig:
+        """Itself.
+
+        Raises:
+            LmregError: the task has no score ``by``.
+        """
+        if self.by not in task.scores:
+            raise LmregError(f"scoring.by={self.by}{nearest(self.by, task.scores)}")
+        return self
+
+    def batches(self, data: ImageData) -> list[Batch]:
+        """What sub-nets are scored on: images of the score split."""
+        return data.split("score").scoring_batches(self.batch_size, self.images)
+
+    def calibration(self, data: ImageData) -> list[Batch]:
+        """What normalisation is calibrated on: images of the training split, or none at all."""
+        if self.norm == "batch":
+            return []
+        return data.split("train").scoring_batches(self.batch_size, self.calibration_images)
+
+    @property
+    def protocol(self) -> dict[str, Any]:
+        """What scores depend on: equal for configurations that give the same ones."""
+        same = {"batch_size": self.batch_size, "images": self.images, "norm": self.norm}
+        return same if self.norm == "batch" else {**same, "calibration_images": self.calibration_images}
+
+    def scorer(self, data: ImageData, task: Task) -> Scorer:
+        """A function for algorithms that look at scores while they train."""
+        by = task.score(self.by)
+        images = functools.cache(lambda: (self.batches(data), self.calibration(data)))
+
+        def scores(net: SuperNet, archs: Sequence[Arch]) -> np.ndarray:
+            batches, calibration = images()
+            table = score(net, task, archs, batches, calibration=calibration)
+            return by.sign * table[by.column].to_numpy()
+
+        return scores
