@@ -1,4 +1,4 @@
-"""What ``docs/files.md`` says of the files of a study, to be compared with files that were really written."""
+"""The fields that ``docs/files.md`` describes, for comparison with a study's real files."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from tests.conftest import ROOT
 
 
 def undescribed(study: Path) -> set[tuple[str, str]]:
-    """Fields of JSON and CSV files below ``study`` that the document doesn't name, with their file."""
-    told = _document()
+    """Return fields of JSON and CSV files below ``study`` that the document lacks, with their files."""
+    documented = _document()
     return {
         (str(path.relative_to(study)), field)
         for path in _files(study)
         for field in _fields(path)
-        if not any(re.fullmatch(pattern, field) for pattern, _ in _of(told, path.relative_to(study)))
+        if not any(re.fullmatch(pattern, field) for pattern, _ in _of(documented, path.relative_to(study)))
     }
 
 
 def unwritten(study: Path) -> set[tuple[str, str]]:
-    """What the document says is always in a file, but is in no file of that kind below ``study``."""
+    """Return fields that should always exist by the document, but are in no such file below ``study``."""
     written: dict[str, set[str]] = {}
     for path in _files(study):
         for file in _document():
@@ -42,20 +42,20 @@ def unwritten(study: Path) -> set[tuple[str, str]]:
 
 
 def _files(study: Path) -> list[Path]:
-    """Those that the document is about; a report's tables are told of in a paragraph."""
+    """Return the files that the document describes; it describes a report's tables only in a paragraph."""
     found = [path for path in study.rglob("*") if path.suffix in (".json", ".csv")]
     shown = [path for path in found if "/." not in f"/{path.relative_to(study)}"]
     return [path for path in shown if path.parent.name != "report"]
 
 
-def _of(told: dict[str, list[tuple[str, bool]]], path: Path) -> list[tuple[str, bool]]:
-    return [field for file, fields in told.items() if re.fullmatch(file, str(path)) for field in fields]
+def _of(documented: dict[str, list[tuple[str, bool]]], path: Path) -> list[tuple[str, bool]]:
+    return [field for file, fields in documented.items() if re.fullmatch(file, str(path)) for field in fields]
 
 
 @functools.cache
 def _document() -> dict[str, list[tuple[str, bool]]]:
-    """By pattern of a file's path, the patterns of its fields and whether these are always there."""
-    told: dict[str, list[tuple[str, bool]]] = {}
+    """Return, by pattern of a file's path, the patterns of its fields and whether they always exist."""
+    documented: dict[str, list[tuple[str, bool]]] = {}
     for section in (ROOT / "docs" / "files.md").read_text().split("\n## ")[1:]:
         heading, _, text = section.partition("\n")
         fields = []
@@ -63,8 +63,8 @@ def _document() -> dict[str, list[tuple[str, bool]]]:
             fields += [
                 (_pattern(name), not meaning.startswith("only ")) for name in re.findall("`(.+?)`", names)
             ]
-        told |= {_pattern(file): fields for file in re.findall("`(.+?)`", heading)}
-    return told
+        documented |= {_pattern(file): fields for file in re.findall("`(.+?)`", heading)}
+    return documented
 
 
 def _pattern(name: str) -> str:
@@ -81,7 +81,7 @@ def _fields(path: Path) -> set[str]:
 
 
 def _within(value: Any, prefix: str = "") -> Iterator[str]:
-    """Dotted names of what is no object; ``name[].field`` within a list."""
+    """Yield the dotted names of values that aren't objects; ``name[].field`` within a list."""
     if isinstance(value, dict) and value:
         for key, item in value.items():
             yield from _within(item, f"{prefix}.{key}" if prefix else key)

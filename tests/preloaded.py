@@ -1,4 +1,4 @@
-"""What the server of `tests.processes` imports once for all commands."""
+"""The modules that the server of `tests.processes` imports once for all commands."""
 
 import importlib
 import pkgutil

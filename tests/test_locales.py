@@ -1,4 +1,4 @@
-"""Locales other than UTF-8: lmreg's own files are read all the same, and nothing that is shown ends a run."""
+"""In locales other than UTF-8, lmreg still reads its own files, and no output makes a run fail."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import lmreg
-from lmreg.util.machine import replace_what_cannot_be_shown
+from lmreg.util.machine import replace_unencodable_output
 
 LOCALES = [
     {"PYTHONIOENCODING": "ascii"},
@@ -45,27 +45,27 @@ def test_help_is_shown(locale: dict[str, str]) -> None:
         ("ascii", "backslashreplace", "? 5, caf? ?"),
     ],
 )
-def test_what_cannot_be_shown_is_replaced(
+def test_unencodable_characters_are_replaced(
     monkeypatch: pytest.MonkeyPatch, encoding: str, errors: str, shown: str
 ) -> None:
     written = io.BytesIO()
     out = io.TextIOWrapper(written, encoding=encoding, errors=errors)
     monkeypatch.setattr(sys, "stdout", out)
-    replace_what_cannot_be_shown()
+    replace_unencodable_output()
     print("λ 5, café \udcff", end="")
     out.flush()
     assert written.getvalue().decode(encoding, "surrogateescape") == shown
 
 
 def test_every_file_is_opened_with_its_encoding() -> None:
-    """Python would take the locale's, unless the mode is binary."""
+    """Without one, Python would use the locale's encoding, unless the mode is binary."""
     found = []
     for path in sorted(Path(lmreg.__file__).parent.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute | ast.Name)):
                 continue
             name = node.func.attr if isinstance(node.func, ast.Attribute) else node.func.id
-            # Other things are opened too: images, records, archives.
+            # Other `open` methods are of images, records, archives.
             others = ("Image.open", "gzip.open", "Records.open", "self.open")
             opens = name in ("read_text", "write_text", "open") and ast.unparse(node.func) not in others
             modes = [a.value for a in node.args if isinstance(a, ast.Constant)]

@@ -1,4 +1,4 @@
-"""How torch's threads wait for each other; the environment must say it before torch is loaded."""
+"""How torch's threads wait for each other, which the environment must set before torch is loaded."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-# What a worker of landmarks/workers.py is: a spawned process. It tells how its OpenMP was told to wait.
+# A spawned process, like a worker of landmarks/workers.py. It prints how its OpenMP was configured to wait.
 PROGRAM = """
 import multiprocessing, os, sys, types
 import lmreg.cli.main

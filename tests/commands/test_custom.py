@@ -1,4 +1,4 @@
-"""A network of the user's own from a file goes through every stage."""
+"""A network that the user describes in a file goes through every stage."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ ALLOWED = "allow_packages=[my_modules]"
 
 @pytest.fixture
 def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A space with modules of torch's, lmreg's and the user's own."""
+    """A space with modules of torch, of lmreg and of the user."""
     (tmp_path / "my_modules.py").write_text(MODULES)
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.delitem(sys.modules, "my_modules", raising=False)
@@ -67,7 +67,7 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def images(tmp_path: Path) -> Path:
-    """Noise, of which one class is brighter: enough to tell architectures apart after a few steps."""
+    """Noise in two classes, one of them brighter: enough to rank architectures after a few steps."""
     rng, folder = np.random.default_rng(0), tmp_path / "images"
     for label, least in (("a", 0), ("b", 60)):
         (folder / label).mkdir(parents=True)
@@ -77,7 +77,7 @@ def images(tmp_path: Path) -> Path:
     return folder
 
 
-def test_every_stage_on_a_file_of_ones_own(
+def test_every_stage_with_the_users_own_file(
     in_process: InProcess, file: Path, images: Path, tmp_path: Path
 ) -> None:
     root = f"root={tmp_path}"
@@ -112,7 +112,7 @@ def test_every_stage_on_a_file_of_ones_own(
     assert "my_modules.Gated: only classes of lmreg and torch.nn are built" in errors
 
     written = {run: (run / "result.json").stat().st_mtime_ns for run in runs}
-    # The same file elsewhere is the same space, in another order too; another content is another.
+    # A copy of the file, even in another order, is the same space; other content is another space.
     moved = tmp_path / "elsewhere" / "my_space.yaml"
     moved.parent.mkdir()
     first, second, rest = STAGES.partition("      conv: {_target_: torch.nn.Conv2d")
@@ -129,7 +129,7 @@ def test_every_stage_on_a_file_of_ones_own(
 
 
 @pytest.mark.parametrize("command", ["search", "train-landmarks"])
-def test_a_wrong_file_is_told_before_images_are_read(
+def test_a_wrong_file_is_reported_before_images_are_read(
     command: str, in_process: InProcess, file: Path, tmp_path: Path
 ) -> None:
     absent = ("data=folder", f"data.path={tmp_path / 'absent'}", f"root={tmp_path}", ALLOWED)
@@ -141,7 +141,7 @@ def test_a_wrong_file_is_told_before_images_are_read(
     assert len(errors.strip().splitlines()) == 1
 
 
-def test_who_gives_no_file_is_told_that_this_is_an_example(in_process: InProcess, tmp_path: Path) -> None:
+def test_without_a_file_a_note_says_that_this_is_an_example(in_process: InProcess, tmp_path: Path) -> None:
     note = "Note: no space.path is given, so custom is lmreg's own example of a space\n"
     call = ("space=custom", f"root={tmp_path}", "threads=1")
     _, said, errors = in_process("train-landmarks", *call, "landmarks.count=99999")
@@ -152,7 +152,7 @@ def test_who_gives_no_file_is_told_that_this_is_an_example(in_process: InProcess
     assert said.startswith(note)
 
 
-def test_the_config_is_shown_with_what_the_file_has(in_process: InProcess, file: Path) -> None:
+def test_the_shown_config_includes_the_files_content(in_process: InProcess, file: Path) -> None:
     code, said, errors = in_process("search", "space=custom", f"space.path={file}", "--cfg=job", "--resolve")
     assert code == 0, errors
     assert "_target_: my_modules.Gated" in said

@@ -23,7 +23,7 @@ from torch import Tensor
 
 from lmreg.data.shapes_depth import Config as Scenes
 from lmreg.data.shapes_depth import ShapesDepth
-from lmreg.landmarks.pictures import read_pictures
+from lmreg.landmarks.example_maps import read_examples
 from lmreg.task.depth import Depth
 from lmreg.util.files import read_json
 
@@ -33,7 +33,7 @@ TINY = ("landmarks.count=3", "landmarks.pool=4", "landmarks.pool_seeds=1", "work
 SHORT = ("trainer.steps=6", "strategy.budget=3", "log_every=3")
 
 
-# With nothing of lmreg: the test scenes through the exported files.
+# Runs the exported files on the test scenes, without lmreg.
 USE = """
 import importlib, json, sys
 from pathlib import Path
@@ -52,8 +52,8 @@ np.savez(sys.argv[3], torch=maps, onnx=found)
 """
 
 
-def test_from_found_to_used(in_process: InProcess, tmp_path: Path) -> None:
-    """A search's architecture retrained and exported; its files give the figures of its test."""
+def test_from_search_to_deployment(in_process: InProcess, tmp_path: Path) -> None:
+    """A search's architecture is retrained and exported; the files reproduce its test scores."""
     for package in ("safetensors", "onnxruntime", "onnxscript"):
         pytest.importorskip(package)
     given = ("trainer.batch_size=8", "trainer.steps=3", "strategy.budget=2", f"root={tmp_path}")
@@ -117,34 +117,34 @@ def test_every_stage(in_process: InProcess, tmp_path: Path) -> None:
         assert "train_loss" in rows
         assert rows["train_loss"].notna().all()
 
-    # The landmarks are ordered by their error, of which less is better.
+    # The landmarks are ordered by their error; lower is better.
     manifest = read_json(study / "landmarks" / "manifest.json")
     assert manifest["landmarks"]["column"] == "rmse_percent"
     table = pd.read_csv(study / "landmarks" / "landmarks.csv").set_index("arch")["rmse_percent"]
-    pictures = read_pictures(study / "landmarks" / "pictures.npz")
+    pictures = read_examples(study / "landmarks" / "pictures.npz")
     assert pictures is not None
     assert pictures.images.shape[1:] == (16, 16, 3)
     shown = pictures.predictions
     assert {name: shown[name].arch for name in shown} == {"best": table.idxmin(), "worst": table.idxmax()}
     assert shown["best"].score == pytest.approx(table.min())
-    for one in shown.values():  # aligned to the truth: no other scale or shift is nearer
+    for one in shown.values():  # aligned to the truth: no other scale or shift fits better
         seen = np.isfinite(pictures.truth)
         for truth, maps, where in zip(pictures.truth, one.maps, seen, strict=True):
             slope, shift = np.polyfit(maps[where], truth[where], 1)
             assert (slope, shift) == (pytest.approx(1, abs=1e-2), pytest.approx(0, abs=1e-2))
     page = (study / "report" / "index.html").read_text()
     assert "What landmarks predict" in page
-    # The commands that the page gives are ones that work.
-    told = re.findall(r"lmreg (?:train-landmarks|search) root=.*", page)
-    assert len(told) == 6
-    assert all(" task=depth " in line for line in told)
+    # The commands on the page work.
+    commands = re.findall(r"lmreg (?:train-landmarks|search) root=.*", page)
+    assert len(commands) == 6
+    assert all(" task=depth " in line for line in commands)
     embedded = re.findall(r'<img src="data:image/png;base64,([^"]+)"', page)
     assert len(embedded) == 4 * len(pictures.images)  # image, truth, best, worst
     first = np.asarray(Image.open(io.BytesIO(base64.b64decode(embedded[0]))))
     assert np.array_equal(first[::9, ::9], pictures.images[0])
 
 
-def test_an_interrupted_search_ends_as_an_undisturbed_one(
+def test_an_interrupted_search_ends_like_an_uninterrupted_one(
     in_process: InProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given = (*DEPTH, *SCENES, "trainer.batch_size=8", "trainer.steps=8", "reg=none", "strategy.budget=2")

@@ -1,4 +1,4 @@
-"""From a folder of images to files that need no lmreg, as the README has it."""
+"""From a folder of images to files that don't need lmreg, as in the README."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from lmreg.util.files import read_json
 
 CLASSES = ("cat", "dog")
 
-# What a person does with the files: nothing of lmreg can be imported.
+# How a user uses the files; lmreg can't be imported.
 USE = """
 import importlib, json, sys
 from pathlib import Path
@@ -61,7 +61,7 @@ for folder in map(Path, folders):
 
 
 def used(images: Path, folders: list[Path]) -> Iterator[dict[str, Any]]:
-    """What the files in each of ``folders`` say of the test images, in a process of their own."""
+    """Return the outputs of the files in each of ``folders`` for the test images, from another process."""
     call = [sys.executable, "-c", USE, str(images), *map(str, folders)]
     done = subprocess.run(call, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -71,11 +71,11 @@ def used(images: Path, folders: list[Path]) -> Iterator[dict[str, Any]]:
 
 
 def same_figures(found: dict[str, Any], tested: dict[str, Any], onnx: bool = True) -> None:
-    """The files give the figures of the retraining's own test, by torch and, with ``onnx``, onnxruntime."""
+    """Check that the files reproduce the retraining's test scores with torch and onnxruntime (``onnx``)."""
     assert found["accuracy_percent"] == pytest.approx(tested["accuracy_percent"], abs=1e-3)
     assert found["loss_nats"] == pytest.approx(tested["loss_nats"], rel=1e-4)
     logits = torch.tensor(found["logits"])
-    assert logits.std(0).min() > 1e-3  # they depend on the image
+    assert logits.std(0).min() > 1e-3  # outputs depend on the image
     for other in ("alone", *(("onnx", "onnx_alone") if onnx else ())):
         mine = torch.tensor(found[other])
         torch.testing.assert_close(mine, logits[: len(mine)], rtol=1e-3, atol=1e-4)
@@ -83,7 +83,7 @@ def same_figures(found: dict[str, Any], tested: dict[str, Any], onnx: bool = Tru
 
 @pytest.fixture(scope="module")
 def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """8×8 colour images of two classes, of which one is brighter, as two official parts."""
+    """Two official parts of 8×8 colour images of two classes, one of them brighter."""
     root, rng = tmp_path_factory.mktemp("images") / "my_images", np.random.default_rng(0)
     for part, count in (("train", 32), ("test", 10)):
         for brightness, label in zip((150, 255), CLASSES, strict=True):
@@ -142,7 +142,7 @@ def test_from_images_to_files_to_deploy(
     same_figures(found, trainings[1])
 
     (tmp_path / "other").mkdir()
-    (tmp_path / "other" / "model.onnx").touch()  # of an earlier call: it would be of other weights
+    (tmp_path / "other" / "model.onnx").touch()  # of an earlier call, with other weights
     call = ("export", f"run={retrained}", f"out={tmp_path / 'other'}", "onnx=false")
     code, out, errors = in_process(*call)
     assert code == 0, errors
@@ -154,11 +154,11 @@ def test_from_images_to_files_to_deploy(
     assert "has trainings of seed 0, 1" in errors
     for package in ("safetensors", "onnxruntime"):
         with monkeypatch.context() as patched:
-            patched.setitem(sys.modules, package, None)  # as if it weren't installed
+            patched.setitem(sys.modules, package, None)  # as if it were not installed
             code, _, errors = in_process("export", f"run={retrained}")
         assert code == 2
-        told = f"Error: export needs {package}; install it by: pip install 'lmreg[export]'"
-        assert errors.strip() == told
+        message = f"Error: export needs the package {package}; install it with: pip install 'lmreg[export]'"
+        assert errors.strip() == message
     (searched,) = retrained.parent.parent.glob("search/*/")
     code, _, errors = in_process("export", f"run={searched}")
     assert code == 2
@@ -170,7 +170,7 @@ def test_from_images_to_files_to_deploy(
     assert len(errors.strip().splitlines()) == 1
 
 
-# Of every space, with options that keep its network small.
+# By space, options that keep its network small.
 SIZES = {
     "nasbench201": ("network.channels=2",),
     "nasbench101": ("network.channels=4",),
@@ -183,15 +183,15 @@ SIZES = {
 
 
 def genotype(*cells: str) -> str:
-    """Of a normal and a reduction cell, each its eight operations by name."""
-    places = (0, 1, 0, 2, 1, 3, 2, 4)  # what they read
+    """Return the text of a normal and a reduction cell from the names of their eight operations."""
+    places = (0, 1, 0, 2, 1, 3, 2, 4)  # the nodes that they read
     normal, reduction = (list(zip(cell.split(), places, strict=True)) for cell in cells)
     joined = [2, 3, 4, 5]
     return f"Genotype(normal={normal}, normal_concat={joined}, reduce={reduction}, reduce_concat={joined})"
 
 
 SKIPS = "skip_connect skip_connect"
-# Of the largest networks those with every operation once, for the time goes by their number; of others any.
+# Architectures of the large networks that have every operation once, to save time; any of the others.
 ARCHS = {
     "darts": genotype(
         f"sep_conv_3x3 skip_connect skip_connect dil_conv_5x5 max_pool_3x3 skip_connect {SKIPS}",
@@ -204,12 +204,12 @@ ARCHS = {
 }
 
 
-# The others' code is of the same functions, so that the slow part of an export needn't be done for each.
+# The code of the others consists of the same functions, so the slow part of an export can be left out.
 WITH_ONNX = {"nasbench201", "darts", "mbconv"}
 
 
 def functions(folder: Path) -> set[str]:
-    """Those of torch that the code of an exported network is made of, such as ``nn.Conv2d``."""
+    """Return the functions of torch that an exported network's code uses, such as ``nn.Conv2d``."""
     return set(re.findall(r"\b(?:nn|aten)\.\w+(?=\()", (folder / "model.py").read_text()))
 
 

@@ -27,7 +27,7 @@ def images(rng: np.random.Generator) -> np.ndarray:
 
 @pytest.fixture
 def folder(tmp_path: Path, images: np.ndarray) -> Path:
-    """The classic folder: planes of red, green and blue in rows of bytes, keys as Python 2 wrote them."""
+    """The classic folder: rows of bytes with red, green and blue planes; keys are bytes, as from Python 2."""
     inside = tmp_path / "cifar-10-batches-py"
     inside.mkdir()
     for i, name in enumerate(FILES):
@@ -49,12 +49,12 @@ def test_the_pickled_images_come_back_exactly(folder: Path, images: np.ndarray) 
 
 
 def test_both_forms_of_the_real_data_set_give_the_same_images(real_data: Path, tmp_path: Path) -> None:
-    """1,000 real images through the Parquet reader, written as pickles, through the other reader."""
+    """1,000 real images are read from Parquet, written as pickles, and read again."""
     source = CIFAR10(Config(path=str(real_data / "cifar10")))
     test = source._split("test")
-    from lmreg.data.pixels import decode
+    from lmreg.data.pixels import decode_pictures
 
-    pixels = decode(test.contents[:1000], test.name, "", None)
+    pixels = decode_pictures(test.contents[:1000], test.name, "", None, 1000, None).images
     for i, name in enumerate(FILES):
         part = slice(i * 160, (i + 1) * 160)
         rows = pixels[part].transpose(0, 3, 1, 2).reshape(160, -1)
@@ -77,12 +77,12 @@ def test_both_forms_of_the_real_data_set_give_the_same_images(real_data: Path, t
         (
             "test_batch",
             {b"data": np.zeros((4, 3071), np.uint8)},
-            "test_batch.* no array of 32x32|no 'labels'",
+            "test_batch.* not an array of 32x32|no 'labels'",
         ),
         (
             "test_batch",
             {b"data": np.zeros((4, 3071), np.uint8), b"labels": [0] * 4},
-            "test_batch: its data is no array of 32x32 colour images",
+            "test_batch: its data is not an array of 32x32 colour images",
         ),
         (
             "test_batch",

@@ -12,7 +12,7 @@ from tests.data.test_depth_maps import pfm
 from lmreg.data.base import RawData
 from lmreg.data.depth_folder import Config, DepthFolder
 from lmreg.data.images import ImageData
-from lmreg.data.scenes import draw, render
+from lmreg.data.scenes import draw_scenes, render_scenes
 from lmreg.errors import LmregError
 
 COUNT, SIDE = 10, 12
@@ -27,8 +27,8 @@ def read(folder: Path, **options: object) -> RawData:
 
 
 def fill(folder: Path, form: str = "npy", seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Rendered scenes as pairs of files; the images and depth [n, side, side] that they hold."""
-    images, depth = render(draw(np.random.default_rng(seed), COUNT), SIDE)
+    """A folder of rendered scenes as pairs of files, with their images and depth [n, side, side]."""
+    images, depth = render_scenes(draw_scenes(np.random.default_rng(seed), COUNT), SIDE)
     (folder / "images").mkdir(parents=True)
     (folder / "depth").mkdir()
     for i in range(COUNT):
@@ -44,7 +44,7 @@ def fill(folder: Path, form: str = "npy", seed: int = 0) -> tuple[np.ndarray, np
 
 
 def both(raw: RawData) -> tuple[np.ndarray, np.ndarray]:
-    """All images and maps, ordered by the images' pixels."""
+    """Return all images and maps, ordered by the images' pixels."""
     images, maps = (
         np.concatenate([getattr(part, name) for part in (raw.train, raw.test)])
         for name in ("images", "targets")
@@ -84,7 +84,7 @@ def test_png_of_16_bits_keeps_every_value(tmp_path: Path) -> None:
     assert not valid.all()
     np.testing.assert_allclose(found[valid], 1000 / millimetres[valid], rtol=1e-6)
     assert np.isnan(found[~valid]).all()
-    # As disparity with no value that stands for missing ones: all of them count.
+    # As disparity without a value for missing depth, all values count.
     np.testing.assert_array_equal(both(read(tmp_path, inverse=True, invalid=None))[1], millimetres)
 
 
@@ -117,7 +117,7 @@ def test_missing_depth(pairs: Path) -> None:
 
 def test_the_users_own_parts_are_kept(tmp_path: Path) -> None:
     train, test = fill(tmp_path / "train"), fill(tmp_path / "test", seed=1)
-    for part in ("train", "test"):  # folders further down are part of the name
+    for part in ("train", "test"):  # deeper folders are part of a file's name
         for kind in ("images", "depth"):
             below = tmp_path / part / kind / "scene"
             below.mkdir()
@@ -146,10 +146,10 @@ def test_the_split_is_the_same_every_time(pairs: Path) -> None:
 
 
 def test_resizing_moves_depth_with_its_image_and_mixes_nothing(pairs: Path) -> None:
-    """Brightness is depth here: after resizing by a whole number it still is, wherever nothing changes
-    within a block."""
+    """Brightness equals depth here; after shrinking by a whole factor it still does, except in blocks in
+    which it varies."""
     blocks = np.random.default_rng(1).integers(1, 250, (COUNT, 4, 6), dtype=np.uint8)
-    large = blocks.repeat(5, 1).repeat(5, 2)  # 20 x 30 pixels: 5 columns of them are cut off on each side
+    large = blocks.repeat(5, 1).repeat(5, 2)  # 20 x 30 pixels, of which 5 columns are cropped on each side
     for i in range(COUNT):
         Image.fromarray(large[i]).save(pairs / "images" / f"{i:02}.png")
         np.save(
@@ -169,7 +169,7 @@ def test_it_makes_batches(pairs: Path) -> None:
     assert batch.targets.shape == (4, SIDE, SIDE)
 
 
-def test_faults_are_told_in_one_line(pairs: Path) -> None:
+def test_faults_are_reported_in_one_line(pairs: Path) -> None:
     def refused(message: str, **options: object) -> None:
         with pytest.raises(LmregError, match=message) as error:
             read(pairs, **options)
@@ -178,8 +178,8 @@ def test_faults_are_told_in_one_line(pairs: Path) -> None:
     images, depth = pairs / "images", pairs / "depth"
     with pytest.raises(LmregError, match=r"data=depth_folder needs data[.]path="):
         DepthFolder(Config()).read()
-    refused(f"there is no folder {pairs / 'nowhere'}; it should hold the images", image_folder="nowhere")
-    refused(f"there is no folder {pairs / 'nowhere'}; it should hold the depth", depth_folder="nowhere")
+    refused(f"there is no folder {pairs / 'nowhere'}; it should contain the images", image_folder="nowhere")
+    refused(f"there is no folder {pairs / 'nowhere'}; it should contain the depth", depth_folder="nowhere")
     for fraction in (0.0, 1.0):
         refused(f"data.test_fraction={fraction:g}: the split fractions", test_fraction=fraction)
     saved = (depth / "04.npy").read_bytes()
@@ -190,7 +190,7 @@ def test_faults_are_told_in_one_line(pairs: Path) -> None:
     refused("has no valid pixel: all are 0", inverse=True)
     assert len(read(pairs, inverse=True, invalid=None).train.images) == 8
     np.save(depth / "04.npy", np.ones((SIDE, SIDE + 1)))
-    refused(rf"{depth}/04.npy has 13x12 pixels, but {images}/04.png has 12x12; they must be equal")
+    refused(rf"{depth}/04.npy has 13x12 pixels, but {images}/04.png has 12x12; sizes must be equal")
     refused("13x12 pixels", resolution=6)
     np.save(depth / "04.npy", np.ones((SIDE, SIDE, 3)))
     refused(r"can't read .*04.npy as a depth map: its array has shape \[12, 12, 3\]")
@@ -198,7 +198,7 @@ def test_faults_are_told_in_one_line(pairs: Path) -> None:
     refused("can't read .*04.npy as a depth map")
     (depth / "04.npy").unlink()
     (depth / "04.pfm").write_bytes(pfm(np.ones((SIDE, SIDE)))[:-1])
-    refused(r"04.pfm as a depth map: 12x12 pixels take 576 bytes, but it has 575")
+    refused(r"04.pfm as a depth map: 12x12 pixels need 576 bytes, but it has 575")
     (depth / "04.pfm").unlink()
     refused(rf"{images}/04.png has no depth map {depth}/04.\*; add it, or remove the file")
     (depth / "07.npy").unlink()
@@ -209,7 +209,7 @@ def test_faults_are_told_in_one_line(pairs: Path) -> None:
     refused(rf"{depth}/02.npy has no image {images}/02.\*")
     shutil.copy(images / "01.png", images / "02.png")
     shutil.copy(images / "01.png", images / "01.jpg")
-    refused("01.jpg and .*01.png have one name; remove one of them")
+    refused("01.jpg and .*01.png have the same name; remove one of them")
     (images / "01.jpg").unlink()
     (pairs / "masks").mkdir()
     refused(f"{pairs / 'masks'} has no masks in it")
@@ -240,7 +240,7 @@ def test_a_value_for_missing_depth_that_single_precision_rounds(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("part", ["", "train"])
-def test_what_lies_beside_the_pairs_is_told(tmp_path: Path, part: str) -> None:
+def test_files_beside_the_pairs_are_reported(tmp_path: Path, part: str) -> None:
     fill(tmp_path / part)
     if part:
         fill(tmp_path / "test", seed=1)
@@ -249,16 +249,16 @@ def test_what_lies_beside_the_pairs_is_told(tmp_path: Path, part: str) -> None:
     for place in ("depth_vis", "."):
         Image.new("L", (4, 4)).save(tmp_path / part / place / "0.png")
     inner = f"{part}/depth_vis" if part else "depth_vis"
-    told = read(tmp_path).reading.passed_over
-    assert told == ("1 .txt file", "1 picture outside the folders of pairs", f"{inner}/ (1 picture)")
+    skipped = read(tmp_path).summary.skipped
+    assert skipped == ("1 .txt file", "1 picture outside the folders of pairs", f"{inner}/ (1 picture)")
 
 
-def test_parts_that_are_asked_for_are_not_forgotten(pairs: Path) -> None:
+def test_a_part_that_is_asked_for_must_exist(pairs: Path) -> None:
     (pairs / "hold").mkdir()
-    for name, options, told in (
-        ("test", {"test_folder": "hold"}, "no folder of the training part beside it"),
+    for name, options, message in (
+        ("test", {"test_folder": "hold"}, "no training folder beside it"),
         ("test", {"test_folder": "held"}, "has no such folder"),
         ("train", {"train_folder": "fit"}, "there is no folder .*fit/images"),
     ):
-        with pytest.raises(LmregError, match=f"data.{name}_folder=.*{told}"):
+        with pytest.raises(LmregError, match=f"data.{name}_folder=.*{message}"):
             read(pairs, **options)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lmreg.data.depth_maps import read_map, read_mask, squared
+from lmreg.data.depth_maps import read_map, read_mask, square_map
 from lmreg.data.pixels import square
 from lmreg.errors import LmregError
 
@@ -14,7 +14,7 @@ VALUES = np.array([[0, 1, 2.5], [-7, np.inf, 65535]], np.float32)
 
 
 def pfm(values: np.ndarray, scale: float = -1.0, kind: str = "Pf") -> bytes:
-    """As the format's description has it: rows from the bottom up."""
+    """Write a map as the format's description says: rows from the bottom up."""
     height, width = values.shape[:2]
     header = f"{kind}\n{width} {height}\n{scale}\n".encode()
     return header + values[::-1].astype("<f4" if scale < 0 else ">f4").tobytes()
@@ -25,7 +25,7 @@ def test_pfm(tmp_path: Path, scale: float) -> None:
     path = tmp_path / "a.PFM"
     path.write_bytes(pfm(VALUES, scale))
     np.testing.assert_array_equal(read_map(path), VALUES)
-    # A first value whose lowest byte looks like white space belongs to the values.
+    # A first value whose lowest byte looks like white space must not be taken for the header's.
     values = np.frombuffer(b"\n\n \x40\r\n\x20\x41", "<f4").reshape(1, 2)
     path.write_bytes(pfm(values))
     np.testing.assert_array_equal(read_map(path), values)
@@ -55,7 +55,7 @@ def test_npy(tmp_path: Path, kind: str) -> None:
         np.testing.assert_array_equal(read_map(tmp_path / "a.npy"), values)
 
 
-def test_faults_are_told_in_one_line(tmp_path: Path) -> None:
+def test_faults_are_reported_in_one_line(tmp_path: Path) -> None:
     def refused(message: str, name: str, content: bytes | None = None) -> None:
         if content is not None:
             (tmp_path / name).write_bytes(content)
@@ -65,16 +65,16 @@ def test_faults_are_told_in_one_line(tmp_path: Path) -> None:
         assert "\n" not in str(error.value)
 
     whole = pfm(VALUES)
-    refused("3x2 pixels take 24 bytes, but it has 23; mend or remove it", "a.pfm", whole[:-1])
-    refused("take 24 bytes, but it has 25", "a.pfm", whole + b"\0")
-    refused("doesn't begin as a PFM file does", "a.pfm", whole[:8])
-    refused("doesn't begin as a PFM file does", "a.pfm", b"P5" + whole[2:])
+    refused("3x2 pixels need 24 bytes, but it has 23; repair or remove it", "a.pfm", whole[:-1])
+    refused("need 24 bytes, but it has 25", "a.pfm", whole + b"\0")
+    refused("it has no header of a PFM file", "a.pfm", whole[:8])
+    refused("it has no header of a PFM file", "a.pfm", b"P5" + whole[2:])
     refused("has three channels", "a.pfm", pfm(np.zeros((2, 2, 3)), kind="PF"))
     refused("its scale is 0", "a.pfm", pfm(VALUES, 0))
     refused("could not convert", "a.pfm", whole.replace(b"-1.0", b"left"))
-    refused("0x2 pixels take 0 bytes", "a.pfm", pfm(np.zeros((2, 0))))
+    refused("0x2 pixels need 0 bytes", "a.pfm", pfm(np.zeros((2, 0))))
     refused("No such file", "b.pfm")
-    refused("it is no image", "a.png", b"torn")
+    refused("it is not an image", "a.png", b"torn")
     Image.new("RGB", (3, 3)).save(tmp_path / "a.png")
     refused("its pixels are RGB", "a.png")
     Image.fromarray(np.random.default_rng(0).integers(9999, size=(50, 80)).astype(np.uint16)).save(
@@ -84,7 +84,7 @@ def test_faults_are_told_in_one_line(tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", np.zeros((2, 3, 4)))
     refused(r"shape \[2, 3, 4\], not \[height, width\]", "a.npy")
     np.save(tmp_path / "a.npy", np.array(["far", "near"]))
-    refused("it holds <U4, not an array of numbers", "a.npy")
+    refused("it contains <U4, not an array of numbers", "a.npy")
     np.save(tmp_path / "a.npy", np.array([{}]), allow_pickle=True)
     refused("pickle", "a.npy")
     np.save(tmp_path / "a.npy", VALUES)
@@ -105,24 +105,24 @@ def test_masks(tmp_path: Path) -> None:
         np.testing.assert_array_equal(read_mask(tmp_path / "a.png"), mask)
     np.save(tmp_path / "a.npy", mask)
     np.testing.assert_array_equal(read_mask(tmp_path / "a.npy"), mask)
-    rounded = np.add.outer(np.arange(40) ** 2, np.arange(30) ** 2) < 900  # its border crosses JPEG's blocks
+    rounded = np.add.outer(np.arange(40) ** 2, np.arange(30) ** 2) < 900  # the edge crosses JPEG's blocks
     for lossy in ("a.jpg", "a.webp"):
         Image.fromarray((rounded * 255).astype(np.uint8)).save(tmp_path / lossy, quality=60)
         with Image.open(tmp_path / lossy) as picture:
-            assert np.asarray(picture.convert("L"))[~rounded].any()  # what was black is nearly so
+            assert np.asarray(picture.convert("L"))[~rounded].any()  # black has become nearly black
         np.testing.assert_array_equal(read_mask(tmp_path / lossy), rounded)
     (tmp_path / "a.png").write_bytes(b"torn")
-    with pytest.raises(LmregError, match=r"a\.png as a mask: it is no image"):
+    with pytest.raises(LmregError, match=r"a\.png as a mask: it is not an image"):
         read_mask(tmp_path / "a.png")
 
 
 @pytest.mark.parametrize("shape", [(12, 12), (20, 12), (12, 17), (3, 5)])
 def test_a_map_is_cut_as_its_image_is(shape: tuple[int, int]) -> None:
-    """Of a map that only grows to the right and downwards: within half a pixel's step of the box mean."""
+    """In a map that increases to the right and downwards, values are near box means."""
     values = np.add.outer(10.0 * np.arange(shape[0]), np.arange(shape[1]))
     boxes = np.asarray(square(Image.fromarray(values.astype(np.float32)), 6))
-    found = squared(values, 6)
+    found = square_map(values, 6)
     assert found.shape == (6, 6)
     assert np.abs(found - boxes).max() <= 0.5 * 11 * max(1, min(shape) / 6)
-    assert np.isin(found, values).all()  # no mixtures
-    np.testing.assert_array_equal(squared(values, None), values)
+    assert np.isin(found, values).all()  # no means
+    np.testing.assert_array_equal(square_map(values, None), values)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from lmreg.data.base import DataConfig, DataSource, Part, RawData, Reading
-from lmreg.data.description import names_in_words
+from lmreg.data.base import DataConfig, DataSource, Part, RawData, ReadSummary
+from lmreg.data.description import classes_in_words
 from lmreg.data.images import ImageData
 from lmreg.errors import LmregError
 
@@ -35,23 +35,25 @@ def labelled(rng: np.random.Generator, classes: int, train: int = 40, test: int 
 
 def test_two_lines_say_what_was_read(rng: np.random.Generator) -> None:
     raw = labelled(rng, 2)
-    assert data(raw).told == [
+    assert data(raw).description == [
         "Read here: 2 classes (c0, c1); images: 20 train, 10 rank, 10 score, 20 test",
         f"Pixels: 4x5, 1 channel; values {raw.train.images.min()} to {raw.train.images.max()}; "
-        "passed over: nothing",
+        "skipped: nothing",
     ]
-    reading = Reading("16-bit samples", ("Train/ taken",), ("3 .txt files", "1 hidden file"), ("look here",))
-    told = data(RawData(raw.train, raw.test, raw.classes, (0, 9), reading))
-    assert told.sample_range == (0, 9)
-    assert told.told[0].startswith("Read here: Train/ taken; 2 classes")
-    assert told.told[1].endswith("(16-bit samples); passed over: 3 .txt files, 1 hidden file")
-    assert told.told[2:] == ["Note: look here"]
+    reading = ReadSummary(
+        "16-bit samples", ("Train/ taken",), ("3 .txt files", "1 hidden file"), ("look here",)
+    )
+    description = data(RawData(raw.train, raw.test, raw.classes, (0, 9), reading))
+    assert description.sample_range == (0, 9)
+    assert description.description[0].startswith("Read here: Train/ taken; 2 classes")
+    assert description.description[1].endswith("(16-bit samples); skipped: 3 .txt files, 1 hidden file")
+    assert description.description[2:] == ["Note: look here"]
 
 
 def test_many_classes_and_long_names_are_shortened() -> None:
-    assert names_in_words(tuple("abc")) == "3 classes (a, b, c)"
-    assert names_in_words(tuple(map(str, range(100)))) == "100 classes (0, 1, 2, 3, 4, 5, 6, ..., 99)"
-    assert names_in_words(("x" * 40, "y")) == f"2 classes ({'x' * 21}..., y)"
+    assert classes_in_words(tuple("abc")) == "3 classes (a, b, c)"
+    assert classes_in_words(tuple(map(str, range(100)))) == "100 classes (0, 1, 2, 3, 4, 5, 6, ..., 99)"
+    assert classes_in_words(("x" * 40, "y")) == f"2 classes ({'x' * 21}..., y)"
 
 
 @pytest.mark.parametrize(("value", "what"), [(0, "black"), (255, "white"), (7, "of one shade")])
@@ -67,41 +69,43 @@ def test_pictures_of_one_shade_are_refused(rng: np.random.Generator, value: int,
         images[:] = kept
 
 
-def test_one_picture_over_and_over_is_refused(rng: np.random.Generator) -> None:
+def test_identical_pictures_are_refused(rng: np.random.Generator) -> None:
     raw = labelled(rng, 2, train=250)
     raw.train.images[:] = raw.train.images[:1]
     with pytest.raises(LmregError, match="here: all 250 training pictures are the same"):
         data(raw)
-    raw.train.images[-1, 0, 0] += 1  # the last differs: that is for the user to judge
+    raw.train.images[-1, 0, 0] += 1  # a single difference is enough
     data(raw)
 
 
-def test_what_looks_odd_is_noted(rng: np.random.Generator) -> None:
+def test_odd_data_are_noted(rng: np.random.Generator) -> None:
     raw = labelled(rng, 2)
     dark = RawData(Part(raw.train.images // 64, raw.train.targets), raw.test, ("Cat", "cat"))
-    notes = data(dark).told[2:]
-    assert notes[0].startswith("Note: pixel values go from 0 to 3 of 255 only")
-    assert notes[1] == "Note: the classes 'Cat' and 'cat' differ by case or spaces only"
+    notes = data(dark).description[2:]
+    assert notes[0].startswith("Note: pixel values range only from 0 to 3 of 255;")
+    assert notes[1] == "Note: the classes 'Cat' and 'cat' differ only by case or spaces"
     images = [pictures(rng, n, 3) for n in (40, 20)]
     images[0][..., 2] = 9
     colour = RawData(Part(images[0], raw.train.targets), Part(images[1], raw.test.targets), raw.classes)
-    assert data(colour).told[2:] == [
-        "Note: channel 3 has one value in all training images, so that it tells nothing"
+    assert data(colour).description[2:] == [
+        "Note: channel 3 has the same value in all training images, so it carries no information"
     ]
 
 
-def test_classes_without_images_are_told(rng: np.random.Generator) -> None:
+def test_classes_without_images_are_noted(rng: np.random.Generator) -> None:
     raw = labelled(rng, 2, train=80)
     labels = raw.train.targets.copy()
     labels[0] = 2
-    told = data(RawData(Part(raw.train.images, labels), raw.test, ("a", "b", "c", "d"))).told[2:]
-    assert len(told) == 1
-    assert told[0].startswith("Note: classes without an image, by split: train ")
-    assert "test 2 (c, d) of 4" in told[0]
+    description = data(RawData(Part(raw.train.images, labels), raw.test, ("a", "b", "c", "d"))).description[
+        2:
+    ]
+    assert len(description) == 1
+    assert description[0].startswith("Note: classes without an image, by split: train ")
+    assert "test 2 (c, d) of 4" in description[0]
 
 
 def test_splits_of_unknown_classes_are_refused(rng: np.random.Generator) -> None:
-    """Each class has one image: whatever is learnt, the other splits are of other classes."""
+    """Each class has one image, so that the other splits only have classes that training lacks."""
     raw = labelled(rng, 300, train=300, test=300)
     message = (
         r"here: 75 of the 75 images of the rank split are of classes without any image in the train split "
@@ -112,10 +116,10 @@ def test_splits_of_unknown_classes_are_refused(rng: np.random.Generator) -> None
 
 
 def test_a_split_of_one_image_is_refused(rng: np.random.Generator) -> None:
-    told = r"here: the score split has one image only \(6 train, 5 rank, 1 score, 4 test\), but batch"
-    with pytest.raises(LmregError, match=told):
+    message = r"here: the score split has only one image \(6 train, 5 rank, 1 score, 4 test\), but batch"
+    with pytest.raises(LmregError, match=message):
         data(labelled(rng, 2, train=12, test=4), rank_fraction=0.4)
-    with pytest.raises(LmregError, match=r"here: the test split has one image only"):
+    with pytest.raises(LmregError, match=r"here: the test split has only one image"):
         data(labelled(rng, 2, train=12, test=1))
     batches = data(labelled(rng, 2, train=12, test=7)).split("test").scoring_batches(2)
     assert sorted(len(batch.images) for batch in batches) == [2, 2, 3]  # none of one image
@@ -126,33 +130,33 @@ def maps(rng: np.random.Generator, values: np.ndarray) -> RawData:
     return RawData(*parts)
 
 
-def test_constant_maps_are_refused_or_told(rng: np.random.Generator) -> None:
+def test_constant_maps_are_refused_or_noted(rng: np.random.Generator) -> None:
     values = rng.random((12, 5, 4)) + 1
     values[0] = np.nan
     values[0, 0, 0] = 3
     values[1] = 2
-    told = data(maps(rng, values)).told
-    assert told[0] == "Read here: images: 6 train, 3 rank, 3 score, 12 test"
-    assert "; maps 1." in told[1]
-    assert "to 3, 7.9 % missing; passed over" in told[1]
-    assert told[2:] == ["Note: 2 of 12 training maps have one value only"]
-    with pytest.raises(LmregError, match="every map of the training part has one value only"):
+    description = data(maps(rng, values)).description
+    assert description[0] == "Read here: images: 6 train, 3 rank, 3 score, 12 test"
+    assert "; maps 1." in description[1]
+    assert "to 3, 7.9 % missing; skipped" in description[1]
+    assert description[2:] == ["Note: 2 of 12 training maps have a single value"]
+    with pytest.raises(LmregError, match="every map of the training part has a single value"):
         data(maps(rng, np.ones((12, 5, 4)) * np.arange(12)[:, None, None]))
 
 
 def test_names_that_cant_be_printed_are_escaped(rng: np.random.Generator) -> None:
     raw = labelled(rng, 2)
-    told = data(RawData(raw.train, raw.test, ("a\nb", "\x1b[31mé"))).told
-    assert told[0].startswith("Read here: 2 classes (a\\nb, \\x1b[31mé); images")
+    description = data(RawData(raw.train, raw.test, ("a\nb", "\x1b[31mé"))).description
+    assert description[0].startswith("Read here: 2 classes (a\\nb, \\x1b[31mé); images")
 
 
-def test_images_that_are_there_twice_are_told(rng: np.random.Generator) -> None:
+def test_duplicate_images_are_noted(rng: np.random.Generator) -> None:
     raw = labelled(rng, 2)
     raw.test.images[:3] = raw.train.images[:3]  # of the same classes
-    assert data(raw).told[2:] == [
-        "Note: 3 of 20 test images are, pixel for pixel, training images too, so that they don't test what "
-        "was learnt"
+    assert data(raw).description[2:] == [
+        "Note: 3 of 20 test images are, pixel for pixel, training images too, so they don't test "
+        "generalisation"
     ]
     raw = labelled(rng, 2)
     raw.train.images[:4] = raw.train.images[0]
-    assert data(raw).told[2:] == ["Note: 4 images stand, pixel for pixel, in two classes or more"]
+    assert data(raw).description[2:] == ["Note: 4 images occur, pixel for pixel, in two classes or more"]

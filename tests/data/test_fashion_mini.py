@@ -22,8 +22,8 @@ def test_the_embedded_subset_is_small_and_balanced() -> None:
     assert len(np.unique(flat, axis=0)) > 0.99 * len(flat)
 
 
-def test_it_is_real(real_data: Path) -> None:
-    """Every embedded image is one of Fashion-MNIST's, scaled down, with its label."""
+def test_the_images_are_those_of_fashion_mnist(real_data: Path) -> None:
+    """Every embedded image is a scaled-down image of Fashion-MNIST with its label."""
     raw, folder = FashionMini().read(), real_data / "fashion_mnist"
     for part, prefix in ((raw.train, "train"), (raw.test, "t10k")):
         data = gzip.decompress((folder / f"{prefix}-images-idx3-ubyte.gz").read_bytes())

@@ -52,7 +52,7 @@ def test_gzipped_or_not_the_images_are_the_same(folder: Path, arrays: dict[str, 
     for name in NAMES:
         (below / f"{name}.gz").write_bytes(gzip.compress((folder / name).read_bytes()))
         (folder / name).unlink()
-    again = FashionMNIST(Config(path=str(folder))).read()  # in a folder below, as loaders leave them
+    again = FashionMNIST(Config(path=str(folder))).read()  # in a sub-folder, as torchvision stores them
     np.testing.assert_array_equal(plain.train.images, again.train.images)
     np.testing.assert_array_equal(plain.test.targets, again.test.targets)
     small = FashionMNIST(Config(path=str(folder), resolution=5)).read()
@@ -84,10 +84,14 @@ def test_missing_files_are_named(folder: Path) -> None:
     [
         (NAMES[0], b"", "is not an IDX file of unsigned bytes in 3 dimensions"),
         (NAMES[0], idx(np.zeros(20)), "is not an IDX file of unsigned bytes in 3 dimensions"),
-        (NAMES[0], idx(np.zeros((20, 6, 6)))[:-5], "holds 715 values instead of the 20x6x6 it announces"),
-        (NAMES[0], idx(np.zeros((20, 6, 6))) + b"1", "holds 721 values instead of the 20x6x6"),
+        (
+            NAMES[0],
+            idx(np.zeros((20, 6, 6)))[:-5],
+            "has 715 values instead of the 20x6x6 that its header says",
+        ),
+        (NAMES[0], idx(np.zeros((20, 6, 6))) + b"1", "has 721 values instead of the 20x6x6"),
         (NAMES[0], idx(np.zeros((19, 6, 6))), "has 19 images, but .*train-labels-idx1-ubyte has 20 labels"),
-        (NAMES[3], idx(np.full(10, 10)), "has label 10; they go from 0 to 9"),
+        (NAMES[3], idx(np.full(10, 10)), "has label 10; labels range from 0 to 9"),
         (f"{NAMES[1]}.gz", b"\x1f\x8bnot", "can't read"),
         (f"{NAMES[1]}.gz", gzip.compress(idx(np.arange(10).repeat(2)), mtime=0)[:-9], "can't read"),
         (f"{NAMES[1]}.gz", b"plain", "can't read"),
@@ -102,14 +106,12 @@ def test_broken_files_are_named(folder: Path, name: str, content: bytes, message
     assert "\n" not in str(error.value)
 
 
-def test_of_a_file_that_is_there_twice_the_other_one_is_told(
-    folder: Path, arrays: dict[str, np.ndarray]
-) -> None:
+def test_a_second_copy_of_a_file_is_reported_as_skipped(folder: Path, arrays: dict[str, np.ndarray]) -> None:
     (folder / NAMES[0]).rename(folder.parent / NAMES[0])
-    (folder / NAMES[0]).symlink_to(folder.parent / NAMES[0])  # as caches have it
-    assert FashionMNIST(Config(path=str(folder))).read().reading.passed_over == ()
+    (folder / NAMES[0]).symlink_to(folder.parent / NAMES[0])  # as in caches
+    assert FashionMNIST(Config(path=str(folder))).read().summary.skipped == ()
     (folder / f"{NAMES[1]}.gz").write_bytes(gzip.compress(idx(arrays[NAMES[1]][::-1])))
     (folder / "README.md").write_text("read me")
     raw = FashionMNIST(Config(path=str(folder))).read()
     np.testing.assert_array_equal(raw.train.targets, arrays[NAMES[1]])
-    assert raw.reading.passed_over == (f"{NAMES[1]}.gz", "1 .md file")
+    assert raw.summary.skipped == (f"{NAMES[1]}.gz", "1 .md file")

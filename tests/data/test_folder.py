@@ -20,7 +20,7 @@ def read(folder: Path, **options: object):  # type: ignore[no-untyped-def]
 
 
 def fill(folder: Path, label: int, count: int, suffix: str = "png") -> np.ndarray:
-    """``count`` real images of a class, saved in ``folder``."""
+    """Save ``count`` real images of a class in ``folder``."""
     folder.mkdir(parents=True)
     raw = FashionMini().read().train
     images = raw.images[raw.targets == label][:count, ..., 0]
@@ -58,7 +58,7 @@ def test_a_test_part_is_split_off_by_class_the_same_every_time(flat: Path) -> No
     again = read(flat)
     np.testing.assert_array_equal(raw.train.images, again.train.images)
     np.testing.assert_array_equal(raw.test.targets, again.test.targets)
-    # Nor does the order matter in which the files came onto the disk.
+    # The order in which the files were written doesn't matter either.
     moved = flat.parent / "moved"
     for path in sorted(flat.rglob("*.png"), reverse=True):
         (moved / path.parent.name).mkdir(parents=True, exist_ok=True)
@@ -122,7 +122,7 @@ def test_other_images_change_the_hash_and_other_files_do_not(flat: Path) -> None
     assert hashed() != before
 
 
-def test_faults_are_told_in_one_line(flat: Path) -> None:
+def test_faults_are_reported_in_one_line(flat: Path) -> None:
     def refused(message: str, **options: object) -> None:
         with pytest.raises(LmregError, match=message) as error:
             ImageData(ImageFolder(Config(**{"path": str(flat), **options})), torch.device("cpu"))  # type: ignore[arg-type]
@@ -132,7 +132,7 @@ def test_faults_are_told_in_one_line(flat: Path) -> None:
     refused("there is no such folder", path=str(flat / "nowhere"))
     refused("is a file", path=str(flat / "bag" / "000.png"))
     refused(
-        f"{flat / 'bag'} has no folders in it .but 40 pictures.; it should have <class>/",
+        f"{flat / 'bag'} contains no folders .but 40 pictures.; it should have <class>/",
         path=str(flat / "bag"),
     )
     for fraction in (0.0, 1.0):
@@ -145,16 +145,16 @@ def test_faults_are_told_in_one_line(flat: Path) -> None:
     Image.new("L", (9, 12)).save(flat / "bag" / "000.png")
     refused(r"differ in size .*bag/\d+.png has 12x12.*; pass data.resolution=|bag/000.png has 9x12")
     (flat / "bag" / "000.png").write_bytes(b"torn")
-    refused(f"can't read {flat / 'bag' / '000.png'} as an image: it is no image; mend or remove it")
+    refused(f"can't read {flat / 'bag' / '000.png'} as an image: it is not an image; repair or remove it")
     (flat / "bag" / "000.png").unlink()
     (flat / "empty").mkdir()
-    refused(rf"{flat / 'empty'} has no images in it \(files named .png")
+    refused(rf"{flat / 'empty'} contains no images \(.png")
     for name in ("empty", "bag", "coat"):
         shutil.rmtree(flat / name)
-    refused(rf"{flat} has one class only \(shoe\)")
+    refused(rf"{flat} has only one class \(shoe\)")
 
 
-def test_faults_of_parts_are_told_in_one_line(parted: Path) -> None:
+def test_faults_of_parts_are_reported_in_one_line(parted: Path) -> None:
     def refused(message: str) -> None:
         with pytest.raises(LmregError, match=message) as error:
             read(parted)
@@ -166,12 +166,13 @@ def test_faults_of_parts_are_told_in_one_line(parted: Path) -> None:
     refused(f"{parted / 'train'} lacks the class cost")
     (parted / "test").rename(parted / "val")
     refused(
-        rf"there is no {parted / 'test'} with the same; pass .* or data.test_folder=<name> \(there are: val\)"
+        rf"there is no {parted / 'test'} with the same classes; pass .* or data.test_folder=<name> "
+        r"\(there are: val\)"
     )
     (parted / "val").rename(parted / "test")
     shutil.rmtree(parted / "test" / "cost")
     shutil.rmtree(parted / "train" / "coat")
-    refused(rf"{parted / 'train'} has one class only \(bag\)")
+    refused(rf"{parted / 'train'} has only one class \(bag\)")
 
 
 def test_links_and_hidden_folders_bring_no_image_twice(flat: Path) -> None:
@@ -187,7 +188,7 @@ def test_links_and_hidden_folders_bring_no_image_twice(flat: Path) -> None:
     assert counts[0] == counts[1]
 
 
-def test_what_is_passed_over_and_taken_is_told(parted: Path) -> None:
+def test_skipped_files_and_assumptions_are_reported(parted: Path) -> None:
     (parted / "train").rename(parted / "Training")
     for path in sorted((parted / "Training" / "bag").glob("00[0-4].png")):
         path.rename(path.with_suffix(".heic"))
@@ -198,9 +199,9 @@ def test_what_is_passed_over_and_taken_is_told(parted: Path) -> None:
     Image.new("L", (4, 4)).save(parted / "test" / "stray.png")
     raw = read(parted)
     assert (len(raw.train.targets), len(raw.test.targets)) == (24 - 5, 10)
-    assert raw.reading.taken == ("Training/ taken as the train part",)
+    assert raw.summary.assumptions == ("Training/ taken as the train part",)
     passed = ("5 .heic files", "1 picture outside the class folders", "val/ (3 pictures)")
-    assert raw.reading.passed_over == passed
+    assert raw.summary.skipped == passed
 
 
 def test_names_of_parts_never_become_classes(tmp_path: Path) -> None:
@@ -210,16 +211,16 @@ def test_names_of_parts_never_become_classes(tmp_path: Path) -> None:
         read(tmp_path)
 
 
-def test_one_folder_of_folders_is_asked_about(tmp_path: Path) -> None:
+def test_a_single_class_folder_is_refused_with_a_hint(tmp_path: Path) -> None:
     for name in ("tabby", "black"):
         fill(tmp_path / "cats" / name, 0, 5)
     with pytest.raises(
-        LmregError, match=r"one class only \(cats\).*if black, tabby are the classes, pass data.path"
+        LmregError, match=r"only one class \(cats\).*if black, tabby are the classes, pass data.path"
     ):
         read(tmp_path)
 
 
-def test_pictures_of_12_bits_are_read_as_what_they_show(flat: Path) -> None:
+def test_pictures_of_12_bits_are_mapped_to_the_full_range(flat: Path) -> None:
     before = read(flat)
     for path in flat.rglob("*.png"):
         Image.fromarray(np.asarray(Image.open(path)).astype(np.uint16) * 16).save(path)
@@ -240,7 +241,7 @@ def test_links_within_the_data_set_bring_no_images_of_other_classes(flat: Path, 
     (flat / "bag" / "loop").symlink_to(target)
     after = read(flat)
     assert len(after.train.targets) == len(before.train.targets)
-    assert "1 link to a folder" in after.reading.passed_over
+    assert "1 link to a folder" in after.summary.skipped
 
 
 def test_links_out_of_the_data_set_are_followed(flat: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
@@ -253,7 +254,7 @@ def test_links_out_of_the_data_set_are_followed(flat: Path, tmp_path_factory: py
     raw = read(flat)
     counts = np.bincount(np.concatenate([raw.train.targets, raw.test.targets]))
     assert counts.tolist() == [40, 20, 15]
-    assert raw.reading.passed_over == ("1 link to a folder",)
+    assert raw.summary.skipped == ("1 link to a folder",)
 
 
 @pytest.mark.parametrize(
@@ -262,18 +263,20 @@ def test_links_out_of_the_data_set_are_followed(flat: Path, tmp_path_factory: py
 def test_two_classes_of_one_folder_are_refused(flat: Path, link: str, target: str) -> None:
     (flat / "coat" / "deep").mkdir()
     (flat / link).symlink_to(target)
-    with pytest.raises(LmregError, match=f"{link} .*are one folder, or one lies in the other, by a link"):
+    with pytest.raises(
+        LmregError, match=f"{link} .*are the same folder, or one lies in the other, by a link"
+    ):
         read(flat)
 
 
 def test_a_test_part_that_is_the_training_part_is_refused(parted: Path) -> None:
     shutil.rmtree(parted / "test")
     (parted / "test").symlink_to("train")
-    with pytest.raises(LmregError, match=r"bag and .*bag are one folder"):
+    with pytest.raises(LmregError, match=r"bag and .*bag are the same folder"):
         read(parted)
 
 
-def test_what_lies_beside_the_class_folders_is_told(parted: Path) -> None:
+def test_files_beside_the_class_folders_are_reported(parted: Path) -> None:
     for name in ("labels.csv", "README.txt", "train/data.zip", ".DS_Store", "test/.x"):
         (parted / name).write_text("no picture")
     fill(parted / "train" / ".hat", 2, 3)
@@ -283,28 +286,30 @@ def test_what_lies_beside_the_class_folders_is_told(parted: Path) -> None:
     (parted / "test" / "gone").symlink_to("nowhere")
     (parted / "old").mkdir()
     (parted / "old" / "a.png").symlink_to("nowhere")
-    told = read(parted).reading.passed_over
-    assert set(told[:3]) == {"1 .csv file", "1 .txt file", "1 .zip file"}
-    assert told[3:] == (
+    skipped = read(parted).summary.skipped
+    assert set(skipped[:3]) == {"1 .csv file", "1 .txt file", "1 .zip file"}
+    assert skipped[3:] == (
         "2 hidden files",
         "2 hidden folders",
         "1 link to a folder",
-        "1 link to nothing",
+        "1 broken link",
         "notes/ (0 pictures)",
-        "old/ (can't be read whole)",
+        "old/ (not all readable)",
         "train/.hat/ (3 pictures)",
     )
 
 
-def test_a_fraction_that_isnt_used_is_told(parted: Path) -> None:
-    assert read(parted).reading.notes == ()
-    told = ("data.test_fraction=0.5 isn't used, as there is a test part",)
-    assert read(parted, test_fraction=0.5).reading.notes == told
+def test_an_unused_fraction_is_noted(parted: Path) -> None:
+    assert read(parted).summary.notes == ()
+    message = ("data.test_fraction=0.5 isn't used, as there is a test part",)
+    assert read(parted, test_fraction=0.5).summary.notes == message
 
 
-def test_a_class_of_another_unicode_form_is_told(parted: Path) -> None:
+def test_a_class_in_another_unicode_form_is_reported(parted: Path) -> None:
     for part, name in (("train", "caf\u00e9"), ("test", "cafe\u0301")):
         (parted / part / "coat").rename(parted / part / name)
-    told = r"test lacks the class caf\u00e9; .* \(it has cafe\u0301, which differs by the Unicode form"
-    with pytest.raises(LmregError, match=told):
+    message = (
+        r"test lacks the class caf\u00e9; .* \(it has cafe\u0301, which differs only by the Unicode form"
+    )
+    with pytest.raises(LmregError, match=message):
         read(parted)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import sys
 from pathlib import Path
 
 import datasets
@@ -59,7 +60,7 @@ def test_missing_files_and_columns_are_named(tmp_path: Path, colour: list[np.nda
     with pytest.raises(LmregError, match=r"no train\*\.parquet"):
         HubImages(Config(path=str(tmp_path))).read()
     write(tmp_path / "train.parquet", colour, [0] * 12, column="image")
-    with pytest.raises(LmregError, match="no column 'img' in train; there are: image, label"):
+    with pytest.raises(LmregError, match="no column 'img' in train; its columns are: image, label"):
         HubImages(Config(path=str(tmp_path))).read()
     (tmp_path / "train.parquet").write_bytes(b"PAR1 not really")
     with pytest.raises(LmregError, match=r"can't read .*train\.parquet"):
@@ -104,7 +105,7 @@ def test_broken_rows_are_named_by_their_file(tmp_path: Path, colour: list[np.nda
     write(tmp_path / "train-0.parquet", colour, [0, 1] * 6)
     write(tmp_path / "test.parquet", colour, [0, 1] * 6)
     for content, message in (
-        (b"no picture", "can't read row 1 of .*train-1.parquet as an image: it is no image"),
+        (b"no picture", "can't read row 1 of .*train-1.parquet as an image: it is not an image"),
         (None, "row 1 of .*train-1.parquet has no image in column 'img'"),
     ):
         images = [{"bytes": png(colour[0]), "path": None}, {"bytes": content, "path": None}]
@@ -161,12 +162,14 @@ def test_labels_of_the_test_part_must_be_known(tmp_path: Path, colour: list[np.n
         ImageData(HubImages(Config(path=str(tmp_path))), torch.device("cpu"))
 
 
-def test_a_data_set_that_cant_be_had_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_an_unavailable_data_set_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     with pytest.raises(LmregError, match=r"needs data.hub=<name on the hub> or data.path="):
         HubImages(Config(name="hub")).read()
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)  # no retries
     monkeypatch.setattr("datasets.config.HF_HUB_OFFLINE", True)
-    with pytest.raises(LmregError, match=r"lmreg-tests/nothing.*with local Parquet files pass data.path="):
+    with pytest.raises(
+        LmregError, match=r"lmreg-tests/nothing.*if you have its Parquet files, pass data.path="
+    ):
         HubImages(Config(hub="lmreg-tests/nothing")).read()
 
 
@@ -177,11 +180,37 @@ def test_cifar10_from_its_parquet_folder(real_data: Path) -> None:
     assert np.bincount(raw.test.targets).tolist() == [1_000] * 10
 
 
-def test_other_files_of_the_folder_are_told(tmp_path: Path, colour: list[np.ndarray]) -> None:
+def test_other_files_of_the_folder_are_reported(tmp_path: Path, colour: list[np.ndarray]) -> None:
     for part in ("train", "test", "val"):
         write(tmp_path / f"{part}.parquet", colour, [0, 1] * 6)
     for name in ("README.md", "labels.csv", ".gitattributes"):
         (tmp_path / name).touch()
     raw = HubImages(Config(path=str(tmp_path))).read()
-    assert raw.reading.passed_over[0] == "val.parquet"
-    assert set(raw.reading.passed_over[1:]) == {"1 .md file", "1 .csv file", "1 hidden file"}
+    assert raw.summary.skipped[0] == "val.parquet"
+    assert set(raw.summary.skipped[1:]) == {"1 .md file", "1 .csv file", "1 hidden file"}
+
+
+def test_only_the_hub_needs_the_package_datasets(
+    tmp_path: Path, colour: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "datasets", None)  # as if it were not installed
+    for part in ("train", "test"):
+        write(tmp_path / f"{part}.parquet", colour, [0, 1] * 6)
+    assert len(HubImages(Config(path=str(tmp_path))).read().train.images) == 12
+    message = r"data.hub=x/y .*needs the package datasets; install it with: pip install 'lmreg\[hub\]'"
+    with pytest.raises(LmregError, match=message):
+        HubImages(Config(hub="x/y")).read()
+
+
+def test_files_of_a_split_may_differ_in_types_and_other_columns(
+    tmp_path: Path, colour: list[np.ndarray]
+) -> None:
+    for i, (dtype, column) in enumerate((("int32", "a"), ("int64", "b"))):
+        rows = [{"bytes": png(image), "path": None} for image in colour]
+        labels = np.array([0, 1] * 6, dtype=dtype)
+        table = pd.DataFrame({column: ["x"] * 12, "label": labels, "img": rows})
+        table.to_parquet(tmp_path / f"train-{i}.parquet")
+    write(tmp_path / "test.parquet", colour, [0, 1] * 6)
+    raw = HubImages(Config(path=str(tmp_path))).read()
+    np.testing.assert_array_equal(raw.train.images, np.stack([*colour, *colour]))
+    assert raw.train.targets.tolist() == [0, 1] * 12

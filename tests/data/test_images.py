@@ -27,7 +27,7 @@ CPU = torch.device("cpu")
 
 @dataclass
 class Given(DataSource):
-    """A data set of numbered images: every pixel of image i has a value that tells i and the place."""
+    """A data set of numbered images: a pixel's value identifies the image and its position in it."""
 
     labels: np.ndarray
     config: DataConfig = field(default_factory=DataConfig)
@@ -48,7 +48,7 @@ def images(rng: np.random.Generator) -> np.ndarray:
     return rng.integers(1, 255, (40, 6, 5, 3), dtype=np.uint8)
 
 
-def test_plain_images_are_what_was_read(images: np.ndarray) -> None:
+def test_plain_images_are_unchanged(images: np.ndarray) -> None:
     batch = plain_split(images, padding=2).plain(torch.tensor([3, 1]))
     np.testing.assert_array_equal(batch.images.permute(0, 2, 3, 1), images[[3, 1]].astype(np.float32))
     assert batch.images.is_contiguous(memory_format=torch.channels_last)
@@ -72,7 +72,7 @@ def test_every_augmented_image_is_a_crop_or_its_mirror(images: np.ndarray) -> No
         ]
         assert matches, f"image {i} is no crop of its original"
         places.add(matches[0])
-    assert len(places) > 20  # each image has its own place
+    assert len(places) > 20  # each image has its own crop
     assert {mirrored for _, _, mirrored in places} == {False, True}
 
 
@@ -148,7 +148,7 @@ def test_images_are_normalised_by_the_train_split() -> None:
 
 
 def test_without_cutout_nothing_is_drawn_for_it(images: np.ndarray) -> None:
-    """The same images and the same state of the stream as before there was cutout."""
+    """Without cutout, images and the stream's state are the same as before the option existed."""
     generators = [torch.Generator().manual_seed(3) for _ in range(2)]
     mine, none = (
         Split(Part(images, np.arange(40)), torch.zeros(3), torch.ones(3), 2, True, cutout).augmented(
@@ -178,7 +178,7 @@ def test_cutout_blanks_a_square_around_any_place(images: np.ndarray, side: int) 
         for i, got in enumerate(batch.images.permute(0, 2, 3, 1).numpy()):
             blank = (got == 0).all(-1)
             matches = []
-            for y in range(6):  # as the paper's code has it, for odd sides too
+            for y in range(6):  # as in the paper's code, for odd sides too
                 for x in range(5):
                     hole = np.zeros((6, 5), bool)
                     top, left = y - side // 2, x - side // 2
@@ -198,9 +198,9 @@ def test_a_cut_out_square_is_blank_after_normalisation() -> None:
     data = ImageData(Given(labels, DataConfig(cutout=4)), CPU)
     batch = data.split("train").augmented(torch.arange(100), torch.Generator().manual_seed(0))
     blank = (batch.images == 0).all(1)
-    assert blank.sum((1, 2)).min() >= 4  # a quarter of the square, where its centre is in a corner
+    assert blank.sum((1, 2)).min() >= 4  # a quarter of the square if its centre is in a corner
     assert blank.sum((1, 2)).max() == 16
-    for name in ("rank", "score", "test"):  # plain images stay whole
+    for name in ("rank", "score", "test"):  # plain images have no cutout
         assert not (data.split(name).plain(torch.arange(20)).images == 0).all(1).any()
 
 
@@ -215,7 +215,7 @@ def test_splits_share_their_pixels() -> None:
     data = ImageData(Given(np.tile([0, 1], 100), DataConfig(crop_padding=1)), CPU)
     places = {name: data.split(name)._padded.data_ptr() for name in ("train", "rank", "score", "test")}
     assert places["train"] == places["rank"] == places["score"] != places["test"]
-    assert not any(isinstance(part, Part) for part in data._parts.values())  # what was read is let go of
+    assert not any(isinstance(part, Part) for part in data._parts.values())  # the arrays are released
 
 
 def test_reading_takes_little_more_memory_than_the_images() -> None:
@@ -242,17 +242,15 @@ def test_reading_takes_little_more_memory_than_the_images() -> None:
 @pytest.mark.parametrize(
     ("train", "test", "classes", "message"),
     [
-        ([0, 1, 2], [0], "ab", "training image 2 has label 2; with 2 classes labels go from 0 to 1"),
-        ([0, 1], [0, -1], "ab", "test image 1 has label -1; with 2 classes labels go from 0 to 1"),
-        ([1, 1, 1], [0], "ab", r"all training images are of one class \(b\); it takes at least two"),
+        ([0, 1, 2], [0], "ab", "training image 2 has label 2; with 2 classes labels range from 0 to 1"),
+        ([0, 1], [0, -1], "ab", "test image 1 has label -1; with 2 classes labels range from 0 to 1"),
+        ([1, 1, 1], [0], "ab", r"all training images are of one class \(b\); at least two are needed"),
         ([], [0], "ab", "the training part has no images"),
         ([0, 1], [], "ab", "the test part has no images"),
         ([0, 1], [0], "ab", "here: the score split would be empty: there are only 2 images"),
     ],
 )
-def test_what_cant_be_trained_on_is_refused(
-    train: list[int], test: list[int], classes: str, message: str
-) -> None:
+def test_unusable_data_are_refused(train: list[int], test: list[int], classes: str, message: str) -> None:
     parts = [Part(np.ones((len(x), 4, 4, 1), np.uint8), np.array(x, np.int64)) for x in (train, test)]
 
     class Faulty(DataSource):
@@ -273,7 +271,7 @@ def test_parts_of_different_shape_are_refused() -> None:
 
 
 def test_more_classes_change_the_hash() -> None:
-    """They change the network, though neither images nor labels."""
+    """The number of classes changes the network, although images and labels stay the same."""
     source = Given(np.tile([0, 1], 100))
     more = Given(np.tile([0, 1], 100))
     raw = source.read()
@@ -281,8 +279,8 @@ def test_more_classes_change_the_hash() -> None:
     assert ImageData(source, CPU).hash != ImageData(more, CPU).hash
 
 
-def test_the_embedded_data_is_what_it_was() -> None:
-    """Studies made with earlier versions are told apart by this."""
+def test_the_hash_of_the_embedded_data_is_unchanged() -> None:
+    """Studies made with earlier versions are recognised by this hash."""
     config = FashionMiniConfig(train_fraction=0.666667, rank_fraction=0.166667)
     data = ImageData(FashionMini(config), CPU)
     assert data.hash == "8354632c770634fd"
@@ -292,7 +290,7 @@ def test_the_embedded_data_is_what_it_was() -> None:
 
 @dataclass
 class Few(DataSource):
-    """A few of the embedded images at a resolution."""
+    """Return a few of the embedded images at a resolution."""
 
     config: DataConfig
 
@@ -306,7 +304,7 @@ class Few(DataSource):
 
 @pytest.mark.parametrize("resolution", [4, 5, 7, 14, 17, 33])
 def test_any_resolution_trains(resolution: int, space: NASBench201, rng: np.random.Generator) -> None:
-    """One step of the super-net and of a stand-alone network on images of that size."""
+    """The super-net and a stand-alone network do one step on images of that size."""
     data = ImageData(Few(DataConfig(resolution=resolution, crop_padding=1, cutout=3)), CPU)
     assert (data.shape.height, data.shape.width) == (resolution, resolution)
     task, config = Classification(), TrainerConfig(steps=1, batch_size=8)
@@ -327,7 +325,7 @@ def test_the_embedded_images_take_a_resolution() -> None:
 
 
 def with_maps(kind: type = np.float32, padding: int = 2, flip: bool = True) -> Split:
-    """Maps whose value at a pixel is the image's there: they must stay so, however both are moved."""
+    """Maps that equal their images still do after augmentation."""
     images = np.random.default_rng(3).integers(1, 255, (12, 7, 6, 1), dtype=np.uint8)
     return Split(Part(images, images[..., 0].astype(kind)), torch.zeros(1), torch.ones(1), padding, flip)
 
@@ -339,13 +337,13 @@ def test_maps_move_with_their_images_and_are_missing_beyond_the_border() -> None
     assert torch.equal(plain.targets, plain.images[:, 0])
     moved = with_maps().augmented(index, torch.Generator().manual_seed(1))
     assert not torch.equal(moved.images, plain.images)
-    inside = moved.images[:, 0] > 0  # no pixel of these images is 0: that is padding
+    inside = moved.images[:, 0] > 0  # only padding is 0
     assert 0.5 < inside.float().mean() < 1
     assert torch.equal(moved.targets[inside], moved.images[:, 0][inside])
     assert moved.targets[~inside].isnan().all()
 
 
-def test_maps_of_labels_have_a_label_that_is_passed_over_beyond_the_border() -> None:
+def test_maps_of_labels_have_the_ignored_label_beyond_the_border() -> None:
     moved = with_maps(np.int64).augmented(torch.arange(12), torch.Generator().manual_seed(1))
     outside = moved.images[:, 0] == 0
     assert outside.any()

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from lmreg.data.layout import difference, find, nearly_same, part_of
+from lmreg.data.layout import confusable_pairs, describe_difference, find_layout, part_named
 from lmreg.errors import LmregError
 
 
 def made(root: Path, *paths: str) -> Path:
-    """``root`` with these files and, of paths that end in a slash, folders."""
+    """Create these files in ``root``, and folders for paths that end in a slash."""
     for path in paths:
         place = root / path
         (place if path.endswith("/") else place.parent).mkdir(parents=True, exist_ok=True)
@@ -19,7 +19,7 @@ def made(root: Path, *paths: str) -> Path:
 
 
 def parts(root: Path, train: str = "train", test: str = "test") -> tuple[str, str | None]:
-    layout = find(root, train, test)
+    layout = find_layout(root, train, test)
     return str(layout.train.relative_to(root)), layout.test and str(layout.test.relative_to(root))
 
 
@@ -38,8 +38,8 @@ def parts(root: Path, train: str = "train", test: str = "test") -> tuple[str, st
 def test_parts_go_by_any_usual_name(tmp_path: Path, train: str, test: str) -> None:
     made(tmp_path, f"{train}/a/", f"{train}/b/", f"{test}/a/", f"{test}/b/", "val/a/", "notes/")
     assert parts(tmp_path) == (train, test)
-    layout = find(tmp_path, "train", "test")
-    assert layout.taken == tuple(
+    layout = find_layout(tmp_path, "train", "test")
+    assert layout.assumptions == tuple(
         f"{there}/ taken as the {name} part"
         for there, name in ((train, "train"), (test, "test"))
         if there != name
@@ -55,13 +55,13 @@ def test_a_folder_around_the_parts_is_looked_into(tmp_path: Path, around: str) -
     if around.startswith("training_set"):
         (tmp_path / "training_set").rmdir()
     assert parts(tmp_path) == (f"{inner}/Train", f"{inner}/test")
-    assert find(tmp_path, "train", "test").taken[0] == f"{inner}/ taken as the data set"
+    assert find_layout(tmp_path, "train", "test").assumptions[0] == f"{inner}/ taken as the data set"
 
 
 def test_a_folder_around_classes_is_looked_into_if_its_name_says_nothing(tmp_path: Path) -> None:
     made(tmp_path, "one/images/a/", "one/images/b/", "two/cats/tabby/", "two/cats/black/")
     assert parts(tmp_path / "one") == ("images", None)
-    assert parts(tmp_path / "two") == (".", None)  # one class, of two folders: asked for elsewhere
+    assert parts(tmp_path / "two") == (".", None)  # a single class, which the reader refuses
     made(
         tmp_path,
         "three/train/train/a/",
@@ -79,7 +79,7 @@ def test_names_of_the_options_go_first(tmp_path: Path) -> None:
     with pytest.raises(
         LmregError, match=r"data.train_folder=trian: .* has no such folder with classes in it"
     ):
-        find(tmp_path, "trian", "test")
+        find_layout(tmp_path, "trian", "test")
 
 
 @pytest.mark.parametrize(
@@ -92,19 +92,22 @@ def test_names_of_the_options_go_first(tmp_path: Path) -> None:
             ("Train/a/", "Train/b/", "training/a/", "training/b/"),
             "has Train and training; say which is the train",
         ),
-        (("train/a/", "train/b/", "Test/1.png"), "Test has no folders in it, so that its images have none"),
-        (("train/a/", "train/b/", "val/a/"), r"there is no .*test with the same; .*\(there are: val\)"),
+        (("train/a/", "train/b/", "Test/1.png"), "Test has no folders in it, so its images have none"),
+        (
+            ("train/a/", "train/b/", "val/a/"),
+            r"there is no .*test with the same classes; .*\(there are: val\)",
+        ),
         (
             ("images/1.png", "masks/1.png"),
-            "has images and masks, which look like images and what belongs to them",
+            "has images and masks, which look like images and their targets",
         ),
         (("Images/1.png", "Labels/1.txt"), "has Images and Labels, which look like images"),
     ],
 )
-def test_what_cant_be_told_is_asked(tmp_path: Path, paths: tuple[str, ...], message: str) -> None:
+def test_ambiguous_layouts_are_refused(tmp_path: Path, paths: tuple[str, ...], message: str) -> None:
     made(tmp_path, *paths)
     with pytest.raises(LmregError, match=message) as error:
-        find(tmp_path, "train", "test")
+        find_layout(tmp_path, "train", "test")
     assert "\n" not in str(error.value)
 
 
@@ -117,27 +120,27 @@ def test_classes_may_have_the_name_of_one_part(tmp_path: Path, names: tuple[str,
 
 
 def test_names_of_parts() -> None:
-    assert [part_of(name) for name in ("Train", "Valid", "TEST ", "trains", "images", "dev")] == [
+    assert [part_named(name) for name in ("Train", "Valid", "TEST ", "trains", "images", "dev")] == [
         *("train", "validation", "test", None, None, "validation")
     ]
 
 
 def test_names_that_are_nearly_the_same() -> None:
-    assert nearly_same(("Cat", "a", "A", "cat", "dog", "dog ")) == [("Cat", "cat"), ("dog", "dog ")]
+    assert confusable_pairs(("Cat", "a", "A", "cat", "dog", "dog ")) == [("Cat", "cat"), ("dog", "dog ")]
     composed, apart = "\u00e9", "e\u0301"
-    assert nearly_same((composed, apart)) == [(composed, apart)]
-    assert difference(composed, apart) == "the Unicode form of accents"
-    assert difference("dog", "dog ") == "case or spaces"
+    assert confusable_pairs((composed, apart)) == [(composed, apart)]
+    assert describe_difference(composed, apart) == "the Unicode form of accents"
+    assert describe_difference("dog", "dog ") == "case or spaces"
 
 
-def test_a_test_part_that_is_asked_for_is_not_forgotten(tmp_path: Path) -> None:
+def test_a_test_part_that_is_asked_for_must_exist(tmp_path: Path) -> None:
     made(tmp_path, "a/1.png", "b/1.png", "hold/a/1.png", "hold/b/1.png")
-    for name, told in (
+    for name, message in (
         (
             "hold",
-            "there is no folder of the training part beside it in .*; name it by data.train_folder=<name>",
+            "there is no training folder beside it in .*; name it with data.train_folder=<name>",
         ),
         ("held", "has no such folder"),
     ):
-        with pytest.raises(LmregError, match=f"data.test_folder={name}: .*{told}"):
-            find(tmp_path, "train", name)
+        with pytest.raises(LmregError, match=f"data.test_folder={name}: .*{message}"):
+            find_layout(tmp_path, "train", name)

@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lmreg.data.pixels import Decoded, decode, read_pictures, resize, square
-from lmreg.data.samples import SIXTEEN, given_range
+from lmreg.data.bit_depth import FULL_16_BIT, parse_value_range
+from lmreg.data.pixels import Decoded, decode_pictures, resize, square
 from lmreg.errors import LmregError
 
 
 def decoded(paths: list[Path], resolution: int | None = None) -> np.ndarray:
-    return decode(paths, lambda i: paths[i].name, "data.path=here", resolution)
+    name, count = (lambda i: paths[i].name), len(paths)
+    return decode_pictures(paths, name, "data.path=here", resolution, count, None).images
 
 
 @pytest.fixture
@@ -25,14 +26,14 @@ def grey(rng: np.random.Generator) -> np.ndarray:
 
 
 def test_grey_pictures_stay_grey_until_one_has_colour(tmp_path: Path, grey: np.ndarray) -> None:
-    paths = [tmp_path / f"{i}.png" for i in range(300)]  # more than a thread takes at a time
+    paths = [tmp_path / f"{i}.png" for i in range(300)]  # several threads' tasks
     for path in paths:
         Image.fromarray(grey).save(path)
     images = decoded(paths)
     assert images.shape == (300, 6, 6, 1)
     assert (images[..., 0] == grey).all()
     colour = np.stack([grey, 255 - grey, grey // 2], axis=-1)
-    Image.fromarray(colour).save(paths[299])  # the last decides as the first would
+    Image.fromarray(colour).save(paths[299])  # a single picture in colour, the last one
     mixed = decoded(paths)
     assert mixed.shape == (300, 6, 6, 3)
     assert (mixed[:299] == grey[..., None]).all()
@@ -40,7 +41,7 @@ def test_grey_pictures_stay_grey_until_one_has_colour(tmp_path: Path, grey: np.n
 
 
 def test_every_mode_of_pixels_is_taken(tmp_path: Path, grey: np.ndarray) -> None:
-    """Each mode against what a viewer shows on a white page."""
+    """Each mode is compared with what a viewer shows on white."""
     colour = np.stack([grey, 255 - grey, grey // 2], axis=-1)
     half = np.full((6, 6, 1), 128, np.uint8)
     over_white = 255 - (255 - colour.astype(float)) * 128 / 255
@@ -70,7 +71,7 @@ def test_a_cameras_orientation_is_applied(tmp_path: Path) -> None:
     pixels = np.zeros((4, 8), np.uint8)
     pixels[:, :4] = 255
     exif = Image.Exif()
-    exif[0x0112] = 6  # to be turned clockwise
+    exif[0x0112] = 6  # must be rotated clockwise
     Image.fromarray(pixels).save(tmp_path / "a.png", exif=exif)
     turned = decoded([tmp_path / "a.png"])[0, ..., 0]
     np.testing.assert_array_equal(turned, np.rot90(pixels, -1))
@@ -101,8 +102,8 @@ def test_arrays_and_pictures_are_resized_alike(
     assert resize(images, None) is images
 
 
-def test_a_large_photo_keeps_its_look(tmp_path: Path) -> None:
-    """Decoded at a part of its size, it is still the average that it would be."""
+def test_a_large_photo_is_averaged(tmp_path: Path) -> None:
+    """A photo that is decoded at a fraction of its size still gives the same averages."""
     ramp = np.linspace(0, 255, 1600).astype(np.uint8)
     photo = np.stack([np.broadcast_to(ramp, (1200, 1600))] * 3, axis=-1)
     Image.fromarray(photo).save(tmp_path / "a.jpg", quality=95)
@@ -136,13 +137,15 @@ def test_broken_pictures_are_named(tmp_path: Path, rng: np.random.Generator) -> 
     for name, data in broken.items():
         (tmp_path / name).write_bytes(data)
     for name in (*broken, "absent.png"):
-        with pytest.raises(LmregError, match=f"can't read {name} as an image: .*mend or remove it") as error:
+        with pytest.raises(
+            LmregError, match=f"can't read {name} as an image: .*repair or remove it"
+        ) as error:
             decoded([good, tmp_path / name])
         assert "\n" not in str(error.value)
 
 
 def save16(folder: Path, values: np.ndarray, suffix: str = "png") -> list[Path]:
-    """Grey pictures [n, height, width] of 16 bits, of 32 if the ending is tif, in files."""
+    """Save grey pictures [n, height, width] of 16 bits, or of 32 bits if the ending is tif."""
     folder.mkdir(exist_ok=True)
     paths = [folder / f"{i}.{suffix}" for i in range(len(values))]
     for path, value in zip(paths, values, strict=True):
@@ -152,7 +155,7 @@ def save16(folder: Path, values: np.ndarray, suffix: str = "png") -> list[Path]:
 
 def read(paths: list[Path], training: int | None = None, given: tuple[float, float] | None = None) -> Decoded:
     count = len(paths) if training is None else training
-    return read_pictures(paths, lambda i: paths[i].name, "data.path=here", None, count, given)
+    return decode_pictures(paths, lambda i: paths[i].name, "data.path=here", None, count, given)
 
 
 @pytest.mark.parametrize(
@@ -162,7 +165,7 @@ def read(paths: list[Path], training: int | None = None, given: tuple[float, flo
         (1, 1025, (1025, 1280), "16-bit samples 1025 to 1280, mapped to 0 to 255"),
         (16, 0, (0, 4080), "16-bit samples 0 to 4080, mapped to 0 to 255"),
         (1, 65280, (65280, 65535), "16-bit samples 65280 to 65535, mapped to 0 to 255"),
-        (256, 0, SIXTEEN, "16-bit samples 0 to 65280, upper 8 bits kept"),
+        (256, 0, FULL_16_BIT, "16-bit samples 0 to 65280, upper 8 bits kept"),
     ],
 )
 def test_pictures_of_16_bits_are_mapped_from_the_range_that_they_have(
@@ -171,8 +174,8 @@ def test_pictures_of_16_bits_are_mapped_from_the_range_that_they_have(
     pixels = np.arange(256, dtype=np.uint16).reshape(4, 8, 8)
     decoded = read(save16(tmp_path, pixels * scale + offset))
     np.testing.assert_array_equal(decoded.images[..., 0], pixels)
-    assert decoded.samples.sample_range == expected
-    assert decoded.samples.words == words
+    assert decoded.mapping.sample_range == expected
+    assert decoded.mapping.words == words
 
 
 def test_the_range_is_the_training_pictures_unless_it_is_given(tmp_path: Path) -> None:
@@ -180,11 +183,11 @@ def test_the_range_is_the_training_pictures_unless_it_is_given(tmp_path: Path) -
     paths = save16(tmp_path, values)
     decoded = read(paths, training=2)
     assert decoded.images[..., 0].tolist() == [[[0, 128]], [[64, 255]], [[0, 255]]]
-    assert decoded.samples.sample_range == (100, 300)
+    assert decoded.mapping.sample_range == (100, 300)
     decoded = read(paths, training=2, given=(0, 510))
     assert decoded.images[..., 0].tolist() == [[[50, 100]], [[75, 150]], [[0, 255]]]
-    assert decoded.samples.words == "16-bit samples 100 to 300, 0 to 510 mapped to 0 to 255"
-    np.testing.assert_array_equal(read(paths, 2, SIXTEEN).images[..., 0], values >> 8)
+    assert decoded.mapping.words == "16-bit samples 100 to 300, 0 to 510 mapped to 0 to 255"
+    np.testing.assert_array_equal(read(paths, 2, FULL_16_BIT).images[..., 0], values >> 8)
 
 
 def test_floating_point_and_signed_samples_are_mapped_too(tmp_path: Path, rng: np.random.Generator) -> None:
@@ -196,23 +199,21 @@ def test_floating_point_and_signed_samples_are_mapped_too(tmp_path: Path, rng: n
         (pixels.astype(np.int32) - 1000, (-1000, -745)),
     ):
         decoded = read(save16(tmp_path, values, "tif"))
-        assert decoded.samples.sample_range == pytest.approx(expected)
+        assert decoded.mapping.sample_range == pytest.approx(expected)
         np.testing.assert_array_equal(decoded.images[..., 0], pixels)
-    # A picture that fills most of 0 to 1 is what it would be with 8 bits, not stretched.
+    # A picture that spans most of 0 to 1 is mapped by this range, not stretched.
     decoded = read(save16(tmp_path, np.array([[[0.1, 0.5, 0.8]]], np.float32), "tif"))
     assert decoded.images.ravel().tolist() == [26, 128, 204]
-    with pytest.raises(LmregError, match=r"can't read 0.tif as an image: it has samples that are no finite"):
+    with pytest.raises(LmregError, match=r"can't read 0.tif as an image: it has samples that aren't finite"):
         read(save16(tmp_path, np.array([[[0.1, np.nan]]], np.float32), "tif"))
 
 
-def test_ranges_that_cant_be_meant_are_refused(tmp_path: Path) -> None:
+def test_unsuitable_ranges_are_refused(tmp_path: Path) -> None:
     low = save16(tmp_path / "low", np.array([[[1045, 1255]]], np.uint16))
     full = save16(tmp_path / "full", np.array([[[0, 65535]]], np.uint16))
     eight = save16(tmp_path / "eight", np.array([[[10, 20]]], np.uint8))
     flat = save16(tmp_path / "flat", np.array([[[7, 7]]], np.uint16))
-    message = (
-        "0.png has 16-bit samples and 0.png has 8-bit samples, and those of more than 8 bits go from 1045"
-    )
+    message = "0.png has 16-bit samples and 0.png has 8-bit samples, and those .* range only from 1045"
     for paths in ([*low, *eight], [*eight, *low]):
         with pytest.raises(LmregError, match=message):
             read(paths)
@@ -230,33 +231,33 @@ def test_ranges_that_cant_be_meant_are_refused(tmp_path: Path) -> None:
         read(eight, given=(0, 20))
     for given in ([1.0], [2.0, 1.0], [1.0, 1.0], [0.0, 1.0, 2.0], [0.0, float("nan")], []):
         with pytest.raises(LmregError, match=r"data.value_range=\[.*\]: must be two numbers, \[low,high\]"):
-            given_range(given)
-    assert given_range(None) is None
-    assert given_range([0, 5]) == (0, 5)
+            parse_value_range(given)
+    assert parse_value_range(None) is None
+    assert parse_value_range([0, 5]) == (0, 5)
 
 
-def test_a_few_bright_samples_that_darken_the_rest_are_told(tmp_path: Path) -> None:
+def test_a_few_bright_samples_that_darken_the_rest_are_noted(tmp_path: Path) -> None:
     values = np.arange(4000, dtype=np.uint16).reshape(10, 20, 20)
-    assert not read(save16(tmp_path, values)).samples.notes
+    assert not read(save16(tmp_path, values)).mapping.notes
     values[0, 0, 0] = 65535
-    (note,) = read(save16(tmp_path, values)).samples.notes
+    (note,) = read(save16(tmp_path, values)).mapping.notes
     assert "99 % of the samples are at most 4095 of 65535" in note
     assert "data.value_range=[0,4095]" in note
 
 
-def test_files_of_several_pictures_are_told(tmp_path: Path, grey: np.ndarray) -> None:
+def test_files_with_several_pictures_are_noted(tmp_path: Path, grey: np.ndarray) -> None:
     pages = [Image.fromarray(p) for p in (grey, grey // 2)]
     for suffix in ("tif", "gif", "webp", "png"):
         path = tmp_path / f"a.{suffix}"
         pages[0].save(path, save_all=True, append_images=pages[1:])
         Image.fromarray(grey).save(tmp_path / f"b.{suffix}")
-        assert not read([tmp_path / f"b.{suffix}"]).samples.notes
-        (note,) = read([path, tmp_path / f"b.{suffix}"]).samples.notes
-        assert note.startswith("several pictures (frames, pages) in a file: 1 times")
+        assert not read([tmp_path / f"b.{suffix}"]).mapping.notes
+        (note,) = read([path, tmp_path / f"b.{suffix}"]).mapping.notes
+        assert note.startswith("1 files have several pictures (frames, pages)")
 
 
-def test_colours_of_16_bits_are_told(tmp_path: Path) -> None:
-    """Pillow hands over their upper 8 bits only, and doesn't write such files."""
+def test_colours_of_16_bits_are_noted(tmp_path: Path) -> None:
+    """Pillow returns only their upper 8 bits; as it doesn't write such files, the test does."""
     rows = b"".join(b"\0" + np.full((4, 3), 0x1234, ">u2").tobytes() for _ in range(4))
     chunks = [
         (b"IHDR", struct.pack(">IIBBBBB", 4, 4, 16, 2, 0, 0, 0)),
@@ -270,8 +271,8 @@ def test_colours_of_16_bits_are_told(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(content)
     decoded = read([tmp_path / "a.png"])
     assert (decoded.images == 0x12).all()
-    assert decoded.samples.sample_range is None
-    assert decoded.samples.notes == ("of colours with 16 bits only the upper 8 are read",)
+    assert decoded.mapping.sample_range is None
+    assert decoded.mapping.notes == ("only the upper 8 bits of 16-bit colours are read",)
 
 
 def test_a_palette_of_greys_is_grey(tmp_path: Path, grey: np.ndarray) -> None:
@@ -285,18 +286,19 @@ def test_a_palette_of_greys_is_grey(tmp_path: Path, grey: np.ndarray) -> None:
     assert decoded([tmp_path / "b.gif"]).shape[-1] == 3
 
 
-def test_large_pictures_bring_no_warning_of_pillows(tmp_path: Path) -> None:
+def test_large_pictures_cause_no_warning_of_pillow(tmp_path: Path) -> None:
     Image.new("L", (30, 20)).save(tmp_path / "a.png")
     code = (
         "import sys; from PIL import Image; Image.MAX_IMAGE_PIXELS = 400; "
-        "from lmreg.data.pixels import decode; print(decode([sys.argv[1]], str, 'here', None).shape)"
+        "from lmreg.data.pixels import decode_pictures; "
+        "print(decode_pictures([sys.argv[1]], str, 'here', None, 1, None).images.shape)"
     )
     command = [sys.executable, "-W", "default::Warning:PIL.Image", "-c", code, str(tmp_path / "a.png")]
     ran = subprocess.run(command, capture_output=True, text=True, check=True)
     assert (ran.stdout, ran.stderr) == ("(1, 20, 30, 1)\n", "")
 
 
-def test_what_no_memory_holds_is_refused_before_it_is_tried(tmp_path: Path, grey: np.ndarray) -> None:
+def test_images_that_exceed_the_memory_are_refused_before_decoding(tmp_path: Path, grey: np.ndarray) -> None:
     Image.fromarray(grey).save(tmp_path / "a.png")
     with pytest.raises(
         LmregError, match=r"here: 1 images of 10000000x10000000 pixels take 93,132 GiB, but this"

@@ -30,7 +30,7 @@ def test_images_with_their_inverse_depth() -> None:
     )
 
 
-def test_what_no_memory_holds_is_refused() -> None:
+def test_images_that_exceed_the_memory_are_refused() -> None:
     with pytest.raises(
         LmregError, match=r"shapes_depth: 3,750 images of 100000x100000 pixels take .* smaller"
     ):
@@ -55,4 +55,4 @@ def test_augmented_batches_suit_the_task() -> None:
     right = batch.targets.nan_to_num()[:, None]
     assert task.loss(right, batch.targets).item() == 0
     plain = split.plain(torch.arange(8)).targets.nan_to_num()[:, None]
-    assert task.loss(plain, batch.targets).item() > 0.1  # not moved along
+    assert task.loss(plain, batch.targets).item() > 0.1  # as plain maps aren't augmented

@@ -14,7 +14,7 @@ from lmreg.errors import LmregError
 
 
 class Call:
-    """Pickles into a call of anything."""
+    """Pickles as a call of any function."""
 
     def __init__(self, function: Callable[..., Any], *arguments: Any):
         self._call = (function, arguments)
@@ -48,8 +48,8 @@ def test_arrays_and_containers_come_back_exactly(
 
 
 def test_a_pickle_of_python_2_is_read(tmp_path: Path) -> None:
-    """What Python 2.7 and numpy 1 wrote for {'data': uint8 [[1, 2], [3, 4]], 'labels': [5, 6]}: text and
-    pixels are its byte strings, as in the official files."""
+    """Reads what Python 2.7 and numpy 1 wrote for {'data': uint8 [[1, 2], [3, 4]], 'labels': [5, 6]}: text
+    and pixels are byte strings, as in the official files."""
     content = (
         b"\x80\x02}q\x01(U\x04dataq\x02cnumpy.core.multiarray\n_reconstruct\nq\x03cnumpy\nndarray\nq\x04"
         b"K\x00\x85U\x01b\x87Rq\x05(K\x01K\x02K\x02\x86cnumpy\ndtype\nq\x06U\x02u1K\x00K\x01\x87Rq\x07"
@@ -78,14 +78,14 @@ def test_no_code_of_a_pickle_runs(tmp_path: Path, protocol: int) -> None:
             load_plain(path)
         assert str(path) in str(error.value)
         assert not trap.exists()
-    # A negative control: an ordinary unpickler does spring the trap.
+    # Negative control: an ordinary unpickler runs the code.
     path.write_bytes(pickle.dumps(Call(os.mkdir, str(trap)), protocol))
     with path.open("rb") as file:
         pickle.load(file)
     assert trap.exists()
 
 
-def test_arrays_of_objects_and_classes_of_ones_own_are_refused(tmp_path: Path) -> None:
+def test_arrays_of_objects_and_other_classes_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "batch"
     for value in (np.array([{}, []], dtype=object), np.array(["a"]), np.zeros(1, "i4,f4"), Path(), {1, 2}):
         path.write_bytes(pickle.dumps(value, 2))
@@ -93,7 +93,7 @@ def test_arrays_of_objects_and_classes_of_ones_own_are_refused(tmp_path: Path) -
             load_plain(path)
 
 
-def test_torn_files_are_named(tmp_path: Path) -> None:
+def test_truncated_files_are_named(tmp_path: Path) -> None:
     path = tmp_path / "batch"
     whole = pickle.dumps({"data": np.zeros((100, 10))}, 2)
     for content in (b"", b"text", whole[:300], whole[:-1]):

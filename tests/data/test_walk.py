@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from lmreg.data.walk import PICTURES, PassedOver, below, files, pictures_in, subfolders
+from lmreg.data.walk import PICTURE_SUFFIXES, Skipped, data_files, matching_files, pictures_in, subfolders
 from lmreg.errors import LmregError
 
 
-def test_what_is_passed_over_is_counted_by_kind(tmp_path: Path) -> None:
+def test_skipped_files_are_counted_by_kind(tmp_path: Path) -> None:
     picture = Image.new("L", (4, 4))
     for name in ("a.png", "B.JFIF", "c.jpe", "deep/d.tga"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
@@ -23,8 +23,8 @@ def test_what_is_passed_over_is_counted_by_kind(tmp_path: Path) -> None:
     for name in (".cache", "__MACOSX", "empty"):
         (tmp_path / name).mkdir()
     (tmp_path / "link.png").symlink_to(tmp_path / "a.png")
-    passed = PassedOver()
-    found = {path.name for path in files(tmp_path, PICTURES, passed, tmp_path)}
+    passed = Skipped()
+    found = {path.name for path in data_files(tmp_path, PICTURE_SUFFIXES, passed, tmp_path)}
     assert found == {"a.png", "B.JFIF", "c.jpe", "d.tga", "no_ending"}
     assert passed.endings == {
         ".txt": 2,
@@ -37,17 +37,17 @@ def test_what_is_passed_over_is_counted_by_kind(tmp_path: Path) -> None:
     }
     words = passed.words()
     assert words[0] == "2 .txt files"
-    assert "2 files of other endings" in words
+    assert "2 files with other endings" in words
     assert {"1 hidden file", "2 hidden folders", "1 empty folder", "1 link to a file that is read"} <= set(
         words
     )
 
 
-def test_other_endings_are_taken_by_name_only(tmp_path: Path) -> None:
+def test_other_endings_are_recognised_by_name_only(tmp_path: Path) -> None:
     Image.new("L", (4, 4)).save(tmp_path / "map", "PNG")
     (tmp_path / "map.npy").touch()
-    passed = PassedOver()
-    assert [path.name for path in files(tmp_path, (".npy",), passed, tmp_path)] == ["map.npy"]
+    passed = Skipped()
+    assert [path.name for path in data_files(tmp_path, (".npy",), passed, tmp_path)] == ["map.npy"]
     assert passed.words() == ("1 file without an ending",)
 
 
@@ -71,30 +71,30 @@ def test_a_folder_that_cant_be_read_is_refused(
 
     closing("scandir")
     closing("listdir")
-    told = f"can't read the folder {closed}: permission denied; make it readable, or move"
+    message = f"can't read the folder {closed}: permission denied; make it readable or move"
     for read in (
-        lambda: list(files(tmp_path, PICTURES, PassedOver(), tmp_path)),
-        lambda: below(tmp_path, "*.png"),
+        lambda: list(data_files(tmp_path, PICTURE_SUFFIXES, Skipped(), tmp_path)),
+        lambda: matching_files(tmp_path, "*.png"),
         *([lambda: subfolders(tmp_path)] if at == "." else []),
     ):
-        with pytest.raises(LmregError, match=told):
+        with pytest.raises(LmregError, match=message):
             read()
 
 
 def test_only_files_are_opened(tmp_path: Path) -> None:
-    """To open a pipe is to wait for ever."""
+    """Opening a pipe would wait for ever."""
     Image.new("L", (4, 4)).save(tmp_path / "a.png")
     for name in ("pipe.png", "pipe", "pipe.txt"):
         os.mkfifo(tmp_path / name)
     (tmp_path / "device.png").symlink_to("/dev/zero")
     (tmp_path / "nothing").symlink_to("nowhere")
-    passed = PassedOver()
-    assert [path.name for path in files(tmp_path, PICTURES, passed, tmp_path)] == ["a.png"]
-    assert passed.words() == ("1 .txt file", "3 pipes, sockets or devices", "1 link to nothing")
+    passed = Skipped()
+    assert [path.name for path in data_files(tmp_path, PICTURE_SUFFIXES, passed, tmp_path)] == ["a.png"]
+    assert passed.words() == ("1 .txt file", "3 pipes, sockets or devices", "1 broken link")
     assert [path.name for path in pictures_in(tmp_path)] == ["a.png"]
 
 
-def test_a_picture_that_is_a_link_to_nothing_is_refused(tmp_path: Path) -> None:
+def test_a_broken_link_named_like_a_picture_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.png").symlink_to("gone/b.png")
-    with pytest.raises(LmregError, match=r"a.png is a link to nothing \(gone/b.png\); mend or remove it"):
-        list(files(tmp_path, PICTURES, PassedOver(), tmp_path))
+    with pytest.raises(LmregError, match=r"a.png is a broken link \(to gone/b.png\); repair or remove it"):
+        list(data_files(tmp_path, PICTURE_SUFFIXES, Skipped(), tmp_path))

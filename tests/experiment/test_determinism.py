@@ -14,7 +14,7 @@ from tests.train.test_training import ALGOS, make, regularised, run
 
 from lmreg.commands.options import top_level
 from lmreg.commands.search import SearchOptions
-from lmreg.errors import in_one_line, is_users
+from lmreg.errors import error_line, is_user_error
 from lmreg.experiment.determinism import set_deterministic, settings_kept
 from lmreg.experiment.study import Study
 from lmreg.task.depth import Config, Depth
@@ -123,9 +123,9 @@ def test_what_a_device_has_no_kernel_for_is_told() -> None:
         "adaptive_avg_pool2d_backward_cuda does not have a deterministic implementation, but you set "
         "'torch.use_deterministic_algorithms(True)'. You can turn off determinism ..."
     )
-    assert is_users(error)
-    assert in_one_line(error).startswith(
+    assert is_user_error(error)
+    assert error_line(error).startswith(
         "adaptive_avg_pool2d_backward_cuda does not have a deterministic implementation on this device; pass "
         "deterministic=false"
     )
-    assert not is_users(RuntimeError("something else"))
+    assert not is_user_error(RuntimeError("something else"))

@@ -18,7 +18,7 @@ from lmreg.rank.scoring import ScoringConfig
 from lmreg.reg.landmark import Config, Landmark
 from lmreg.train.context import Context
 from lmreg.train.training import Training
-from lmreg.util.progress import duration
+from lmreg.util.progress import format_duration
 
 
 @pytest.fixture
@@ -131,4 +131,4 @@ def test_standalone(study: Study) -> None:
     [(0.2, "1 s"), (45, "45 s"), (150, "2 min"), (3599, "1 h 0 min"), (8100, "2 h 15 min"), (90000, "25 h")],
 )
 def test_durations(value: float, text: str) -> None:
-    assert duration(value) == text
+    assert format_duration(value) == text

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from lmreg.errors import Interrupted, LmregError, in_one_line, is_users
+from lmreg.errors import Interrupted, LmregError, error_line, is_user_error
 from lmreg.experiment.failures import ERROR_FILE, noted, read_failure
 
 
@@ -57,13 +57,13 @@ def test_out_of_memory_is_a_line_that_helps() -> None:
         torch.empty(1 << 50)
     of_a_gpu = torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB. GPU 0 has 1 GiB")
     for error in (caught.value, of_a_gpu, MemoryError()):
-        assert is_users(error)
-        assert in_one_line(error).startswith("out of memory (")
-        assert "lower trainer.batch_size" in in_one_line(error)
-    assert not is_users(RuntimeError("shapes differ"))
+        assert is_user_error(error)
+        assert error_line(error).startswith("out of memory (")
+        assert "lower trainer.batch_size" in error_line(error)
+    assert not is_user_error(RuntimeError("shapes differ"))
 
 
 def test_names_are_shown_as_they_are_but_safe_to_print() -> None:
     error = LmregError("a\nb\x1b[2J\udcff é  c has no images")
-    assert in_one_line(error) == "a\\nb\\x1b[2J\\udcff é  c has no images"
-    assert in_one_line(OSError(2, "No such file", "x\ny")) == "No such file: x\\ny"
+    assert error_line(error) == "a\\nb\\x1b[2J\\udcff é  c has no images"
+    assert error_line(OSError(2, "No such file", "x\ny")) == "No such file: x\\ny"

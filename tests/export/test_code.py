@@ -1,4 +1,4 @@
-"""The plain module does what the stand-alone network of every space does."""
+"""The plain module has the same outputs as the stand-alone network, in every space."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lmreg.config import catalogue
 from lmreg.config.build import choice_of
 from lmreg.data.base import InputShape
 from lmreg.errors import LmregError
-from lmreg.export.code import plain_code
+from lmreg.export.code import to_plain_module
 from lmreg.network.base import SuperNet, track_statistics
 from lmreg.space.base import Space
 
@@ -22,12 +22,12 @@ SHAPE = InputShape(3, 9, 9)
 
 
 def made(net: nn.Module) -> nn.Module:
-    """The module that its plain code gives, with its weights."""
-    plain = plain_code(net, SHAPE)
+    """Return the module that the plain code defines, with its weights."""
+    plain = to_plain_module(net, SHAPE)
     module: dict[str, type[nn.Module]] = {}
     exec(plain.source, {"torch": torch, "nn": nn, "aten": torch.ops.aten}, module)
     model = module["Model"]()
-    assert all(value.is_contiguous() for value in plain.state.values())  # or they can't be stored
+    assert all(value.is_contiguous() for value in plain.state.values())  # as safetensors requires
     model.load_state_dict(plain.state)
     return model
 
@@ -41,18 +41,18 @@ def test_same_logits_one_image_or_many(choice: str) -> None:
     alone = net.standalone(space.sample(np.random.default_rng(3)))
     track_statistics(alone)
     noise = torch.Generator().manual_seed(0)
-    alone(torch.randn(16, 3, 9, 9, generator=noise) + 1)  # statistics other than the first
+    alone(torch.randn(16, 3, 9, 9, generator=noise) + 1)  # changes the initial statistics
     model = made(alone)
     for count in (1, 5):
         x = torch.randn(count, 3, 9, 9, generator=noise)
         torch.testing.assert_close(model.eval()(x), alone.eval()(x))
-    # Its layers are layers: in training they use the batch, as those of the original.
+    # Its layers are real layers: in training mode they use the batch's statistics like the original ones.
     x = torch.randn(6, 3, 9, 9, generator=noise)
     assert not torch.allclose(model.train()(x), model.eval()(x), atol=1e-3)
 
 
 class Gate(nn.Module):
-    """Normalised means of the channels weight them, as in squeeze-and-excitation."""
+    """Weights channels by their normalised means, as in squeeze-and-excitation."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -63,7 +63,7 @@ class Gate(nn.Module):
 
 
 class OwnKernel(nn.Module):
-    """The kernel of a convolution depends on the images, and so do the statistics that normalise."""
+    """A convolution's kernel and a normalisation's statistics depend on the images."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -75,7 +75,7 @@ class OwnKernel(nn.Module):
 
 
 class Frozen(nn.Module):
-    """A part that is never trained, normalised by constants, as a frozen encoder is."""
+    """A part that is never trained and normalises by constants, like a frozen encoder."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -100,7 +100,7 @@ class Transposed(nn.Module):
 
 
 class Sizes(nn.Module):
-    """Arithmetic with the number of images."""
+    """Does arithmetic with the number of images."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         n, c, h, w = x.shape
@@ -118,10 +118,10 @@ class Attention(nn.Module):
 
 
 @pytest.mark.parametrize("module", [Gate, OwnKernel, Frozen, Transposed, Sizes, Attention])
-def test_modules_of_a_users_own(module: type[nn.Module]) -> None:
+def test_the_users_own_modules(module: type[nn.Module]) -> None:
     torch.manual_seed(0)
     net = module().eval()
-    for parameter in net.parameters():  # also those that begin as zeros or ones
+    for parameter in net.parameters():  # including those initialised to zeros or ones
         nn.init.normal_(parameter)
     model = made(net).eval()
     for count in (2, 5):
@@ -129,10 +129,10 @@ def test_modules_of_a_users_own(module: type[nn.Module]) -> None:
         torch.testing.assert_close(model(x), net(x))
 
 
-def test_what_is_no_operation_of_torchs_is_told() -> None:
+def test_other_operations_than_torchs_are_refused() -> None:
     class Branch(nn.Module):
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return torch.cond(x.sum() > 0, lambda y: y + 1, lambda y: y - 1, (x,))
 
-    with pytest.raises(LmregError, match="can't be written as plain code: what is to stand for "):
-        plain_code(Branch(), SHAPE)
+    with pytest.raises(LmregError, match=r"can't be written as plain code: .* isn't an operation of torch's"):
+        to_plain_module(Branch(), SHAPE)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lmreg.errors import LmregError
-from lmreg.export.inline import inlined
+from lmreg.export.inline import inlined_source
 
 ONE = """
 import math
@@ -41,7 +41,7 @@ def wanted():
 
 @pytest.fixture
 def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of modules that can be imported, beside lmreg's own."""
+    """A folder of modules that can be imported as sub-modules of lmreg."""
     import lmreg
 
     monkeypatch.setattr(lmreg, "__path__", [*lmreg.__path__, str(tmp_path)])
@@ -56,7 +56,7 @@ def module(folder: Path, name: str, source: str) -> object:
     return importlib.import_module(f"lmreg.{name}")
 
 
-def test_what_a_function_uses_comes_with_it_and_nothing_else(package: Path) -> None:
+def test_exactly_the_used_definitions_are_collected(package: Path) -> None:
     module(
         package,
         "inlined_two",
@@ -64,7 +64,7 @@ def test_what_a_function_uses_comes_with_it_and_nothing_else(package: Path) -> N
     )
     source = ONE.replace("from two import other", "from lmreg.inlined_two import helper_of_two")
     one = module(package, "inlined_one", source.replace("lmreg_helper", "helper_of_two"))
-    text = inlined(one.wanted)  # type: ignore[attr-defined]
+    text = inlined_source(one.wanted)  # type: ignore[attr-defined]
     assert "lmreg" not in text
     assert "LIMIT = 3  # a constant with its comment" in text
     assert "@staticmethod\ndef helper(size):" in text
@@ -79,15 +79,15 @@ def test_what_a_function_uses_comes_with_it_and_nothing_else(package: Path) -> N
     assert made["wanted"]() == one.wanted()  # type: ignore[operator,attr-defined]
 
 
-def test_one_name_for_two_things_is_told(package: Path) -> None:
+def test_a_name_with_two_definitions_is_refused(package: Path) -> None:
     module(package, "inlined_two", "LIMIT = 1\n\ndef second():\n    return LIMIT\n")
     source = "from lmreg.inlined_two import second\nLIMIT = 2\n\ndef first():\n    return LIMIT + second()\n"
     one = module(package, "inlined_one", source)
     with pytest.raises(
         LmregError, match=r"LIMIT can't be exported: it is defined in both lmreg\.inlined_one"
     ):
-        inlined(one.first)  # type: ignore[attr-defined]
+        inlined_source(one.first)  # type: ignore[attr-defined]
     source = source.replace("import second", "import second as renamed").replace("second()", "renamed()")
     again = module(package, "inlined_three", source)
     with pytest.raises(LmregError, match="renamed can't be exported: it has another name"):
-        inlined(again.first)  # type: ignore[attr-defined]
+        inlined_source(again.first)  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""The exported preprocessing gives, bit for bit, the images of training: files, Parquet rows, arrays."""
+"""The exported preprocessing reproduces training's images bit for bit: files, Parquet rows, arrays."""
 
 from __future__ import annotations
 
@@ -33,18 +33,18 @@ from lmreg.data.hub import HubImages
 from lmreg.data.images import ImageData
 from lmreg.data.shapes_depth import Config as ScenesConfig
 from lmreg.data.shapes_depth import ShapesDepth
-from lmreg.export.preprocess import description, write_preprocess
+from lmreg.export.preprocess import preprocessing_rules, write_preprocess
 
 Preprocess = Callable[..., np.ndarray]
 
 
 def exported(data: ImageData, resolution: int | None, folder: Path) -> Preprocess:
-    """The function in the ``preprocess.py`` that is exported for ``data``, with ``model.json`` beside it."""
+    """Return the function in the ``preprocess.py`` that is exported for ``data`` with ``model.json``."""
     samples = data.sample_range and list(data.sample_range)
     scaled = {key: [value / 255 for value in values] for key, values in data.normalisation.items()}
     about = {
         "input": asdict(data.shape),
-        "preprocess": description(data.shape, resolution, samples),
+        "preprocess": preprocessing_rules(data.shape, resolution, samples),
         **scaled,
     }
     write_preprocess(folder, about, data.shape)
@@ -57,14 +57,14 @@ def exported(data: ImageData, resolution: int | None, folder: Path) -> Preproces
 
 
 def seen_in_training(source: DataSource) -> tuple[ImageData, np.ndarray]:
-    """The data set, and its test images as networks got them."""
+    """Return the data set, and its test images as a network gets them."""
     data = ImageData(source, torch.device("cpu"))
     test = data.split("test")
     return data, test.plain(torch.arange(len(test))).images.numpy()
 
 
 def pictures(rng: np.random.Generator) -> dict[str, tuple[Image.Image, dict[str, Any]]]:
-    """Pictures of every kind that a folder may hold, by file name, with what they are saved with."""
+    """Pictures of every kind by file name, with the options to save them with."""
 
     def noise(*shape: int) -> np.ndarray:
         return rng.integers(256, size=shape, dtype=np.uint8)
@@ -83,7 +83,7 @@ def pictures(rng: np.random.Generator) -> dict[str, tuple[Image.Image, dict[str,
         "animated.gif": (palette, {"save_all": True, "append_images": [palette.rotate(90)]}),
         "print.jpg": (Image.fromarray(noise(20, 20, 4), "CMYK"), {}),
         "lossless.webp": (Image.fromarray(noise(20, 22, 4)), {"lossless": True}),
-        "photo.jpg": (Image.fromarray(noise(300, 260, 3)), {}),  # decoded at a part of its size
+        "photo.jpg": (Image.fromarray(noise(300, 260, 3)), {}),  # decoded at a fraction of its size
         "deep.png": (Image.fromarray(rng.integers(65536, size=(20, 24)).astype(np.uint16)), {}),
         "deep.tif": (Image.fromarray(rng.integers(65536, size=(20, 24)).astype(np.uint16)), {}),
     }
@@ -111,7 +111,7 @@ def kinds(rng: np.random.Generator) -> dict[str, bytes]:
 
 
 def as_folder(kinds: dict[str, bytes], root: Path) -> list[Path]:
-    """``kinds`` as the two parts of two classes; the test files in the order in which they are read."""
+    """Write ``kinds`` as two parts of two classes; return the test files in the order of reading."""
     for part in ("train", "test"):
         for label in "ab":
             (root / part / label).mkdir(parents=True)
@@ -147,7 +147,7 @@ def test_files_of_every_kind(tmp_path: Path, kinds: dict[str, bytes], names: tup
 def test_samples_of_more_than_8_bits(
     tmp_path: Path, rng: np.random.Generator, scale: float, low: float
 ) -> None:
-    """Of 12 or 16 bits, or floating-point numbers: of a low, a narrow, the full range."""
+    """Samples of 12 or 16 bits or floating-point numbers, in a low, a narrow and the full range."""
     deep = np.float32 if isinstance(low, float) else np.uint16
     for part in ("train", "test"):
         for label in "ab":
@@ -171,7 +171,7 @@ def test_samples_of_more_than_8_bits(
     ):
         other(files[0])
     Image.fromarray(np.full((9, 9), np.nan, np.float32)).save(tmp_path / "nan.tif")
-    with pytest.raises(ValueError, match="samples that are no finite numbers"):
+    with pytest.raises(ValueError, match="samples that aren't finite numbers"):
         preprocess(tmp_path / "nan.tif")
 
 
@@ -188,7 +188,7 @@ def test_rows_of_parquet_files(tmp_path: Path, kinds: dict[str, bytes]) -> None:
 
 @pytest.mark.parametrize("kind", ["bytes", "bits", "thousand", "shares"])
 def test_pixels_in_parquet_files(tmp_path: Path, rng: np.random.Generator, kind: str) -> None:
-    """Lists of numbers, which may be of another range than pixels."""
+    """Lists of numbers, which may have another range than pixels."""
     arrays = {
         "bytes": rng.integers(256, size=(40, 9, 8, 3)),
         "bits": rng.integers(2, size=(40, 9, 8)).astype(bool),
@@ -241,7 +241,7 @@ def test_arrays(tmp_path: Path, rng: np.random.Generator, resolution: int | None
         preprocess = exported(data, resolution, tmp_path)
         batch = arrays[..., None] if arrays.ndim == 3 else arrays
         np.testing.assert_array_equal(preprocess(batch), images)
-        np.testing.assert_array_equal(preprocess(list(arrays)), images)  # [height, width] each, where grey
+        np.testing.assert_array_equal(preprocess(list(arrays)), images)  # [height, width] each if grey
         np.testing.assert_array_equal(preprocess(arrays[1]), images[1:2])
         np.testing.assert_array_equal(preprocess(Image.fromarray(arrays[1])), images[1:2])
     scenes = ShapesDepth(ScenesConfig(scenes=8, test_scenes=4, resolution=resolution))
@@ -259,7 +259,7 @@ def test_grey_and_colour_become_what_the_network_takes(tmp_path: Path, rng: np.r
     np.testing.assert_array_equal(preprocess(colour), preprocess(luma))
 
 
-def test_what_is_no_such_picture_is_refused(tmp_path: Path, kinds: dict[str, bytes]) -> None:
+def test_unsuitable_pictures_are_refused(tmp_path: Path, kinds: dict[str, bytes]) -> None:
     preprocess = exported(ImageData(FashionMini(), torch.device("cpu")), None, tmp_path)
     (tmp_path / "wide.png").write_bytes(kinds["colour.png"])
     (tmp_path / "cut.png").write_bytes(kinds["colour.png"][:200])
@@ -268,22 +268,28 @@ def test_what_is_no_such_picture_is_refused(tmp_path: Path, kinds: dict[str, byt
     refused: dict[Any, str] = {
         str(
             tmp_path / "wide.png"
-        ): "wide.png has 26x20 pixels, but the network takes 12x12, and in training no",
+        ): "wide.png has 26x20 pixels, but the network needs 12x12, and training didn't",
         str(tmp_path / "float.tif"): "a picture has samples of more than 8 bits, but no",
     }
     arrays: list[tuple[Any, str]] = [
-        (np.zeros((3, 12, 12), np.uint8), r"an array of shape [3, 12, 12] is no picture; it takes [height"),
-        (np.zeros(12, np.uint8), "an array of shape [12] is no picture"),
-        (np.zeros((12, 12)), "an array of float64 from 0 to 0: it takes whole numbers from 0 to 255"),
-        (np.full((12, 12), 256, np.int32), "an array of int32 from 256 to 256: it takes whole numbers"),
-        (np.full((12, 12, 3), 999, np.uint16), "an array of uint16 from 999 to 999: it takes whole numbers"),
+        (
+            np.zeros((3, 12, 12), np.uint8),
+            r"an array of shape [3, 12, 12] isn't a picture; its shape must be [height",
+        ),
+        (np.zeros(12, np.uint8), "an array of shape [12] isn't a picture"),
+        (np.zeros((12, 12)), "an array of float64 from 0 to 0: it must have whole numbers from 0 to 255"),
+        (np.full((12, 12), 256, np.int32), "an array of int32 from 256 to 256: it must have whole numbers"),
+        (
+            np.full((12, 12, 3), 999, np.uint16),
+            "an array of uint16 from 999 to 999: it must have whole numbers",
+        ),
         ([], "need at least one array"),
     ]
     for wrong, message in [*refused.items(), *arrays]:
         with pytest.raises(ValueError, match=re.escape(message)) as error:
             preprocess(wrong)
         assert "\n" not in str(error.value)
-    # What Pillow can't read it says itself.
+    # For files that Pillow can't read, its own error is raised.
     with pytest.raises(Image.UnidentifiedImageError, match=r"cannot identify image file.*text\.png"):
         preprocess([tmp_path / "wide.png", tmp_path / "text.png"][1:])
     with pytest.raises(OSError, match=r"image file is truncated|broken data stream"):

@@ -1,4 +1,4 @@
-"""A table of stand-alone scores and a study that takes its landmarks from one."""
+"""A table of stand-alone scores and a study whose landmarks come from one."""
 
 from __future__ import annotations
 

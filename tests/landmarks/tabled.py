@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from lmreg.experiment.study import Study
-from lmreg.landmarks.base import Scored
+from lmreg.landmarks.base import GatheredScores
 from lmreg.landmarks.table import Config, TableSource
 from lmreg.landmarks.truth import Truth
 from lmreg.selector.base import Selector
@@ -18,7 +18,7 @@ def config(path: Path, **options: object) -> Config:
     return Config(path=str(path), **given | options)  # type: ignore[arg-type]
 
 
-def gather(study: Study, source: TableSource, selector: Selector | None = None) -> Scored:
+def gather(study: Study, source: TableSource, selector: Selector | None = None) -> GatheredScores:
     return source.gather(study, selector or RandomSelector(RandomConfig()), Path("unused"), workers=1)
 
 

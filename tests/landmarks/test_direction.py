@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lmreg.errors import LmregError
-from lmreg.landmarks.direction import Direction, agreement, lower_is_better
+from lmreg.landmarks.direction import Direction, agreement_note, lower_is_better
 
 LOWER = [
     *(
@@ -38,7 +38,7 @@ def test_names(columns: list[str], lower: bool | None) -> None:
     assert {column: lower_is_better(column) for column in columns} == dict.fromkeys(columns, lower)
 
 
-def test_what_is_said_of_a_direction() -> None:
+def test_directions_are_described() -> None:
     option = "landmarks.score_lower_is_better"
     taken = [
         Direction.of(*of) for of in (("loss", option, None), ("loss", option, False), ("x", option, None))
@@ -47,7 +47,7 @@ def test_what_is_said_of_a_direction() -> None:
     assert [direction.note for direction in taken] == [
         "loss: lower is better (by its name)",
         "loss: higher is better (as given)",
-        f"x: higher is better (its name doesn't say); {option}=true turns it round",
+        f"x: higher is better (its name doesn't say); {option}=true reverses it",
     ]
 
 
@@ -55,15 +55,15 @@ def test_columns_are_compared_over_the_rows_that_have_both(rng: np.random.Genera
     path, score, pool = Path("t.csv"), Direction.of("s", "a", None), Direction.of("p", "b", False)
     x = rng.normal(size=60)
     holes = np.where(np.arange(60) < 20, np.nan, x)
-    assert agreement(path, score, pool, [holes, 3 * x]) is None
-    assert agreement(path, score, pool, [x, np.ones(60)]) is None  # nothing to compare
-    assert agreement(path, score, pool, [np.full(60, np.nan), x]) is None
+    assert agreement_note(path, score, pool, [holes, 3 * x]) is None
+    assert agreement_note(path, score, pool, [x, np.ones(60)]) is None  # nothing to compare
+    assert agreement_note(path, score, pool, [np.full(60, np.nan), x]) is None
     with pytest.raises(
         LmregError, match=r"t\.csv: 's', higher .* -1\.00 over the 40 rows .* a=true or b=true"
     ):
-        agreement(path, score, pool, [holes, -x])
-    note = agreement(path, score, pool, [x, rng.normal(size=60)])
+        agreement_note(path, score, pool, [holes, -x])
+    note = agreement_note(path, score, pool, [x, rng.normal(size=60)])
     assert note is not None
     assert "hardly alike" in note
-    few = agreement(path, score, pool, [x[:6], (-x + 4 * rng.normal(size=60))[:6]])
+    few = agreement_note(path, score, pool, [x[:6], (-x + 4 * rng.normal(size=60))[:6]])
     assert few is None or "Note" in few  # of six rows nothing is certain

@@ -1,4 +1,4 @@
-"""Scores of architectures that a table has in another form."""
+"""Scores of architectures that a table contains in another form."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from tests.conftest import Compose
 
 from lmreg.errors import LmregError
 from lmreg.experiment.study import Options, Study
-from lmreg.landmarks.base import further_scores
-from lmreg.landmarks.lookup import Lookup
+from lmreg.landmarks.base import standalone_scorer
+from lmreg.landmarks.lookup import ScoreLookup
 from lmreg.landmarks.scores import ScoreTable
 from lmreg.landmarks.table import Config, TableSource
 from lmreg.landmarks.truth import Truth
@@ -31,7 +31,7 @@ def table_of(archs: list[Arch], scores: list[float]) -> ScoreTable:
 
 
 def relabelled(space: NASBench101, arch: Arch, rng: np.random.Generator) -> Arch | None:
-    """The same cell with two neighbouring vertices swapped; None where all swaps give itself."""
+    """Return the same cell with two neighbouring vertices swapped; None if every swap gives the same."""
     cell = space.cell(arch)
     for vertex in rng.permutation(np.arange(1, cell.vertices - 2)):
         if (vertex, vertex + 1) in cell.edges:
@@ -46,10 +46,10 @@ def relabelled(space: NASBench101, arch: Arch, rng: np.random.Generator) -> Arch
 
 
 def test_a_nasbench101_cell_is_found_in_any_order_of_its_vertices(rng: np.random.Generator) -> None:
-    """A candidate's encoding is that of the table in one of three cases: 1,293,208 for 423,624 networks."""
+    """Only one encoding in three is the table's: there are 1,293,208 for 423,624 networks."""
     space = NASBench101()
     archs = list({space.canonical(arch): arch for arch in (space.sample(rng) for _ in range(300))}.values())
-    lookup = Lookup(table_of(archs, list(range(len(archs)))), "acc", space)
+    lookup = ScoreLookup(table_of(archs, list(range(len(archs)))), "acc", space)
     others = [(place, relabelled(space, arch, rng)) for place, arch in enumerate(archs)]
     found = [(place, other) for place, other in others if other is not None]
     assert len(found) > 100
@@ -59,7 +59,7 @@ def test_a_nasbench101_cell_is_found_in_any_order_of_its_vertices(rng: np.random
 
 
 def swapped(space: Space, arch: Arch) -> list[Arch]:
-    """Other architectures of the same key, by exchanging two decisions (inputs of one node, say)."""
+    """Return other architectures of the same key, by swapping two decisions (such as inputs of a node)."""
     key, found = space.canonical(arch), []
     for a in range(len(arch.choices)):
         for b in range(a):
@@ -81,14 +81,14 @@ def test_a_cell_of_nds_is_found_with_its_inputs_in_any_order(
     space, missed = make(), 0
     for number in range(40):
         arch = space.sample(rng)
-        lookup = Lookup(table_of([space.sample(rng), arch], [1.0, 2.0]), "acc", space)
+        lookup = ScoreLookup(table_of([space.sample(rng), arch], [1.0, 2.0]), "acc", space)
         others = swapped(space, arch)
         missed += not others
         assert [lookup.score(other) for other in others] == [2.0] * len(others), number
     assert missed < 20
 
 
-def test_the_very_architecture_counts_else_the_mean_of_its_class(space: Space) -> None:
+def test_an_architectures_own_row_counts_else_the_mean_of_its_class(space: Space) -> None:
     texts = [
         "|none~0|+|nor_conv_3x3~0|none~1|+|none~0|none~1|skip_connect~2|",
         "|skip_connect~0|+|none~0|nor_conv_3x3~1|+|none~0|none~1|skip_connect~2|",
@@ -97,14 +97,14 @@ def test_the_very_architecture_counts_else_the_mean_of_its_class(space: Space) -
     ]
     archs = [space.parse(text) for text in texts]
     assert len({space.canonical(arch) for arch in archs[:3]}) == 1
-    lookup = Lookup(table_of(archs[:3], [10.0, 20.0, float("nan")]), "acc", space)
+    lookup = ScoreLookup(table_of(archs[:3], [10.0, 20.0, float("nan")]), "acc", space)
     assert [lookup.score(arch) for arch in archs] == [10.0, 20.0, 15.0, None]
 
 
-def test_further_landmarks_are_found_in_any_form(
+def test_scores_of_added_landmarks_are_found_in_any_form(
     composed: Compose, tmp_path: Path, rng: np.random.Generator
 ) -> None:
-    """As rounds look them up: a table of 200 cells, candidates in another order of their vertices."""
+    """As in rounds: a table of 200 cells, and candidates whose vertices are in another order."""
     space = NASBench101()
     archs = list({space.canonical(arch): arch for arch in (space.sample(rng) for _ in range(200))}.values())
     scores = rng.uniform(80, 95, len(archs))
@@ -117,10 +117,10 @@ def test_further_landmarks_are_found_in_any_form(
     folder = tmp_path / "landmarks"
     about = source.origin(study) | scored.about
     Truth.save(folder, space, scored.tables, scored.columns, scored.higher_is_better, about)
-    further = further_scores(study, Truth.load(folder, space), folder)
+    scorer = standalone_scorer(study, Truth.load(folder, space), folder)
     others = [(score, relabelled(space, arch, rng)) for score, arch in zip(scores, archs, strict=True)]
     known = [(score, arch) for score, arch in others if arch is not None]
-    table = further.score([arch for _, arch in known], 50)
+    table = scorer.score([arch for _, arch in known], 50)
     assert table["arch"].tolist() == [space.format(arch) for _, arch in known[:50]]
     assert table["acc"].tolist() == [score for score, _ in known[:50]]
 
@@ -129,8 +129,8 @@ def test_darts_cells_are_found_by_their_key(rng: np.random.Generator) -> None:
     space, found = DARTS(), 0
     for _ in range(30):
         arch = space.sample(rng)
-        lookup = Lookup(table_of([arch], [5.0]), "acc", space)
+        lookup = ScoreLookup(table_of([arch], [5.0]), "acc", space)
         others = swapped(space, arch)
         found += len(others)
         assert [lookup.score(other) for other in others] == [5.0] * len(others)
-    assert found >= 3  # nodes that may change places are rare
+    assert found >= 3  # nodes that can be swapped are rare

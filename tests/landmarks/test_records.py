@@ -16,7 +16,7 @@ from tests.processes import Started
 from lmreg.errors import LmregError
 from lmreg.experiment.study import Options, Study
 from lmreg.landmarks import records as records_module
-from lmreg.landmarks.records import Job, Records, protocol_of
+from lmreg.landmarks.records import Job, Records, training_protocol
 from lmreg.landmarks.workers import train_all
 from lmreg.space.nasbench201 import NASBench201
 from lmreg.util.locks import claimed
@@ -31,9 +31,9 @@ def jobs(space: NASBench201) -> list[Job]:
     return [Job(space.arch((3, 3, 3, 2, 2, i)), 0, "landmarks") for i in range(3)]
 
 
-def test_who_comes_second_passes_over_waits_and_takes_over(tmp_path: Path, study: Study) -> None:
+def test_a_second_process_skips_waits_and_takes_over(tmp_path: Path, study: Study) -> None:
     mine = jobs(study.space)
-    with Records.open(tmp_path / "records", protocol_of(study)) as records:
+    with Records.open(tmp_path / "records", training_protocol(study)) as records:
         first = records.make(study, mine[0])
         written = records.path(mine[0]).stat().st_mtime_ns
         assert records.make(study, mine[0]) == records.read(mine[0]) == first  # read, not trained again
@@ -43,7 +43,7 @@ def test_who_comes_second_passes_over_waits_and_takes_over(tmp_path: Path, study
 
         held, let_go = threading.Event(), threading.Event()
 
-        def another_process() -> None:  # dies without a record
+        def another_process() -> None:  # ends without a record
             with claimed(records.path(mine[1])):
                 held.set()
                 let_go.wait(10)
@@ -64,24 +64,24 @@ def test_who_comes_second_passes_over_waits_and_takes_over(tmp_path: Path, study
     )
 
 
-def test_trainings_in_this_process_leave_it_its_threads(tmp_path: Path, study: Study) -> None:
+def test_trainings_in_this_process_restore_its_threads(tmp_path: Path, study: Study) -> None:
     before = torch.get_num_threads()
     study.options.threads = before + 1
-    with Records.open(tmp_path / "records", protocol_of(study)) as records:
+    with Records.open(tmp_path / "records", training_protocol(study)) as records:
         (job,) = jobs(study.space)[:1]
         assert [done for done, _ in train_all([job], study, records, workers=1)] == [job]
     assert torch.get_num_threads() == before
 
 
-def test_one_folder_one_protocol(tmp_path: Path, study: Study) -> None:
-    folder, protocol = tmp_path / "landmarks" / "records", protocol_of(study)
+def test_a_folder_has_a_single_protocol(tmp_path: Path, study: Study) -> None:
+    folder, protocol = tmp_path / "landmarks" / "records", training_protocol(study)
     other = Records.open(folder, protocol | {"data_hash": "x"})
     with (
         Records.open(folder, protocol),
         pytest.raises(LmregError, match=r"another protocol \(the images or splits"),
     ):
         other.__enter__()
-    assert not (tmp_path / "landmarks").exists()  # nothing was trained, so nothing is bound to it
+    assert not (tmp_path / "landmarks").exists()  # as nothing was trained
     with Records.open(folder, protocol | {"data_hash": "x"}) as records:
         assert records.make(study, jobs(study.space)[0])
     with pytest.raises(LmregError, match="trainings of another protocol"):
@@ -89,7 +89,7 @@ def test_one_folder_one_protocol(tmp_path: Path, study: Study) -> None:
 
 
 def holding(until: Path, patch: Callable[[Any, str, Any], None] = setattr) -> None:
-    """Every training of this process waits for a file to be there: its job is claimed all the while."""
+    """Lets every training of this process wait for a file, so that its job stays claimed until then."""
     real = records_module.standalone_training
 
     def held(*args: Any, **options: Any) -> Any:
@@ -116,7 +116,7 @@ def test_processes_share_a_folder_and_one_is_killed(tmp_path: Path, tiny_study: 
     killed = start("workers=2")
     while not (folder / "records" / "protocol.json").exists() and time.monotonic() < deadline:
         time.sleep(0.01)
-    # Its workers are starting only now, so that the other two have come to the trainings before they end.
+    # Its workers start only now, so that the other two processes reach the trainings before they end.
     survivors = [start(before=(holding, go_on)), start(before=(holding, go_on))]
     first_written: dict[str, int] = {}
     at_work_when_killed: set[str] = set()
@@ -138,7 +138,7 @@ def test_processes_share_a_folder_and_one_is_killed(tmp_path: Path, tiny_study: 
 
     records = {path.name: path.stat().st_ino for path in folder.glob("records/nasbench201-*.json")}
     assert len(records) == 18
-    assert {name: records[name] for name in first_written} == first_written  # none was made twice
+    assert {name: records[name] for name in first_written} == first_written  # none was done twice
     assert {name[1:].removesuffix(".claim") for name in at_work_when_killed} <= set(records)
     assert [p.name for p in tmp_path.rglob(".*")] == []  # no claim, lock or unfinished file
     alone = tiny_study / "nasbench201-fashion_mini" / "landmarks"

@@ -24,7 +24,7 @@ from lmreg.config.identity import config_hash, result_config
 from lmreg.errors import Interrupted, LmregError
 from lmreg.experiment.run_name import run_name
 from lmreg.experiment.study import Options, Study
-from lmreg.landmarks.base import further_scores
+from lmreg.landmarks.base import standalone_scorer
 from lmreg.landmarks.rounds import round_ends
 from lmreg.landmarks.truth import LandmarkSet, Truth
 from lmreg.rank.finished_run import FinishedRun
@@ -388,7 +388,7 @@ def by_table(composed: Compose, landmarked: Path, tmp_path: Path) -> tuple[Study
 def test_candidates_without_a_score_are_passed_over(by_table: tuple[Study, Path]) -> None:
     study, path = by_table
     folder, space = study.folder / "landmarks", study.space
-    further = further_scores(study, Truth.load(folder, space), folder)
+    scorer = standalone_scorer(study, Truth.load(folder, space), folder)
     known = pd.read_csv(path)
     known["key"] = [space.canonical(space.parse(text)) for text in known["cell"]]
     of_class = known.groupby("key")["acc"].transform("mean")
@@ -397,12 +397,12 @@ def test_candidates_without_a_score_are_passed_over(by_table: tuple[Study, Path]
     assert (expected.notna() & known["acc"].isna()).any()
     nothing = known[expected.isna()].index[0]
     some = known.index[[*range(5, 17), nothing]]
-    table = further.score([space.parse(text) for text in known["cell"][some]], 20)
+    table = scorer.score([space.parse(text) for text in known["cell"][some]], 20)
     found = [place for place in some if place != nothing]
     assert table["arch"].tolist() == known["cell"][found].tolist()
     assert table["acc"].tolist() == pytest.approx(expected[found].tolist())
-    assert len(further.score([space.parse(text) for text in known["cell"][some]], 7)) == 7
-    assert further.score([space.parse(known["cell"][nothing])], 1).empty
+    assert len(scorer.score([space.parse(text) for text in known["cell"][some]], 7)) == 7
+    assert scorer.score([space.parse(known["cell"][nothing])], 1).empty
 
 
 def test_a_table_that_is_not_what_it_was_is_refused(by_table: tuple[Study, Path]) -> None:
@@ -411,16 +411,16 @@ def test_a_table_that_is_not_what_it_was_is_refused(by_table: tuple[Study, Path]
     truth = Truth.load(folder, study.space)
     path.write_text(path.read_text() + "\n")
     with pytest.raises(LmregError, match=r"table.csv, the table of the study's landmarks, has changed since"):
-        further_scores(study, truth, folder)
+        standalone_scorer(study, truth, folder)
     path.unlink()
-    with pytest.raises(LmregError, match="is gone; put it back"):
-        further_scores(study, truth, folder)
+    with pytest.raises(LmregError, match="is gone; restore it"):
+        standalone_scorer(study, truth, folder)
     manifest = {k: v for k, v in truth.manifest.items() if k != "table_arch_column"}
     with pytest.raises(LmregError, match=r"'lmreg train-landmarks' with the options that it had"):
-        further_scores(study, Truth(truth.landmarks, truth.pool, manifest), folder)
+        standalone_scorer(study, Truth(truth.landmarks, truth.pool, manifest), folder)
     for source in ({}, {"source": "oracle"}):
         with pytest.raises(LmregError, match="names no source"):
-            further_scores(study, Truth(truth.landmarks, truth.pool, source), folder)
+            standalone_scorer(study, Truth(truth.landmarks, truth.pool, source), folder)
 
 
 def test_evaluate_and_report_go_by_the_runs_own_landmarks(

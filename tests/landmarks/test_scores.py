@@ -1,4 +1,4 @@
-"""What is wrong with a user's table is told by file, row, column and value."""
+"""Errors in a user's table name the file, row, column and value."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from lmreg.landmarks.table import Config, TableSource
 
 
 def cells(column: str, row: int, value: object) -> Callable[[pd.DataFrame], str]:
-    """The table with another value in one cell, the row numbered as a spreadsheet does."""
+    """Return the table with another value in one cell, whose row is numbered as in a spreadsheet."""
 
     def spoil(table: pd.DataFrame) -> str:
         table = table.astype({column: object})
@@ -45,7 +45,7 @@ BAD: dict[str, tuple[Spoil, str]] = {
         cells("valid", 3, "93,5"),
         "row 3, column 'valid': '93,5' is not a number; write a point",
     ),
-    "percent sign": (cells("valid", 3, "93.5%"), "'93.5%' is not a number; leave the sign % out"),
+    "percent sign": (cells("valid", 3, "93.5%"), "'93.5%' is not a number; leave out the % sign"),
     "digit groups": (cells("valid", 3, "9_3"), "row 3, column 'valid': '9_3' is not a number"),
     "true": (
         lambda t: t.assign(valid=True).to_csv(index=False),
@@ -69,11 +69,11 @@ BAD: dict[str, tuple[Spoil, str]] = {
     ),
     "twice": (
         lambda t: cells("cell", 8, t["cell"][1])(t),
-        "row 8, column 'cell': .* stands in row 3 already",
+        "row 8, column 'cell': .* is already in row 3",
     ),
     "twice, with a space": (
         lambda t: cells("cell", 8, t["cell"][1] + " ")(t),
-        "row 8, column 'cell': .* stands in row 3 already",
+        "row 8, column 'cell': .* is already in row 3",
     ),
     "no column": (
         lambda t: t.drop(columns="valid").to_csv(index=False),
@@ -103,11 +103,11 @@ BAD: dict[str, tuple[Spoil, str]] = {
     "bars": (lambda t: t.to_csv(index=False, sep="|", quotechar="'"), "is separated by bars; save it with"),
     "a comment": (
         lambda t: "# measured in May\n" + t.to_csv(index=False),
-        "t.csv: row 1 begins with # as a comment does, but must name the columns; remove the comment",
+        "t.csv: row 1 begins with # like a comment, but must name the columns; remove the comment",
     ),
     "a comment with a comma": (
         lambda t: "# cells, scored,\n" + t.to_csv(index=False),
-        "has no column 'cell'; .*; row 1 begins with # as a comment does, but must name the columns",
+        "has no column 'cell'; .*; row 1 begins with # like a comment, but must name the columns",
     ),
     "Parquet with a null": (
         lambda t: parquet(t.assign(cell=t["cell"].where(t.index != 3))),
@@ -136,7 +136,7 @@ BAD: dict[str, tuple[Spoil, str]] = {
     ),
     "fractions beside percent": (
         lambda t: t.assign(valid=t["test"] / 100).to_csv(index=False),
-        "column 'valid' has fractions (up to 0.89.*), column 'test' percent (up to 89.*); bring both to one",
+        "column 'valid' has fractions (up to 0.89.*), column 'test' percent (up to 89.*); convert both",
     ),
     "percent beside fractions": (
         lambda t: t.assign(test=t["valid"] / 101).to_csv(index=False),
@@ -144,7 +144,7 @@ BAD: dict[str, tuple[Spoil, str]] = {
     ),
     "one value": (
         lambda t: t.assign(valid=93.1).to_csv(index=False),
-        "column 'valid': all 333 values are 93.1, which orders nothing",
+        "column 'valid': all 333 values are 93.1, which gives no order",
     ),
     "a longer name": (
         lambda t: t.rename(columns={"test": "test_acc"}).to_csv(index=False),
@@ -167,20 +167,20 @@ BAD: dict[str, tuple[Spoil, str]] = {
         lambda t: t.to_csv(index=False, sep=" "),
         "has no column 'cell'; .* cell valid test; if spaces separate its columns, save it with commas",
     ),
-    "a workbook": (lambda t: b"PK\3\4" + bytes(100), "t.csv is no table but an Excel workbook or a ZIP"),
-    "bzip2": (lambda t: bz2.compress(t.to_csv().encode()), "is no table but compressed by bzip2"),
-    "a web page": (lambda t: "<!DOCTYPE html><html></html>", "is no table but a web page or XML"),
-    "JSON": (lambda t: t.to_json(orient="records"), "is no table but JSON"),
-    "JSON lines": (lambda t: "\ufeff" + t.to_json(orient="records", lines=True), "is no table but JSON"),
+    "a workbook": (lambda t: b"PK\3\4" + bytes(100), "t.csv isn't a table but an Excel workbook or a ZIP"),
+    "bzip2": (lambda t: bz2.compress(t.to_csv().encode()), "isn't a table but compressed by bzip2"),
+    "a web page": (lambda t: "<!DOCTYPE html><html></html>", "isn't a table but a web page or XML"),
+    "JSON": (lambda t: t.to_json(orient="records"), "isn't a table but JSON"),
+    "JSON lines": (lambda t: "\ufeff" + t.to_json(orient="records", lines=True), "isn't a table but JSON"),
     "a pointer of Git LFS": (
         lambda t: "version https://git-lfs.github.com/spec/v1\noid sha256:abc\n",
-        "is no table but a pointer to a file of Git LFS, which 'git lfs pull' fetches",
+        "isn't a table but a pointer to a file of Git LFS, which 'git lfs pull' fetches",
     ),
     "junk": (lambda t: bytes(range(256)) * 20, "is neither a Parquet file nor UTF-8 text; save it as CSV"),
     "zeros": (lambda t: bytes(1000), "is neither a Parquet file nor UTF-8 text"),
     "UTF-16": (lambda t: t.to_csv(index=False).encode("utf-16"), "is neither a Parquet file nor UTF-8 text"),
     "torn gzip": (lambda t: gzip.compress(t.to_csv().encode())[:-50], "can't read .*t.csv: "),
-    "torn Parquet": (lambda t: parquet(t)[:-20], "is not a whole Parquet file: "),
+    "torn Parquet": (lambda t: parquet(t)[:-20], "is not a complete Parquet file: "),
     "Parquet without the column": (
         lambda t: parquet(t.drop(columns="valid")),
         "has no column 'valid'; set landmarks.score_column to one of: cell, test",
@@ -214,8 +214,8 @@ def test_a_bad_table_is_refused(tmp_path: Path, table_study: Study, table: pd.Da
     ("factor", "message"),
     [
         (0.01, "column 'acc_percent': the largest value is 0.89.*: these are fractions, not percent"),
-        (10, "row 2, column 'acc_percent': .* is no percentage between 0 and 100"),
-        (-1, "row 2, column 'acc_percent': -.* is no percentage between 0 and 100"),
+        (10, "row 2, column 'acc_percent': .* isn't a percentage between 0 and 100"),
+        (-1, "row 2, column 'acc_percent': -.* isn't a percentage between 0 and 100"),
     ],
 )
 def test_percent_must_be_percent(
@@ -229,16 +229,16 @@ def test_percent_must_be_percent(
 
 
 @pytest.mark.parametrize(("valid", "test"), [(0.9, 1.2), (0.01, 0.011), (1, 250), (0.5, 5)])
-def test_scales_that_may_well_be_meant_are_taken(
+def test_plausible_scales_are_accepted(
     tmp_path: Path, table_study: Study, table: pd.DataFrame, valid: float, test: float
 ) -> None:
-    """Losses around 1, fractions in both columns, a score that is no percentage, different measures."""
+    """Losses around 1, fractions in both columns, a score that isn't a percentage, different measures."""
     unit = np.linspace(0.1, 1, len(table))
     table.assign(valid=valid * unit, test=test * unit).to_csv(tmp_path / "t.csv", index=False)
     gather(table_study, TableSource(config(tmp_path / "t.csv")))
 
 
-def test_no_table_to_read(tmp_path: Path, table_study: Study, table: pd.DataFrame) -> None:
+def test_missing_tables_are_reported(tmp_path: Path, table_study: Study, table: pd.DataFrame) -> None:
     with pytest.raises(LmregError, match=r"can't read .*none\.csv: No such file"):
         gather(table_study, TableSource(config(tmp_path / "none.csv")))
     with pytest.raises(LmregError, match=r"can't read .*: Is a directory"):
@@ -257,12 +257,12 @@ def test_an_accuracy_is_between_0_and_100(
     table = table.rename(columns={"test": "test_acc"})
     (tmp_path / "t.csv").write_text(cells("test_acc", 5, value)(table))
     with pytest.raises(
-        LmregError, match=r"t.csv, row 5, column 'test_acc': .* is no accuracy between 0 and 100"
+        LmregError, match=r"t.csv, row 5, column 'test_acc': .* isn't an accuracy between 0 and 100"
     ):
         gather(table_study, TableSource(config(tmp_path / "t.csv", pool_column="test_acc")))
 
 
-def test_fractions_among_percent_are_told(
+def test_fractions_among_percent_are_noted(
     tmp_path: Path, table_study: Study, table: pd.DataFrame, capsys: pytest.CaptureFixture[str]
 ) -> None:
     table["test"] = table["test"].where(table.index >= 7, table["test"] / 100)
@@ -284,5 +284,5 @@ def test_a_pipe_is_refused(tmp_path: Path, table_study: Study) -> None:
     os.mkfifo(tmp_path / "t.csv")
     source = TableSource(config(tmp_path / "t.csv"))
     for read in (lambda: gather(table_study, source), lambda: source.origin(table_study)):
-        with pytest.raises(LmregError, match=r"t.csv is a pipe, a socket or a device; name a file"):
+        with pytest.raises(LmregError, match=r"t.csv is a pipe, a socket or a device; pass a file"):
             read()

@@ -79,20 +79,20 @@ def test_each_column_has_its_own_direction(
     assert "t.csv: test_acc: higher is better (by its name)\n" in said
 
 
-def test_a_loss_that_is_never_above_0_is_told(
+def test_a_loss_that_is_never_above_0_is_noted(
     tmp_path: Path, table_study: Study, table: pd.DataFrame, capsys: pytest.CaptureFixture[str]
 ) -> None:
     table.assign(loss=-table["valid"]).to_csv(tmp_path / "t.csv", index=False)
-    told = (
+    message = (
         "Note: .*: no value of 'loss' is above 0; if it is negated, so that higher is better, "
-        "landmarks.pool_lower_is_better=false says so\n"
+        "pass landmarks.pool_lower_is_better=false\n"
     )
     for options, times in (({}, 1), ({"score_lower_is_better": True}, 0)):
         gather(
             table_study,
             TableSource(config(tmp_path / "t.csv", score_column="loss", pool_column=None, **options)),
         )
-        assert len(re.findall(told, capsys.readouterr().out)) == times
+        assert len(re.findall(message, capsys.readouterr().out)) == times
 
 
 def test_columns_that_disagree_are_refused(
@@ -101,11 +101,11 @@ def test_columns_that_disagree_are_refused(
     renamed = of_loss(table).rename(columns={"val_loss": "v", "test_acc": "t"})
     renamed.to_csv(tmp_path / "t.csv", index=False)
     columns = {"score_column": "v", "pool_column": "t"}
-    told = (
+    message = (
         "opposite ways .*-1.00 over the 333 rows .* landmarks.score_lower_is_better=true or "
         "landmarks.pool_lower_is_better=true"
     )
-    with pytest.raises(LmregError, match=told):
+    with pytest.raises(LmregError, match=message):
         gather(table_study, TableSource(config(tmp_path / "t.csv", **columns)))
     for options in ({"higher_is_better": True}, {"higher_is_better": False}, {"pool_lower_is_better": False}):
         source = TableSource(config(tmp_path / "t.csv", **columns, **options))
@@ -116,7 +116,7 @@ def test_columns_that_disagree_are_refused(
     assert (truth.landmarks.better_sign, truth.pool.better_sign) == (-1, 1)
     capsys.readouterr()
     meant = config(tmp_path / "t.csv", score_lower_is_better=False, pool_lower_is_better=False, **columns)
-    gather(table_study, TableSource(meant))  # both given: said, and done
+    gather(table_study, TableSource(meant))  # accepted, as both are given
     assert "Note: " in capsys.readouterr().out
 
 
@@ -138,7 +138,7 @@ def test_options_that_contradict_each_other_are_refused(
     assert gather(table_study, TableSource(one)).higher_is_better == {"landmarks": False, "pool": False}
 
 
-def test_rows_of_one_network_with_different_scores_are_told(
+def test_rows_of_one_network_with_different_scores_are_noted(
     tmp_path: Path, table_study: Study, table: pd.DataFrame, capsys: pytest.CaptureFixture[str]
 ) -> None:
     keys = table["cell"].map(lambda text: table_study.space.canonical(table_study.space.parse(text)))
@@ -150,15 +150,15 @@ def test_rows_of_one_network_with_different_scores_are_told(
     gather(table_study, TableSource(config(tmp_path / "t.csv")))
     rows = len(distinct)
     assert (
-        f"2 of {rows + 2} rows are of a network that another row has too, with another score "
+        f"2 of {rows + 2} rows are of a network that another row also has, with a different score "
         f"(column 'valid', rows {rows + 2} and {rows + 3}: 10 and 90.5)"
     ) in capsys.readouterr().out
     distinct.to_csv(tmp_path / "t.csv", index=False)
     gather(table_study, TableSource(config(tmp_path / "t.csv")))
-    assert "another row has too" not in capsys.readouterr().out
+    assert "another row also has" not in capsys.readouterr().out
 
 
-def test_rows_without_a_score_are_passed_over_and_counted(
+def test_rows_without_a_score_are_skipped_and_counted(
     tmp_path: Path, table_study: Study, table: pd.DataFrame, capsys: pytest.CaptureFixture[str]
 ) -> None:
     table["valid"] = table["valid"].astype(object)
@@ -169,14 +169,14 @@ def test_rows_without_a_score_are_passed_over_and_counted(
     assert np.isfinite(truth.landmarks.scores).all()
     assert truth.manifest["table_rows_without_score"] == {"landmarks": len(table) - 16, "pool": 0}
     said = capsys.readouterr().out
-    assert f"{tmp_path}/t.csv: 317 of 333 rows have no finite score in 'valid'; passed over\n" in said
+    assert f"{tmp_path}/t.csv: 317 of 333 rows have no finite score in 'valid'; skipped\n" in said
     assert "no finite score in 'test'" not in said
 
 
 def test_parquet_gives_what_csv_gives(tmp_path: Path, table_study: Study, table: pd.DataFrame) -> None:
     table.to_csv(tmp_path / "t.csv", index=False)
     table.to_csv(tmp_path / "t.csv.gz", index=False)
-    table["more"] = [[1, 2]] * len(table)  # what isn't asked for may be anything
+    table["more"] = [[1, 2]] * len(table)  # other columns may contain anything
     table.index = pd.Index(range(5, 5 + len(table)), name="old")
     table.to_parquet(tmp_path / "t.parquet")
     csv, gz, parquet = (
@@ -190,7 +190,7 @@ def test_parquet_gives_what_csv_gives(tmp_path: Path, table_study: Study, table:
 @pytest.mark.parametrize(
     "write",
     [
-        lambda t: "\ufeff" + t,  # as spreadsheets save UTF-8
+        lambda t: "\ufeff" + t,  # as spreadsheets write UTF-8
         lambda t: t.replace("\n", "\r\n"),
         lambda t: t.replace("cell,valid,test", " cell , valid, test").replace(",", ", "),
         lambda t: t.replace("\n", "\n\n", 30) + "\n,,\n",
@@ -212,7 +212,7 @@ def test_ways_to_write_the_same_table(
 
 
 def test_isomorphic_rows_may_differ_in_score(tmp_path: Path, table_study: Study, table: pd.DataFrame) -> None:
-    """Stand-alone trainings of one network in two forms do; only one of the two is ever drawn."""
+    """Trainings of one network in two forms may differ; only one of the two forms is ever drawn."""
     two = pd.DataFrame({"cell": [DIRECT, ISOMORPHIC], "valid": [10.0, 90.0], "test": [10.0, 90.0]})
     keys = table["cell"].map(lambda text: table_study.space.canonical(table_study.space.parse(text)))
     few = table[
@@ -253,7 +253,7 @@ def test_the_real_table(tmp_path: Path, table_study: Study, real_data: Path) -> 
     assert truth.pool.scores.max() < 94.4
 
 
-def test_scores_by_seed_tell_how_well_the_truth_repeats(
+def test_scores_by_seed_give_standard_errors(
     tmp_path: Path, table_study: Study, table: pd.DataFrame, rng: np.random.Generator
 ) -> None:
     seeds = table["test"].to_numpy()[:, None] + rng.normal(size=(len(table), 3))
@@ -270,16 +270,16 @@ def test_scores_by_seed_tell_how_well_the_truth_repeats(
     landmarks = Truth.load(tmp_path / "out", table_study.space).landmarks
     assert np.isnan(landmarks.errors).all()
 
-    def told(**options: object) -> str:
+    def message(**options: object) -> str:
         with pytest.raises(LmregError) as error:
             gather(table_study, TableSource(config(path, **options)))
         return str(error.value)
 
-    assert "pool_seed_columns=first: name two columns or more" in told(pool_seed_columns=["first"])
-    assert "'valid' is not the mean of landmarks.pool_seed_columns: in one row it is" in told(
+    assert "pool_seed_columns=first: list at least two columns" in message(pool_seed_columns=["first"])
+    assert "'valid' is not the mean of landmarks.pool_seed_columns: in one row it is" in message(
         pool_seed_columns=names, pool_column="valid"
     )
-    assert "has no column 'fourth'; set landmarks.pool_seed_columns[1]" in told(
+    assert "has no column 'fourth'; set landmarks.pool_seed_columns[1]" in message(
         pool_seed_columns=["first", "fourth"]
     )
     table["again"], table["mean"] = table["first"], table["test"]
@@ -291,8 +291,8 @@ def test_scores_by_seed_tell_how_well_the_truth_repeats(
         ([*names, "mean"], "'mean' is the mean of the seeds, 'test', in every row;"),
         (["first", "second", "again"], "'first' and 'again' are equal in every row;"),
     ):
-        assert says in told(pool_seed_columns=columns)
-    table.loc[::2, "third"] = np.nan  # not every architecture has all
+        assert says in message(pool_seed_columns=columns)
+    table.loc[::2, "third"] = np.nan  # not every architecture has every seed
     table.to_csv(path, index=False)
     some = save(tmp_path / "some", table_study, TableSource(given)).pool
     assert some.by_seed is not None

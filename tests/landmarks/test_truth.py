@@ -82,7 +82,7 @@ def spoil(folder: Path, kind: str) -> None:
         ("missing", r"can't read .*pool\.csv"),
     ],
 )
-def test_a_spoilt_folder_is_refused(folder: Path, space: NASBench201, kind: str, message: str) -> None:
+def test_a_damaged_folder_is_refused(folder: Path, space: NASBench201, kind: str, message: str) -> None:
     spoil(folder, kind)
     with pytest.raises(LmregError, match=message):
         Truth.load(folder, space)
@@ -96,7 +96,7 @@ def test_scores_that_seeds_change_as_much_as_architectures_are_called_noisy() ->
         return LandmarkSet(archs, np.array(scores), np.full(3, error), "accuracy_percent", 1).noise_note()
 
     assert note([60.0, 58.0, 56.0], 0.1) is None
-    assert note([60.0, 58.0, 56.0], float("nan")) is None  # one seed each: not known
-    told = note([60.0, 58.0, 56.0], 2.0)
-    assert told is not None
-    assert "a standard error of 2 where the architectures differ by 1.6" in told
+    assert note([60.0, 58.0, 56.0], float("nan")) is None  # one seed each, so the error is unknown
+    warning = note([60.0, 58.0, 56.0], 2.0)
+    assert warning is not None
+    assert "a standard error of 2 where the architectures differ by 1.6" in warning

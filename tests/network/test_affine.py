@@ -23,7 +23,7 @@ from lmreg.config.build import choice_of
 from lmreg.config.identity import config_hash, result_config
 from lmreg.data.base import InputShape
 from lmreg.experiment.study import Options, Study
-from lmreg.landmarks.records import protocol_of
+from lmreg.landmarks.records import training_protocol
 from lmreg.network import darts
 from lmreg.network.base import SuperNet, SuperNetOnly, count_params
 from lmreg.network.cells import Config
@@ -144,7 +144,7 @@ def test_identity_and_protocol() -> None:
     # Stand-alone trainings are the same either way.
     for affine in ("true", "false"):
         cfg = overridden("train_landmarks", "space=darts", f"network.affine={affine}")
-        assert "affine" not in protocol_of(Study(cfg, Options()))["network"]
+        assert "affine" not in training_protocol(Study(cfg, Options()))["network"]
 
 
 SEARCH = (

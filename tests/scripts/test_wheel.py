@@ -1,4 +1,4 @@
-"""The wheel carries its configuration and data, and runs from any folder."""
+"""The wheel contains its configuration and data, and runs from any folder."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_it_searches_from_another_folder(wheel: Path, tmp_path: Path) -> None:
     python = clean / "bin" / "python"
     install = [python, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", wheel]
     subprocess.run(install, check=True, capture_output=True)
-    # Dependencies come from this environment; a path file doesn't bring its editable lmreg along.
+    # Dependencies come from this environment; a path file doesn't include its editable lmreg.
     where = "import sysconfig; print(sysconfig.get_path('purelib'))"
     site = subprocess.run([python, "-c", where], capture_output=True, text=True, check=True).stdout.strip()
     (Path(site) / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")

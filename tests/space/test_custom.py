@@ -112,5 +112,5 @@ def test_without_a_file_there_is_an_example() -> None:
 
 def test_a_pipe_is_no_file_of_stages(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "mine.yaml")
-    with pytest.raises(LmregError, match=r"mine.yaml is a pipe, a socket or a device; name a file"):
+    with pytest.raises(LmregError, match=r"mine.yaml is a pipe, a socket or a device; pass a file"):
         part_of_file(str(tmp_path / "mine.yaml"), "stages", "")

@@ -10,7 +10,7 @@ from omegaconf import DictConfig
 
 from lmreg.errors import LmregError
 from lmreg.experiment.study import Options, Study
-from lmreg.landmarks.scores import read_archs, read_scores
+from lmreg.landmarks.scores import read_archs, read_score_table
 from lmreg.landmarks.table import Config as TableConfig
 from lmreg.landmarks.table import TableSource
 from lmreg.landmarks.truth import Truth
@@ -90,7 +90,7 @@ def test_the_real_table_keeps_its_leading_zeros(
     path = tmp_path / "table"
     as_written.to_parquet(path) if kind.startswith("parquet") else as_written.to_csv(path, index=False)
     columns = {"arch_column": "arch", "score_column": "test_acc_seed0", "pool_column": "mean_acc"}
-    scores = read_scores(path, columns, macro)
+    scores = read_score_table(path, columns, macro)
     assert [macro.format(arch) for arch in scores.archs] == list(table["arch"])
     np.testing.assert_array_equal(scores.scores["mean_acc"], table["mean_acc"])
     assert read_archs(path, "arch", macro, "table_arch_column") == scores.archs
@@ -100,11 +100,11 @@ def test_numbers_that_are_no_architectures_end_in_a_line(macro: NASBenchMacro, t
     path = tmp_path / "t.parquet"
     pd.DataFrame({"arch": [1.0, 2.0], "acc": [0.1, 0.2]}).to_parquet(path)
     with pytest.raises(LmregError, match=r"row 2, column 'arch': '1\.0' is not a NAS-Bench-Macro"):
-        read_scores(path, {"arch_column": "arch", "score_column": "acc"}, macro)
+        read_score_table(path, {"arch_column": "arch", "score_column": "acc"}, macro)
     path = tmp_path / "t.csv"
     path.write_text("arch,acc\n00000001,1\n1,2\n")
-    with pytest.raises(LmregError, match="row 3, column 'arch': 1 stands in row 2 already"):
-        read_scores(path, {"arch_column": "arch", "score_column": "acc"}, macro)
+    with pytest.raises(LmregError, match="row 3, column 'arch': 1 is already in row 2"):
+        read_score_table(path, {"arch_column": "arch", "score_column": "acc"}, macro)
 
 
 def test_it_is_drawn_as_a_chain(macro: NASBenchMacro) -> None:

@@ -26,19 +26,19 @@ def test_one_process_has_a_claim_and_leaves_no_trace(tmp_path: Path) -> None:
     assert hidden(tmp_path) == []
 
 
-def test_what_a_killed_process_left_is_taken_over(tmp_path: Path) -> None:
+def test_leftovers_of_a_killed_process_are_taken_over(tmp_path: Path) -> None:
     for name in (".a.json.claim", ".a.json.x1.unfinished", ".b.json.claim", ".b.json.x2.unfinished"):
         (tmp_path / name).touch()
     with claimed(tmp_path / "a.json") as mine:
         assert mine
         assert hidden(tmp_path) == [".a.json.claim", ".b.json.claim", ".b.json.x2.unfinished"]
         (tmp_path / ".a.json.x3.unfinished").touch()
-        clear_abandoned(tmp_path)  # b's, but not those of a process that is at work
+        clear_abandoned(tmp_path)  # removes b's claim, but not those of a running process
         assert hidden(tmp_path) == [".a.json.claim", ".a.json.x3.unfinished"]
 
 
 def test_only_one_at_a_time_though_claims_come_and_go(tmp_path: Path) -> None:
-    """A claim's file is removed when its holder leaves; who waited for it must not keep the dead one."""
+    """A claim's file is removed when its holder ends; a waiting process must not hold the removed file."""
     inside, most, entries = 0, 0, 0
     lock = threading.Lock()
 
@@ -79,7 +79,7 @@ def test_a_failure_leaves_no_empty_folder(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.rglob("*")] == ["before"]
 
 
-def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+def test_a_folder_that_isnt_writable_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(LmregError, match=r"can't write to .*file"):
         locked(tmp_path / "file").__enter__()
@@ -87,7 +87,7 @@ def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
         claimed(tmp_path / "file" / "a.json").__enter__()
 
 
-def test_without_locks_everyone_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_locks_every_claim_is_granted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def no_locks(file: object, operation: int) -> None:
         raise OSError(errno.ENOLCK, "No locks available")
 
@@ -95,5 +95,5 @@ def test_without_locks_everyone_goes_on(tmp_path: Path, monkeypatch: pytest.Monk
     (tmp_path / ".a.json.x.unfinished").touch()
     with claimed(tmp_path / "a.json") as one, claimed(tmp_path / "a.json") as two, locked(tmp_path):
         assert (one, two) == (True, True)
-        assert ".a.json.x.unfinished" in hidden(tmp_path)  # someone may be writing it
+        assert ".a.json.x.unfinished" in hidden(tmp_path)  # another process may be writing it
     assert hidden(tmp_path) == [".a.json.x.unfinished"]

@@ -23,7 +23,7 @@ from lmreg.config.inherited import with_choices_of_run
 from lmreg.config.paths import conf_dir
 from lmreg.config.renamed import with_todays_names
 from lmreg.config.sweep import current_sweep, sweeping
-from lmreg.errors import Interrupted, LmregError, in_one_line, is_users
+from lmreg.errors import Interrupted, LmregError, error_line, is_user_error
 
 Task = Callable[[DictConfig], None]
 USER_ERRORS = (LmregError, HydraException, OmegaConfBaseException, OSError)
@@ -99,7 +99,7 @@ def as_hydra_reads(command: str, args: list[str]) -> list[str]:
 
 
 def _is_users(error: Exception) -> bool:
-    return isinstance(error, USER_ERRORS) or is_users(error)
+    return isinstance(error, USER_ERRORS) or is_user_error(error)
 
 
 def run_plain(command: str, args: list[str], task: Task) -> None:
@@ -243,7 +243,7 @@ def one_line(error: Exception, config_name: str, args: list[str]) -> str:
     if isinstance(error, OmegaConfBaseException):
         own = "LmregError raised while resolving interpolation: "
         return str(error).splitlines()[0].removeprefix(own)
-    return in_one_line(error)
+    return error_line(error)
 
 
 def _composition_error(error: HydraException, config_name: str, args: list[str]) -> str:

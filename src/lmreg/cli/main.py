@@ -13,7 +13,7 @@ import click
 from click.shell_completion import CompletionItem, get_completion_class
 
 from lmreg.cli.shells import HOW_TO
-from lmreg.util.machine import replace_what_cannot_be_shown
+from lmreg.util.machine import replace_unencodable_output
 
 _PASS_ON = {"ignore_unknown_options": True, "allow_extra_args": True}
 
@@ -22,7 +22,7 @@ class _Lmreg(click.Group):
     """The group of all commands."""
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
-        replace_what_cannot_be_shown()
+        replace_unencodable_output()
         return super().main(*args, **kwargs)
 
 

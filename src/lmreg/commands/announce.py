@@ -14,7 +14,7 @@ from lmreg.experiment.study import Study
 from lmreg.experiment.summary import data_in_words, place, tell_data
 from lmreg.rank.scoring import ScoringConfig
 from lmreg.train.training import Training
-from lmreg.util.progress import duration, say
+from lmreg.util.progress import format_duration, say
 
 
 def announce_sweep() -> None:
@@ -51,7 +51,7 @@ def announce(
     candidates *= run.rounds.searches_left
     steps = f"{ctx.total_steps - ctx.step:,}{' more' if ctx.step else ''} steps"
     seconds = search_seconds(study, trial, ctx.step, scoring, candidates)
-    time = f"; about {duration(seconds)}{_not_counted(run, training)}" if seconds else ""
+    time = f"; about {format_duration(seconds)}{_not_counted(run, training)}" if seconds else ""
     paths = f"{ctx.paths_per_step} paths on " if ctx.paths_per_step > 1 else ""
     work = f"{steps} of {paths}{study.trainer.batch_size} images, {candidates:,} architectures to score"
     say(f"{work}; {place(study)}{time}")

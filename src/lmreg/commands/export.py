@@ -15,13 +15,14 @@ from lmreg.config.schema import option
 from lmreg.data.base import InputShape
 from lmreg.errors import LmregError
 from lmreg.experiment.retraining import Retraining, read_retraining
-from lmreg.export.code import plain_code
-from lmreg.export.preprocess import description, write_preprocess
-from lmreg.export.writer import extra, write_code, write_onnx
+from lmreg.export.code import to_plain_module
+from lmreg.export.preprocess import preprocessing_rules, write_preprocess
+from lmreg.export.writer import write_code, write_onnx
 from lmreg.network.base import Standalone, SuperNet, track_statistics
 from lmreg.space.base import Space
 from lmreg.task.base import Task
 from lmreg.train import checkpoint
+from lmreg.util.extras import import_extra
 from lmreg.util.files import write_json
 from lmreg.util.progress import say
 
@@ -52,7 +53,7 @@ def export(cfg: DictConfig) -> Path:
     config, result = read_retraining(folder)
     training = _training(result, options.seed, folder)
     for package in ("safetensors", *(("onnx", "onnxscript", "onnxruntime") if options.onnx else ())):
-        extra(package)  # before any work
+        import_extra(package, "export", "export")  # before any work
     about = result["input"]
     shape = InputShape(about["channels"], about["height"], about["width"])
     task_class, task_config = resolve(config.task, Task, "task", options.allow_packages)
@@ -67,7 +68,7 @@ def export(cfg: DictConfig) -> Path:
     title = f"{config.arch} of space {result['space']}, trained on {config.data.name}."
     noise = torch.Generator().manual_seed(0)
     images = torch.randn(_CHECKED, shape.channels, shape.height, shape.width, generator=noise)
-    model = write_code(out, plain_code(alone, shape), title, alone, images, task.output)
+    model = write_code(out, to_plain_module(alone, shape), title, alone, images, task.output)
     if options.onnx:
         write_onnx(out, model, images, task.output.name)
     else:
@@ -116,7 +117,9 @@ def _about(
         "output": asdict(task.output),
         "input": asdict(shape),
         "mode": "L" if shape.channels == 1 else "RGB",  # as Pillow calls them
-        "preprocess": description(shape, config.data.resolution, about.get("sample_range", _SIXTEEN_BITS)),
+        "preprocess": preprocessing_rules(
+            shape, config.data.resolution, about.get("sample_range", _SIXTEEN_BITS)
+        ),
         "pixels": "from 0 to 1, less mean, divided by std",
         **{key: [value / 255 for value in about[key]] for key in ("mean", "std")},
         "arch": str(config.arch),

@@ -30,12 +30,12 @@ from lmreg.experiment.retraining import (
 from lmreg.experiment.run_name import changed_values, default_config, in_file_name, with_config
 from lmreg.experiment.study import Options, Study
 from lmreg.experiment.summary import place, tell_data
-from lmreg.landmarks.workers import threads_of
+from lmreg.landmarks.workers import threads_per_worker
 from lmreg.rank.finished_run import FinishedRun
 from lmreg.rank.intervals import FEWEST_SEEDS
 from lmreg.space.base import Arch
 from lmreg.task.base import Task
-from lmreg.util.progress import console, duration, say
+from lmreg.util.progress import console, format_duration, say
 
 _RECIPE = {"label_smoothing": None, "cutout": "data", "auxiliary": "network", "drop_path": "network"}
 """Each part's option, and the config group that has it too, where there is one."""
@@ -201,8 +201,8 @@ def _announce(study: Study, arch: Arch, left: list[int], folder: Path, unsuited:
     tell_data(study)
     cost, images = study.cost(arch), len(study.data.split(SPLIT))
     steps = study.trainer.total_steps(images // study.trainer.batch_size)
-    seconds = standalone_seconds(study, [arch], 1, threads_of(study, 1), SPLIT)
-    time = f"; about {duration(seconds * len(left))}" if seconds else ""
+    seconds = standalone_seconds(study, [arch], 1, threads_per_worker(study, 1), SPLIT)
+    time = f"; about {format_duration(seconds * len(left))}" if seconds else ""
     say(f"{study.space.format(arch)}: {cost['params']:,} parameters, {cost['macs']:,} MACs")
     work = f"{len(left)} training{'s' if len(left) > 1 else ''} of {steps:,} steps"
     data = f"{study.trainer.batch_size} of the {images:,} training images of {study.cfg.data.name}"

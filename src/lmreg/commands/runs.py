@@ -19,7 +19,7 @@ from lmreg.config.values import canonical_config, plain
 from lmreg.errors import LmregError
 from lmreg.experiment.failures import read_failure
 from lmreg.util.locks import is_locked
-from lmreg.util.progress import console, duration
+from lmreg.util.progress import console, format_duration
 
 _NOT_SHOWN = {
     *("study", "root", "device", "threads", "deterministic", "allow_packages", "checkpoint_seconds"),
@@ -137,7 +137,7 @@ def _show(study: str, runs: list[Run]) -> None:
         between = ": " if r.state == "failed" else " at "
         state = f"{r.state}{between}{r.detail}" if r.detail else r.state
         taus = (f"{r.figures[s]:.3f}" if s in r.figures else "" for s in scores)
-        time = "" if r.seconds is None else duration(r.seconds)
+        time = "" if r.seconds is None else format_duration(r.seconds)
         table.add_row(_label(r, differing), state, _best(r), *taus, time)
     console().print(table)
     print("Their folders; of finished ones, as 'lmreg evaluate' and 'lmreg retrain' take them:")

@@ -11,7 +11,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 import lmreg
 from lmreg.errors import LmregError
-from lmreg.util.files import require_file
+from lmreg.util.files import refuse_special_file
 
 
 def part_of_file(path: str | None, key: str, otherwise: str) -> Any:
@@ -24,7 +24,7 @@ def part_of_file(path: str | None, key: str, otherwise: str) -> Any:
         LmregError: the file can't be read, or hasn't that key alone.
     """
     file = Path(lmreg.__file__).parent / otherwise if path is None else Path(path).expanduser()
-    require_file(file)
+    refuse_special_file(file)
     try:
         node = OmegaConf.load(file)
     except yaml.MarkedYAMLError as error:

@@ -1,4 +1,4 @@
-"""What a data set gives: images and targets of its two official parts, as arrays."""
+"""Data sets as arrays: images and targets of the official training and test parts, and how to read them."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from lmreg.task.base import LABELS
 
 @dataclass(frozen=True)
 class Part:
-    """Images uint8 [n, height, width, channels] and what is to be predicted of them.
+    """Images uint8 [n, height, width, channels] and the targets to predict from them.
 
-    ``targets`` are labels int64 [n], or maps [n, height, width] with a value per pixel: float32 with NaN
-    where it is missing, or int64.
+    ``targets`` are labels int64 [n], or maps [n, height, width] with one value per pixel: float32 (NaN where
+    the value is missing) or int64.
     """
 
     images: np.ndarray
@@ -26,50 +26,51 @@ class Part:
 
     @property
     def strata(self) -> np.ndarray:
-        """int64 [n], the groups that every split has in proportion: the labels; maps are one group."""
+        """Groups int64 [n] whose proportions every split keeps: the labels; maps form a single group."""
         return self.targets if self.targets.ndim == 1 else np.zeros(len(self.targets), np.int64)
 
 
 @dataclass(frozen=True)
-class Reading:
-    """What a source tells of how it has read its files, in words."""
+class ReadSummary:
+    """How a source has read its files, in words for the user."""
 
-    samples: str = ""
+    sample_mapping: str = ""
     """How samples of more than 8 bits became pixels."""
-    taken: tuple[str, ...] = ()
-    """What was taken for what, where names don't say so."""
-    passed_over: tuple[str, ...] = ()
+    assumptions: tuple[str, ...] = ()
+    """Which folders were taken for which parts if their names aren't the expected ones."""
+    skipped: tuple[str, ...] = ()
+    """Files and folders that weren't read."""
     notes: tuple[str, ...] = ()
-    """What the user should know besides, a line each."""
+    """Anything else that the user should know, one line each."""
 
 
 @dataclass(frozen=True)
 class RawData:
-    """A data set as its source has it."""
+    """A data set as its source provides it."""
 
     train: Part
     test: Part
     classes: tuple[str, ...] = ()
-    """What labels stand for; empty where targets are no labels."""
+    """The names of the labels' classes; empty if the targets aren't labels."""
     sample_range: tuple[float, float] | None = None
-    """Of samples of more than 8 bits: which of them became pixel values 0 and 255, see `samples.to_bytes`;
-    None where all had 8 bits and are as they were."""
-    reading: Reading = Reading()
+    """The samples of more than 8 bits that became pixel values 0 and 255, see `bit_depth.to_bytes`; None if
+    all samples have 8 bits, which stay as they are."""
+    summary: ReadSummary = ReadSummary()
 
     def check(self, place: str) -> None:
-        """Nothing where it can be trained on.
+        """Check that a network can be trained on the data.
 
         Raises:
-            LmregError: an empty part, a label that names no class, one class only, a map of another size
-                than its image, images that differ in size or channels; the line names ``place``.
+            LmregError: a part is empty, a label names no class, there is only one class, a map and its image
+                differ in size, or images differ in size or channels; the message names ``place``.
         """
         for name, part in (("training", self.train), ("test", self.test)):
             if len(part.images) == 0:
                 raise LmregError(f"{place}: the {name} part has no images")
             if len(part.images) != len(part.targets):
-                what = "labels" if part.targets.ndim == 1 else "maps"
+                kind = "labels" if part.targets.ndim == 1 else "maps"
                 raise LmregError(
-                    f"{place}: the {name} part has {len(part.images)} images but {len(part.targets)} {what}"
+                    f"{place}: the {name} part has {len(part.images)} images but {len(part.targets)} {kind}"
                 )
             if part.targets.ndim == 1:
                 self._check_labels(part.targets, f"{place}: {name} image")
@@ -81,12 +82,14 @@ class RawData:
         labels = self.train.targets
         if labels.ndim == 1 and labels.min() == labels.max():
             only = self.classes[labels[0]]
-            raise LmregError(f"{place}: all training images are of one class ({only}); it takes at least two")
+            raise LmregError(
+                f"{place}: all training images are of one class ({only}); at least two are needed"
+            )
         shapes = [part.images.shape[1:] for part in (self.train, self.test)]
         if shapes[0] != shapes[1]:
-            told = " and ".join(f"{w}x{h} with {c} channels" for h, w, c in shapes)
+            both = " and ".join(f"{w}x{h} with {c} channels" for h, w, c in shapes)
             raise LmregError(
-                f"{place}: training and test images differ ({told}); data.resolution makes sizes equal"
+                f"{place}: training and test images differ ({both}); data.resolution makes sizes equal"
             )
 
     def _check_labels(self, labels: np.ndarray, image: str) -> None:
@@ -95,13 +98,13 @@ class RawData:
         if len(wrong):
             raise LmregError(
                 f"{image} {wrong[0]} has label {labels[wrong[0]]}; "
-                f"with {count} classes labels go from 0 to {count - 1}"
+                f"with {count} classes labels range from 0 to {count - 1}"
             )
 
 
 @dataclass(frozen=True)
 class InputShape:
-    """Shape of one input image."""
+    """The shape of one input image."""
 
     channels: int
     height: int
@@ -123,10 +126,10 @@ class DataConfig:
     resolution: int | None = option(None, min=4, help="resize the images to this square size")
 
     def check_padding(self, shape: InputShape) -> None:
-        """Nothing where a random crop of images of ``shape`` can't miss them.
+        """Check that every random crop of a padded image of ``shape`` contains some of the image.
 
         Raises:
-            LmregError: the padding is wider than they are.
+            LmregError: the padding is wider than the image.
         """
         if self.crop_padding > min(shape.height, shape.width):
             raise LmregError(
@@ -135,10 +138,10 @@ class DataConfig:
             )
 
     def cutout_pixels(self, shape: InputShape) -> int:
-        """Side of the blanked square in images of ``shape``.
+        """Return the side of the square that is blanked in images of ``shape``.
 
         Raises:
-            LmregError: it isn't a whole number of pixels that fit.
+            LmregError: it isn't a whole number of pixels, or larger than the image.
         """
         shorter = min(shape.height, shape.width)
         side = round(self.cutout * shorter) if self.cutout < 1 else self.cutout
@@ -155,41 +158,41 @@ class DataConfig:
 
 
 class DataSource(ABC):
-    """Reads a data set. Where the files are and which columns to take is its own Config's."""
+    """Reads a data set from the place that its Config describes."""
 
     config: DataConfig
     gives: str = LABELS
-    """What its targets are; a task takes them if that is what it `takes`."""
+    """The kind of its targets; a task accepts the data set if it `takes` this kind."""
 
     @property
     def place(self) -> str:
-        """Where the data comes from, for messages."""
+        """The data set's origin, for messages."""
         path = getattr(self.config, "path", None)
         return self.config.name if path is None else f"data.path={path}"
 
     @abstractmethod
     def read(self) -> RawData:
-        """The images and targets.
+        """Read the images and targets.
 
         Raises:
-            LmregError: files are missing or don't hold what they should.
+            LmregError: files are missing or don't contain what they should.
         """
 
 
 def data_folder(path: str | None, name: str, holds: str) -> Path:
-    """The folder that ``data.path`` names.
+    """Return the folder that ``data.path`` names.
 
     Args:
-        holds: what should be in it, for messages.
+        holds: what the folder should contain, for messages.
 
     Raises:
-        LmregError: none was given, or there is no such folder.
+        LmregError: no path was given, or there is no such folder.
     """
     if path is None:
         raise LmregError(f"data={name} needs data.path=<folder with {holds}>")
     folder = Path(path)
     if folder.is_file():
-        raise LmregError(f"data.path={path} is a file; unpack it and name the folder with {holds}")
+        raise LmregError(f"data.path={path} is a file; unpack it and pass the folder with {holds}")
     if not folder.is_dir():
         raise LmregError(f"data.path={path}: there is no such folder")
     return folder

@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 
 from lmreg.config.schema import option
-from lmreg.data.base import Part, RawData, Reading, data_folder
+from lmreg.data.base import Part, RawData, ReadSummary, data_folder
 from lmreg.data.hub import Config as HubConfig
 from lmreg.data.hub import HubImages
 from lmreg.data.pixels import resize
 from lmreg.data.unpickle import load_plain
-from lmreg.data.walk import left_over
+from lmreg.data.walk import describe_unread
 from lmreg.errors import LmregError
 
 _SHAPE = (3, 32, 32)
@@ -31,7 +31,7 @@ class Config(HubConfig):
 
 
 class CIFAR10(HubImages):
-    """What ``data.path`` is gets seen from the files in it."""
+    """Reads whichever of the forms is found in ``data.path``, or from the hub without it."""
 
     train_files: Sequence[str] = tuple(f"data_batch_{i}" for i in range(1, 6))
     test_files: Sequence[str] = ("test_batch",)
@@ -46,17 +46,17 @@ class CIFAR10(HubImages):
         folder = self._pickles()
         if folder is None:
             return super().read()
-        # The hub's columns are label, fine_label, coarse_label; the pickles' keys labels, fine_labels, ...
+        # The hub has columns label, fine_label, coarse_label; the pickles have keys labels, fine_labels, ...
         column, path = self.config.label_column, folder / self.names_file
         names = _entry(load_plain(path), f"{column}_names", path)
         classes = tuple(name.decode() if isinstance(name, bytes) else str(name) for name in names)
         parts = [self._part(folder, files) for files in (self.train_files, self.test_files)]
         read = [folder / name for name in (*self.train_files, *self.test_files, self.names_file)]
-        passed = left_over(Path(self.config.path or folder), read)
-        return RawData(parts[0], parts[1], classes, reading=Reading(passed_over=passed))
+        skipped = describe_unread(Path(self.config.path or folder), read)
+        return RawData(parts[0], parts[1], classes, summary=ReadSummary(skipped=skipped))
 
     def _pickles(self) -> Path | None:
-        """The folder of pickles at ``data.path`` or just below it; None where there is none.
+        """Return the folder of pickles, ``data.path`` or its usual sub-folder; None if there is none.
 
         Raises:
             LmregError: some of its files are missing.
@@ -87,7 +87,7 @@ class CIFAR10(HubImages):
             and pixels.ndim == 2
             and pixels.shape[1] == np.prod(_SHAPE)
         ):
-            raise LmregError(f"{path}: its data is no array of 32x32 colour images")
+            raise LmregError(f"{path}: its data is not an array of 32x32 colour images")
         if labels.dtype.kind not in "iu" or labels.shape != (len(pixels),):
             raise LmregError(f"{path}: {key} must be one whole number for each of its {len(pixels)} images")
         images = np.ascontiguousarray(pixels.reshape(-1, *_SHAPE).transpose(0, 2, 3, 1))
@@ -95,7 +95,7 @@ class CIFAR10(HubImages):
 
 
 def _entry(content: Any, key: str, path: Path) -> Any:
-    """What a pickled dict has under ``key``, be it text or, from Python 2, bytes."""
+    """Return the value of ``key`` in a pickled dict, whose keys are text or, from Python 2, bytes."""
     if isinstance(content, dict):
         for name in (key, key.encode()):
             if name in content:

@@ -1,4 +1,4 @@
-"""CIFAR-100: the same images' origin and the same forms as CIFAR-10, with fine and coarse labels."""
+"""CIFAR-100: the same source and file formats as CIFAR-10, with fine and coarse labels."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Config(CIFAR10Config):
 
 
 class CIFAR100(CIFAR10):
-    """100 fine classes, or 20 coarse ones."""
+    """Reads 100 fine classes, or 20 coarse ones by ``label_column``."""
 
     train_files = ("train",)
     test_files = ("test",)

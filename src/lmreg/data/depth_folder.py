@@ -1,4 +1,4 @@
-"""The user's own images with a depth map each."""
+"""The user's own images, each with a depth map."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from lmreg.config.schema import option
-from lmreg.data import pixels
-from lmreg.data.base import DataConfig, DataSource, Part, RawData, Reading, data_folder
-from lmreg.data.depth_maps import MASKS, SUFFIXES, read_map, read_mask, squared
-from lmreg.data.layout import TEST, TRAIN, check_train_beside, part_folder
-from lmreg.data.samples import VALUE_RANGE, given_range
-from lmreg.data.splits import split_off, unused
-from lmreg.data.walk import PICTURES, PassedOver, beside, files
+from lmreg.data.base import DataConfig, DataSource, Part, RawData, ReadSummary, data_folder
+from lmreg.data.bit_depth import VALUE_RANGE, parse_value_range
+from lmreg.data.depth_maps import MAP_SUFFIXES, MASK_SUFFIXES, read_map, read_mask, square_map
+from lmreg.data.layout import TEST, TRAIN, check_has_train_folder, part_folder
+from lmreg.data.pixels import decode_pictures, map_in_threads, picture_size
+from lmreg.data.splits import split_off_test, unused_fraction_note
+from lmreg.data.walk import PICTURE_SUFFIXES, Skipped, count_unread, some_files
 from lmreg.errors import LmregError
 from lmreg.task.depth import INVERSE_DEPTH
 from lmreg.util.machine import check_memory
@@ -55,9 +55,9 @@ class _Pair:
 
 
 class DepthFolder(DataSource):
-    """Images and depth maps with the same names, in folders side by side; masks too if there are any.
+    """Reads images and depth maps of the same names from two folders, and masks from a third if it exists.
 
-    Depth is missing where it has the value `invalid`, isn't finite, or the mask is black, and where
+    Depth is missing where it has the value `invalid` or isn't finite, where the mask is black, and where
     metric depth isn't above 0.
     """
 
@@ -67,7 +67,7 @@ class DepthFolder(DataSource):
         self.config: Config = config
 
     def read(self) -> RawData:
-        config, passed = self.config, PassedOver()
+        config, skipped = self.config, Skipped()
         folder = data_folder(config.path, config.name, _LAYOUTS)
         train_folder = part_folder(folder, config.train_folder, TRAIN) or folder / config.train_folder
         test_folder = part_folder(folder, config.test_folder, TEST) or folder / config.test_folder
@@ -77,26 +77,28 @@ class DepthFolder(DataSource):
                     f"{train_folder} has pairs, but there is no {test_folder}; pass data.path={train_folder} "
                     "to have one split off, or data.test_folder=<name>"
                 )
-            train, test = self._pairs(train_folder, passed, folder), self._pairs(test_folder, passed, folder)
-            given_names = {train_folder.name: config.train_folder, test_folder.name: config.test_folder}
-            taken = tuple(
-                f"{there}/ taken for {name}/" for there, name in given_names.items() if there != name
-            )
             parts = [train_folder, test_folder]
-            notes = unused(config.test_fraction, Config.test_fraction)
+            train, test = (self._pairs(part, skipped, folder) for part in parts)
+            given_names = {train_folder.name: config.train_folder, test_folder.name: config.test_folder}
+            assumptions = tuple(
+                f"{found}/ taken for {name}/" for found, name in given_names.items() if found != name
+            )
+            notes = unused_fraction_note(config.test_fraction, Config.test_fraction)
         else:
             if config.train_folder != TRAIN:
                 inner = train_folder / config.image_folder
                 raise LmregError(f"data.train_folder={config.train_folder}: there is no folder {inner}")
-            check_train_beside(folder, config.test_folder)
-            pairs = self._pairs(folder, passed, folder)
-            train, test = split_off(pairs, np.zeros(len(pairs), np.int64), config.test_fraction, self.place)
-            taken, parts, notes = (), [folder], ()
+            check_has_train_folder(folder, config.test_folder)
+            pairs = self._pairs(folder, skipped, folder)
+            train, test = split_off_test(
+                pairs, np.zeros(len(pairs), np.int64), config.test_fraction, self.place
+            )
+            assumptions, parts, notes = (), [folder], ()
         names = (config.image_folder, config.depth_folder, config.mask_folder)
-        beside(folder, [part / name for part in parts for name in names], passed, _OUTSIDE)
+        count_unread(folder, [part / name for part in parts for name in names], skipped, _OUTSIDE)
         pairs = [*train, *test]
-        count, given = len(train), given_range(config.value_range)
-        decoded = pixels.read_pictures(
+        count, given = len(train), parse_value_range(config.value_range)
+        decoded = decode_pictures(
             [p.image for p in pairs],
             lambda i: str(pairs[i].image),
             self.place,
@@ -104,51 +106,51 @@ class DepthFolder(DataSource):
             count,
             given,
         )
-        images = decoded.images
-        check_memory(len(pairs), (*images.shape[1:3], 4), self.place)  # maps of four bytes
-        maps = np.stack(list(pixels.in_threads(lambda i: self._inverse_depth(pairs[i]), len(pairs))))
+        images, mapping = decoded.images, decoded.mapping
+        check_memory(len(pairs), (*images.shape[1:3], 4), self.place)  # maps of four bytes per pixel
+        maps = np.stack(list(map_in_threads(lambda i: self._inverse_depth(pairs[i]), len(pairs))))
         return RawData(
             Part(images[:count], maps[:count]),
             Part(images[count:], maps[count:]),
-            sample_range=decoded.samples.sample_range,
-            reading=Reading(decoded.samples.words, taken, passed.words(), (*decoded.samples.notes, *notes)),
+            sample_range=mapping.sample_range,
+            summary=ReadSummary(mapping.words, assumptions, skipped.words(), (*mapping.notes, *notes)),
         )
 
-    def _pairs(self, folder: Path, passed: PassedOver, whole: Path) -> list[_Pair]:
-        """Every image in ``folder`` with its map and mask, in an order that no file system decides.
+    def _pairs(self, folder: Path, skipped: Skipped, root: Path) -> list[_Pair]:
+        """Return every image in ``folder`` with its map and mask, sorted by name.
 
         Raises:
-            LmregError: there are none, or one lacks its partner.
+            LmregError: there are none, or one lacks its counterpart.
         """
         config = self.config
-        images = _by_name(folder / config.image_folder, PICTURES, "images", passed, whole)
-        maps = _by_name(folder / config.depth_folder, SUFFIXES, "depth maps", passed, whole)
-        _matched(images, maps, folder / config.depth_folder, "depth map")
-        _matched(maps, images, folder / config.image_folder, "image")
+        images = _by_name(folder / config.image_folder, PICTURE_SUFFIXES, "images", skipped, root)
+        maps = _by_name(folder / config.depth_folder, MAP_SUFFIXES, "depth maps", skipped, root)
+        _check_matched(images, maps, folder / config.depth_folder, "depth map")
+        _check_matched(maps, images, folder / config.image_folder, "image")
         masks: Mapping[str, Path] = {}
         if (folder / config.mask_folder).is_dir():
-            masks = _by_name(folder / config.mask_folder, MASKS, "masks", passed, whole)
-            _matched(images, masks, folder / config.mask_folder, "mask")
+            masks = _by_name(folder / config.mask_folder, MASK_SUFFIXES, "masks", skipped, root)
+            _check_matched(images, masks, folder / config.mask_folder, "mask")
         return [_Pair(images[name], maps[name], masks.get(name)) for name in sorted(images)]
 
     def _inverse_depth(self, pair: _Pair) -> np.ndarray:
-        """Float32 [height, width], NaN where it is missing, at the resolution of the images."""
+        """Return inverse depth float32 [height, width] at the images' resolution, NaN where it is missing."""
         config = self.config
         values = read_map(pair.depth)
-        _same_size(values, pair.depth, pair.image)
+        _check_same_size(values, pair.depth, pair.image)
         valid = np.isfinite(values)
         if config.invalid is not None:
-            # A file of single precision has the nearest number to it.
+            # A file of single precision contains the nearest float32 instead.
             with np.errstate(over="ignore"):
                 valid &= (values != config.invalid) & (values != np.float32(config.invalid))
         if pair.mask is not None:
             mask = read_mask(pair.mask)
-            _same_size(mask, pair.mask, pair.image)
+            _check_same_size(mask, pair.mask, pair.image)
             valid &= mask
         if not config.inverse:
             valid &= values > 0
-        values, valid = (squared(array, config.resolution) for array in (values, valid))
-        with np.errstate(all="ignore"):  # at missing pixels
+        values, valid = (square_map(array, config.resolution) for array in (values, valid))
+        with np.errstate(all="ignore"):  # for missing pixels
             scaled = values * config.scale
             inverse = np.where(valid, scaled if config.inverse else 1 / scaled, np.nan).astype(np.float32)
         inverse[~np.isfinite(inverse)] = np.nan
@@ -156,45 +158,41 @@ class DepthFolder(DataSource):
             which = "" if config.invalid is None else f" {config.invalid:g} (data.invalid),"
             raise LmregError(
                 f"{pair.depth} has no valid pixel: all are{which} not finite, masked"
-                f"{'' if config.inverse else ', or not above 0'}; remove the pair or mend it"
+                f"{'' if config.inverse else ', or not above 0'}; remove or repair the pair"
             )
         return inverse
 
 
 def _by_name(
-    folder: Path, suffixes: tuple[str, ...], what: str, passed: PassedOver, whole: Path
+    folder: Path, suffixes: tuple[str, ...], content: str, skipped: Skipped, root: Path
 ) -> dict[str, Path]:
-    """The files below ``folder`` by their path in it without its ending."""
+    """Return the files below ``folder`` by their path in it without the ending."""
     if not folder.is_dir():
-        raise LmregError(f"there is no folder {folder}; it should hold the {what}")
+        raise LmregError(f"there is no folder {folder}; it should contain the {content}")
     found: dict[str, Path] = {}
-    here = PassedOver()
-    for path in sorted(files(folder, suffixes, here, whole)):
+    for path in some_files(folder, suffixes, content, skipped, root):
         name = path.relative_to(folder).with_suffix("").as_posix()
         if name in found:
-            raise LmregError(f"{found[name]} and {path} have one name; remove one of them")
+            raise LmregError(f"{found[name]} and {path} have the same name; remove one of them")
         found[name] = path
-    if not found:
-        there = f"; it has {', '.join(here.words())}" if here.words() else ""
-        raise LmregError(f"{folder} has no {what} in it (files named {', '.join(suffixes[:3])}, ...){there}")
-    passed.endings += here.endings
-    passed.others += here.others
     return found
 
 
-def _matched(given: Mapping[str, Path], partners: Mapping[str, Path], folder: Path, what: str) -> None:
-    missing = sorted(set(given) - set(partners))
+def _check_matched(
+    files: Mapping[str, Path], counterparts: Mapping[str, Path], folder: Path, kind: str
+) -> None:
+    missing = sorted(set(files) - set(counterparts))
     if missing:
         more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
         raise LmregError(
-            f"{given[missing[0]]}{more} has no {what} {folder / missing[0]}.*; add it, or remove the file"
+            f"{files[missing[0]]}{more} has no {kind} {folder / missing[0]}.*; add it, or remove the file"
         )
 
 
-def _same_size(values: np.ndarray, path: Path, image: Path) -> None:
+def _check_same_size(values: np.ndarray, path: Path, image: Path) -> None:
     height, width = values.shape
-    columns, rows = pixels.size(image)
+    columns, rows = picture_size(image)
     if (width, height) != (columns, rows):
         raise LmregError(
-            f"{path} has {width}x{height} pixels, but {image} has {columns}x{rows}; they must be equal"
+            f"{path} has {width}x{height} pixels, but {image} has {columns}x{rows}; sizes must be equal"
         )

@@ -1,4 +1,4 @@
-"""Depth maps as files hold them: PNG of 8 or 16 bits, NPY, PFM; and masks of where they are valid."""
+"""Reading depth maps (PNG of 8 or 16 bits, NPY, PFM) and the masks of their valid pixels."""
 
 from __future__ import annotations
 
@@ -8,37 +8,40 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from lmreg.data.walk import PICTURES
+from lmreg.data.walk import PICTURE_SUFFIXES
 from lmreg.errors import LmregError
 
-SUFFIXES = (".png", ".npy", ".pfm")
-MASKS = (*PICTURES, ".npy")
+MAP_SUFFIXES = (".png", ".npy", ".pfm")
+MASK_SUFFIXES = (*PICTURE_SUFFIXES, ".npy")
 
 _PFM = re.compile(rb"(P[Ff])\s+(\d+)\s+(\d+)\s+(\S+)(?:\r\n|\s)")
 
 
 def read_map(path: Path) -> np.ndarray:
-    """The numbers in a file, float64 [height, width], exactly as they are there.
+    """Return the numbers in a file unchanged, float64 [height, width].
 
     Raises:
-        LmregError: it can't be read or doesn't hold one number per pixel.
+        LmregError: the file can't be read or doesn't have one number per pixel.
     """
     readers = {".png": _png, ".npy": _npy, ".pfm": _pfm}
     try:
         return readers[path.suffix.lower()](path).astype(np.float64)
     except Exception as error:  # decoders raise nearly everything at broken input
-        raise LmregError(f"can't read {path} as a depth map: {_reason(error)}; mend or remove it") from error
+        raise LmregError(
+            f"can't read {path} as a depth map: {_reason(error)}; repair or remove it"
+        ) from error
 
 
 _LOSSY = ("JPEG", "MPO", "WEBP")
-"""Formats, as Pillow calls them, in which black is only nearly black."""
+"""Pillow's names of formats in which black is only nearly black."""
 
 
 def read_mask(path: Path) -> np.ndarray:
-    """Bool [height, width], where a picture isn't black (of a lossy format: is light) or an array isn't 0.
+    """Return bool [height, width]: where a picture isn't black (in a lossy format: where it is light), or an
+    array isn't 0.
 
     Raises:
-        LmregError: it can't be read.
+        LmregError: the file can't be read.
     """
     try:
         if path.suffix.lower() == ".npy":
@@ -48,14 +51,15 @@ def read_mask(path: Path) -> np.ndarray:
             least = 128 if picture.format in _LOSSY else 1
             return np.asarray(picture if plain else picture.convert("L")) >= least
     except Exception as error:
-        raise LmregError(f"can't read {path} as a mask: {_reason(error)}; mend or remove it") from error
+        raise LmregError(f"can't read {path} as a mask: {_reason(error)}; repair or remove it") from error
 
 
-def squared(values: np.ndarray, side: int | None) -> np.ndarray:
-    """The middle square of a map [height, width] at ``side`` × ``side`` pixels; None leaves it as it is.
+def square_map(values: np.ndarray, side: int | None) -> np.ndarray:
+    """Return the middle square of a map [height, width] at ``side`` × ``side`` pixels; None leaves the map
+    unchanged.
 
-    It is the square that `pixels.square` cuts out of a picture, but each value is that of one pixel, the
-    one at the centre: means over an object's edge, or with missing pixels, are depths that nothing has.
+    It is the same square that `pixels.square` cuts out of a picture, but each value is that of the single
+    pixel at the centre: a mean over an object's edge, or over missing pixels, is a depth that nothing has.
     """
     height, width = values.shape
     if side is None or (height, width) == (side, side):
@@ -66,22 +70,20 @@ def squared(values: np.ndarray, side: int | None) -> np.ndarray:
 
 
 def _reason(error: Exception) -> object:
-    return "it is no image" if isinstance(error, Image.UnidentifiedImageError) else error
+    return "it is not an image" if isinstance(error, Image.UnidentifiedImageError) else error
 
 
 def _png(path: Path) -> np.ndarray:
     with Image.open(path) as picture:
         if picture.mode != "L" and not picture.mode.startswith("I"):
-            raise ValueError(
-                f"its pixels are {picture.mode}, but those of a depth map are grey, of 8 or 16 bits"
-            )
+            raise ValueError(f"its pixels are {picture.mode}, but a depth map must be grey, of 8 or 16 bits")
         return np.asarray(picture)
 
 
 def _npy(path: Path) -> np.ndarray:
     array = np.load(path, allow_pickle=False)
     if not isinstance(array, np.ndarray) or array.dtype.kind not in "buif":
-        raise ValueError(f"it holds {getattr(array, 'dtype', 'several arrays')}, not an array of numbers")
+        raise ValueError(f"it contains {getattr(array, 'dtype', 'several arrays')}, not an array of numbers")
     if array.ndim == 3 and 1 in (array.shape[0], array.shape[2]):
         array = array[0] if array.shape[0] == 1 else array[..., 0]
     if array.ndim != 2:
@@ -90,22 +92,21 @@ def _npy(path: Path) -> np.ndarray:
 
 
 def _pfm(path: Path) -> np.ndarray:
-    """Portable float map: ``Pf``, width and height, a scale whose sign tells the order of bytes (negative:
-    the lowest first), then rows of 32-bit numbers from the bottom up. The scale's size is only for
-    display, as in the programs that write these files.
+    """Read a portable float map: ``Pf``, width and height, a scale whose sign gives the byte order (negative:
+    little-endian), then rows of 32-bit numbers from the bottom up. As usual, the scale's size is ignored.
     """
     content = path.read_bytes()
     header = _PFM.match(content)
     if header is None:
-        raise ValueError("it doesn't begin as a PFM file does (Pf, width, height, scale)")
+        raise ValueError("it has no header of a PFM file (Pf, width, height, scale)")
     kind, width, height, scale = header.groups()
     if kind == b"PF":
         raise ValueError("it has three channels (PF), a depth map has one (Pf)")
     rows, columns, order = int(height), int(width), float(scale)
     if not np.isfinite(order) or order == 0:
-        raise ValueError(f"its scale is {order:g}, whose sign should tell the order of bytes")
+        raise ValueError(f"its scale is {order:g}, whose sign should give the byte order")
     wanted, found = 4 * rows * columns, len(content) - header.end()
     if wanted == 0 or wanted != found:
-        raise ValueError(f"{columns}x{rows} pixels take {wanted} bytes, but it has {found}")
+        raise ValueError(f"{columns}x{rows} pixels need {wanted} bytes, but it has {found}")
     values = np.frombuffer(content, "<f4" if order < 0 else ">f4", offset=header.end())
     return values.reshape(rows, columns)[::-1]

@@ -1,4 +1,4 @@
-"""What was read, in two lines and notes; data that nothing can be learnt from is refused."""
+"""A description of the data that was read, for the user; refuses data that nothing can be learnt from."""
 
 from __future__ import annotations
 
@@ -7,21 +7,20 @@ from collections.abc import Mapping
 import numpy as np
 
 from lmreg.data.base import RawData
-from lmreg.data.copies import copies
-from lmreg.data.layout import difference, nearly_same
+from lmreg.data.layout import confusable_pairs, describe_difference
 from lmreg.errors import LmregError, printable
 
 _MOST_NAMED = 10
 _LONGEST_NAME = 24
-_FEW_VALUES = 16  # 8-bit pictures that use fewer look black; masks and scans of numbers do
-_PIECE = 100  # images that are looked at in one go
+_FEW_VALUES = 16  # 8-bit pictures that span fewer values look black, such as masks of class numbers
+_PIECE = 100  # images that are compared at a time
 
 
 def check_pictures(raw: RawData, place: str) -> None:
-    """Nothing where the pictures of each part differ.
+    """Check that the pictures of each part differ.
 
     Raises:
-        LmregError: all are one and the same, perhaps black.
+        LmregError: all are the same, perhaps black.
     """
     for name, part in (("training", raw.train), ("test", raw.test)):
         images, first = part.images, part.images[:1]
@@ -32,10 +31,10 @@ def check_pictures(raw: RawData, place: str) -> None:
             continue
         value = int(first.flat[0])
         if (first == value).all():
-            what = {0: "black", 255: "white"}.get(value, "of one shade")
+            shade = {0: "black", 255: "white"}.get(value, "of one shade")
             raise LmregError(
-                f"{place}: every {name} picture is {what} (all samples are {value} of 255); nothing can be "
-                f"learnt from that{''.join(f'; {note}' for note in raw.reading.notes)}"
+                f"{place}: every {name} picture is {shade} (all samples are {value} of 255); nothing can be "
+                f"learnt from that{''.join(f'; {note}' for note in raw.summary.notes)}"
             )
         raise LmregError(
             f"{place}: all {len(images)} {name} pictures are the same; nothing can be learnt from that"
@@ -43,74 +42,73 @@ def check_pictures(raw: RawData, place: str) -> None:
 
 
 def check_sizes(sizes: Mapping[str, int], place: str) -> None:
-    """Nothing where every split has images enough for the statistics of a batch.
+    """Check that every split has enough images for the statistics of a batch.
 
     Raises:
         LmregError: one has a single image.
     """
     for name, size in sizes.items():
         if size == 1:
-            told = ", ".join(f"{count:,} {split}" for split, count in sizes.items())
+            splits = ", ".join(f"{count:,} {split}" for split, count in sizes.items())
             raise LmregError(
-                f"{place}: the {name} split has one image only ({told}), but batch normalisation takes two; "
-                "give more images, or change data.train_fraction, data.rank_fraction or data.test_fraction"
+                f"{place}: the {name} split has only one image ({splits}), but batch normalisation needs "
+                "two; add images, or change data.train_fraction, data.rank_fraction or data.test_fraction"
             )
 
 
 def check_targets(raw: RawData, indices: Mapping[str, np.ndarray], place: str) -> None:
-    """Nothing where most images of every split are of classes that training has, and maps aren't constant.
+    """Check that most images of every split are of classes that the train split has, or that maps vary.
 
     Raises:
-        LmregError: they aren't.
+        LmregError: too many are of other classes, or every map has a single value.
     """
     targets = raw.train.targets
     if targets.ndim > 1:
         for name, part in (("training", raw.train), ("test", raw.test)):
             if targets.dtype.kind == "f" and _one_valued(part.targets).all():
                 raise LmregError(
-                    f"{place}: every map of the {name} part has one value only; nothing can be learnt from it"
+                    f"{place}: every map of the {name} part has a single value; nothing can be learnt from it"
                 )
         return
     known = np.unique(targets[indices["train"]])
     for name, labels in _labels(raw, indices).items():
-        strange = ~np.isin(labels, known)
-        if 2 * strange.sum() > len(labels):
+        unseen = ~np.isin(labels, known)
+        if 2 * unseen.sum() > len(labels):
             raise LmregError(
-                f"{place}: {strange.sum():,} of the {len(labels):,} images of the {name} split are of "
+                f"{place}: {unseen.sum():,} of the {len(labels):,} images of the {name} split are of "
                 f"classes without any image in the train split ({len(raw.classes):,} classes, "
-                f"{len(targets):,} training images); give more images of each class, or name other classes"
+                f"{len(targets):,} training images); add images of each class, or use other classes"
             )
 
 
-def told(raw: RawData, indices: Mapping[str, np.ndarray], place: str) -> list[str]:
-    """Two lines on what was read from ``place``, and a line for each thing that the user should know.
+def describe(raw: RawData, indices: Mapping[str, np.ndarray], place: str) -> list[str]:
+    """Return two lines about the data read from ``place``, then one line per note for the user.
 
     Args:
-        indices: of the training images in each split.
+        indices: by split, the indices of its images in the training part.
     """
-    reading, splits = (
-        raw.reading,
-        {name: len(i) for name, i in indices.items()} | {"test": len(raw.test.images)},
-    )
+    summary = raw.summary
+    splits = {name: len(i) for name, i in indices.items()} | {"test": len(raw.test.images)}
     sizes = ", ".join(f"{size:,} {name}" for name, size in splits.items())
     height, width, channels = raw.train.images.shape[1:]
     low, high = int(raw.train.images.min()), int(raw.train.images.max())
-    what = [*reading.taken, *([names_in_words(raw.classes)] if raw.classes else []), f"images: {sizes}"]
-    samples = f" ({reading.samples})" if reading.samples else ""
+    classes = [classes_in_words(raw.classes)] if raw.classes else []
+    content = [*summary.assumptions, *classes, f"images: {sizes}"]
+    mapping = f" ({summary.sample_mapping})" if summary.sample_mapping else ""
     pixels = [
         f"{width}x{height}, {channels} channel{'s' if channels > 1 else ''}",
-        f"values {low} to {high}{samples}",
+        f"values {low} to {high}{mapping}",
     ]
     if raw.train.targets.dtype.kind == "f":
         pixels.append(_maps_in_words(raw.train.targets))
-    passed = ", ".join(reading.passed_over) or "nothing"
-    lines = [f"Read {place}: {'; '.join(what)}", f"Pixels: {'; '.join(pixels)}; passed over: {passed}"]
+    skipped = ", ".join(summary.skipped) or "nothing"
+    lines = [f"Read {place}: {'; '.join(content)}", f"Pixels: {'; '.join(pixels)}; skipped: {skipped}"]
     lines += [f"Note: {note}" for note in _notes(raw, indices, low, high)]
     return [printable(line) for line in lines]
 
 
-def names_in_words(classes: tuple[str, ...]) -> str:
-    """``3 classes (a, b, c)``; of many the first and the last ones, long names cut."""
+def classes_in_words(classes: tuple[str, ...]) -> str:
+    """Return ``3 classes (a, b, c)``; if there are many, only the first ones and the last; long names cut."""
     short = [name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 3]}..." for name in classes]
     if len(short) > _MOST_NAMED:
         short = [*short[: _MOST_NAMED - 3], "...", short[-1]]
@@ -118,26 +116,46 @@ def names_in_words(classes: tuple[str, ...]) -> str:
 
 
 def _notes(raw: RawData, indices: Mapping[str, np.ndarray], low: int, high: int) -> list[str]:
-    notes = list(raw.reading.notes)
+    notes = list(raw.summary.notes)
     if high - low < _FEW_VALUES:
-        notes.append(
-            f"pixel values go from {low} to {high} of 255 only; are the pictures what they should be?"
-        )
+        notes.append(f"pixel values range only from {low} to {high} of 255; are these the right pictures?")
     flat = [c for c, pixels in enumerate(np.moveaxis(raw.train.images, -1, 0)) if _constant(pixels)]
     if flat:
         which = " and ".join(str(c + 1) for c in flat)
-        notes.append(f"channel {which} has one value in all training images, so that it tells nothing")
-    for a, b in nearly_same(raw.classes):
-        notes.append(f"the classes {a!r} and {b!r} differ by {difference(a, b)} only")
-    notes += copies(raw)
+        notes.append(
+            f"channel {which} has the same value in all training images, so it carries no information"
+        )
+    for a, b in confusable_pairs(raw.classes):
+        notes.append(f"the classes {a!r} and {b!r} differ only by {describe_difference(a, b)}")
+    notes += _duplicate_notes(raw)
     if raw.train.targets.ndim == 1:
-        notes += _notes_of_classes(raw, indices)
+        notes += _notes_on_classes(raw, indices)
     elif raw.train.targets.dtype.kind == "f" and (count := int(_one_valued(raw.train.targets).sum())):
-        notes.append(f"{count:,} of {len(raw.train.targets):,} training maps have one value only")
+        notes.append(f"{count:,} of {len(raw.train.targets):,} training maps have a single value")
     return notes
 
 
-def _notes_of_classes(raw: RawData, indices: Mapping[str, np.ndarray]) -> list[str]:
+def _duplicate_notes(raw: RawData) -> list[str]:
+    """Return notes on test images that are also training images, and on images that several classes share."""
+    # Hashes of single images; the data set's content hash is one over all of them, so that neither can be
+    # made from the other.
+    train, test = (np.array([hash(image.tobytes()) for image in p.images]) for p in (raw.train, raw.test))
+    notes = []
+    if known := int(np.isin(test, train).sum()):
+        notes.append(
+            f"{known:,} of {len(test):,} test images are, pixel for pixel, training images too, so they "
+            "don't test generalisation"
+        )
+    if raw.train.targets.ndim == 1:
+        images, labels = np.concatenate([train, test]), [raw.train.targets, raw.test.targets]
+        pairs = np.unique(np.stack([images, np.concatenate(labels)]), axis=1)
+        values, classes = np.unique(pairs[0], return_counts=True)
+        if several := int(np.isin(images, values[classes > 1]).sum()):
+            notes.append(f"{several:,} images occur, pixel for pixel, in two classes or more")
+    return notes
+
+
+def _notes_on_classes(raw: RawData, indices: Mapping[str, np.ndarray]) -> list[str]:
     missing = {
         name: np.flatnonzero(np.bincount(labels, minlength=len(raw.classes)) == 0)
         for name, labels in _labels(raw, indices).items()
@@ -153,19 +171,19 @@ def _notes_of_classes(raw: RawData, indices: Mapping[str, np.ndarray]) -> list[s
 
 
 def _labels(raw: RawData, indices: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The labels of each split."""
+    """Return the labels of each split."""
     return {name: raw.train.targets[i] for name, i in indices.items()} | {"test": raw.test.targets}
 
 
 def _constant(pixels: np.ndarray) -> bool:
-    """Whether all values of [n, height, width] are one; stops at the first that isn't."""
+    """Whether all values of ``pixels`` [n, height, width] are equal; stops at the first that isn't."""
     first = pixels[0, 0, 0]
     pieces = (pixels[i : i + _PIECE] for i in range(0, len(pixels), _PIECE))
     return not any((piece != first).any() for piece in pieces)
 
 
 def _one_valued(maps: np.ndarray) -> np.ndarray:
-    """Bool [n]: which of the maps [n, height, width] have one value wherever they aren't NaN."""
+    """Return bool [n]: which of the maps [n, height, width] have a single value, NaN aside."""
     flat = maps.reshape(len(maps), -1)
     missing = np.isnan(flat)
     return np.where(missing, -np.inf, flat).max(axis=1) <= np.where(missing, np.inf, flat).min(axis=1)

@@ -1,4 +1,4 @@
-"""The embedded data set: a real subset of Fashion-MNIST, so that everything runs offline.
+"""The embedded data set: a subset of Fashion-MNIST, so that everything runs offline on real images.
 
 Source: Xiao, Rasul, Vollgraf, "Fashion-MNIST: a Novel Image Dataset for Benchmarking Machine Learning
 Algorithms", 2017 (MIT licence). ``scripts/build_fashion_mini.py`` makes the file.
@@ -24,7 +24,7 @@ class Config(DataConfig):
 
 
 class FashionMini(DataSource):
-    """Small grey images of ten kinds of clothing."""
+    """Reads small grey images of ten kinds of clothing."""
 
     def __init__(self, config: Config | None = None):
         self.config = config or Config()

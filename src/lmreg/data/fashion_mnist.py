@@ -1,4 +1,4 @@
-"""Fashion-MNIST, or any data set of its form: four IDX files, gzipped or not.
+"""Fashion-MNIST, or any ten-class data set in the same format: four IDX files, gzipped or not.
 
 Source: Xiao, Rasul, Vollgraf, "Fashion-MNIST: a Novel Image Dataset for Benchmarking Machine Learning
 Algorithms", 2017; the format: LeCun, Cortes, Burges, "The MNIST database".
@@ -15,22 +15,14 @@ from pathlib import Path
 import numpy as np
 
 from lmreg.config.schema import option
-from lmreg.data.base import DataConfig, DataSource, Part, RawData, Reading, data_folder
+from lmreg.data.base import DataConfig, DataSource, Part, RawData, ReadSummary, data_folder
 from lmreg.data.pixels import resize
-from lmreg.data.walk import below, left_over
+from lmreg.data.walk import describe_unread, matching_files
 from lmreg.errors import LmregError
 
 CLASSES = (
-    "T-shirt",
-    "trouser",
-    "pullover",
-    "dress",
-    "coat",
-    "sandal",
-    "shirt",
-    "sneaker",
-    "bag",
-    "ankle boot",
+    *("T-shirt", "trouser", "pullover", "dress", "coat"),
+    *("sandal", "shirt", "sneaker", "bag", "ankle boot"),
 )
 
 
@@ -41,7 +33,7 @@ class Config(DataConfig):
 
 
 class FashionMNIST(DataSource):
-    """Grey images, 28 × 28, of ten kinds of clothing."""
+    """Reads grey images, 28 × 28, of ten kinds of clothing."""
 
     def __init__(self, config: Config):
         self.config: Config = config
@@ -52,8 +44,10 @@ class FashionMNIST(DataSource):
         ]
         files = [[self._file(name) for name in pair] for pair in names]
         train, test = (self._part(*pair) for pair in files)
-        passed = left_over(Path(self.config.path or ""), [*files[0], *files[1]], ("-ubyte", "-ubyte.gz"))
-        return RawData(train, test, CLASSES, reading=Reading(passed_over=passed))
+        skipped = describe_unread(
+            Path(self.config.path or ""), [*files[0], *files[1]], ("-ubyte", "-ubyte.gz")
+        )
+        return RawData(train, test, CLASSES, summary=ReadSummary(skipped=skipped))
 
     def _part(self, image_file: Path, label_file: Path) -> Part:
         images, labels = read_idx(image_file, 3), read_idx(label_file, 1)
@@ -62,33 +56,36 @@ class FashionMNIST(DataSource):
                 f"{image_file} has {len(images)} images, but {label_file} has {len(labels)} labels"
             )
         if len(labels) and labels.max() >= len(CLASSES):
-            raise LmregError(f"{label_file} has label {labels.max()}; they go from 0 to {len(CLASSES) - 1}")
+            raise LmregError(
+                f"{label_file} has label {labels.max()}; labels range from 0 to {len(CLASSES) - 1}"
+            )
         return Part(resize(images[..., None], self.config.resolution), labels.astype(np.int64))
 
     def _file(self, pattern: str) -> Path:
-        """The file of that name, as it is or gzipped, in the folder or below it."""
+        """Return the file of that name, gzipped or not, in the folder or below it."""
         name = pattern.replace("?", "-")
         folder = data_folder(self.config.path, self.config.name, "the four IDX files")
-        found = sorted(path for end in ("", ".gz") for path in below(folder, pattern + end))
+        found = sorted(path for end in ("", ".gz") for path in matching_files(folder, pattern + end))
         if not found:
             raise LmregError(f"data.path={folder}: there is no {name} or {name}.gz in that folder")
         if len({path.parent for path in found}) > 1:
             places = ", ".join(str(path.parent) for path in found)
-            raise LmregError(f"data.path={folder} has several data sets: {places}; name one")
+            raise LmregError(f"data.path={folder} has several data sets: {places}; pass one of them")
         return found[0]
 
 
 def read_idx(path: Path, dimensions: int) -> np.ndarray:
-    """An IDX file of unsigned bytes, uint8 of so many dimensions; gzipped if its name ends in .gz.
+    """Return the content of an IDX file as a uint8 array with that number of dimensions; the file is gzipped
+    if its name ends in .gz.
 
     Raises:
-        LmregError: it can't be read, or isn't such a file, or is cut off.
+        LmregError: it can't be read, isn't such a file, or is truncated.
     """
     try:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
             content = bytearray(file.read())
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise LmregError(f"can't read {path}: {error}; get it again") from error
+        raise LmregError(f"can't read {path}: {error}; download it again") from error
     except OSError as error:
         raise LmregError(f"can't read {path}: {error.strerror}") from error
     header = 4 + 4 * dimensions
@@ -96,8 +93,9 @@ def read_idx(path: Path, dimensions: int) -> np.ndarray:
         raise LmregError(f"{path} is not an IDX file of unsigned bytes in {dimensions} dimensions")
     shape = tuple(int(size) for size in np.frombuffer(content, ">u4", dimensions, offset=4))
     if len(content) - header != math.prod(shape):
-        told = "x".join(map(str, shape))
+        announced = "x".join(map(str, shape))
         raise LmregError(
-            f"{path} holds {len(content) - header} values instead of the {told} it announces; get it again"
+            f"{path} has {len(content) - header} values instead of the {announced} that its header says; "
+            "download it again"
         )
     return np.frombuffer(content, np.uint8, offset=header).reshape(shape)

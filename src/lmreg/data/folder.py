@@ -9,12 +9,20 @@ from pathlib import Path
 import numpy as np
 
 from lmreg.config.schema import option
-from lmreg.data.base import DataConfig, DataSource, Part, RawData, Reading, data_folder
-from lmreg.data.layout import difference, find, nearly_same
-from lmreg.data.pixels import read_pictures
-from lmreg.data.samples import VALUE_RANGE, given_range
-from lmreg.data.splits import split_off, unused
-from lmreg.data.walk import PICTURES, PassedOver, beside, files, one_in_another, pictures_in, subfolders
+from lmreg.data.base import DataConfig, DataSource, Part, RawData, ReadSummary, data_folder
+from lmreg.data.bit_depth import VALUE_RANGE, parse_value_range
+from lmreg.data.layout import confusable_pairs, describe_difference, find_layout
+from lmreg.data.pixels import decode_pictures
+from lmreg.data.splits import split_off_test, unused_fraction_note
+from lmreg.data.walk import (
+    PICTURE_SUFFIXES,
+    Skipped,
+    count_unread,
+    find_nested,
+    pictures_in,
+    some_files,
+    subfolders,
+)
 from lmreg.errors import LmregError
 
 _LAYOUTS = "<class>/ folders of images, or train/<class>/ and test/<class>/"
@@ -38,16 +46,16 @@ Labelled = list[tuple[Path, int]]
 
 
 class ImageFolder(DataSource):
-    """Classes are the folders' names in alphabetical order; images may lie in folders further down."""
+    """Reads images from class folders, at any depth; the classes are the folders' names, sorted."""
 
     def __init__(self, config: Config):
         self.config: Config = config
 
     def read(self) -> RawData:
-        config, passed = self.config, PassedOver()
+        config, skipped = self.config, Skipped()
         notes: tuple[str, ...] = ()
         folder = data_folder(config.path, config.name, _LAYOUTS)
-        layout = find(folder, config.train_folder, config.test_folder)
+        layout = find_layout(folder, config.train_folder, config.test_folder)
         classes = _classes(layout.train)
         if layout.test is not None:
             _check_same(classes, layout.train, layout.test)
@@ -55,31 +63,31 @@ class ImageFolder(DataSource):
         class_folders = [part / name for part in parts for name in classes]
         _check_apart(class_folders)
         if layout.test is None:
-            found = _labelled(layout.train, classes, passed, folder)
+            found = _labelled(layout.train, classes, skipped, folder)
             of_class = np.array([label for _, label in found])
-            train, test = split_off(found, of_class, config.test_fraction, self.place)
+            train, test = split_off_test(found, of_class, config.test_fraction, self.place)
         else:
-            notes = unused(config.test_fraction, Config.test_fraction)
-            train, test = (_labelled(part, classes, passed, folder) for part in parts)
-        beside(folder, class_folders, passed, _OUTSIDE)
+            notes = unused_fraction_note(config.test_fraction, Config.test_fraction)
+            train, test = (_labelled(part, classes, skipped, folder) for part in parts)
+        count_unread(folder, class_folders, skipped, _OUTSIDE)
         paths = [path for path, _ in (*train, *test)]
         labels = np.array([label for _, label in (*train, *test)], dtype=np.int64)
         count = len(train)
-        decoded = read_pictures(
+        decoded = decode_pictures(
             paths,
             lambda i: str(paths[i]),
             self.place,
             config.resolution,
             count,
-            given_range(config.value_range),
+            parse_value_range(config.value_range),
         )
-        images, samples = decoded.images, decoded.samples
+        images, mapping = decoded.images, decoded.mapping
         return RawData(
             Part(images[:count], labels[:count]),
             Part(images[count:], labels[count:]),
             tuple(classes),
-            samples.sample_range,
-            Reading(samples.words, layout.taken, passed.words(), (*samples.notes, *notes)),
+            mapping.sample_range,
+            ReadSummary(mapping.words, layout.assumptions, skipped.words(), (*mapping.notes, *notes)),
         )
 
 
@@ -87,12 +95,12 @@ def _classes(folder: Path) -> list[str]:
     names = [path.name for path in subfolders(folder)]
     if not names:
         here = f" (but {len(pictures)} pictures)" if (pictures := pictures_in(folder)) else ""
-        raise LmregError(f"{folder} has no folders in it{here}; it should have {_LAYOUTS}")
+        raise LmregError(f"{folder} contains no folders{here}; it should have {_LAYOUTS}")
     if len(names) == 1:
         inside = [path.name for path in subfolders(folder / names[0])]
         hint = f"; if {_some(inside)} are the classes, pass data.path={folder / names[0]}" if inside else ""
         raise LmregError(
-            f"{folder} has one class only ({names[0]}); it takes at least two folders in it{hint}"
+            f"{folder} has only one class ({names[0]}); at least two class folders are needed{hint}"
         )
     return names
 
@@ -102,7 +110,7 @@ def _some(names: Sequence[str]) -> str:
 
 
 def _check_same(classes: Sequence[str], train: Path, test: Path) -> None:
-    """Nothing where the test part has the classes of the training part.
+    """Check that both parts have the same classes.
 
     Raises:
         LmregError: one lacks a class of the other.
@@ -111,43 +119,35 @@ def _check_same(classes: Sequence[str], train: Path, test: Path) -> None:
     for missing, place in ((set(classes) - names, test), (names - set(classes), train)):
         if missing:
             first = min(missing)
-            alike = [p.name for p in subfolders(place) if nearly_same((first, p.name))]
+            alike = [p.name for p in subfolders(place) if confusable_pairs((first, p.name))]
             hint = ""
             if alike:
-                hint = f" (it has {alike[0]}, which differs by {difference(first, alike[0])} only)"
+                hint = f" (it has {alike[0]}, which differs only by {describe_difference(first, alike[0])})"
             more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
             raise LmregError(f"{place} lacks the class {first}{more}; both parts must have the same{hint}")
 
 
 def _check_apart(folders: Sequence[Path]) -> None:
-    """Nothing where no folder of a class is another one's, or lies in it.
+    """Check that no two class folders are the same folder or lie in one another.
 
     Raises:
-        LmregError: a link leads from one to the other.
+        LmregError: a link makes two of them overlap.
     """
-    if found := one_in_another(folders):
+    if found := find_nested(folders):
         raise LmregError(
-            f"{found[1]} and {found[0]} are one folder, or one lies in the other, by a link; give each class "
-            "of each part a folder of its own"
+            f"{found[1]} and {found[0]} are the same folder, or one lies in the other, by a link; give each "
+            "class of each part a folder of its own"
         )
 
 
-def _labelled(folder: Path, classes: Sequence[str], passed: PassedOver, whole: Path) -> Labelled:
-    """Every image below the folders of ``classes``, in an order that no file system decides.
+def _labelled(folder: Path, classes: Sequence[str], skipped: Skipped, root: Path) -> Labelled:
+    """Return every image below the folders of ``classes`` with its label, sorted.
 
     Raises:
         LmregError: a class has none.
     """
     found: Labelled = []
     for label, name in enumerate(classes):
-        here = PassedOver()
-        images = sorted(files(folder / name, PICTURES, here, whole))
-        if not images:
-            there = f"; it has {', '.join(here.words())}" if here.words() else ""
-            raise LmregError(
-                f"{folder / name} has no images in it (files named {', '.join(PICTURES[:3])}, ...){there}"
-            )
-        passed.endings += here.endings
-        passed.others += here.others
+        images = some_files(folder / name, PICTURE_SUFFIXES, "images", skipped, root)
         found += [(path, label) for path in images]
     return found

@@ -1,10 +1,11 @@
-"""Image data sets in the hub's layout: from the hub by name, or from a local folder of Parquet files."""
+"""Image data sets in the Hugging Face hub's layout, from the hub or from a local folder of Parquet files."""
 
 from __future__ import annotations
 
+import json
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,14 +13,15 @@ from typing import Any
 import numpy as np
 
 from lmreg.config.schema import option
-from lmreg.data.base import DataConfig, DataSource, Part, RawData, Reading, data_folder
-from lmreg.data.cells import pictures_of
-from lmreg.data.description import names_in_words
-from lmreg.data.labels import numbered, plain_labels
-from lmreg.data.pixels import read_pictures
-from lmreg.data.samples import VALUE_RANGE, as_bytes, given_range
-from lmreg.data.walk import below, left_over
+from lmreg.data.base import DataConfig, DataSource, Part, RawData, ReadSummary, data_folder
+from lmreg.data.bit_depth import VALUE_RANGE, arrays_to_bytes, parse_value_range
+from lmreg.data.description import classes_in_words
+from lmreg.data.label_column import number_labels, read_label_column
+from lmreg.data.picture_column import read_picture_column
+from lmreg.data.pixels import decode_pictures
+from lmreg.data.walk import describe_unread, matching_files
 from lmreg.errors import LmregError
+from lmreg.util.extras import import_extra
 
 
 @dataclass
@@ -38,7 +40,8 @@ class Config(DataConfig):
 
 @dataclass(frozen=True)
 class _Split:
-    """Encoded images, labels, class names where they are told, and where image i lies."""
+    """The rows of one split: encoded images, labels, and class names if the source has them; ``name(i)``
+    says where row i is stored."""
 
     contents: list[Any]
     labels: np.ndarray
@@ -47,14 +50,14 @@ class _Split:
 
 
 class HubImages(DataSource):
-    """Reads images and labels by column name with the `datasets` library."""
+    """Reads images and labels by column name: Parquet files with pyarrow, the hub with `datasets`."""
 
     other_form = ""
-    """For messages: what else a subclass reads."""
+    """For messages: the other files that a subclass reads."""
 
     def __init__(self, config: Config):
         self.config: Config = config
-        self._read: list[str] = []  # the files of splits that have been read
+        self._files_read: list[str] = []
 
     @property
     def place(self) -> str:
@@ -68,116 +71,141 @@ class HubImages(DataSource):
             return train.name(i) if i < count else test.name(i - count)
 
         config, contents = self.config, [*train.contents, *test.contents]
-        passed = self._passed_over(contents)
+        skipped = self._skipped(contents)
         if train.classes and test.classes and train.classes != test.classes:
             raise LmregError(
-                f"{self.place}: {config.train_split} has {names_in_words(train.classes)}, but "
-                f"{config.test_split} has {names_in_words(test.classes)}; both need the same, in one order"
+                f"{self.place}: {config.train_split} has {classes_in_words(train.classes)}, but "
+                f"{config.test_split} has {classes_in_words(test.classes)}; both need the same classes "
+                "in the same order"
             )
-        labels = numbered(train.labels, test.labels, train.classes, f"column {config.label_column!r}", name)
-        given, samples = given_range(config.value_range), None
+        labels = number_labels(
+            train.labels, test.labels, train.classes, f"column {config.label_column!r}", name
+        )
+        given, mapping = parse_value_range(config.value_range), None
         if isinstance(contents[0], np.ndarray) and isinstance(contents[-1], np.ndarray):
-            contents, samples = as_bytes(contents, count, given, name, self.place)
+            contents, mapping = arrays_to_bytes(contents, count, given, name, self.place)
             given = None
-        decoded = read_pictures(contents, name, self.place, config.resolution, count, given)
-        images, samples = decoded.images, samples or decoded.samples
+        decoded = decode_pictures(contents, name, self.place, config.resolution, count, given)
+        images, mapping = decoded.images, mapping or decoded.mapping
         return RawData(
             Part(images[:count], labels[0]),
             Part(images[count:], labels[1]),
             labels[2],
-            samples.sample_range,
-            Reading(samples.words, (), passed, samples.notes or decoded.samples.notes),
+            mapping.sample_range,
+            ReadSummary(mapping.words, (), skipped, mapping.notes or decoded.mapping.notes),
         )
 
     def _split(self, split: str) -> _Split:
-        config = self.config
-        files = self._files(split)
-        table = self._from_hub(split) if files is None else self._from_files(files)
-        for column in (config.image_column, config.label_column):
-            if column not in table.column_names:
-                there = ", ".join(table.column_names)
-                raise LmregError(f"{self.place}: no column {column!r} in {split}; there are: {there}")
+        config, files = self.config, self._files(split)
+        rows, classes = self._from_hub(split) if files is None else self._from_files(files, split)
         name = _row_name(self.place, split, files)
-        # As it is stored: the library leaves the pictures for threads to decode.
-        rows = table.select_columns([config.image_column, config.label_column]).with_format("arrow")[:]
-        labels = plain_labels(rows[config.label_column], f"column {config.label_column!r}", name)
+        labels = read_label_column(rows[config.label_column], f"column {config.label_column!r}", name)
         folder = Path(files[0]).parent if files else None
         what = f"column {config.image_column!r}"
-        contents = pictures_of(rows[config.image_column], what, name, folder)
-        feature = table.features[config.label_column]
-        return _Split(contents, labels, tuple(getattr(feature, "names", None) or ()) or None, name)
+        contents = read_picture_column(rows[config.image_column], what, name, folder)
+        return _Split(contents, labels, tuple(classes or ()) or None, name)
 
-    def _passed_over(self, contents: list[Any]) -> tuple[str, ...]:
-        """What in the folder belongs to neither split; Parquet files by name."""
+    def _select(self, there: Sequence[str], split: str) -> list[str]:
+        """Return the names of the two columns to read, after checking that they are ``there``."""
+        columns = [self.config.image_column, self.config.label_column]
+        for column in columns:
+            if column not in there:
+                raise LmregError(
+                    f"{self.place}: no column {column!r} in {split}; its columns are: {', '.join(there)}"
+                )
+        return columns
+
+    def _skipped(self, contents: list[Any]) -> tuple[str, ...]:
+        """Describe the files in the folder that belong to neither split; name the Parquet files."""
         if self.config.path is None:
             return ()
-        read = [*map(Path, self._read), *(content for content in contents if isinstance(content, Path))]
-        return left_over(Path(self.config.path), read, (".parquet",))
+        read = [*map(Path, self._files_read), *(content for content in contents if isinstance(content, Path))]
+        return describe_unread(Path(self.config.path), read, (".parquet",))
 
-    def _from_hub(self, split: str) -> Any:
-        import datasets
-
-        datasets.disable_progress_bars()
-        # Its warnings about every retry would bury the one line that tells what to do.
-        logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
+    def _from_hub(self, split: str) -> tuple[Any, Sequence[str] | None]:
+        """Return a split's two columns as an arrow table, and its class names if the hub has them."""
         config = self.config
         if config.hub is None:
             raise LmregError(
                 f"data={config.name} needs data.hub=<name on the hub> or data.path=<folder of Parquet files>"
             )
+        datasets = import_extra("datasets", "hub", f"data.hub={config.hub} (without data.path)")
+        datasets.disable_progress_bars()
+        # Its warnings about every retry would bury the one line that says what to do.
+        logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
         try:
-            return datasets.load_dataset(config.hub, config.subset, split=split)
-        except ValueError as error:  # an unknown split or subset; the message lists what there is
+            dataset = datasets.load_dataset(config.hub, config.subset, split=split)
+        except ValueError as error:  # an unknown split or subset; the message lists those that exist
             reason = " ".join(str(error).split())
             raise LmregError(f"data.hub={config.hub}, split {split!r}: {reason}") from error
         except Exception as error:  # the library raises dozens of kinds: network, cache, format
             raise LmregError(
                 f"can't load {config.hub!r} from the hub ({type(error).__name__}); "
-                "with local Parquet files pass data.path=<folder>"
+                "if you have its Parquet files, pass data.path=<folder>"
             ) from error
+        columns = self._select(dataset.column_names, split)
+        # In arrow format the pictures stay encoded: they are decoded in threads later.
+        rows = dataset.select_columns(columns).with_format("arrow")[:]
+        return rows, getattr(dataset.features[config.label_column], "names", None)
 
     def _files(self, split: str) -> list[str] | None:
-        """The split's Parquet files; None where it comes from the hub."""
+        """Return the split's Parquet files, or None if it comes from the hub."""
         if self.config.path is None:
             return None
         folder = data_folder(self.config.path, self.config.name, "Parquet files")
-        files = [str(path) for path in below(folder, f"{split}*.parquet")]
+        files = [str(path) for path in matching_files(folder, f"{split}*.parquet")]
         if not files:
-            others = ", ".join(sorted(p.name for p in below(folder, "*.parquet"))[:5])
-            hint = f"; there are: {others} (name the split by data.train_split or data.test_split)"
+            others = ", ".join(sorted(p.name for p in matching_files(folder, "*.parquet"))[:5])
+            hint = f"; there are: {others} (name the split with data.train_split or data.test_split)"
             hint = hint if others else self.other_form
             raise LmregError(f"data.path={folder}: there is no {split}*.parquet in that folder{hint}")
         if len(places := {str(Path(file).parent) for file in files}) > 1:
             raise LmregError(
-                f"data.path={folder} has several data sets: {', '.join(sorted(places))}; name one"
+                f"data.path={folder} has several data sets: {', '.join(sorted(places))}; pass one of them"
             )
         _check_shards(files)
-        self._read += files
+        self._files_read += files
         return files
 
-    def _from_files(self, files: list[str]) -> Any:
-        import datasets
-        from pyarrow.parquet import read_metadata
+    def _from_files(self, files: list[str], split: str) -> tuple[Any, Sequence[str] | None]:
+        """Return the two columns of all ``files`` as one arrow table, and the class names, which the hub's
+        files hold in their metadata."""
+        import pyarrow as pa
+        from pyarrow.parquet import ParquetFile
 
-        datasets.disable_progress_bars()
-        logging.getLogger("datasets").setLevel(logging.CRITICAL)  # the error is told here
+        tables, classes = [], None
         try:
-            empty = not any(read_metadata(file).num_rows for file in files)
-            # Read straight from the files: no second copy in the library's cache.
-            table = None if empty else datasets.Dataset.from_parquet(files, keep_in_memory=True)
-        except Exception as error:
-            reason = str(error.__cause__ or error).splitlines()[0]
-            raise LmregError(f"can't read {', '.join(files)}: {reason}") from error
-        if table is None:
-            raise LmregError(f"{', '.join(files)} has no rows")
-        return table
+            for path in files:
+                with ParquetFile(path) as file:
+                    schema = file.schema_arrow
+                    columns = self._select(schema.names, split)
+                    classes = classes or _class_names(schema.metadata, self.config.label_column)
+                    # In small batches, as arrow can't put 2 GB of nested bytes into one.
+                    batches = list(file.iter_batches(_ROWS, columns=columns))
+                    if batches:
+                        tables.append(pa.Table.from_batches(batches).select(columns))
+            if tables:
+                return pa.concat_tables(tables, promote_options="permissive"), classes
+        except (pa.ArrowException, OSError, ValueError) as error:
+            raise LmregError(f"can't read {', '.join(files)}: {str(error).splitlines()[0]}") from error
+        raise LmregError(f"{', '.join(files)} has no rows")
 
+
+_ROWS = 1000  # rows that are read at a time
 
 _SHARD = re.compile(r"-(\d{5})-of-(\d{5})\.parquet$")
 
 
+def _class_names(metadata: Mapping[bytes, bytes] | None, column: str) -> list[str] | None:
+    """Return the names of a column's classes as the library `datasets` writes them into a Parquet file."""
+    try:
+        return json.loads((metadata or {})[b"huggingface"])["info"]["features"][column]["names"]
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
 def _check_shards(files: list[str]) -> None:
-    """Nothing where all of the files that a split is told to have are there.
+    """Check that all files are there that a split should have according to their names.
 
     Raises:
         LmregError: one is missing, or there are others beside them.
@@ -188,17 +216,17 @@ def _check_shards(files: list[str]) -> None:
     totals = {total for _, total in shards.values()}
     if len(shards) < len(files) or len(totals) > 1:
         raise LmregError(
-            f"{', '.join(files[:4])}: files of several data sets or versions; leave those of one"
+            f"{', '.join(files[:4])}: files of several data sets or versions; leave only those of one"
         )
     if missing := sorted(set(range(min(totals))) - {number for number, _ in shards.values()}):
         raise LmregError(
             f"{files[0]} is one of {min(totals)} files, of which {len(missing)} are missing (number "
-            f"{missing[0]:05} first); get them too"
+            f"{missing[0]:05} first); add them"
         )
 
 
 def _row_name(place: str, split: str, files: list[str] | None) -> Callable[[int], str]:
-    """What tells a user where row i of a split lies."""
+    """Return a function that says where row i of a split is stored, for messages."""
 
     def name(i: int) -> str:
         from pyarrow.parquet import read_metadata

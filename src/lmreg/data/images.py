@@ -14,14 +14,14 @@ import torch
 from torch import Tensor
 
 from lmreg.data.base import DataSource, InputShape, Part, RawData
-from lmreg.data.description import check_pictures, check_sizes, check_targets, told
-from lmreg.data.splits import split, stratified_order
+from lmreg.data.description import check_pictures, check_sizes, check_targets, describe
+from lmreg.data.splits import stratified_order, stratified_split
 from lmreg.errors import LmregError
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Images float32 [B, channels, height, width] (channels last in memory) and targets: labels [B], or
+    """Images float32 [B, channels, height, width] (channels last in memory) with their targets: labels [B] or
     maps [B, height, width]."""
 
     images: Tensor
@@ -31,9 +31,8 @@ class Batch:
 class Split:
     """Images on the device, padded once so that a random crop is a single gather.
 
-    Splits of one `Part` share its pixels: each is a list of indices into them, see `subset`. Where
-    targets are maps, they are cropped and mirrored with their images, and what comes in from beyond the
-    border is missing.
+    All splits of one `Part` share its pixels; each is a list of indices into them, see `subset`. Targets that
+    are maps are cropped and mirrored with their images; beyond the border they are missing.
     """
 
     def __init__(
@@ -50,7 +49,7 @@ class Split:
         self._mean, self._std = mean, std
         device = mean.device
         self._padded = _padded(part.images, padding, 0).to(device)
-        self._where = torch.arange(len(part.images), device=device)
+        self._index = torch.arange(len(part.images), device=device)
         self._strata, self._dense = part.strata, part.targets.ndim > 1
         missing = _MISSING[part.targets.dtype.kind]
         self._targets = _padded(part.targets, padding if self._dense else 0, missing).to(device)
@@ -59,33 +58,33 @@ class Split:
         self._columns = torch.arange(self.width, device=device)
 
     def subset(self, index: np.ndarray, name: str) -> Split:
-        """The images at ``index`` [n] as a split of their own, without a copy of them."""
-        some = copy.copy(self)
-        where = torch.from_numpy(index).to(self.device)
-        some._where, some._strata, some.name = self._where[where], self._strata[index], name
-        return some
+        """Return the images at ``index`` [n] as a split that shares their pixels."""
+        part = copy.copy(self)
+        on_device = torch.from_numpy(index).to(self.device)
+        part._index, part._strata, part.name = self._index[on_device], self._strata[index], name
+        return part
 
     @property
     def device(self) -> torch.device:
-        """Where its images are."""
+        """The device that holds the images."""
         return self._padded.device
 
     def __len__(self) -> int:
-        return len(self._where)
+        return len(self._index)
 
     def _batch(self, index: Tensor, rows: Tensor, columns: Tensor) -> Batch:
-        place = self._where[index]
-        pixel = (place[:, None, None], rows[:, :, None], columns[:, None, :])
+        image = self._index[index]
+        pixel = (image[:, None, None], rows[:, :, None], columns[:, None, :])
         images = (self._padded[pixel].float() - self._mean) / self._std
-        return Batch(images.permute(0, 3, 1, 2), self._targets[pixel if self._dense else place])
+        return Batch(images.permute(0, 3, 1, 2), self._targets[pixel if self._dense else image])
 
     def plain(self, index: Tensor) -> Batch:
-        """The images at ``index`` [B] as they are."""
+        """Return the images at ``index`` [B] without augmentation."""
         rows, columns = self._rows + self.padding, self._columns + self.padding
         return self._batch(index, rows.expand(len(index), -1), columns.expand(len(index), -1))
 
     def augmented(self, index: Tensor, generator: torch.Generator) -> Batch:
-        """The images at ``index`` [B], each cropped, mirrored and cut out on its own from ``generator``."""
+        """Return the images at ``index`` [B], each cropped, mirrored and cut out at random."""
         size, device = (len(index), 1), index.device
         span = 2 * self.padding + 1
         top, left = (torch.randint(span, size, generator=generator, device=device) for _ in range(2))
@@ -99,10 +98,10 @@ class Split:
         return batch
 
     def _holes(self, count: int, generator: torch.Generator) -> Tensor:
-        """Bool [count, height, width]: a square of side ``cutout`` in each, its centre anywhere in the
-        image, so that it may reach over the border (DeVries & Taylor 2017)."""
+        """Return bool [count, height, width], true in a square of side ``cutout`` whose centre is uniform
+        over the image, so that it may extend beyond the border (DeVries & Taylor 2017)."""
         rows, columns = (
-            # How far each row or column lies behind the square's first one.
+            # The distance of each row or column from the square's first one.
             along
             - torch.randint(len(along), (count, 1), generator=generator, device=along.device)
             + self.cutout // 2
@@ -112,11 +111,11 @@ class Split:
         return inside[0][:, :, None] & inside[1][:, None, :]
 
     def scoring_batches(self, batch_size: int, limit: int | None = None) -> list[Batch]:
-        """Every image once (or the first ``limit``) in near-equal batches of at most ``batch_size``, but of
-        at least two images, which their statistics take.
+        """Return every image once (or ``limit`` of them), in batches of nearly equal size: at most
+        ``batch_size``, but at least two images, which batch statistics need.
 
-        Classes are evenly spread whatever the file's order: with batch-statistics normalisation,
-        batches of one class would give nonsense.
+        Classes are spread evenly, whatever the order of the files: under batch-statistics normalisation,
+        batches of a single class would give meaningless outputs.
         """
         order = stratified_order(self._strata)[:limit]
         count = min(math.ceil(len(order) / batch_size), len(order) // 2)
@@ -125,7 +124,7 @@ class Split:
 
 
 class BatchStream:
-    """Endless augmented batches of a split, reshuffled every epoch; resumes exactly."""
+    """An endless stream of augmented batches of a split, reshuffled every epoch; it resumes exactly."""
 
     def __init__(self, data: Split, batch_size: int, generator: torch.Generator):
         if batch_size > len(data):
@@ -161,16 +160,19 @@ class BatchStream:
 
 
 class ImageData:
-    """A data set split into train, rank, score and test; a part reaches the device when asked for.
+    """A data set, split into train, rank, score and test; a part moves to the device on first use.
 
-    ``told`` is what was read, in lines for the user; ``sample_range`` as `RawData` has it.
+    *train* fits the weights, *rank* feeds the regulariser and orders the landmarks, *score* ranks sub-nets
+    and guides the search, *test* gives only the true scores of the evaluation pool.
 
-    *train* fits weights, *rank* feeds the regulariser and orders the landmarks, *score* ranks
-    sub-nets and steers the search, *test* is only the truth of the evaluation pool.
+    Attributes:
+        description: what was read, in lines for the user.
+        sample_range: as in `RawData`.
+        hash: changes when pixels, targets or splits do.
 
     Raises:
-        LmregError: it can't be read, can't be trained on (see `RawData.check`), or nothing can be learnt
-            from it.
+        LmregError: the data set can't be read, can't be trained on (see `RawData.check`), or contains nothing
+            that could be learnt.
     """
 
     def __init__(self, source: DataSource, device: torch.device):
@@ -181,14 +183,14 @@ class ImageData:
         self._config, self._place, self.classes = config, source.place, raw.classes
         self.sample_range = raw.sample_range
         try:
-            self._indices = split(raw.train.strata, fractions)
+            self._indices = stratified_split(raw.train.strata, fractions)
         except LmregError as error:
             raise LmregError(f"{source.place}: {error}") from None
         sizes = {name: len(i) for name, i in self._indices.items()} | {"test": len(raw.test.images)}
         check_sizes(sizes, source.place)
         check_pictures(raw, source.place)
         check_targets(raw, self._indices, source.place)
-        self.told = told(raw, self._indices, source.place)
+        self.description = describe(raw, self._indices, source.place)
         height, width, channels = raw.train.images.shape[1:]
         self.shape = InputShape(channels, height, width)
         config.check_padding(self.shape)
@@ -201,12 +203,11 @@ class ImageData:
 
     @property
     def normalisation(self) -> dict[str, list[float]]:
-        """``mean`` and ``std`` of each channel, of pixels from 0 to 255: images are given to networks less
-        the one and divided by the other."""
+        """``mean`` and ``std`` per channel of pixels from 0 to 255; networks get (pixels - mean) / std."""
         return {"mean": self._mean.tolist(), "std": self._std.tolist()}
 
     def split(self, name: str) -> Split:
-        """The split of that name: train, rank, score or test; ``full`` is the first three in one."""
+        """Return a split by name: train, rank, score, test, or ``full``: the first three together."""
         if name not in self._splits:
             whole = self._on_device("test" if name == "test" else "train")
             index = self._indices.get(name, np.arange(len(whole)))
@@ -214,7 +215,7 @@ class ImageData:
         return self._splits[name]
 
     def _on_device(self, name: str) -> Split:
-        """The official part of that name; what was read is let go of, so that it isn't kept twice."""
+        """Return an official part by name; the arrays that were read are released, so as not to keep both."""
         part, config = self._parts[name], self._config
         if isinstance(part, Part):
             part = Split(part, self._mean, self._std, config.crop_padding, config.flip, self._cutout)
@@ -222,12 +223,12 @@ class ImageData:
         return part
 
 
-# By kind of number, what targets are where there are none: NaN, or the label that torch's losses pass over.
+# The value of missing targets, by kind of number: NaN, or the label that torch's losses ignore.
 _MISSING = {"f": np.nan, "i": -100}
 
 
 def _padded(pixels: np.ndarray, padding: int, value: float) -> Tensor:
-    """``pixels`` [n, height, width, ...] with a border of ``value``."""
+    """Return ``pixels`` [n, height, width, ...] with a border of ``value``."""
     if not padding:
         return torch.from_numpy(np.require(pixels, requirements=["C", "W"]))
     pad = ((0, 0), (padding, padding), (padding, padding), *((0, 0),) * (pixels.ndim - 3))
@@ -235,8 +236,8 @@ def _padded(pixels: np.ndarray, padding: int, value: float) -> Tensor:
 
 
 def _statistics(images: np.ndarray, index: np.ndarray, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation per channel of the images at ``index``, from counts of each value:
-    exact, and without a copy of the images in floating point."""
+    """Return mean and standard deviation per channel of the images at ``index``, computed from counts of each
+    value: exactly, and without a floating-point copy of the images."""
     channels, values = images.shape[-1], np.arange(256)
     counts = np.zeros((channels, 256), np.int64)
     for piece in np.array_split(index, max(1, len(index) // 100)):
@@ -251,13 +252,13 @@ def _statistics(images: np.ndarray, index: np.ndarray, device: torch.device) -> 
 
 
 def _content_hash(raw: RawData, indices: dict[str, np.ndarray]) -> str:
-    """Of all that changes numbers: pixels, targets, how many classes, and the splits."""
+    """Return a hash of all that affects results: pixels, targets, the number of classes, the splits."""
     digest = hashlib.sha256()
     for part in (raw.train, raw.test):
         digest.update(repr(part.images.shape).encode())
         digest.update(np.ascontiguousarray(part.images).data)
         digest.update(np.ascontiguousarray(part.targets).data)
-    if raw.classes and len(raw.classes) != raw.train.targets.max() + 1:  # else the labels tell
+    if raw.classes and len(raw.classes) != raw.train.targets.max() + 1:  # else the labels imply it
         digest.update(repr(len(raw.classes)).encode())
     for name, index in indices.items():
         digest.update(name.encode())

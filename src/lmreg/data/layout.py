@@ -1,4 +1,4 @@
-"""Which folders of a data set of pictures are its parts, by the names that people give them."""
+"""Which folders of an image data set are its training and test part, by the names that people give them."""
 
 from __future__ import annotations
 
@@ -19,88 +19,95 @@ _PARTS = {
     **dict.fromkeys(("val", "valid", "validation", "validate", "dev", "eval"), VALIDATION),
 }
 _WRAPPERS = {"image", "img", "picture", "photo", "data", "dataset", "raw"}
-"""Names, in the singular, of folders that say nothing of what is in them."""
-_OF_PAIRS = {"image", "img", "mask", "label", "annotation", "depth", "target", "groundtruth"}
+"""Names, in the singular, that say nothing about a folder's contents."""
+_PAIR_NAMES = {"image", "img", "mask", "label", "annotation", "depth", "target", "groundtruth"}
+"""Names, in the singular, of folders that hold images and their targets, not classes."""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Folders with one sub-folder per class each; without ``test`` it is split off ``train``."""
+    """The folders of the two parts, each with one sub-folder per class; if ``test`` is None, the test part is
+    split off ``train``."""
 
     train: Path
     test: Path | None = None
-    taken: tuple[str, ...] = ()
-    """Which folders were taken for what, where their names aren't those of the options."""
+    assumptions: tuple[str, ...] = ()
+    """Which folders were taken for which parts if their names aren't those of the options."""
 
 
-def part_of(name: str) -> str | None:
-    """The part that a folder's name stands for: ``train``, ``test`` or ``validation``; None: no part."""
+def part_named(name: str) -> str | None:
+    """Return the part that a folder's name stands for: ``train``, ``test``, ``validation`` or None."""
     plain = name.casefold().strip()
     return _PARTS.get(re.sub(r"[ _-]*(set|images?|imgs?|data|split|part|folder)$", "", plain) or plain)
 
 
-def find(folder: Path, train_name: str, test_name: str) -> Layout:
-    """The parts in ``folder``: of the names given, or where these are the defaults, of like ones.
+def find_layout(folder: Path, train_name: str, test_name: str) -> Layout:
+    """Find the parts in ``folder``: by the given names, or by similar ones if these are the defaults.
 
     Raises:
-        LmregError: a part lacks its partner, or it can't be told what are parts and what are classes.
+        LmregError: one of the parts is missing, or parts can't be told from classes.
     """
     inner = _unwrapped(folder, train_name, test_name)
-    taken: tuple[str, ...] = (
+    assumptions: tuple[str, ...] = (
         () if inner == folder else (f"{inner.relative_to(folder)}/ taken as the data set",)
     )
     train = part_folder(inner, train_name, TRAIN)
     if train is None:
         if train_name != TRAIN:
             raise LmregError(f"data.train_folder={train_name}: {inner} has no such folder with classes in it")
-        check_train_beside(inner, test_name)
-        _refuse_parts_as_classes(inner)
-        return Layout(inner, None, taken)
+        check_has_train_folder(inner, test_name)
+        _check_classes(inner)
+        return Layout(inner, None, assumptions)
     test = part_folder(inner, test_name, TEST)
     if test is None:
         raise LmregError(_without_test(inner, train, test_name))
     for path, name, part in ((train, train_name, TRAIN), (test, test_name, TEST)):
         if path.name != name:
-            taken += (f"{path.relative_to(folder)}/ taken as the {part} part",)
+            assumptions += (f"{path.relative_to(folder)}/ taken as the {part} part",)
     parts = [_unwrapped(path) for path in (train, test)]
-    return Layout(parts[0], parts[1], taken)
+    return Layout(parts[0], parts[1], assumptions)
 
 
 def part_folder(folder: Path, name: str, part: str) -> Path | None:
-    """The folder of that name that has folders in it; if the name is the part's own, one of a like name."""
+    """Return the sub-folder called ``name``, or if this is the default, ``part``, one with a similar name;
+    None if there is none with folders in it.
+
+    Raises:
+        LmregError: several have similar names.
+    """
     exact = folder / name
     if subfolders(exact):
         return exact
     if name != part:
         return None
-    found = [p for p in subfolders(folder) if part_of(p.name) == part and subfolders(p)]
+    found = [p for p in subfolders(folder) if part_named(p.name) == part and subfolders(p)]
     if len(found) > 1:
         raise LmregError(
-            f"{folder} has {' and '.join(p.name for p in found)}; say which is the {part} part by "
+            f"{folder} has {' and '.join(p.name for p in found)}; say which is the {part} part with "
             f"data.{part}_folder=<name>"
         )
     return found[0] if found else None
 
 
-def check_train_beside(folder: Path, test_name: str) -> None:
-    """Nothing unless a test part is asked for; to be called where ``folder`` has no training part.
+def check_has_train_folder(folder: Path, test_name: str) -> None:
+    """Check that no test folder is asked for in a ``folder`` without a training folder.
 
     Raises:
-        LmregError: it isn't there, or alone.
+        LmregError: one is asked for; the message says whether it exists.
     """
     if test_name == TEST:
         return
     if not (folder / test_name).is_dir():
         raise LmregError(f"data.test_folder={test_name}: {folder} has no such folder")
     raise LmregError(
-        f"data.test_folder={test_name}: there is no folder of the training part beside it in {folder}; name "
-        "it by data.train_folder=<name>"
+        f"data.test_folder={test_name}: there is no training folder beside it in {folder}; name it with "
+        "data.train_folder=<name>"
     )
 
 
 def _unwrapped(folder: Path, train_name: str = TRAIN, test_name: str = TEST) -> Path:
-    """``folder``, or one within it, each the only thing in the one before, if that alone can be meant: it
-    has parts, or its name says nothing more."""
+    """Return ``folder``, or the data set's real folder if that is wrapped in others: down a chain of only
+    sub-folders, the first one that has parts, else the last one whose name says nothing."""
     chain = [folder]
     while len(inside := subfolders(chain[-1])) == 1 and not pictures_in(chain[-1]):
         chain += inside
@@ -116,34 +123,34 @@ def _unwrapped(folder: Path, train_name: str = TRAIN, test_name: str = TEST) -> 
 
 
 def _has_part(folder: Path, name: str, part: str) -> bool:
-    return any(p.name == name or (name == part and part_of(p.name) == part) for p in subfolders(folder))
+    return any(p.name == name or (name == part and part_named(p.name) == part) for p in subfolders(folder))
 
 
-def _refuse_parts_as_classes(folder: Path) -> None:
-    """Nothing if the folders in ``folder`` can be classes.
+def _check_classes(folder: Path) -> None:
+    """Check that the folders in ``folder`` can be classes.
 
     Raises:
-        LmregError: they look like parts, or like images and what belongs to them.
+        LmregError: they look like parts, or like images and their targets.
     """
     inside = subfolders(folder)
-    by_part = {part: [p for p in inside if part_of(p.name) == part] for part in (TRAIN, TEST, VALIDATION)}
+    by_part = {part: [p for p in inside if part_named(p.name) == part] for part in (TRAIN, TEST, VALIDATION)}
     others = [*by_part[TEST], *by_part[VALIDATION]]
     names = " and ".join(p.name for p in (*by_part[TRAIN], *others))
     if by_part[TRAIN] and others:
         raise LmregError(
-            f"{folder} has {names}, which are names of parts, not of classes, but they have no class folders "
-            f"in them; it should have {_WANTED}"
+            f"{folder} has {names}, which are names of parts, not of classes, but they contain no class "
+            f"folders; it should have {_WANTED}"
         )
     if deep := [p for p in others if subfolders(p)]:
         raise LmregError(
             f"{folder} has {deep[0].name} with folders in it, but no train folder; say which is the training "
-            "part by data.train_folder=<name>, or pass a data.path with <class>/ folders"
+            "part with data.train_folder=<name>, or pass a data.path with <class>/ folders"
         )
-    if len(inside) > 1 and all(p.name.casefold().rstrip("s").replace("_", "") in _OF_PAIRS for p in inside):
+    if len(inside) > 1 and all(p.name.casefold().rstrip("s").replace("_", "") in _PAIR_NAMES for p in inside):
         pairs = " and ".join(p.name for p in inside)
         raise LmregError(
-            f"{folder} has {pairs}, which look like images and what belongs to them, not like classes; it "
-            f"should have {_WANTED} (data=depth_folder takes images and depth maps)"
+            f"{folder} has {pairs}, which look like images and their targets, not like classes; it should "
+            f"have {_WANTED} (data=depth_folder reads images and depth maps)"
         )
 
 
@@ -154,24 +161,24 @@ def _without_test(folder: Path, train: Path, test_name: str) -> str:
     unlabelled = next((p for p in subfolders(folder) if p != train and _names_test(p, test_name)), None)
     if unlabelled is not None:
         return (
-            f"{train} has classes, but {unlabelled} has no folders in it, so that its images have none; "
+            f"{train} has classes, but {unlabelled} has no folders in it, so its images have none; "
             f"pass data.path={train} to have a test part split off"
         )
     there = ", ".join(p.name for p in subfolders(folder) if p != train)
     return (
-        f"{train} has classes, but there is no {folder / test_name} with the same; pass "
+        f"{train} has classes, but there is no {folder / test_name} with the same classes; pass "
         f"data.path={train} to have one split off, or "
         f"data.test_folder=<name>{f' (there are: {there})' if there else ''}"
     )
 
 
 def _names_test(path: Path, name: str) -> bool:
-    return path.name == name or (name == TEST and part_of(path.name) == TEST)
+    return path.name == name or (name == TEST and part_named(path.name) == TEST)
 
 
-def nearly_same(names: Sequence[str]) -> list[tuple[str, str]]:
-    """Pairs of names that differ by case (of more than one letter), by spaces around them, or by how accents
-    are written only."""
+def confusable_pairs(names: Sequence[str]) -> list[tuple[str, str]]:
+    """Return pairs of names that differ only by case (unless they are single letters), by surrounding spaces,
+    or by the Unicode form of accents."""
     first: dict[str, str] = {}
     pairs = []
     for name in names:
@@ -186,6 +193,6 @@ def _composed(name: str) -> str:
     return unicodedata.normalize("NFC", name)
 
 
-def difference(a: str, b: str) -> str:
-    """What two such names differ by, in words."""
+def describe_difference(a: str, b: str) -> str:
+    """Say in words how the two names of a pair from `confusable_pairs` differ."""
     return "the Unicode form of accents" if _composed(a) == _composed(b) else "case or spaces"

@@ -1,12 +1,12 @@
-"""Scenes of spheres and boxes on a ground before a wall, ray-traced with their exact depth.
+"""Scenes of spheres and boxes on a ground in front of a wall, ray-traced with their exact depth.
 
-Ground and wall are boxes too. Everything about a scene is drawn from one generator, each thing on its
-own: an object's colours and how coarse its texture is say nothing about how far away it is, nor does its
-size (but for one near the camera, which must not reach it), so that a network has to make depth out of
-perspective, occlusion, shading, shadows and haze, of which each scene has its own.
+Ground and wall are boxes too. All properties of a scene are drawn independently: an object's colours, texture
+and size say nothing about its distance (except that objects near the camera are small enough not to reach
+it). A network therefore has to infer depth from perspective, occlusion, shading, shadows and haze, which vary
+from scene to scene.
 
-Lengths are in metres. The world has y upwards; a camera's rays have 1 as their component along its
-optical axis, so that the length along a ray, in units of the ray, is depth.
+Lengths are in metres. In the world, y points upwards. The component of a camera's rays along its optical axis
+is 1, so that the length along a ray, in units of the ray, is depth.
 """
 
 from __future__ import annotations
@@ -15,33 +15,34 @@ from dataclasses import dataclass
 
 import numpy as np
 
-BOXES, SPHERES = 4, 4  # most of each in a scene, besides ground and wall
-_CHUNK = 8  # scenes at a time: what they need stays in the processor's cache
-_BIAS = 1e-3  # of how far shadow rays start above a surface
+BOXES, SPHERES = 4, 4  # at most in a scene, besides ground and wall
+_CHUNK = 8  # scenes rendered at a time, few enough for the processor's cache
+_BIAS = 1e-3  # how far above a surface shadow rays start, relative to 1 + depth
 _FAR = np.float32(1e6)
 
 
 @dataclass(frozen=True)
 class Scenes:
-    """Drawn scenes as arrays float32, their first axis the scene; solids are ground, wall, boxes, spheres.
+    """Scenes as float32 arrays whose first axis is the scene; solids are ground, wall, boxes, spheres.
 
     Attributes:
-        camera: [n, 3, 3], its axes right, up and forward in the world, as rows.
-        origin: [n, 3], where it is.
-        tangent: [n], of half its field of view.
-        present: bool [n, solids], which of them there are.
-        centre, size: [n, solids, 3], of each solid; half the edges of a box, or a sphere's radius.
-        turn: [n, solids, 2], cosine and sine of its rotation about the vertical.
-        colours: [n, solids, 2, 3], the two that its texture mixes, from 0 to 1.
-        waves: [n, solids, 3, 3], wave vectors of the texture in its own coordinates, per metre.
-        phases: [n, solids, 3], of these waves.
+        camera: [n, 3, 3], the camera's axes right, up and forward in the world, as rows.
+        origin: [n, 3], the camera's position.
+        tangent: [n], the tangent of half the camera's field of view.
+        present: bool [n, solids], which solids exist.
+        centre: [n, solids, 3], each solid's centre.
+        size: [n, solids, 3], half the edges of a box, or a sphere's radius.
+        turn: [n, solids, 2], cosine and sine of each solid's rotation about the vertical.
+        colours: [n, solids, 2, 3], the two colours that a texture mixes, from 0 to 1.
+        waves: [n, solids, 3, 3], a texture's wave vectors in the solid's coordinates, per metre.
+        phases: [n, solids, 3], the phases of these waves.
         hardness: [n, solids], from smooth (1) to sharp-edged texture.
-        pattern: int [n, solids], 0 for stripes, 1 checks, 2 noise.
-        light: [n, 3], unit vector towards it.
-        ambient: [n], share of the light that comes from everywhere.
-        exposure: [n], brightness of the whole picture.
-        sky: [n, 2, 3], its colours at the horizon and above.
-        haze: [n], per metre, how fast things take the colour of the horizon.
+        pattern: int [n, solids], 0 for stripes, 1 for checks, 2 for noise.
+        light: [n, 3], the unit vector towards the light.
+        ambient: [n], the share of light that comes from all directions.
+        exposure: [n], the brightness of the whole picture.
+        sky: [n, 2, 3], the sky's colours at the horizon and at the zenith.
+        haze: [n], per metre, how fast things take on the colour of the horizon.
     """
 
     camera: np.ndarray
@@ -69,8 +70,8 @@ class Scenes:
         return Scenes(**{name: values[index] for name, values in vars(self).items()})
 
 
-def draw(rng: np.random.Generator, count: int) -> Scenes:
-    """``count`` scenes."""
+def draw_scenes(rng: np.random.Generator, count: int) -> Scenes:
+    """Draw ``count`` random scenes."""
     height = rng.uniform(0.6, 2.5, count)
     pitch, roll = np.radians(rng.uniform(-4, 28, count)), np.radians(rng.normal(0, 4, count))
     tangent = np.tan(np.radians(rng.uniform(45, 80, count)) / 2)
@@ -89,9 +90,9 @@ def draw(rng: np.random.Generator, count: int) -> Scenes:
     scale = np.exp(rng.uniform(np.log(0.12), np.log(1.0), (count, objects)))
     size = scale[..., None] * np.exp(rng.uniform(np.log(0.5), np.log(2), (count, objects, 3)))
     size[:, BOXES:] = scale[:, BOXES:, None]
-    # What is near is smaller, or the camera would be inside.
+    # Near objects are made smaller, or the camera could be inside one.
     size *= (0.6 * depth / np.linalg.norm(size, axis=2)).clip(max=1)[..., None]
-    # Height in the picture tells the distance of what stands on the ground: two in five float.
+    # For objects that stand on the ground, height in the picture reveals their distance: two in five float.
     lift = np.where(rng.random((count, objects)) < 0.4, rng.uniform(0, 2, (count, objects)), 0)
     centre = np.stack([aside, size[..., 1] + lift, depth], 2)
     boxes = np.arange(BOXES) < rng.integers(0, BOXES + 1, count)[:, None]
@@ -134,8 +135,8 @@ def draw(rng: np.random.Generator, count: int) -> Scenes:
 
 
 def _textures(rng: np.random.Generator, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-    """Wave vectors [*shape, 3, 3] of as many textures, each about as long as the others of its texture,
-    and which pattern they make [*shape]. The waves of checks are at right angles and of one length."""
+    """Draw textures: wave vectors [*shape, 3, 3], whose lengths are similar within a texture, and patterns
+    [*shape]. The waves of checks are perpendicular and have equal lengths."""
     length = np.exp(rng.uniform(np.log(0.15), np.log(2.5), (*shape, 1, 1)))
     direction = rng.normal(size=(*shape, 3, 3))
     direction /= np.linalg.norm(direction, axis=3, keepdims=True)
@@ -145,12 +146,12 @@ def _textures(rng: np.random.Generator, shape: tuple[int, int]) -> tuple[np.ndar
     return waves, pattern
 
 
-def render(scenes: Scenes, side: int) -> tuple[np.ndarray, np.ndarray]:
-    """Square pictures of scenes.
+def render_scenes(scenes: Scenes, side: int) -> tuple[np.ndarray, np.ndarray]:
+    """Render square pictures of scenes.
 
     Returns:
-        Images uint8 [n, side, side, 3] and depth float32 [n, side, side] in metres along the optical
-        axis, at the centres of pixels; NaN where there is only sky.
+        Images uint8 [n, side, side, 3] and depth float32 [n, side, side] in metres along the optical axis, at
+        the pixels' centres; NaN in the sky.
     """
     images = np.empty((len(scenes), side, side, 3), np.uint8)
     depths = np.empty((len(scenes), side, side), np.float32)
@@ -162,11 +163,11 @@ def render(scenes: Scenes, side: int) -> tuple[np.ndarray, np.ndarray]:
     return images, depths
 
 
-# Below, vectors have their components first: [3, n, pixels], or [3, n, 1] where a scene has but one.
+# Below, a vector's components are its first axis: [3, n, pixels], or [3, n, 1] for one vector per scene.
 
 
 def _render(scenes: Scenes, side: int) -> tuple[np.ndarray, np.ndarray]:
-    """Images uint8 [3, n, pixels] and depth float32 [n, pixels]."""
+    """Return images uint8 [3, n, pixels] and depth float32 [n, pixels]."""
     ends = (2 * np.arange(side, dtype=np.float32) + 1) / side - 1
     across, down = np.meshgrid(ends, -ends)
     right, up, forward = np.moveaxis(scenes.camera, 0, 2)[..., None]
@@ -180,7 +181,7 @@ def _render(scenes: Scenes, side: int) -> tuple[np.ndarray, np.ndarray]:
     surface = _Surface(scenes, solid)
     local = _turned(points - surface.centre, surface.turn)
     normals = _turned(_normals(local / surface.size, solid), surface.turn * _BACK)
-    # What a pixel can't resolve of a texture it averages.
+    # A pixel averages the parts of a texture that it can't resolve.
     mixed = surface.texture(local, depth * tangent * (2 / side))
     towards = scenes.light.T[..., None]
     lit = _clear(scenes, points + _BIAS * (1 + depth) * normals, towards)
@@ -189,17 +190,17 @@ def _render(scenes: Scenes, side: int) -> tuple[np.ndarray, np.ndarray]:
     light = ambient + (1 - ambient) * facing * lit
     ground = (surface.first + mixed * (surface.second - surface.first)) * light
     horizon, zenith = np.moveaxis(scenes.sky, 0, 2)[..., None]
-    # In double precision for the same reason as textures.
+    # In double precision, for the same reason as in `_Surface.texture`.
     seen = np.exp(-(scenes.haze[:, None] * depth).astype(np.float64)).astype(np.float32)
     ground = horizon + seen * (ground - horizon)
     above = horizon + (rays[1] / np.sqrt(_dot(rays, rays))).clip(0, 1) * (zenith - horizon)
     colours = np.where(sky, above, ground) * scenes.exposure[:, None]
-    pixels = 255 * np.sqrt(colours.clip(0, 1)) + 0.5  # the square root stands for a screen's gamma
+    pixels = 255 * np.sqrt(colours.clip(0, 1)) + 0.5  # the square root approximates a screen's gamma
     return pixels.astype(np.uint8), np.where(sky, np.float32(np.nan), depth)
 
 
 def _nearest(scenes: Scenes, origins: np.ndarray, rays: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """How far along each ray the first solid lies, `_FAR` for none, and which one it is: [n, pixels]."""
+    """Return how far along each ray the first solid lies (`_FAR` if none), and its index: [n, pixels]."""
     best = np.full(rays.shape[1:], _FAR)
     solid = np.zeros(rays.shape[1:], np.intp)
     for i in range(scenes.present.shape[1]):
@@ -212,7 +213,7 @@ def _nearest(scenes: Scenes, origins: np.ndarray, rays: np.ndarray) -> tuple[np.
 
 
 def _clear(scenes: Scenes, origins: np.ndarray, rays: np.ndarray) -> np.ndarray:
-    """Whether nothing stands in the way of rays, bool [n, pixels]."""
+    """Return bool [n, pixels]: whether a ray meets no solid."""
     clear = np.ones(origins.shape[1:], bool)
     for i in range(1, scenes.present.shape[1]):  # the ground shades nothing
         rows = np.flatnonzero(scenes.present[:, i])
@@ -221,7 +222,8 @@ def _clear(scenes: Scenes, origins: np.ndarray, rays: np.ndarray) -> np.ndarray:
 
 
 def _hit(scenes: Scenes, rows: np.ndarray, i: int, origins: np.ndarray, rays: np.ndarray) -> np.ndarray:
-    """How far along each ray of the scenes ``rows`` solid ``i`` is entered from outside; `_FAR` for never."""
+    """Return how far along each ray of the scenes ``rows`` it enters solid ``i`` from outside; `_FAR` if it
+    doesn't."""
     centre, size, turn = (
         values[rows, i].T[..., None] for values in (scenes.centre, scenes.size, scenes.turn)
     )
@@ -248,14 +250,14 @@ _BACK = np.array([1, -1], np.float32)[:, None, None]
 
 
 def _turned(vectors: np.ndarray, turn: np.ndarray) -> np.ndarray:
-    """Vectors in the coordinates of solids turned about the vertical."""
+    """Return vectors in the coordinates of solids that are rotated about the vertical."""
     cos, sin = turn
     x, y, z = vectors
     return np.stack([cos * x - sin * z, np.broadcast_to(y, (cos * y).shape), sin * x + cos * z])
 
 
 def _normals(unit: np.ndarray, solid: np.ndarray) -> np.ndarray:
-    """Outward unit normals at points on solids, in their own coordinates and units of their size."""
+    """Return the outward unit normals at points on solids, given in the solids' coordinates and sizes."""
     x, y, z = np.abs(unit)
     most = np.maximum(np.maximum(x, y), z)
     faces = np.where(np.stack([x, y, z]) == most, np.sign(unit), 0)
@@ -263,7 +265,7 @@ def _normals(unit: np.ndarray, solid: np.ndarray) -> np.ndarray:
 
 
 class _Surface:
-    """What the solid seen at each pixel is like, from its index [n, pixels]."""
+    """The properties of the solid that is seen at each pixel, from the solids' indices [n, pixels]."""
 
     def __init__(self, scenes: Scenes, solid: np.ndarray):
         rows = np.arange(len(scenes))[:, None] * scenes.present.shape[1]
@@ -279,14 +281,14 @@ class _Surface:
         self.first, self.second = colours[:3], colours[3:]
 
     def texture(self, points: np.ndarray, footprint: np.ndarray) -> np.ndarray:
-        """How much of the second colour there is, from 0 to 1, [n, pixels].
+        """Return the share of the second colour, from 0 to 1, [n, pixels].
 
         Args:
-            points: in the solid's coordinates.
-            footprint: metres that a pixel covers, [n, pixels].
+            points: the points that are seen, in the solid's coordinates.
+            footprint: the size of a pixel on the solid, in metres, [n, pixels].
         """
-        # In double precision: the last bits of a sine differ between processors, and in single precision
-        # pixels, by which the data are known, would differ with them.
+        # In double precision, as the last bits of a sine differ between processors: in single precision some
+        # pixels, and so the hash of the data, would differ with them.
         one, two, three = (
             np.sin((_dot(self._waves[i], points) + self._phases[i]).astype(np.float64))
             * np.exp(-0.1 * (footprint * self._lengths[i]).astype(np.float64) ** 2)

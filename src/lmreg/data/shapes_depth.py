@@ -1,4 +1,4 @@
-"""The embedded data set for depth: rendered scenes, so that everything runs offline."""
+"""The built-in data set for depth: scenes that are rendered when needed, so that everything runs offline."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from lmreg.config.schema import option
 from lmreg.data.base import DataConfig, DataSource, Part, RawData
-from lmreg.data.scenes import draw, render
+from lmreg.data.scenes import draw_scenes, render_scenes
 from lmreg.task.depth import INVERSE_DEPTH
 from lmreg.util.machine import check_memory
 
@@ -24,7 +24,7 @@ class Config(DataConfig):
 
 
 class ShapesDepth(DataSource):
-    """Spheres and boxes on a textured ground before a wall, with exact depth; the sky has none."""
+    """Spheres and boxes on a textured ground in front of a wall, with exact depth; the sky has none."""
 
     gives = INVERSE_DEPTH
 
@@ -37,7 +37,7 @@ class ShapesDepth(DataSource):
         check_memory(config.scenes + config.test_scenes, (side, side, 3 + 4), self.place)  # colours and depth
         streams = np.random.default_rng(config.scene_seed).spawn(2)
         train, test = (
-            render(draw(rng, count), side)
+            render_scenes(draw_scenes(rng, count), side)
             for rng, count in zip(streams, (config.scenes, config.test_scenes), strict=True)
         )
         return RawData(Part(train[0], 1 / train[1]), Part(test[0], 1 / test[1]))

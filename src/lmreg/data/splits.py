@@ -10,12 +10,12 @@ from lmreg.errors import LmregError
 
 T = TypeVar("T")
 
-# One fixed seed: the splits are part of the protocol, not of an experiment's randomness.
+# A fixed seed, as the splits are part of the protocol, not of an experiment's randomness.
 _SEED = 20210619
 
 
 def stratified_order(labels: np.ndarray, seed: int = _SEED) -> np.ndarray:
-    """A shuffled order of all items in which every stretch has nearly the classes' proportions.
+    """Return a shuffled order of all items in which every stretch has nearly the classes' proportions.
 
     Item k of a class with n members is placed at (k + u) / n, u uniform: an even spread.
     """
@@ -27,12 +27,12 @@ def stratified_order(labels: np.ndarray, seed: int = _SEED) -> np.ndarray:
     return np.argsort(position, kind="stable")
 
 
-def split(labels: np.ndarray, fractions: dict[str, float]) -> dict[str, np.ndarray]:
-    """Disjoint index arrays, one per name; sizes and class proportions follow ``fractions``.
+def stratified_split(labels: np.ndarray, fractions: dict[str, float]) -> dict[str, np.ndarray]:
+    """Return disjoint index arrays, one per name, of the given sizes and with the classes' proportions.
 
     Args:
         labels: int64 [n].
-        fractions: the share of each split; together at most 1.
+        fractions: the share of each split; at most 1 in total.
 
     Raises:
         LmregError: the fractions exceed 1, or a split would be empty.
@@ -49,28 +49,31 @@ def split(labels: np.ndarray, fractions: dict[str, float]) -> dict[str, np.ndarr
     return dict(zip(fractions, parts, strict=True))
 
 
-def split_off(items: list[T], labels: np.ndarray, fraction: float, place: str) -> tuple[list[T], list[T]]:
-    """Training and test part of what has no test part of its own: the same every time, each in the order
-    of ``items``, with the classes' proportions in both.
+def split_off_test(
+    items: list[T], labels: np.ndarray, fraction: float, place: str
+) -> tuple[list[T], list[T]]:
+    """Return the training and test part of a data set that has no test part of its own.
+
+    The parts are the same every time; both keep the order of ``items`` and the classes' proportions.
 
     Args:
         labels: int64 [n], of the items.
-        fraction: of the test part, the option ``data.test_fraction``.
-        place: where the items lie, for messages.
+        fraction: the share of the test part, the option ``data.test_fraction``.
+        place: the data set's origin, for messages.
 
     Raises:
-        LmregError: as `split`.
+        LmregError: a part would be empty.
     """
     try:
-        parts = split(labels, {"test": fraction, "train": 1 - fraction})
+        parts = stratified_split(labels, {"test": fraction, "train": 1 - fraction})
     except LmregError as error:
         raise LmregError(f"{place}, data.test_fraction={fraction:g}: {error}") from None
     train, test = ([items[i] for i in sorted(parts[name])] for name in ("train", "test"))
     return train, test
 
 
-def unused(fraction: float, usual: float) -> tuple[str, ...]:
-    """A note for what has a test part of its own, where ``data.test_fraction`` isn't as it usually is."""
-    if fraction == usual:
+def unused_fraction_note(fraction: float, default: float) -> tuple[str, ...]:
+    """Return a note that ``data.test_fraction``, if it was set, has no effect as there is a test part."""
+    if fraction == default:
         return ()
     return (f"data.test_fraction={fraction:g} isn't used, as there is a test part",)

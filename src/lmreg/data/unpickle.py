@@ -1,8 +1,12 @@
-"""Pickles of arrays and plain containers, read without letting them run anything.
+"""Reading pickles of arrays and plain containers without letting them execute anything.
 
-A pickle is a program: unpickling calls whatever it names. Here it can name only the stand-ins below,
-which are our own and check what they are given; numpy's own functions never see the file's values.
+A pickle is a program: unpickling calls whatever it names. Here it can only name the stand-ins below, which
+check their arguments; numpy's own reconstructors never get the file's values.
 """
+
+# No library does this. torch's unpickler for `weights_only` is private, knows only opcodes of protocol 2, but
+# not Python 2's long strings, in which CIFAR's own files store their pixels, and passes the file's values to
+# numpy's reconstructors. numpy's own reading of pickles isn't safe.
 
 from __future__ import annotations
 
@@ -17,10 +21,10 @@ from lmreg.errors import LmregError
 
 
 def load_plain(path: Path) -> Any:
-    """The dicts, lists, numbers, text, bytes and numeric arrays in a pickle; Python 2's text is bytes.
+    """Return a pickle's dicts, lists, numbers, text, bytes and numeric arrays; Python 2's text becomes bytes.
 
     Raises:
-        LmregError: it can't be read, or asks for anything else.
+        LmregError: the file can't be read, or names anything else.
     """
     try:
         with path.open("rb") as file:
@@ -29,18 +33,18 @@ def load_plain(path: Path) -> Any:
         raise LmregError(f"can't read {path}: {error.strerror}") from error
     except _Refused as error:
         raise LmregError(
-            f"{path} is refused: it asks for {error}, where only arrays and plain containers are read"
+            f"{path} is refused: it asks for {error}, but only arrays and plain containers are read"
         ) from None
-    except Exception as error:  # a torn pickle raises nearly everything
+    except Exception as error:  # a truncated pickle raises nearly everything
         raise LmregError(f"{path} is not a readable pickle ({type(error).__name__}: {error})") from error
 
 
 class _Refused(Exception):
-    """What the pickle asked for."""
+    """The pickle asked for something that isn't allowed, which the message names."""
 
 
 class _Dtype:
-    """Stands for `numpy.dtype`: a number's kind, size and byte order."""
+    """Stands in for `numpy.dtype`: a number's kind, size and byte order."""
 
     def __init__(self, text: str | bytes, *options: Any):
         self._text = _text(text)
@@ -49,14 +53,14 @@ class _Dtype:
     def __setstate__(self, state: tuple[Any, ...]) -> None:
         self._order = _text(state[1])
 
-    def real(self) -> np.dtype[Any]:
+    def to_numpy(self) -> np.dtype[Any]:
         if self._text[:1] not in "biuf" or self._order not in "<>=|":
             raise _Refused(f"an array of type {self._text!r}")
         return np.dtype(self._text).newbyteorder(self._order)  # type: ignore[arg-type]
 
 
 class _Array:
-    """Stands for `numpy.ndarray` while it is rebuilt; `value` is the array."""
+    """Stands in for `numpy.ndarray` during reconstruction; `value` is the array."""
 
     value: np.ndarray
 
@@ -70,12 +74,12 @@ def _reconstruct(kind: Any, shape: Any, dtype: Any) -> _Array:
 
 
 def _array(content: Any, dtype: Any, shape: Any, order: Any = "C") -> np.ndarray:
-    """Bytes as an array; numpy checks that they are as many as the shape needs."""
+    """Return bytes as an array; numpy checks that their number suits the shape."""
     if not isinstance(content, bytes | bytearray | str) or not isinstance(dtype, _Dtype):
         raise _Refused("an array of objects")
     raw = content.encode("latin1") if isinstance(content, str) else content
     sizes = tuple(int(size) for size in shape)
-    return np.frombuffer(bytearray(raw), dtype.real()).reshape(sizes, order="F" if order == "F" else "C")
+    return np.frombuffer(bytearray(raw), dtype.to_numpy()).reshape(sizes, order="F" if order == "F" else "C")
 
 
 def _frombuffer(content: Any, dtype: Any, shape: Any, order: Any) -> _Array:
@@ -89,7 +93,7 @@ def _scalar(dtype: Any, content: Any) -> Any:
 
 
 def _encode(text: str, codec: str | bytes) -> bytes:
-    """How Python 3 writes bytes for Python 2."""
+    """Stands in for `codecs.encode`, by which Python 3 writes bytes for Python 2."""
     if _text(codec) != "latin1":
         raise _Refused(f"the codec {codec!r}")
     return text.encode("latin1")
@@ -99,8 +103,8 @@ def _text(value: str | bytes) -> str:
     return value.decode("ascii") if isinstance(value, bytes) else value
 
 
-class _Function:
-    """A stand-in that a pickle can call, but not write attributes to."""
+class _ReadOnlyFunction:
+    """A stand-in function that a pickle can call, but whose attributes it can't set."""
 
     __slots__ = ("_call",)
 
@@ -117,12 +121,12 @@ class _Function:
 _STAND_INS: dict[tuple[str, str], Callable[..., Any]] = {
     ("numpy", "dtype"): _Dtype,
     ("numpy", "ndarray"): _Array,
-    ("_codecs", "encode"): _Function(_encode),
+    ("_codecs", "encode"): _ReadOnlyFunction(_encode),
 }
 for _core in ("numpy.core", "numpy._core"):
-    _STAND_INS[_core + ".multiarray", "_reconstruct"] = _Function(_reconstruct)
+    _STAND_INS[_core + ".multiarray", "_reconstruct"] = _ReadOnlyFunction(_reconstruct)
     _STAND_INS[_core + ".multiarray", "scalar"] = _scalar
-    _STAND_INS[_core + ".numeric", "_frombuffer"] = _Function(_frombuffer)
+    _STAND_INS[_core + ".numeric", "_frombuffer"] = _ReadOnlyFunction(_frombuffer)
 
 
 class _Unpickler(pickle.Unpickler):
@@ -137,7 +141,7 @@ class _Unpickler(pickle.Unpickler):
 
 
 def _resolved(value: Any) -> Any:
-    """``value`` with every rebuilt array in its place."""
+    """Return ``value`` with every `_Array` replaced by its array."""
     if isinstance(value, _Array):
         return value.value
     if isinstance(value, dict):

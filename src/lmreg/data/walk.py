@@ -1,4 +1,4 @@
-"""Files below a folder, and an account of those that are passed over."""
+"""Finding the files below a folder, and an account of those that are skipped."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from PIL import Image, features
 
 from lmreg.errors import LmregError
 
-PICTURES = (
+PICTURE_SUFFIXES = (
     *(".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp"),
     *(".tif", ".tiff", ".ppm", ".pgm", ".pbm"),
     *(".jfif", ".jpe", ".apng", ".dib", ".pnm", ".tga", ".qoi"),
     *((".jp2", ".j2k", ".jpx") if features.check("jpg_2000") else ()),
     *((".avif",) if features.check("avif") else ()),
 )
-"""Endings of pictures that are read; what the installed Pillow was built without isn't among them."""
+"""File endings of pictures, of those formats that the installed Pillow can read."""
 
 _HIDDEN = "hidden folder|hidden folders"
 _LINK = "link to a folder|links to folders"
@@ -31,19 +31,19 @@ _MOST_NAMED = 5
 
 
 @dataclass
-class PassedOver:
-    """What isn't read of a folder."""
+class Skipped:
+    """The contents of a folder that aren't read."""
 
     endings: Counter[str] = field(default_factory=Counter)
-    """How many files of each ending."""
+    """The number of files of each ending."""
     others: Counter[str] = field(default_factory=Counter)
-    """How many of other things, by what one and several of them are called, divided by a bar."""
+    """The number of other things, by their name in singular and plural, separated by ``|``."""
     folders: list[str] = field(default_factory=list)
-    """Whole folders, each with what is in it."""
+    """Whole folders, each with a description of its contents."""
 
     def words(self) -> tuple[str, ...]:
-        """Each kind of thing with its number, the most frequent endings first."""
-        told = [
+        """Return a count of each kind of thing in words, the most frequent endings first."""
+        counts = [
             f"{count:,} file{'s' if count > 1 else ''} {ending}"
             if ending == _NO_ENDING
             else f"{count:,} {ending} file{'s' if count > 1 else ''}"
@@ -51,23 +51,23 @@ class PassedOver:
         ]
         rest = sum(self.endings.values()) - sum(c for _, c in self.endings.most_common(_MOST_NAMED))
         if rest:
-            told.append(f"{rest:,} file{'s' if rest > 1 else ''} of other endings")
+            counts.append(f"{rest:,} file{'s' if rest > 1 else ''} with other endings")
         for names, count in (+self.others).items():
             one, several = names.split("|")
-            told.append(f"{count:,} {one if count == 1 else several}")
-        return (*told, *self.folders)
+            counts.append(f"{count:,} {one if count == 1 else several}")
+        return (*counts, *self.folders)
 
 
 def subfolders(folder: Path) -> list[Path]:
-    """The folders in ``folder`` by name; none where it isn't one. Hidden ones don't count."""
+    """Return the folders in ``folder`` that aren't hidden, sorted; none if ``folder`` isn't a folder."""
     if not folder.is_dir():
         return []
     return [p for p in _inside(folder) if p.is_dir() and not _hidden(p.name)]
 
 
 def pictures_in(folder: Path) -> list[Path]:
-    """The pictures that lie in ``folder`` itself, by name."""
-    return [p for p in _inside(folder) if not p.is_dir() and _to_be_read(p, PICTURES, PassedOver())]
+    """Return the pictures directly in ``folder``, sorted."""
+    return [p for p in _inside(folder) if not p.is_dir() and _is_data_file(p, PICTURE_SUFFIXES, Skipped())]
 
 
 def _inside(folder: Path) -> list[Path]:
@@ -77,11 +77,11 @@ def _inside(folder: Path) -> list[Path]:
         _refuse(error)
 
 
-def below(folder: Path, pattern: str) -> list[Path]:
-    """The files below ``folder`` whose names match, sorted.
+def matching_files(folder: Path, pattern: str) -> list[Path]:
+    """Return the files below ``folder`` whose names match ``pattern``, sorted.
 
     Raises:
-        LmregError: a folder in it can't be read, so that it isn't known what is there.
+        LmregError: a folder below it can't be read.
     """
     found = (
         Path(where, name)
@@ -94,111 +94,132 @@ def below(folder: Path, pattern: str) -> list[Path]:
 def _refuse(error: OSError) -> NoReturn:
     reason = (error.strerror or str(error)).lower()
     raise LmregError(
-        f"can't read the folder {error.filename}: {reason}; make it readable, or move it out of the data set"
+        f"can't read the folder {error.filename}: {reason}; make it readable or move it out of the data set"
     ) from error
 
 
-def files(folder: Path, suffixes: tuple[str, ...], passed: PassedOver, whole: Path) -> Iterator[Path]:
-    """Every file below ``folder`` that ends in one of ``suffixes`` once, however many links lead to it.
+def data_files(folder: Path, suffixes: tuple[str, ...], skipped: Skipped, root: Path) -> Iterator[Path]:
+    """Yield every file below ``folder`` with one of the endings ``suffixes``; everything else is counted in
+    ``skipped``.
 
-    None that is hidden, and none in hidden folders. Links to folders are followed if these lie outside the
-    data set: within, they'd bring what belongs elsewhere. Where pictures are looked for, a file without any
-    ending is one if its content is a picture's. ``passed`` gets what isn't among them.
+    A file to which several links lead is yielded once. Hidden files and folders are skipped. Links to folders
+    are followed only out of the data set: within it, they would lead to images of another class or part. If
+    pictures are looked for, a file without an ending counts as one if its content is a picture's.
 
     Args:
-        whole: the data set's folder.
+        root: the data set's folder.
 
     Raises:
-        LmregError: a folder can't be read, or what should be a file is a link to nothing.
+        LmregError: a folder can't be read, or a link with one of the endings leads nowhere.
     """
     seen: set[str] = set()
-    root = Path(os.path.realpath(whole))
+    real_root = Path(os.path.realpath(root))
     for where, folders, names in os.walk(folder, onerror=_refuse, followlinks=True):
         real = os.path.realpath(where)
         if real in seen:  # a link to a folder that has been walked, perhaps one above
             folders.clear()
-            passed.others[_LINK] += 1
+            skipped.others[_LINK] += 1
             continue
         seen.add(real)
         shown = sorted(name for name in folders if not _hidden(name))
         if hidden := len(folders) - len(shown):
-            passed.others[_HIDDEN] += hidden
+            skipped.others[_HIDDEN] += hidden
         if not (folders or names):
-            passed.others["empty folder|empty folders"] += 1
-        folders[:] = [name for name in shown if not _leads_back(Path(where, name), root)]
+            skipped.others["empty folder|empty folders"] += 1
+        folders[:] = [name for name in shown if not _leads_back(Path(where, name), real_root)]
         if back := len(shown) - len(folders):
-            passed.others[_LINK] += back
+            skipped.others[_LINK] += back
         for name in sorted(names):
             path = Path(where, name)
-            if not _to_be_read(path, suffixes, passed):
-                _check_leads_somewhere(path, suffixes)
+            if not _is_data_file(path, suffixes, skipped):
+                _check_not_dangling(path, suffixes)
                 continue
             if (real := os.path.realpath(path)) in seen:
-                passed.others["link to a file that is read|links to files that are read"] += 1
+                skipped.others["link to a file that is read|links to files that are read"] += 1
             else:
                 seen.add(real)
                 yield path
 
 
-def beside(whole: Path, read: Collection[Path], passed: PassedOver, pictures: str) -> None:
-    """Count what lies in ``whole``, and in the folders from there to those that are ``read``, beside these.
+def some_files(
+    folder: Path, suffixes: tuple[str, ...], content: str, skipped: Skipped, root: Path
+) -> list[Path]:
+    """Return the `data_files` below ``folder``, which are its ``content`` in words, sorted.
+
+    Raises:
+        LmregError: there are none.
+    """
+    here = Skipped()
+    found = sorted(data_files(folder, suffixes, here, root))
+    if not found:
+        there = f"; it has {', '.join(here.words())}" if here.words() else ""
+        raise LmregError(f"{folder} contains no {content} ({', '.join(suffixes[:3])}, ...){there}")
+    skipped.endings += here.endings
+    skipped.others += here.others
+    return found
+
+
+def count_unread(root: Path, read: Collection[Path], skipped: Skipped, pictures: str) -> None:
+    """Count in ``skipped`` what lies beside the folders that are ``read``, in the data set's folder ``root``
+    and in the folders on the way from there.
 
     Args:
-        pictures: what one and several pictures there are called, as in `PassedOver.others`.
+        pictures: the name of pictures there in singular and plural, as in `Skipped.others`.
     """
-    inner = [p for p in read if p.is_relative_to(whole) and ".." not in p.relative_to(whole).parts]
-    way = {whole, *(p for path in inner for p in path.parents if p.is_relative_to(whole))}
+    inner = [p for p in read if p.is_relative_to(root) and ".." not in p.relative_to(root).parts]
+    way = {root, *(p for path in inner for p in path.parents if p.is_relative_to(root))}
     for path in (p for folder in sorted(way.difference(read)) for p in _inside(folder)):
         if path in way or path in read:
             continue
         if not path.is_dir():
-            if _to_be_read(path, PICTURES, passed):
-                passed.others[pictures] += 1
-        elif _leads_back(path, Path(os.path.realpath(whole))):
-            passed.others[_LINK] += 1
+            if _is_data_file(path, PICTURE_SUFFIXES, skipped):
+                skipped.others[pictures] += 1
+        elif _leads_back(path, Path(os.path.realpath(root))):
+            skipped.others[_LINK] += 1
         else:
             try:
-                count = sum(1 for _ in files(path, PICTURES, PassedOver(), whole))
+                count = sum(1 for _ in data_files(path, PICTURE_SUFFIXES, Skipped(), root))
                 inside = f"{count:,} picture{'' if count == 1 else 's'}"
-            except LmregError:  # it needn't be readable, as nothing is wanted of it
-                count, inside = 0, "can't be read whole"
+            except LmregError:  # it needn't be readable, as nothing in it is needed
+                count, inside = 0, "not all readable"
             if count or not _hidden(path.name):
-                passed.folders.append(f"{path.relative_to(whole)}/ ({inside})")
+                skipped.folders.append(f"{path.relative_to(root)}/ ({inside})")
             else:
-                passed.others[_HIDDEN] += 1
+                skipped.others[_HIDDEN] += 1
 
 
-def left_over(folder: Path, read: Collection[Path], named: tuple[str, ...] = ()) -> tuple[str, ...]:
-    """What lies below ``folder`` and isn't among the files ``read``, in words: first those whose names end as
-    ``named``, then how many of each kind."""
-    passed, names = PassedOver(), []
+def describe_unread(folder: Path, read: Collection[Path], named: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """Describe the files below ``folder`` that aren't among the files ``read``: first the names of those that
+    end in one of ``named``, then a count of each other kind."""
+    skipped, names = Skipped(), []
     known = {os.path.realpath(path) for path in read}
     for where, folders, inside in os.walk(folder, onerror=_refuse):
-        passed.others[_LINK] += sum(Path(where, name).is_symlink() for name in folders)
+        skipped.others[_LINK] += sum(Path(where, name).is_symlink() for name in folders)
         for path in sorted(Path(where, name) for name in inside):
             if os.path.realpath(path) in known:
                 continue
             if named and path.name.endswith(named):
                 names.append(str(path.relative_to(folder)))
             elif path.name.startswith("."):
-                passed.others["hidden file|hidden files"] += 1
+                skipped.others["hidden file|hidden files"] += 1
             else:
-                passed.endings[path.suffix.lower() or _NO_ENDING] += 1
+                skipped.endings[path.suffix.lower() or _NO_ENDING] += 1
     more = [f"{len(names) - _MOST_NAMED:,} more of these"] if len(names) > _MOST_NAMED else []
-    return (*sorted(names)[:_MOST_NAMED], *more, *passed.words())
+    return (*sorted(names)[:_MOST_NAMED], *more, *skipped.words())
 
 
 def _leads_back(path: Path, root: Path) -> bool:
-    """Whether it is a link to a folder in ``root``, or to one that ``root`` is in."""
+    """Whether ``path`` is a link to a folder in ``root``, or to a folder that contains ``root``."""
     if not path.is_symlink():
         return False
     real = Path(os.path.realpath(path))
     return real.is_relative_to(root) or root.is_relative_to(real)
 
 
-def one_in_another(folders: Sequence[Path]) -> tuple[Path, Path] | None:
-    """Two of ``folders`` of which one, links followed, is the other or lies in it; None if there aren't."""
-    real = sorted((Path(os.path.realpath(p)).parts, p) for p in folders)  # what is in a folder follows it
+def find_nested(folders: Sequence[Path]) -> tuple[Path, Path] | None:
+    """Return two of ``folders`` of which one, with links followed, is or contains the other; None if there
+    are none."""
+    real = sorted((Path(os.path.realpath(p)).parts, p) for p in folders)  # contents sort after their folder
     for (outer, a), (inner, b) in itertools.pairwise(real):
         if inner[: len(outer)] == outer:
             return a, b
@@ -209,31 +230,35 @@ def _hidden(name: str) -> bool:
     return name.startswith((".", "__"))
 
 
-def _to_be_read(path: Path, suffixes: tuple[str, ...], passed: PassedOver) -> bool:
-    """Whether what isn't a folder is a file to be read; else ``passed`` gets it."""
+def _is_data_file(path: Path, suffixes: tuple[str, ...], skipped: Skipped) -> bool:
+    """Whether ``path``, which isn't a folder, is a file to read; if not, count it in ``skipped``."""
     if path.name.startswith("."):
-        passed.others["hidden file|hidden files"] += 1
+        skipped.others["hidden file|hidden files"] += 1
     elif path.is_symlink() and not path.exists():
-        passed.others["link to nothing|links to nothing"] += 1
+        skipped.others["broken link|broken links"] += 1
     elif not (named := path.name.lower().endswith(suffixes)) and path.suffix:
-        passed.endings[path.suffix.lower()] += 1
-    elif not path.is_file():  # to open a pipe is to wait for ever
-        passed.others["pipe, socket or device|pipes, sockets or devices"] += 1
-    elif not (named or (suffixes is PICTURES and _is_picture(path))):
-        passed.endings[_NO_ENDING] += 1
+        skipped.endings[path.suffix.lower()] += 1
+    elif not path.is_file():  # opening a pipe would wait for ever
+        skipped.others["pipe, socket or device|pipes, sockets or devices"] += 1
+    elif not (named or (suffixes is PICTURE_SUFFIXES and _is_picture(path))):
+        skipped.endings[_NO_ENDING] += 1
     else:
         return True
     return False
 
 
-def _check_leads_somewhere(path: Path, suffixes: tuple[str, ...]) -> None:
-    """Nothing unless it is by its name a file to be read, but a link to nothing."""
+def _check_not_dangling(path: Path, suffixes: tuple[str, ...]) -> None:
+    """Check that ``path`` isn't a broken link with the name of a file to read.
+
+    Raises:
+        LmregError: it is.
+    """
     if (
         path.is_symlink()
         and not (path.exists() or _hidden(path.name))
         and path.name.lower().endswith(suffixes)
     ):
-        raise LmregError(f"{path} is a link to nothing ({path.readlink()}); mend or remove it")
+        raise LmregError(f"{path} is a broken link (to {path.readlink()}); repair or remove it")
 
 
 def _is_picture(path: Path) -> bool:
@@ -241,5 +266,5 @@ def _is_picture(path: Path) -> bool:
     try:
         with Image.open(path):
             return True
-    except Exception:  # no picture
+    except Exception:  # not a picture
         return False

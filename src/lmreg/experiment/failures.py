@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
-from lmreg.errors import Interrupted, LmregError, in_one_line, is_users
+from lmreg.errors import Interrupted, LmregError, error_line, is_user_error
 from lmreg.util.files import write_atomically
 from lmreg.util.locks import is_locked
 
@@ -45,9 +45,9 @@ def _report(error: Exception) -> str:
     lines = [
         f"time: {datetime.now().astimezone().isoformat(timespec='seconds')}",
         f"command: {sys.argv[0]} {shlex.join(sys.argv[1:])}",
-        f"error: {in_one_line(error)}",
+        f"error: {error_line(error)}",
     ]
-    if not is_users(error):
+    if not is_user_error(error):
         lines += ["", "".join(traceback.format_exception(error)).rstrip()]
     return "\n".join(lines) + "\n"
 

@@ -23,7 +23,7 @@ def tell_data(study: Study) -> None:
     """Say what was read, once per process and data set: every stage that works with the data does."""
     if study.data.hash not in _told:
         _told.add(study.data.hash)
-        say("\n".join(study.data.told))
+        say("\n".join(study.data.description))
 
 
 def data_in_words(study: Study) -> str:

@@ -1,7 +1,7 @@
-"""A network as Python code that needs nothing but torch.
+"""Converting a network to Python code that needs only torch.
 
-`torch.export` records which operations an image passes; convolutions, batch normalisations and linear
-layers become the layers of a plain module, everything else a call of torch's own function.
+`torch.export` records the operations on an image. Convolutions, batch normalisations and linear layers become
+layers of a plain module, everything else calls torch's functions directly.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ _aten = torch.ops.aten
 _SIZES: dict[Any, str] = {
     operator.add: "+", operator.sub: "-", operator.mul: "*", operator.floordiv: "//", operator.mod: "%"
 }  # fmt: skip
-"""Arithmetic of sizes, such as the number of images in a batch."""
+"""Arithmetic on sizes, such as the number of images in a batch."""
 
 
 @dataclass
-class Plain:
-    """The source of a module ``Model`` and the values of its ``state_dict``."""
+class PlainModule:
+    """The source code of a module class ``Model`` and the values of its ``state_dict``."""
 
     source: str
     state: dict[str, Tensor]
@@ -39,10 +39,10 @@ class _Writer:
     lines: list[str] = field(default_factory=list)
     state: dict[str, Tensor] = field(default_factory=dict)
     known: dict[Node, Tensor] = field(default_factory=dict)
-    """What depends on weights only."""
+    """Values that depend only on weights, not on the image."""
 
     def text(self, value: Any) -> str:
-        """An argument as source."""
+        """Return an argument as source code."""
         if isinstance(value, Node):
             return self._constant(value) if value in self.known else value.name
         if isinstance(value, list | tuple):
@@ -69,7 +69,7 @@ class _Writer:
         self.lines.append(f"{node.name} = self.{name}({self.text(node.args[0])})")
 
     def value(self, argument: Any) -> Any:
-        """The tensor of an argument that depends on weights only."""
+        """Return the tensor of an argument that depends only on weights."""
         return self.known[argument] if isinstance(argument, Node) else argument
 
     def conv(self, node: Node) -> None:
@@ -123,11 +123,11 @@ class _Writer:
             return
         if not str(node.target).startswith("aten."):
             raise LmregError(
-                f"the network can't be written as plain code: what is to stand for {node.target}?"
+                f"the network can't be written as plain code: {node.target} isn't an operation of torch's"
             )
         keywords = {k: v for k, v in node.kwargs.items() if k not in ("device", "pin_memory", "layout")}
         parts = [*map(self.text, node.args), *(f"{k}={self.text(v)}" for k, v in keywords.items())]
-        # ``aten.relu.default``: torch finds the overload by itself.
+        # Without the overload, as in ``aten.relu.default``: torch chooses it by itself.
         name = str(node.target).removeprefix("aten.").rpartition(".")[0]
         self.lines.append(f"{node.name} = aten.{name}({', '.join(parts)})")
 
@@ -141,7 +141,7 @@ _LAYERS = {
 
 
 def _is_layer(writer: _Writer, node: Node) -> bool:
-    """Whether it is what one of `_LAYERS` does: its weights don't depend on the image, and a normalisation
+    """Whether ``node`` can be one of `_LAYERS`: its weights don't depend on the image, and a normalisation
     uses running statistics."""
     fixed = all(value in writer.known for value in node.args[1:] if isinstance(value, Node))
     by_batch = node.target is _aten.batch_norm.default and (node.args[3] is None or node.args[5])
@@ -152,15 +152,15 @@ def _pair(values: Any) -> Any:
     return tuple(values) if isinstance(values, list | tuple) else values
 
 
-def plain_code(net: nn.Module, shape: InputShape) -> Plain:
-    """``net``, in eval mode, as the plain module that does the same with images of ``shape``.
+def to_plain_module(net: nn.Module, shape: InputShape) -> PlainModule:
+    """Return ``net`` in eval mode as a plain module with the same outputs for images of ``shape``.
 
     Raises:
-        LmregError: it does something that isn't an operation of torch's.
+        LmregError: the network uses something that isn't an operation of torch's.
     """
     example = torch.zeros(2, shape.channels, shape.height, shape.width)
     batch = torch.export.Dim("batch")
-    with torch.no_grad():  # else a part that switches gradients off is recorded as a program of its own
+    with torch.no_grad():  # else a part that disables gradients is recorded as a separate program
         program = torch.export.export(net.cpu().eval(), (example,), dynamic_shapes=({0: batch},))
     writer, signature = _Writer(), program.graph_signature
     held = dict(program.state_dict) | dict(program.constants)
@@ -178,11 +178,11 @@ def plain_code(net: nn.Module, shape: InputShape) -> Plain:
             values = torch.fx.node.map_arg((node.args, node.kwargs), lambda n: writer.known[n])
             writer.known[node] = node.target(*values[0], **values[1])
         elif str(node.target).startswith("aten._assert"):
-            continue  # what tracing has found out about sizes
+            continue  # conditions on sizes that tracing has found
         else:
             write = _LAYERS[node.target] if _is_layer(writer, node) else _Writer.other
             write(writer, node)
-    return Plain(_module(writer, image), writer.state)
+    return PlainModule(_module(writer, image), writer.state)
 
 
 def _module(writer: _Writer, image: str) -> str:

@@ -1,4 +1,4 @@
-"""The source of a function with all that it uses of lmreg, as a module that needs no lmreg."""
+"""Collecting the source of a function and of all it uses of lmreg, as a module that doesn't need lmreg."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from lmreg.errors import LmregError
 _Definition = ast.FunctionDef | ast.ClassDef | ast.Assign | ast.AnnAssign | ast.Import | ast.ImportFrom
 
 
-def inlined(function: Callable[..., Any]) -> str:
-    """The imports, constants, functions and classes that ``function`` uses, and itself last.
+def inlined_source(function: Callable[..., Any]) -> str:
+    """Return the source of all imports, constants, functions and classes that ``function`` uses, and its own.
 
-    Whatever they use of lmreg is followed to where it is defined; of other packages they keep the imports.
+    Definitions are copied from lmreg; other packages stay imports.
 
     Raises:
-        LmregError: a name can't be followed, or two modules mean different things by one.
+        LmregError: the definition of a name isn't found, or two modules define the same name.
     """
     collected = _Collected()
     collected.add(function.__name__, function.__module__)
@@ -33,12 +33,12 @@ class _Collected:
     def __init__(self) -> None:
         self.imports: set[str] = set()
         self.parts: list[str] = []
-        """Sources, each after those that it uses."""
+        """Definitions, each after those that it uses."""
         self._origin: dict[str, str] = {}
-        """By name, the module that it is defined in."""
+        """By name, the module that defines it."""
 
     def add(self, name: str, module: str) -> None:
-        """``name`` as ``module`` knows it, and what it uses."""
+        """Add ``name`` as ``module`` defines or imports it, and everything it uses."""
         source = inspect.getsource(importlib.import_module(module))
         known = _definitions(source)
         node = known.get(name)
@@ -71,13 +71,13 @@ class _Collected:
 
 
 def _bound(alias: ast.alias) -> str:
-    """The name that an import gives to what it imports."""
+    """Return the name that an import binds."""
     return alias.asname or alias.name.split(".")[0]
 
 
 @functools.cache
 def _definitions(source: str) -> dict[str, _Definition]:
-    """What a module defines or imports at its top, by name."""
+    """Return a module's top-level definitions and imports by name."""
     return {name: node for node in ast.parse(source).body for name in _names(node)}  # type: ignore[misc]
 
 
@@ -92,7 +92,7 @@ def _names(node: ast.stmt) -> Iterator[str]:
 
 
 def _used(node: ast.AST) -> list[str]:
-    """The names that a definition takes from around it, each once."""
+    """Return the names that a definition uses but doesn't bind itself, each once."""
     inside = list(ast.walk(node))
     names = [n for n in inside if isinstance(n, ast.Name)]
     own = {n.id for n in names if isinstance(n.ctx, ast.Store)} | {

@@ -1,4 +1,4 @@
-"""From pictures to what an exported network takes; ``lmreg export`` ships the code of it."""
+"""Converting pictures to the input of an exported network; ``lmreg export`` ships this code."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import numpy as np
 from PIL import Image
 
 from lmreg.data.base import InputShape
+from lmreg.data.bit_depth import to_bytes
 from lmreg.data.pixels import as_pixels, read_pixels
-from lmreg.data.samples import to_bytes
 from lmreg.errors import LmregError
-from lmreg.export.inline import inlined
+from lmreg.export.inline import inlined_source
 from lmreg.util.files import write_atomically
 
-_HEAD = '''"""Pictures as the network takes them, by the code that read the images for its training.
+_HEAD = '''"""Converts pictures to the network's input, by the same code as for its training.
 
 Made by lmreg; needs numpy and Pillow.
 """
@@ -25,30 +25,30 @@ Made by lmreg; needs numpy and Pillow.
 '''
 
 
-ABOUT = Path(__file__).with_name("model.json")  # where the exported code finds it
+MODEL_JSON = Path(__file__).with_name("model.json")  # beside the exported code
 
 
-def preprocess(pictures: Any, about: str | Path | dict[str, Any] = ABOUT) -> np.ndarray:
-    """One picture or several as the network takes them: float32 [batch, channels, height, width].
+def preprocess(pictures: Any, about: str | Path | dict[str, Any] = MODEL_JSON) -> np.ndarray:
+    """Return one or several pictures as the network's input, float32 [batch, channels, height, width].
 
-    A picture is a file's path, an open file or the bytes in it, a Pillow image, or an array [height, width]
-    or [height, width, channels]; several are a list of these, or an array [batch, height, width, channels].
-    Arrays are uint8, from black to white; other numbers are mapped by the range that training had, if any.
-    Files are the way to the very pixels of training: there a large JPEG is decoded at a part of its size,
-    where a Pillow image has all of it.
+    A picture is a file's path, an open file or its bytes, a Pillow image, or an array [height, width] or
+    [height, width, channels]; several are a list of these, or an array [batch, height, width, channels].
+    Arrays are uint8, from black to white; other numbers are mapped by the range that training used, if any.
+    Only files give exactly the pixels of training: a large JPEG is decoded at a fraction of its size, but a
+    Pillow image has its full size.
 
     Args:
-        about: the file model.json, or what is in it.
+        about: the file model.json or its content.
 
     Raises:
-        ValueError: a picture has another size than the network takes, and training didn't scale either;
-            or its pixels aren't of a kind that training knew.
+        ValueError: a picture's size isn't the network's and training didn't scale images either, or its
+            pixels are of a kind that didn't occur in training.
         OSError: Pillow can't read it.
     """
-    told = about if isinstance(about, dict) else json.loads(Path(about).read_text(encoding="utf-8"))
-    pixels = np.stack([_pixels(picture, told) for picture in _several(pictures)])
-    # As training did it: in single precision, with pixels from 0 to 255.
-    mean, std = (np.multiply(told[key], 255).astype(np.float32) for key in ("mean", "std"))
+    model = about if isinstance(about, dict) else json.loads(Path(about).read_text(encoding="utf-8"))
+    pixels = np.stack([_pixels(picture, model) for picture in _several(pictures)])
+    # As in training: in single precision, with pixels from 0 to 255.
+    mean, std = (np.multiply(model[key], 255).astype(np.float32) for key in ("mean", "std"))
     images = (pixels.astype(np.float32) - mean) / std
     return np.ascontiguousarray(images.transpose(0, 3, 1, 2))
 
@@ -60,9 +60,9 @@ def _several(pictures: Any) -> list[Any]:
     return [pictures] if one else list(pictures)
 
 
-def _pixels(picture: Any, about: dict[str, Any]) -> np.ndarray:
-    """Pixels uint8 [height, width, channels] of one picture, as many as the network takes."""
-    rules, size = about["preprocess"], about["input"]
+def _pixels(picture: Any, model: dict[str, Any]) -> np.ndarray:
+    """Return one picture's pixels uint8 [height, width, channels] in the network's input size."""
+    rules, size = model["preprocess"], model["input"]
     low_and_high = rules["sample_range"]
     samples = None if low_and_high is None else (float(low_and_high[0]), float(low_and_high[1]))
     if isinstance(picture, np.ndarray):
@@ -73,27 +73,27 @@ def _pixels(picture: Any, about: dict[str, Any]) -> np.ndarray:
     if (height, width) != (size["height"], size["width"]):
         name = picture if isinstance(picture, str | os.PathLike) else "a picture"
         raise ValueError(
-            f"{name} has {width}x{height} pixels, but the network takes {size['width']}x{size['height']}, "
-            "and in training no image was scaled; cut or scale it as those were"
+            f"{name} has {width}x{height} pixels, but the network needs {size['width']}x{size['height']}, "
+            "and training didn't scale images; crop or scale it as the training images were"
         )
     if channels < size["channels"]:
         return np.repeat(pixels, size["channels"], axis=2)
-    if channels > size["channels"]:  # colour, where all training images were grey
+    if channels > size["channels"]:  # colour, although all training images were grey
         return np.asarray(Image.fromarray(pixels).convert("L"))[..., None]
     return pixels
 
 
 def _bytes(array: np.ndarray, samples: tuple[float, float] | None) -> np.ndarray:
-    """``array`` [height, width] or [height, width, channels] as uint8, without the axis of a single channel.
+    """Return ``array`` [height, width] or [height, width, channels] as uint8 (without a single channel axis).
 
     Args:
-        samples: the range of numbers that aren't uint8; None where those of training were 0 to 255.
+        samples: the range by which other numbers are mapped; None if those of training were 0 to 255.
     """
     channels = array.shape[2] if array.ndim == 3 else 1
     if array.ndim not in (2, 3) or channels not in (1, 2, 3, 4):
         raise ValueError(
-            f"an array of shape {list(array.shape)} is no picture; it takes [height, width], "
-            "[height, width, channels] or [batch, height, width, channels], channels being 1 to 4"
+            f"an array of shape {list(array.shape)} isn't a picture; its shape must be [height, width], "
+            "[height, width, channels] or [batch, height, width, channels], with 1 to 4 channels"
         )
     if array.dtype == np.bool_:
         array = array.astype(np.uint8) * 255
@@ -101,19 +101,21 @@ def _bytes(array: np.ndarray, samples: tuple[float, float] | None) -> np.ndarray
         array = to_bytes(array, samples)
     elif array.dtype.kind not in "iu" or array.min() < 0 or array.max() > 255:
         raise ValueError(
-            f"an array of {array.dtype} from {array.min():g} to {array.max():g}: it takes whole numbers from "
-            "0 to 255, as all images of the training had"
+            f"an array of {array.dtype} from {array.min():g} to {array.max():g}: it must have whole numbers "
+            "from 0 to 255, as all training images had"
         )
     array = array.astype(np.uint8)
     return array[..., 0] if array.ndim == 3 and channels == 1 else array
 
 
-def description(shape: InputShape, resolution: int | None, samples: list[float] | None) -> dict[str, Any]:
-    """What `preprocess` does, for those who write it again in another language.
+def preprocessing_rules(
+    shape: InputShape, resolution: int | None, samples: list[float] | None
+) -> dict[str, Any]:
+    """Return the rules of `preprocess`, which also let you implement it in another language.
 
     Args:
-        resolution: to which images of ``shape`` were made square, or None.
-        samples: the values of pictures with more than 8 bits that became 0 and 255; None for none.
+        resolution: the side of the squares that images were scaled to, if ``shape`` is that square, or None.
+        samples: the range of samples of more than 8 bits that became 0 to 255; None if there were none.
     """
     squared = resolution is not None and shape.height == shape.width == resolution
     return {
@@ -129,16 +131,16 @@ def description(shape: InputShape, resolution: int | None, samples: list[float] 
 
 
 def write_preprocess(folder: Path, about: dict[str, Any], shape: InputShape) -> None:
-    """``preprocess.py`` for images of ``shape``, tried without lmreg before it stays.
+    """Write ``preprocess.py`` for images of ``shape`` after running it without lmreg.
 
     Raises:
-        LmregError: it gives something else than the code here.
+        LmregError: its results differ from those of the code here.
     """
-    source = _HEAD + inlined(preprocess)
+    source = _HEAD + inlined_source(preprocess)
     made: dict[str, Any] = {"__file__": str(folder / "preprocess.py"), "__name__": "preprocess"}
     exec(compile(source, "preprocess.py", "exec"), made)
     noise = np.random.default_rng(0)
     pixels = noise.integers(256, size=(2, shape.height, shape.width, shape.channels), dtype=np.uint8)
     if not np.array_equal(made["preprocess"](pixels, about), preprocess(pixels, about)):
-        raise LmregError("preprocess.py gives other images than lmreg's own code")
+        raise LmregError("the images of preprocess.py differ from those of lmreg's own code")
     write_atomically(folder / "preprocess.py", lambda file: file.write(source.encode()))

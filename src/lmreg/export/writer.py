@@ -1,9 +1,8 @@
-"""The files of an exported network: weights, code, preprocessing, ONNX; each checked before it stays."""
+"""Writing the files of an exported network (weights, code, ONNX), each checked before it is written."""
 
 from __future__ import annotations
 
 import contextlib
-import importlib
 import logging
 import textwrap
 import warnings
@@ -15,8 +14,9 @@ import torch
 from torch import Tensor, nn
 
 from lmreg.errors import LmregError
-from lmreg.export.code import Plain
+from lmreg.export.code import PlainModule
 from lmreg.task.base import Output
+from lmreg.util.extras import import_extra
 from lmreg.util.files import write_atomically
 
 _HEAD = '''"""{about}
@@ -35,11 +35,11 @@ aten = torch.ops.aten
 {source}
 
 def load(path=Path(__file__).with_name("model.safetensors")):
-    """The trained model, ready to use: float32 images [batch, {channels}, {height}, {width}] in,
+    """Return the trained model, ready to use: float32 images [batch, {channels}, {height}, {width}] in,
     {shape} out, the {name}:
     {meaning}.
 
-    ``preprocess`` of preprocess.py makes such images of pictures, as training did.
+    ``preprocess`` of preprocess.py converts pictures to such images, as in training.
     """
     from safetensors.torch import load_file
 
@@ -48,41 +48,29 @@ def load(path=Path(__file__).with_name("model.safetensors")):
     return model.eval()
 '''
 
-_TOLERANCE = 1e-4  # of the largest output: other kernels add up in another order
-_ROUNDING = 1e-5  # in outputs that are next to nothing
-
-
-def extra(name: str) -> Any:
-    """A module of the extra ``export``.
-
-    Raises:
-        LmregError: it isn't installed.
-    """
-    try:
-        return importlib.import_module(name)
-    except ImportError:
-        package = name.partition(".")[0]
-        raise LmregError(f"export needs {package}; install it by: pip install 'lmreg[export]'") from None
+_TOLERANCE = 1e-4  # relative to the largest output, as other kernels add up in another order
+_ROUNDING = 1e-5  # absolute, for outputs that are almost zero
 
 
 def _in_docstring(text: str) -> str:
-    """``text`` so that quotes and backslashes in it, as of a folder's name, stay what they are."""
+    """Return ``text`` with quotes and backslashes, as a folder's name may have, escaped for a docstring."""
     return text.replace("\\", "\\\\").replace('"', '\\"')
 
 
 def write_code(
-    folder: Path, plain: Plain, about: str, trained: nn.Module, images: Tensor, output: Output
+    folder: Path, plain: PlainModule, about: str, trained: nn.Module, images: Tensor, output: Output
 ) -> nn.Module:
-    """``model.py`` and ``model.safetensors``, checked against the outputs of ``trained`` for ``images``
-    [B, channels, height, width]; the model that these files give, in eval mode.
+    """Write ``model.py`` and ``model.safetensors``, and return the model that they define, in eval mode.
+
+    Its outputs are checked against those of ``trained`` for ``images`` [B, channels, height, width].
 
     Args:
-        output: what the outputs are, for the documentation in the code.
+        output: what the outputs mean, for the docstring in the code.
 
     Raises:
         LmregError: a package is missing, or the outputs differ.
     """
-    safetensors = extra("safetensors.torch")
+    safetensors = import_extra("safetensors.torch", "export", "export")
     channels, height, width = images.shape[1:]
     with torch.inference_mode():
         shape = f"[{', '.join(['batch', *map(str, trained(images[:1]).shape[1:])])}]"
@@ -98,15 +86,15 @@ def write_code(
     model.load_state_dict(safetensors.load(weights))
     for some in (images[:1], images):
         with torch.inference_mode():
-            check(model(some), trained, some, "model.py")
+            check_outputs(model(some), trained, some, "model.py")
     write_atomically(folder / "model.py", lambda file: file.write(source.encode()))
     write_atomically(folder / "model.safetensors", lambda file: file.write(weights))
     return model
 
 
 @contextlib.contextmanager
-def _quiet(name: str) -> Iterator[None]:
-    """That logger without its warnings: it tells of packages that have nothing to do with the network."""
+def _errors_only(name: str) -> Iterator[None]:
+    """Silence a logger's warnings, which are about packages that have nothing to do with the network."""
     logger = logging.getLogger(name)
     before = logger.level
     logger.setLevel(logging.ERROR)
@@ -117,19 +105,19 @@ def _quiet(name: str) -> Iterator[None]:
 
 
 def write_onnx(folder: Path, model: nn.Module, images: Tensor, output: str) -> None:
-    """``model.onnx`` for batches of any size, checked against the model's outputs for ``images``.
+    """Write ``model.onnx`` for batches of any size, checked against the model's outputs for ``images``.
 
     Args:
-        output: the name of its output; its input's is ``images``.
+        output: the name of its output; its input is called ``images``.
 
     Raises:
         LmregError: a package is missing, or the outputs differ.
     """
     for name in ("onnx", "onnxscript"):
-        extra(name)
-    onnxruntime = extra("onnxruntime")
-    with warnings.catch_warnings(), _quiet("torch.onnx"):
-        warnings.simplefilter("ignore")  # of torch's exporter about itself
+        import_extra(name, "export", "export")
+    onnxruntime = import_extra("onnxruntime", "export", "export")
+    with warnings.catch_warnings(), _errors_only("torch.onnx"):
+        warnings.simplefilter("ignore")  # torch's exporter warns about itself
         program = torch.onnx.export(
             *(model, (images[:2],)), dynamo=True, verbose=False, input_names=["images"],
             output_names=[output], dynamic_shapes=({0: torch.export.Dim("batch")},),
@@ -139,21 +127,21 @@ def write_onnx(folder: Path, model: nn.Module, images: Tensor, output: str) -> N
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
     for some in (images[:1], images):
         (found,) = session.run([output], {"images": some.numpy()})
-        check(torch.from_numpy(found), model, some, "model.onnx")
+        check_outputs(torch.from_numpy(found), model, some, "model.onnx")
     write_atomically(folder / "model.onnx", lambda file: file.write(content))
 
 
-def check(outputs: Tensor, model: nn.Module, images: Tensor, name: str) -> None:
-    """Nothing if ``outputs`` [B, ...] are those of ``model``.
+def check_outputs(outputs: Tensor, model: nn.Module, images: Tensor, name: str) -> None:
+    """Check that ``outputs`` [B, ...] are those of ``model`` for ``images``.
 
     Raises:
-        LmregError: they differ by more than other kernels explain.
+        LmregError: they differ by more than the use of other kernels explains.
     """
     with torch.inference_mode():
         expected = model(images)
     difference = (outputs - expected).abs().max().item()
-    # Depth has no scale of its own: what is small must be as near as what is large.
+    # Relative to the largest output, as the scale of outputs such as inverse depth is arbitrary.
     if not difference <= _TOLERANCE * expected.abs().max().item() + _ROUNDING:
         raise LmregError(
-            f"{name} gives other outputs than the trained network: they differ by {difference:.3g}"
+            f"the outputs of {name} differ from those of the trained network by {difference:.3g}"
         )

@@ -1,4 +1,4 @@
-"""Where landmarks and the evaluation pool get their stand-alone scores from."""
+"""Sources of the landmarks' and the evaluation pool's stand-alone scores."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from lmreg.train.random_streams import derive
 
 @dataclass
 class SourceConfig:
-    """What every source's config has."""
+    """The options that all sources have."""
 
     name: str = "source"
     count: int = option(30, min=2, help="M, the number of landmarks")
@@ -33,11 +33,11 @@ class SourceConfig:
 
 
 @dataclass(frozen=True)
-class Scored:
-    """Architectures with stand-alone scores, ready to be saved as a `Truth`.
+class GatheredScores:
+    """Architectures with stand-alone scores, ready to be saved as a `Truth`, see `Truth.save`.
 
-    By role, landmarks and pool: ``tables``, ``columns`` (the score's column name) and whether more in
-    that column is better.
+    ``tables``, ``columns`` (the name of the score's column) and ``higher_is_better`` are by role: landmarks
+    and pool.
     """
 
     tables: dict[str, pd.DataFrame]
@@ -47,66 +47,66 @@ class Scored:
 
 
 @dataclass(frozen=True)
-class Further:
-    """Stand-alone scores of further architectures, got as those of a study's landmarks were.
+class StandaloneScorer:
+    """Gets stand-alone scores of more architectures in the same way as those of a study's landmarks.
 
-    ``score`` takes architectures and a count: of the first so many that have or get a score it gives
-    ``arch``, the landmarks' score column and ``<column>_se`` (NaN where unknown). ``how`` says where
-    the scores come from.
+    ``score`` takes architectures and a count, and returns a table of the first architectures, up to that
+    count, that have or get a score: ``arch``, the landmarks' score column, and ``<column>_se`` (NaN where
+    unknown). ``origin`` says in words where the scores come from.
     """
 
     score: Callable[[Sequence[Arch], int], pd.DataFrame]
-    how: str
+    origin: str
 
 
 class LandmarkSource(ABC):
-    """Draws landmarks and a pool, then finds their scores."""
+    """Draws landmarks and a pool, then gets their scores."""
 
     @abstractmethod
     def origin(self, study: Study) -> dict[str, Any]:
-        """What tells the scores of this source from those of others; goes into the manifest."""
+        """Return what distinguishes this source's scores from those of other sources, for the manifest."""
 
     @abstractmethod
-    def gather(self, study: Study, selector: Selector, folder: Path, workers: int) -> Scored:
-        """Scores of landmarks and pool; ``folder`` keeps what must survive an interruption.
+    def gather(self, study: Study, selector: Selector, folder: Path, workers: int) -> GatheredScores:
+        """Draw landmarks and pool and get their scores; ``folder`` keeps what must survive an interruption.
 
-        Several processes may be here at the same time, with one ``folder``.
+        Several processes may do this at the same time with the same ``folder``.
         """
 
     @classmethod
-    def further(cls, study: Study, truth: Truth, folder: Path) -> Further:
-        """Of the ``truth`` in ``folder`` that this source made for the ``study``.
+    def scorer(cls, study: Study, truth: Truth, folder: Path) -> StandaloneScorer:
+        """Return a scorer that continues the ``truth`` in ``folder``, which this source made for ``study``.
 
         Raises:
-            LmregError: there can be no more such scores.
+            LmregError: the source can't score more architectures.
         """
-        raise LmregError(f"{folder}: {cls.__name__} has no scores of further architectures")
+        raise LmregError(f"{folder}: {cls.__name__} can't score more architectures")
 
 
-def further_scores(study: Study, truth: Truth, folder: Path) -> Further:
-    """Further scores from the source that the ``truth`` in ``folder`` came from.
+def standalone_scorer(study: Study, truth: Truth, folder: Path) -> StandaloneScorer:
+    """Return a scorer from the source that the ``truth`` in ``folder`` came from.
 
     Raises:
-        LmregError: that can give none, or it isn't known.
+        LmregError: the source is unknown or can't score more architectures.
     """
     source = truth.manifest.get("source")
     if source not in catalogue.choices("landmarks"):
         raise LmregError(f"the manifest in {folder} names no source that could score more architectures")
-    return choice_of("landmarks", source, LandmarkSource)[0].further(study, truth, folder)
+    return choice_of("landmarks", source, LandmarkSource)[0].scorer(study, truth, folder)
 
 
 def draw_roles(
     study: Study, selector: Selector, config: SourceConfig, landmark: Draw, held_out: Draw
 ) -> dict[str, list[Arch]]:
-    """Landmarks and pool, no two isomorphic within or across them, each from its own stream.
+    """Draw landmarks and pool, no two isomorphic within or across them, each from its own random stream.
 
-    Two streams, so that asking for more of one keeps what was drawn before (but for a pool
-    architecture that becomes a landmark). The pool is always drawn uniformly: how landmarks are
-    chosen must not decide on what the ranking is judged by.
+    With two streams, asking for more of one keeps what was drawn before (except a pool architecture that
+    becomes a landmark). The pool is always drawn uniformly, as the choice of landmarks must not affect what
+    the ranking is judged by.
 
     Args:
-        landmark: draws a candidate that has a landmark's score; the ``selector`` chooses among those.
-        held_out: draws an architecture that has a score as member of the pool.
+        landmark: draws a candidate that has a landmark score; the ``selector`` chooses among these.
+        held_out: draws an architecture that has a pool score.
     """
     seed, space = study.options.seed, study.space
     rngs = {role: np.random.default_rng(derive(seed, role)) for role in ("landmarks", "pool")}

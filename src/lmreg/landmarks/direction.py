@@ -1,4 +1,4 @@
-"""Whether more or less of a table's column is better, and whether two columns agree about it."""
+"""Whether higher or lower values of a table's column are better, and whether two columns agree on it."""
 
 from __future__ import annotations
 
@@ -21,40 +21,40 @@ _HIGHER = (
     *("accuracy", "accuracies", "acc", "accs", "psnr", "ssim", "iou", "miou", "map", "auc", "auroc", "f1"),
     *("dice", "bleu", "r2", "kappa", "mcc", "precision", "prec", "recall"),
 )
-_PLACES = ("top1", "top5")
-"""Mean an accuracy unless the name says that it is an error."""
-_BEFORE = r"(?:val|valid|validation|test|train|eval|dev|best|final|mean|avg|top[15])?"
-_TURNED = {"neg", "negative", "minus", "inverse", "inv"}
+_TOP_K = ("top1", "top5")
+"""These mean an accuracy unless the name says that it is an error."""
+_PREFIX = r"(?:val|valid|validation|test|train|eval|dev|best|final|mean|avg|top[15])?"
+_NEGATED = {"neg", "negative", "minus", "inverse", "inv"}
 
-_WEAK, _OPPOSED = 0.2, -0.2
+_WEAK, _OPPOSED = 0.2, -0.2  # rank correlations below which columns hardly agree, or contradict each other
 
 
 def lower_is_better(column: str) -> bool | None:
-    """What a column's name says; None where it says nothing, or nothing clear."""
+    """Whether a column's name says that lower is better; None if it says nothing clear."""
     apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", column).lower()
     words = [w for text in (column.lower(), apart) for w in re.split(r"[^a-z0-9]+", text) if w]
-    if column.strip().startswith(("-", "1-", "1 -")) or _TURNED & set(words):
+    if column.strip().startswith(("-", "1-", "1 -")) or _NEGATED & set(words):
         return None
     text = " ".join(words)
     lower = _has(words, _LOWER) or bool(re.search(r"\babs rel\b|\bcross entropy\b|\blog loss\b", text))
     higher = _has(words, _HIGHER)
     if lower == higher:
-        places = not lower and (_has(words, _PLACES) or re.search(r"\btop [15]\b", text) is not None)
-        return False if places else None
+        top_k = not lower and (_has(words, _TOP_K) or re.search(r"\btop [15]\b", text) is not None)
+        return False if top_k else None
     return lower
 
 
 def _has(words: Sequence[str], some: Sequence[str]) -> bool:
-    pattern = re.compile(rf"{_BEFORE}(?:{'|'.join(some)})\d?")
+    pattern = re.compile(rf"{_PREFIX}(?:{'|'.join(some)})\d?")
     return any(pattern.fullmatch(word) for word in words)
 
 
-_GIVEN, _NAMED, _TAKEN = "as given", "by its name", "its name doesn't say"
+_GIVEN, _NAMED, _ASSUMED = "as given", "by its name", "its name doesn't say"
 
 
 @dataclass(frozen=True)
 class Direction:
-    """The direction taken for a column, and why; ``option`` sets it."""
+    """The direction of a column, and why it was chosen; ``option`` sets it."""
 
     column: str
     option: str
@@ -63,11 +63,11 @@ class Direction:
 
     @classmethod
     def of(cls, column: str, option: str, given: bool | None) -> Direction:
-        """As ``given``, else by the column's name, else upwards."""
+        """Choose the direction: as ``given``, else by the column's name, else higher is better."""
         named = lower_is_better(column)
         if given is not None:
             return cls(column, option, given, _GIVEN)
-        return cls(column, option, bool(named), _TAKEN if named is None else _NAMED)
+        return cls(column, option, bool(named), _ASSUMED if named is None else _NAMED)
 
     @property
     def given(self) -> bool:
@@ -85,34 +85,34 @@ class Direction:
 
     @property
     def note(self) -> str:
-        """What was taken for the column, in one line."""
-        return f"{self.column}: {self.words}" + (f"; {self.other} turns it round" * (self.why == _TAKEN))
+        """The direction in one line, with the option that reverses it if it was only assumed."""
+        return f"{self.column}: {self.words}" + (f"; {self.reverse} reverses it" * (self.why == _ASSUMED))
 
     @property
-    def other(self) -> str:
-        """The option that turns it round."""
+    def reverse(self) -> str:
+        """The option that reverses the direction."""
         return f"{self.option}={str(not self.lower).lower()}"
 
 
-def negated(path: Path, direction: Direction, values: np.ndarray) -> str | None:
-    """A note where a column that is better when lower, by its name alone, has no value above 0."""
+def negation_note(path: Path, direction: Direction, values: np.ndarray) -> str | None:
+    """Return a note if lower is better by the column's name alone, yet no value is above 0."""
     finite = values[np.isfinite(values)]
     if not direction.lower or direction.why != _NAMED or not len(finite) or finite.max() > 0:
         return None
     return (
         f"Note: {path}: no value of '{direction.column}' is above 0; if it is negated, so that higher is "
-        f"better, {direction.other} says so"
+        f"better, pass {direction.reverse}"
     )
 
 
-def agreement(path: Path, score: Direction, pool: Direction, values: Sequence[np.ndarray]) -> str | None:
-    """A note where the two columns hardly order the rows alike that have both, under their directions.
+def agreement_note(path: Path, score: Direction, pool: Direction, values: Sequence[np.ndarray]) -> str | None:
+    """Return a note if the two columns, in their directions, hardly order the rows that have both alike.
 
     Args:
-        values: of both columns, row by row.
+        values: the values of both columns, row by row.
 
     Raises:
-        LmregError: they order them clearly in opposite ways, though not both directions were given.
+        LmregError: they order the rows clearly in opposite ways, and not both directions were given.
     """
     both = np.isfinite(values[0]) & np.isfinite(values[1])
     x, y = score.sign * values[0][both], pool.sign * values[1][both]
@@ -124,8 +124,8 @@ def agreement(path: Path, score: Direction, pool: Direction, values: Sequence[np
     measured = f"Spearman's rank correlation {rho:.2f} over the {len(x):,} rows that have both"
     if rho < _OPPOSED and highest < 0 and not (score.given and pool.given):
         raise LmregError(
-            f"{path}: {how}, order the architectures in opposite ways ({measured}); turn the wrong one "
-            f"round, {score.other} or {pool.other}, or give both options to keep both"
+            f"{path}: {how}, order the architectures in opposite ways ({measured}); reverse the wrong one "
+            f"with {score.reverse} or {pool.reverse}, or pass both options to keep both"
         )
     if rho < _WEAK:
         opposed = "in opposite ways" if rho < _OPPOSED else "hardly alike"

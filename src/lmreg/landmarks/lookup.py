@@ -1,4 +1,4 @@
-"""Scores of a table's architectures, found by what a network computes and not by how it is written."""
+"""Looking up scores in a table by the function that an architecture computes, not by how it is written."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from lmreg.space.base import Arch, Space
 from lmreg.space.classes import Classes
 
 
-class Lookup:
-    """The score of any architecture in one column of a table.
+class ScoreLookup:
+    """Finds the score of any architecture in one column of a table.
 
-    A row of the very architecture counts alone. Where there is none, or none with a score, the score is
-    the mean over the rows of the architectures isomorphic to it (equal `Space.canonical`): tables such as
-    NAS-Bench-101 have one form of each network.
+    The architecture's own row counts if it has a score. Otherwise the score is the mean over the rows of
+    isomorphic architectures (equal `Space.canonical`), as tables such as NAS-Bench-101 list only one form of
+    each network.
     """
 
     def __init__(self, table: ScoreTable, column: str, space: Space):
@@ -29,18 +29,18 @@ class Lookup:
 
     @functools.cached_property
     def _classes(self) -> Classes:
-        return Classes(self._space, self._archs)  # seconds for a large table, and not always needed
+        return Classes(self._space, self._archs)  # takes seconds for a large table and isn't always needed
 
     def score(self, arch: Arch) -> float | None:
-        """The score of ``arch``; None where the table has none."""
+        """Return the score of ``arch``, or None if the table has none."""
         if arch in self._row_of:
             return float(self._scores[self._row_of[arch]])
         rows = self._classes.like(arch)
         return float(self._scores[rows].mean()) if rows else None
 
 
-def repeated(table: ScoreTable, columns: Sequence[str], space: Space) -> str | None:
-    """A note where one network has several rows whose scores differ, with two of them as an example."""
+def conflicting_rows_note(table: ScoreTable, columns: Sequence[str], space: Space) -> str | None:
+    """Return a note if several rows are of the same network but differ in score, with two as an example."""
     example, count = "", 0
     for members in Classes(space, table.archs).repeated():
         for column in columns:
@@ -53,8 +53,8 @@ def repeated(table: ScoreTable, columns: Sequence[str], space: Space) -> str | N
     if not count:
         return None
     return (
-        f"{table.path}: {count:,} of {len(table.archs):,} rows are of a network that another row has too, "
-        f"with another score ({example}); each row counts for its own architecture, their mean for other "
+        f"{table.path}: {count:,} of {len(table.archs):,} rows are of a network that another row also has, "
+        f"with a different score ({example}); each row counts for its own architecture, their mean for other "
         "forms of the network"
     )
 

@@ -1,4 +1,4 @@
-"""The folder of stand-alone trainings: one small file each, filled by any number of processes."""
+"""The folder of stand-alone trainings: one small file per training, written by any number of processes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import torch
 from lmreg.config.identity import config_hash, differences, refuse_changes, result_config
 from lmreg.errors import LmregError
 from lmreg.experiment.study import Study
-from lmreg.landmarks.pictures import keep_maps
+from lmreg.landmarks.example_maps import save_maps
 from lmreg.rank.scoring import score
 from lmreg.space.base import Arch
 from lmreg.train.random_streams import Streams, derive
@@ -25,8 +25,8 @@ from lmreg.util.files import read_json, write_json
 from lmreg.util.locks import claimed, clear_abandoned, no_empty_folder
 
 SPLIT = {"landmarks": "rank", "pool": "test"}
-"""What scores a role: the regulariser's own split orders the landmarks, so neither the score split
-nor the test images ever reach the super-net; test images are only the truth of the pool."""
+"""The split that scores each role. The regulariser's own split orders the landmarks, so that neither the
+score split nor the test images ever reach the super-net; test images only give the truth of the pool."""
 
 _SCORING_BATCH = 500
 
@@ -40,8 +40,8 @@ class Job:
     role: str
 
 
-def protocol_of(study: Study) -> dict[str, Any]:
-    """What all records of a folder must share."""
+def training_protocol(study: Study) -> dict[str, Any]:
+    """Return the protocol that all records of a folder share: everything in the config that affects them."""
     config = result_config(study.cfg)
     parts = {key: config[key] for key in ("space", "network", "data", "task", "trainer")}
     parts["network"] = {k: v for k, v in parts["network"].items() if k not in study.of_supernet_only}
@@ -50,7 +50,7 @@ def protocol_of(study: Study) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Records:
-    """The records in ``folder`` that were made by the protocol of that hash; others count as missing."""
+    """The records in ``folder`` whose ``protocol`` has this hash; others count as missing."""
 
     folder: Path
     protocol: str
@@ -58,14 +58,14 @@ class Records:
     @classmethod
     @contextlib.contextmanager
     def open(cls, folder: Path, protocol: dict[str, Any]) -> Iterator[Records]:
-        """The folder, made if need be; at the end without anything that killed processes have left.
+        """Open the folder, creating it if necessary; at the end, remove leftovers of killed processes.
 
         Raises:
-            LmregError: it holds trainings of another protocol, or can't be written.
+            LmregError: it has trainings of another protocol, or isn't writable.
         """
         described = folder / "protocol.json"
         with no_empty_folder(folder):
-            # Claimed, so that of two processes with different protocols only one can begin a folder.
+            # Claimed, so that two processes with different protocols can't both start the folder.
             with claimed(described, wait=True):
                 if described.exists():
                     before = read_json(described)
@@ -74,7 +74,7 @@ class Records:
                         for line in differences(result_config(before), result_config(protocol))
                     ]
                     refuse_changes(folder.parent, "trainings of another protocol", changed)
-                    protocol = before  # as it was spelt then: the trainings bear the hash of that
+                    protocol = before  # as spelt then, as the trainings carry the hash of that spelling
                 else:
                     write_json(described, protocol)
             try:
@@ -83,13 +83,13 @@ class Records:
                 clear_abandoned(folder)
                 with claimed(described, wait=True):
                     if not any(described.name not in path.name for path in folder.iterdir()):
-                        described.unlink(missing_ok=True)  # no training came of it, so nothing is bound to it
+                        described.unlink(missing_ok=True)  # no training follows this protocol
 
     def path(self, job: Job) -> Path:
         return self.folder / f"{job.arch.id}-s{job.seed}.json"
 
     def read(self, job: Job) -> dict[str, Any] | None:
-        """The record of ``job`` where it is there and whole; a torn or foreign one counts as missing."""
+        """Return the record of ``job``, or None if it is missing, damaged or of another protocol."""
         try:
             record = json.loads(self.path(job).read_text(encoding="utf-8"))
             valid = record["protocol"] == self.protocol and record["split"] == SPLIT[job.role]
@@ -98,8 +98,8 @@ class Records:
             return None
 
     def make(self, study: Study, job: Job) -> dict[str, Any] | None:
-        """The record of ``job``: trained now, or read if another process was quicker; None while
-        another process is training it."""
+        """Return the record of ``job``: trained now, or read if another process has finished it meanwhile;
+        None while another process is training it."""
         with claimed(self.path(job)) as mine:
             if not mine:
                 return None
@@ -109,15 +109,15 @@ class Records:
                 write_json(self.path(job), record)
             return record
 
-    def maps(self, job: Job) -> Path:
-        """What the trained landmark predicts, see `lmreg.landmarks.pictures`; dense tasks have it."""
+    def maps_path(self, job: Job) -> Path:
+        """Return the file of the maps that a landmark of a dense task predicts, see `example_maps`."""
         return self.path(job).with_suffix(".npz")
 
     def _train(self, study: Study, job: Job) -> dict[str, Any]:
         """Train and score one job."""
         start = time.monotonic()
-        # One seed shows all architectures the same batches in the same order: luck that they share
-        # doesn't change their ranking. No super-net draws from the same streams.
+        # With the same seed, all architectures see the same batches in the same order: luck that they share
+        # doesn't change their ranking. No super-net draws from these streams.
         seed = derive(job.seed, "standalone")
         net = study.standalone(job.arch, seed)
         streams = Streams(seed, study.device)
@@ -127,7 +127,7 @@ class Records:
         if not np.isfinite(table.to_numpy()).all():
             raise LmregError(f"the training of {study.space.format(job.arch)} diverged; lower trainer.lr")
         if study.task.dense and job.role == "landmarks":
-            keep_maps(self.maps(job), net, study.task, job.arch, batches[0])
+            save_maps(self.maps_path(job), net, study.task, job.arch, batches[0])
         return {
             "arch": study.space.format(job.arch),
             "seed": job.seed,

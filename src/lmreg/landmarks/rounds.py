@@ -21,7 +21,7 @@ import pandas as pd
 from lmreg.config.schema import option
 from lmreg.errors import LmregError
 from lmreg.experiment.study import Study
-from lmreg.landmarks.base import Further, further_scores
+from lmreg.landmarks.base import StandaloneScorer, standalone_scorer
 from lmreg.landmarks.truth import LandmarkSet, Truth
 from lmreg.rank.scoring import ScoringConfig, score
 from lmreg.rank.tracking import TrackingConfig, tau_rows, tracked_pool
@@ -109,7 +109,7 @@ class Rounds:
         self._tables: list[list[Row]] = []
         self._rows: list[Row] = []
         self._ends: list[int] = []
-        self._further: Further | None = None
+        self._scorer: StandaloneScorer | None = None
 
     @property
     def landmarks(self) -> LandmarkSet | None:
@@ -128,9 +128,9 @@ class Rounds:
         if not self._ends:
             return ""
         rounds = f"{self._config.rounds} rounds, to steps {', '.join(map(str, self._ends))}"
-        if self._further is None:  # the last one goes on
+        if self._scorer is None:  # the last one goes on
             return rounds
-        best = f"the {self._config.add} best candidates become landmarks, {self._further.how}"
+        best = f"the {self._config.add} best candidates become landmarks, {self._scorer.origin}"
         return f"{rounds}; after each but the last {best}"
 
     def state_dict(self) -> dict[str, Any]:
@@ -148,7 +148,7 @@ class Rounds:
         total, warmup = training.ctx.total_steps, training.reg.warmup
         self._ends = round_ends(total, warmup, self._config.rounds)
         if self._ends and self.searches_left > 1:
-            self._further = further_scores(self._study, self._known, self._study.folder / "landmarks")
+            self._scorer = standalone_scorer(self._study, self._known, self._study.folder / "landmarks")
 
     def due(self, step: int) -> bool:
         """Whether a round ends with this step and hasn't been ended yet."""
@@ -229,7 +229,7 @@ class Rounds:
 
     def _best(self, ctx: Context, number: int, title: str) -> list[Row]:
         """The best candidates that may become landmarks, with their stand-alone scores."""
-        assert self._further is not None
+        assert self._scorer is not None
         study, column = self._study, self._known.landmarks.column
         apart = copy.copy(ctx)  # draws of its own: paths and batches are those of a training without rounds
         apart.streams = Streams(derive(study.options.seed, f"round-{number}"), study.device)
@@ -240,7 +240,7 @@ class Rounds:
         classes = {study.space.canonical(study.space.parse(text)) for text in taken}
         archs = [study.space.parse(text) for text in candidates["arch"]]
         free = [arch for arch in archs if study.space.canonical(arch) not in classes]
-        table = self._further.score(free, self._config.add)
+        table = self._scorer.score(free, self._config.add)
         values = zip(table["arch"], table[column].tolist(), table[f"{column}_se"].tolist(), strict=True)
         return [_row(arch, number + 1, f"truth_{column}", value, error) for arch, value, error in values]
 

@@ -1,6 +1,6 @@
-"""A user's table of stand-alone scores; what is wrong with it is told by file, row, column and value.
+"""Reading a user's table of stand-alone scores; errors name the file, row, column and value.
 
-Rows are numbered as a spreadsheet shows them: the header is row 1, and blank rows count.
+Rows are numbered as in a spreadsheet: the header is row 1, and blank rows count.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ import pandas as pd
 
 from lmreg.errors import LmregError
 from lmreg.space.base import Arch, Space
-from lmreg.util.files import require_file
+from lmreg.util.files import refuse_special_file
 
 _MISSING = {"", "-", "?", "na", "n/a", "#n/a", "<na>", "null", "none"}
 _PARQUET, _GZIP, _UTF8_MARK = b"PAR1", b"\x1f\x8b", b"\xef\xbb\xbf"
 _SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
-_COMMENT = "row 1 begins with # as a comment does, but must name the columns"
-_OTHERS = {
+_COMMENT = "row 1 begins with # like a comment, but must name the columns"
+_OTHER_FORMATS = {
     b"PK": "an Excel workbook or a ZIP archive",
     b"\xd0\xcf\x11\xe0": "an old Excel workbook",
     b"BZh": "compressed by bzip2",
@@ -35,16 +35,15 @@ _OTHERS = {
     b"[": "JSON",
     b"{": "JSON",
 }
-"""By how they begin, files that aren't tables."""
-_SHOWN = 20
-"""Most columns that a message lists."""
+"""Formats that aren't tables, by the first bytes of their files."""
+_MOST_LISTED = 20  # columns that a message lists
 
 
 @dataclass(frozen=True)
 class ScoreTable:
-    """Architectures, all different (isomorphic ones may be among them), and columns of their scores.
+    """Distinct architectures (some may be isomorphic) and columns of their scores.
 
-    Scores are float64 [rows], NaN or infinite where a row has none; ``rows`` are the rows' numbers.
+    Scores are float64 [rows], NaN or infinite if a row has none; ``rows`` are the row numbers in the file.
     """
 
     path: Path
@@ -53,18 +52,18 @@ class ScoreTable:
     scores: dict[str, np.ndarray]
 
     def usable(self, column: str) -> np.ndarray:
-        """Indices of the rows with a score in ``column``, int [usable rows]."""
+        """Return the indices of the rows with a score in ``column``, int [usable rows]."""
         return np.flatnonzero(np.isfinite(self.scores[column]))
 
 
-def read_scores(path: Path, columns: Mapping[str, str], space: Space) -> ScoreTable:
+def read_score_table(path: Path, columns: Mapping[str, str], space: Space) -> ScoreTable:
     """Read a CSV (also gzipped) or Parquet file with one row per architecture.
 
     Args:
-        columns: by config key, ``arch_column`` and the columns of scores.
+        columns: by config key, the names of ``arch_column`` and of the columns of scores.
 
     Raises:
-        LmregError: anything that makes the table unfit.
+        LmregError: something in the table is wrong or missing.
     """
     header, raw = _read(path)
     for key, column in columns.items():
@@ -84,10 +83,10 @@ def read_scores(path: Path, columns: Mapping[str, str], space: Space) -> ScoreTa
 
 
 def read_archs(path: Path, column: str, space: Space, key: str) -> list[Arch]:
-    """The architectures of a table row by row; ``key`` is the option of ``column``.
+    """Return the architectures of a table row by row; ``key`` is the option that sets ``column``.
 
     Raises:
-        LmregError: anything that makes the table unfit.
+        LmregError: something in the table is wrong or missing.
     """
     header, raw = _read(path)
     _check_column(path, header, key, column)
@@ -97,8 +96,8 @@ def read_archs(path: Path, column: str, space: Space, key: str) -> list[Arch]:
 
 
 def _read(path: Path) -> tuple[list[str], pd.DataFrame]:
-    """The header and the rows, indexed by their numbers, columns by position; CSV cells are text."""
-    require_file(path)
+    """Return the header and the rows, indexed by row number and column position; CSV cells are text."""
+    refuse_special_file(path)
     try:
         content = path.read_bytes()
         if content.startswith(_GZIP):
@@ -107,9 +106,9 @@ def _read(path: Path) -> tuple[list[str], pd.DataFrame]:
         raise LmregError(f"can't read {path}: {getattr(error, 'strerror', None) or error}") from error
     if not content.strip():
         raise LmregError(f"{path} is empty")
-    for start, kind in _OTHERS.items():
+    for start, kind in _OTHER_FORMATS.items():
         if content.lstrip(_UTF8_MARK).lstrip().startswith(start):
-            raise LmregError(f"{path} is no table but {kind}; save it as CSV with commas, or as Parquet")
+            raise LmregError(f"{path} isn't a table but {kind}; save it as CSV with commas, or as Parquet")
     return _read_parquet(path, content) if content.startswith(_PARQUET) else _read_csv(path, content)
 
 
@@ -122,7 +121,7 @@ def _read_parquet(path: Path, content: bytes) -> tuple[list[str], pd.DataFrame]:
         cells = {i: column.to_pandas() for i, column in enumerate(table.columns)}
     except (pyarrow.ArrowException, OSError, ValueError) as error:
         reason = str(error).splitlines()[0]
-        raise LmregError(f"{path} is not a whole Parquet file: {reason}") from error
+        raise LmregError(f"{path} is not a complete Parquet file: {reason}") from error
     return [name.strip() for name in table.column_names], pd.DataFrame(cells).set_axis(
         range(2, table.num_rows + 2)
     )
@@ -141,7 +140,7 @@ def _read_csv(path: Path, content: bytes) -> tuple[list[str], pd.DataFrame]:
     if first.startswith("#") and "," not in first:
         raise LmregError(f"{path}: {_COMMENT}; remove the comment")
     for separator, name in _SEPARATORS.items():
-        if separator in first and "," not in first and "~" not in first:  # which cells have
+        if separator in first and "," not in first and "~" not in first:  # ~ occurs in text forms of cells
             raise LmregError(f"{path} is separated by {name}; save it with commas between the columns")
     try:
         cells = pd.read_csv(
@@ -167,15 +166,15 @@ def _in_words(error: str) -> str:
             "(a decimal comma, or a comma in a value without quotes?)"
         )
     if quote := re.search(r"EOF inside string starting at row (\d+)", error):
-        return f"row {int(quote[1]) + 1} opens a quote that is never closed"  # the parser counts from 0
+        return f"row {int(quote[1]) + 1} opens a quote that is never closed"  # pandas counts from 0
     return error.splitlines()[0]
 
 
 def _check_column(path: Path, header: list[str], key: str, column: str) -> None:
     times = Counter(header)[column]
     if times == 0:
-        there = ", ".join(name or "(no name)" for name in header[:_SHOWN])
-        there += ", ..." if len(header) > _SHOWN else ""
+        there = ", ".join(name or "(no name)" for name in header[:_MOST_LISTED])
+        there += ", ..." if len(header) > _MOST_LISTED else ""
         values = any(re.fullmatch(r"[-+]?[\d.]+(e[-+]?\d+)?", name.lower()) for name in header)
         hint = "; row 1 looks like values, but must name the columns" if values else ""
         if len(header) == 1 and " " in header[0]:
@@ -190,7 +189,7 @@ def _check_column(path: Path, header: list[str], key: str, column: str) -> None:
 
 
 def _close(column: str, header: list[str]) -> str:
-    """The name nearest to ``column``, in whatever case; empty if none is near."""
+    """Return the name most similar to ``column``, ignoring case; empty if none is similar."""
     by_lower = {name.lower(): name for name in header}
     near = difflib.get_close_matches(column.lower(), by_lower, n=1, cutoff=0.7)
     near += [name for name in by_lower if name and (name in column.lower() or column.lower() in name)]
@@ -206,7 +205,7 @@ def _archs(path: Path, texts: pd.Series, column: str, space: Space, distinct: bo
             raise LmregError(f"{where} is empty; it must be an architecture")
         arch = space.read(text, where)
         if distinct and arch in first_row:
-            raise LmregError(f"{where}: {text} stands in row {first_row[arch]} already; keep one of them")
+            raise LmregError(f"{where}: {text} is already in row {first_row[arch]}; keep one of them")
         first_row[arch] = int(str(row))
         archs.append(arch)
     return archs
@@ -223,25 +222,25 @@ def _number(where: str, value: object) -> float:
     if text.lower() in _MISSING:
         return float("nan")
     try:
-        if "_" in text:  # which Python would take
+        if "_" in text:  # float() would accept it
             raise ValueError
         return float(text)
     except ValueError:
         hint = ""
         if text.endswith("%"):
-            hint = "; leave the sign % out"
+            hint = "; leave out the % sign"
         elif re.fullmatch(r"[-+]?\d+,\d+", text):
             hint = "; write a point instead of the comma"
         raise LmregError(f"{where}: {text!r} is not a number{hint}") from None
 
 
 def _check_range(path: Path, rows: pd.Index, column: str, values: np.ndarray) -> None:
-    """A column must tell architectures apart; one that calls itself percent or accuracy must look like it."""
+    """Check that a column orders architectures, and contains percent or accuracies if its name says so."""
     finite = np.isfinite(values)
     if finite.sum() > 1 and np.ptp(values[finite]) == 0:
         raise LmregError(
             f"{path}, column '{column}': all {finite.sum():,} values are {values[finite][0]:g}, which "
-            "orders nothing; name another column"
+            "gives no order; choose another column"
         )
     percent = "percent" in column.lower()
     accuracy = re.search(r"(?<![a-z])acc(uracy)?(?![a-z])", column.lower()) is not None
@@ -249,10 +248,10 @@ def _check_range(path: Path, rows: pd.Index, column: str, values: np.ndarray) ->
         return
     wrong = np.flatnonzero(finite & ((values < 0) | (values > 100)))
     if len(wrong):
-        kind = "percentage" if percent else "accuracy"
+        kind = "a percentage" if percent else "an accuracy"
         raise LmregError(
-            f"{path}, row {rows[wrong[0]]}, column '{column}': {values[wrong[0]]:g} is no {kind} "
-            "between 0 and 100; mend it, or rename the column if it is meant so"
+            f"{path}, row {rows[wrong[0]]}, column '{column}': {values[wrong[0]]:g} isn't {kind} "
+            "between 0 and 100; correct it, or rename the column if it has another meaning"
         )
     if percent and values[finite].max() <= 1:
         raise LmregError(
@@ -261,8 +260,8 @@ def _check_range(path: Path, rows: pd.Index, column: str, values: np.ndarray) ->
         )
 
 
-def mixed_scales(table: ScoreTable, column: str) -> str | None:
-    """A note where some values of a column could be fractions and the others percent."""
+def mixed_scales_note(table: ScoreTable, column: str) -> str | None:
+    """Return a note if some values of a column could be fractions and the others percent."""
     values = table.scores[column]
     finite = values[np.isfinite(values)]
     small, percent = np.flatnonzero((values > 0) & (values <= 1)), finite[(finite > 1) & (finite <= 100)]
@@ -278,7 +277,7 @@ def mixed_scales(table: ScoreTable, column: str) -> str | None:
 
 
 def _check_same_scale(path: Path, scores: Mapping[str, np.ndarray]) -> None:
-    """One column of fractions (none above 1) beside one of the same quantity in percent."""
+    """Refuse a column of fractions (none above 1) beside a column of the same quantity in percent."""
     if len(scores) < 2:
         return
     finite = {column: values[np.isfinite(values)] for column, values in scores.items()}
@@ -293,5 +292,5 @@ def _check_same_scale(path: Path, scores: Mapping[str, np.ndarray]) -> None:
     if len(ratios) and 50 <= np.median(ratios) <= 200:
         raise LmregError(
             f"{path}: column '{small}' has fractions (up to {most:g}), column '{large}' percent "
-            f"(up to {percent:g}); bring both to one scale"
+            f"(up to {percent:g}); convert both to the same scale"
         )

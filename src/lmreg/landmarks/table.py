@@ -15,10 +15,10 @@ from lmreg.config.names import absolute
 from lmreg.config.schema import option
 from lmreg.errors import LmregError
 from lmreg.experiment.study import Study
-from lmreg.landmarks.base import Further, LandmarkSource, Scored, SourceConfig, draw_roles
-from lmreg.landmarks.direction import Direction, agreement, negated
-from lmreg.landmarks.lookup import Lookup, repeated
-from lmreg.landmarks.scores import ScoreTable, mixed_scales, read_scores
+from lmreg.landmarks.base import GatheredScores, LandmarkSource, SourceConfig, StandaloneScorer, draw_roles
+from lmreg.landmarks.direction import Direction, agreement_note, negation_note
+from lmreg.landmarks.lookup import ScoreLookup, conflicting_rows_note
+from lmreg.landmarks.scores import ScoreTable, mixed_scales_note, read_score_table
 from lmreg.landmarks.truth import MANIFEST, Truth
 from lmreg.selector.base import Draw, Selector
 from lmreg.space.base import Arch, Space
@@ -53,11 +53,11 @@ class Config(SourceConfig):
 
 
 _OPTIONS = {"landmarks": "score", "pool": "pool"}
-"""By role, how the options of its column begin."""
+"""By role, the prefix of its column's options."""
 
 
 class TableSource(LandmarkSource):
-    """Looks scores up; rows without the needed score are passed over."""
+    """Looks scores up in a table; rows without the needed score are skipped."""
 
     def __init__(self, config: Config):
         self.config = config
@@ -75,7 +75,7 @@ class TableSource(LandmarkSource):
 
     @property
     def _directions(self) -> dict[str, Direction]:
-        """By role, as the options and the columns' names have it.
+        """By role, the direction that the options or the columns' names give.
 
         Raises:
             LmregError: options contradict each other.
@@ -94,13 +94,13 @@ class TableSource(LandmarkSource):
                 for role, name in _OPTIONS.items()
             }
         if columns["landmarks"] == columns["pool"]:
-            said = {value for value in given.values() if value is not None}
-            if len(said) > 1:
+            values = {value for value in given.values() if value is not None}
+            if len(values) > 1:
                 raise LmregError(
                     f"landmarks.score_lower_is_better and landmarks.pool_lower_is_better differ, but "
                     f"'{columns['pool']}' is the column of both"
                 )
-            given = dict.fromkeys(given, next(iter(said), None))
+            given = dict.fromkeys(given, next(iter(values), None))
         return {
             role: Direction.of(columns[role], f"landmarks.{name}_lower_is_better", given[name])
             for role, name in _OPTIONS.items()
@@ -109,13 +109,13 @@ class TableSource(LandmarkSource):
     def origin(self, study: Study) -> dict[str, Any]:
         return {"source": "table", "table_hash": file_hash(self._path), "table_columns": self._columns}
 
-    def gather(self, study: Study, selector: Selector, folder: Path, workers: int) -> Scored:
+    def gather(self, study: Study, selector: Selector, folder: Path, workers: int) -> GatheredScores:
         config, space, columns, directions = self.config, study.space, self._columns, self._directions
         keys = {"arch_column": config.arch_column, "score_column": columns["landmarks"]}
         keys |= {f"pool_seed_columns[{i}]": name for i, name in enumerate(config.pool_seed_columns)}
-        table = read_scores(self._path, {**keys, "pool_column": columns["pool"]}, space)
+        table = read_score_table(self._path, {**keys, "pool_column": columns["pool"]}, space)
         without = _count_unusable(table, columns)
-        _tell(table, directions, space)
+        _print_notes(table, directions, space)
         _check_enough(table, columns, config)
         drawers = (_drawer(table, columns[role]) for role in ("landmarks", "pool"))
         roles = draw_roles(study, selector, config, *drawers)
@@ -136,26 +136,26 @@ class TableSource(LandmarkSource):
             "seed": study.options.seed,
         }
         higher = {role: not direction.lower for role, direction in directions.items()}
-        return Scored(tables, columns, higher, about)
+        return GatheredScores(tables, columns, higher, about)
 
     @classmethod
-    def further(cls, study: Study, truth: Truth, folder: Path) -> Further:
+    def scorer(cls, study: Study, truth: Truth, folder: Path) -> StandaloneScorer:
         manifest, column = truth.manifest, truth.landmarks.column
         if not {"table", "table_hash", "table_arch_column"} <= manifest.keys():
             raise LmregError(
-                f"{folder / MANIFEST} is of an earlier lmreg and doesn't tell all about its table; "
-                "'lmreg train-landmarks' with the options that it had writes it again"
+                f"{folder / MANIFEST} is of an earlier lmreg and doesn't fully describe its table; "
+                "'lmreg train-landmarks' with the same options as then writes it again"
             )
         path = Path(manifest["table"])
         if not path.is_file() or file_hash(path) != manifest["table_hash"]:
             state = "has changed since" if path.is_file() else "is gone"
             raise LmregError(
-                f"{path}, the table of the study's landmarks, {state}; put it back as it was: "
-                "further landmarks are looked up in it"
+                f"{path}, the table of the study's landmarks, {state}; restore it, as the scores of more "
+                "landmarks are looked up in it"
             )
         columns = {"arch_column": manifest["table_arch_column"], "score_column": column}
-        table = read_scores(path, columns, study.space)
-        lookup = Lookup(table, column, study.space)
+        table = read_score_table(path, columns, study.space)
+        lookup = ScoreLookup(table, column, study.space)
 
         def score(archs: Sequence[Arch], count: int) -> pd.DataFrame:
             found: dict[str, float] = {}
@@ -164,27 +164,27 @@ class TableSource(LandmarkSource):
                     found[study.space.format(arch)] = value
             return pd.DataFrame({"arch": list(found), column: list(found.values()), f"{column}_se": np.nan})
 
-        return Further(score, f"looked up in {path.name}")
+        return StandaloneScorer(score, f"looked up in {path.name}")
 
 
 def _by_seed(table: ScoreTable, column: str, seeds: Sequence[str], rows: list[int]) -> dict[str, np.ndarray]:
-    """Scores by training seed as columns of the pool's file, and the standard error of their mean.
+    """Return scores by training seed as columns for the pool's file, and the standard error of their mean.
 
     Raises:
-        LmregError: there is but one, two are the same, or ``column`` is one of them or not their mean.
+        LmregError: there is only one, two are equal, or ``column`` is one of them or not their mean.
     """
     if not seeds:
         return {}
     if len(seeds) < 2:
         raise LmregError(
-            f"landmarks.pool_seed_columns={seeds[0]}: name two columns or more, one for each seed"
+            f"landmarks.pool_seed_columns={seeds[0]}: list at least two columns, one for each seed"
         )
     _check_distinct(table, column, seeds)
     every = np.stack([table.scores[name] for name in seeds], 1)
     every[~np.isfinite(every)] = np.nan
     whole = np.isfinite(every).all(1) & np.isfinite(table.scores[column])
     means, truth = every[whole].mean(1), table.scores[column][whole]
-    # Published means are rounded, to a hundredth of a percent or finer.
+    # Published means are rounded to a hundredth of a percent or finer.
     wrong = np.flatnonzero(np.abs(means - truth) > 1e-3 * np.maximum(np.abs(truth), np.ptp(truth)))
     if len(wrong):
         raise LmregError(
@@ -197,7 +197,7 @@ def _by_seed(table: ScoreTable, column: str, seeds: Sequence[str], rows: list[in
 
 
 def _check_distinct(table: ScoreTable, column: str, seeds: Sequence[str]) -> None:
-    """Nothing where no two of the columns of seeds and of their mean are the same."""
+    """Check that no two of the columns of seeds and of their mean are equal."""
     for a, b in combinations([*seeds, column], 2):
         if a != b and not np.array_equal(table.scores[a], table.scores[b], equal_nan=True):
             continue
@@ -205,45 +205,45 @@ def _check_distinct(table: ScoreTable, column: str, seeds: Sequence[str]) -> Non
         if b == column:
             same = f"'{a}' is the mean of the seeds{'' if a == b else f', {column!r}, in every row'}"
         raise LmregError(
-            f"{table.path}: landmarks.pool_seed_columns={','.join(seeds)}: {same}; name the column of each "
+            f"{table.path}: landmarks.pool_seed_columns={','.join(seeds)}: {same}; list the column of each "
             "training seed once, and no other"
         )
 
 
 def _count_unusable(table: ScoreTable, columns: dict[str, str]) -> dict[str, int]:
-    """By role, the number of rows without a score; the user is told where there are any."""
+    """Return by role the number of rows without a score, and tell the user if there are any."""
     rows = len(table.archs)
     without = {role: rows - len(table.usable(column)) for role, column in columns.items()}
     for column, count in {columns[role]: count for role, count in without.items()}.items():
         if count == rows:
             raise LmregError(f"{table.path}: column '{column}' has no finite score")
         if count:
-            say(f"{table.path}: {count} of {rows} rows have no finite score in '{column}'; passed over")
+            say(f"{table.path}: {count} of {rows} rows have no finite score in '{column}'; skipped")
     return without
 
 
-def _tell(table: ScoreTable, directions: dict[str, Direction], space: Space) -> None:
-    """What a user must know of the columns.
+def _print_notes(table: ScoreTable, directions: dict[str, Direction], space: Space) -> None:
+    """Print what the user should know about the columns.
 
     Raises:
-        LmregError: they contradict each other.
+        LmregError: the columns contradict each other.
     """
     score, pool = directions["landmarks"], directions["pool"]
     for direction in {d.column: d for d in (score, pool)}.values():
         say(f"{table.path}: {direction.note}")
-        if note := negated(table.path, direction, table.scores[direction.column]):
+        if note := negation_note(table.path, direction, table.scores[direction.column]):
             say(note)
     if score.column != pool.column:
         values = [table.scores[direction.column] for direction in (score, pool)]
-        if note := agreement(table.path, score, pool, values):
+        if note := agreement_note(table.path, score, pool, values):
             say(note)
-    notes = [mixed_scales(table, column) for column in sorted(table.scores)]
-    for note in filter(None, [*notes, repeated(table, sorted(table.scores), space)]):
+    notes = [mixed_scales_note(table, column) for column in sorted(table.scores)]
+    for note in filter(None, [*notes, conflicting_rows_note(table, sorted(table.scores), space)]):
         say(note)
 
 
 def _check_enough(table: ScoreTable, columns: dict[str, str], config: Config) -> None:
-    """Before drawing, which could only try in vain."""
+    """Check that enough rows have scores before drawing, which would fail only after many attempts."""
     usable = {role: set(table.usable(column).tolist()) for role, column in columns.items()}
     have = (len(usable["landmarks"]), len(usable["pool"]), len(usable["landmarks"] | usable["pool"]))
     need = (config.count, config.pool, config.count + config.pool)
@@ -256,6 +256,6 @@ def _check_enough(table: ScoreTable, columns: dict[str, str], config: Config) ->
 
 
 def _drawer(table: ScoreTable, column: str) -> Draw:
-    """Draws uniformly from the architectures that have a score."""
+    """Return a function that draws uniformly from the architectures with a score."""
     usable = table.usable(column)
     return lambda rng: table.archs[usable[rng.integers(len(usable))]]

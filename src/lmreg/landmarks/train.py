@@ -16,18 +16,18 @@ from lmreg.errors import LmregError
 from lmreg.experiment.duration import standalone_seconds
 from lmreg.experiment.study import Study
 from lmreg.experiment.summary import data_in_words, place, tell_data
-from lmreg.landmarks.base import Further, LandmarkSource, Scored, SourceConfig, draw_roles
-from lmreg.landmarks.pictures import PICTURES, write_pictures
-from lmreg.landmarks.records import SPLIT, Job, Records, protocol_of
+from lmreg.landmarks.base import GatheredScores, LandmarkSource, SourceConfig, StandaloneScorer, draw_roles
+from lmreg.landmarks.example_maps import EXAMPLES_FILE, write_examples
+from lmreg.landmarks.records import SPLIT, Job, Records, training_protocol
 from lmreg.landmarks.truth import MANIFEST, Truth
-from lmreg.landmarks.workers import threads_of, train_all
+from lmreg.landmarks.workers import threads_per_worker, train_all
 from lmreg.selector.base import Selector
 from lmreg.space.base import Arch
 from lmreg.task.base import Score
-from lmreg.util.files import require
-from lmreg.util.progress import Progress, duration, say
+from lmreg.util.files import require_keys
+from lmreg.util.progress import Progress, format_duration, say
 
-_ENOUGH_RECORDS = 8  # whose times tell more than a trial does
+_ENOUGH_RECORDS = 8  # whose times give a better estimate than a trial does
 
 
 @dataclass
@@ -38,7 +38,7 @@ class Config(SourceConfig):
 
 
 class TrainSource(LandmarkSource):
-    """Trains every architecture with every seed on the train split; a rerun trains what is missing."""
+    """Trains every architecture with every seed on the train split; a rerun does only missing trainings."""
 
     def __init__(self, config: Config):
         self.config = config
@@ -52,13 +52,13 @@ class TrainSource(LandmarkSource):
             raise LmregError(f"landmarks.score={name}: must be one of {', '.join(study.task.scores)}")
         return name
 
-    def gather(self, study: Study, selector: Selector, folder: Path, workers: int) -> Scored:
+    def gather(self, study: Study, selector: Selector, folder: Path, workers: int) -> GatheredScores:
         config, space = self.config, study.space
         score_by = study.task.score(self._score_name(study))
         roles = draw_roles(study, selector, config, space.sample, space.sample)
         seeds = {"landmarks": config.seeds, "pool": config.pool_seeds}
         jobs = [Job(a, seed, role) for role in roles for seed in range(seeds[role]) for a in roles[role]]
-        protocol = protocol_of(study)
+        protocol = training_protocol(study)
         with Records.open(folder / "records", protocol) as records:
             done = _train_missing(jobs, study, records, workers)
             if study.task.dense:
@@ -73,16 +73,16 @@ class TrainSource(LandmarkSource):
         }
         columns = dict.fromkeys(roles, score_by.column)
         higher = dict.fromkeys(roles, score_by.higher_is_better)
-        return Scored(tables, columns, higher, about)
+        return GatheredScores(tables, columns, higher, about)
 
     @classmethod
-    def further(cls, study: Study, truth: Truth, folder: Path) -> Further:
+    def scorer(cls, study: Study, truth: Truth, folder: Path) -> StandaloneScorer:
         manifest, column = truth.manifest, truth.landmarks.column
-        require(manifest, {"protocol", "trainings_per_architecture"}, folder / MANIFEST)
+        require_keys(manifest, {"protocol", "trainings_per_architecture"}, folder / MANIFEST)
         protocol, seeds = manifest["protocol"], manifest["trainings_per_architecture"]["landmarks"]
         alone = _by_protocol(protocol, study)
         with Records.open(folder / "records", protocol):
-            pass  # what can be wrong with it is told before any work
+            pass  # to report errors in the folder before any work
 
         def score(archs: Sequence[Arch], count: int) -> pd.DataFrame:
             jobs = [Job(arch, seed, "landmarks") for seed in range(seeds) for arch in archs[:count]]
@@ -93,33 +93,33 @@ class TrainSource(LandmarkSource):
             return _table(alone, jobs, done)[["arch", column, f"{column}_se"]]
 
         times = f", {seeds} times each" if seeds > 1 else ""
-        return Further(score, f"trained stand-alone as the study's landmarks were{times}")
+        return StandaloneScorer(score, f"trained stand-alone as the study's landmarks were{times}")
 
 
 def _write_pictures(
     folder: Path, jobs: list[Job], records: Records, by: Score, done: dict[Job, dict[str, Any]]
 ) -> None:
-    """Of the best and the worst training of a landmark."""
+    """Write the maps of the landmark trainings with the best and the worst score."""
     scores = {job: done[job]["scores"][by.column] for job in jobs if job.role == "landmarks"}
     ranked = sorted(scores, key=lambda job: by.sign * scores[job])
     shown = {"best": ranked[-1], "worst": ranked[0]}
-    kept = {name: (records.maps(job), done[job]["arch"], scores[job]) for name, job in shown.items()}
-    write_pictures(folder / PICTURES, kept)
+    examples = {name: (records.maps_path(job), done[job]["arch"], scores[job]) for name, job in shown.items()}
+    write_examples(folder / EXAMPLES_FILE, examples)
 
 
 def _by_protocol(protocol: dict[str, Any], study: Study) -> Study:
-    """The ``study`` with the networks, the data's augmentation and the trainer of that protocol."""
+    """Return ``study`` with the network, data augmentation and trainer of ``protocol``."""
     parts = {key: value for key, value in protocol.items() if key != "data_hash"}
     cfg = OmegaConf.create(parts)
     if study.cfg.data.get("path") is not None:
-        cfg.data.path = study.cfg.data.path  # no protocol tells where the data lies
+        cfg.data.path = study.cfg.data.path  # a protocol doesn't say where the data is stored
     return Study(cfg, study.options)
 
 
 def _train_missing(
     jobs: list[Job], study: Study, records: Records, workers: int
 ) -> dict[Job, dict[str, Any]]:
-    """The records of all jobs."""
+    """Do the trainings that have no record yet; return the records of all jobs."""
     done = {job: record for job in jobs if (record := records.read(job))}
     missing = [job for job in jobs if job not in done]
     if done:
@@ -132,14 +132,14 @@ def _train_missing(
             done[job] = record
             shown = " ".join(f"{k} {v:.4g}" for k, v in record["scores"].items())
             progress.advance(f"{job.role}, seed {job.seed}: {shown}")
-    # As the folder has them now: all processes that share it then write the same tables, even where
-    # there are no locks and some trainings were done twice.
+    # Read again from the folder, so that all processes that share it write the same tables even if there
+    # are no locks and some trainings were done twice.
     return done | {job: record for job in jobs if (record := records.read(job))}
 
 
 def _outlook(study: Study, missing: list[Job], records: list[dict[str, Any]], workers: int) -> str:
-    """How many trainings there are to do, where, and about how long they will take."""
-    threads, workers = threads_of(study, workers), min(workers, len(missing))
+    """Say how many trainings are to be done, where, and about how long they will take."""
+    threads, workers = threads_per_worker(study, workers), min(workers, len(missing))
     known = [r["seconds"] for r in records if r.get("device") == study.device.type]
     seconds: float | None
     if len(known) >= _ENOUGH_RECORDS:
@@ -147,13 +147,13 @@ def _outlook(study: Study, missing: list[Job], records: list[dict[str, Any]], wo
     else:
         archs = [job.arch for job in missing]
         seconds = standalone_seconds(study, archs, workers, threads)
-    time = f"; about {duration(seconds)}" if seconds else ""
+    time = f"; about {format_duration(seconds)}" if seconds else ""
     at_once = f", {workers} at a time" if workers > 1 else ""
     return f"{len(missing)} trainings to do on {data_in_words(study)}{at_once}; {place(study, threads)}{time}"
 
 
 def _table(study: Study, jobs: list[Job], records: dict[Job, dict[str, Any]]) -> pd.DataFrame:
-    """Mean score and standard error over seeds per architecture, with parameters and MACs."""
+    """Return each architecture's mean score and standard error over seeds, its parameters and MACs."""
     rows = []
     for arch in dict.fromkeys(job.arch for job in jobs):
         mine = [records[job] for job in jobs if job.arch == arch]

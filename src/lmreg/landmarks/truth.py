@@ -1,4 +1,4 @@
-"""The artifact between stages: landmarks and the evaluation pool with their stand-alone scores."""
+"""The result of `train-landmarks` for the other stages: landmarks and pool with stand-alone scores."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pandas as pd
 
 from lmreg.errors import LmregError
 from lmreg.space.base import Arch, Space
-from lmreg.util.files import digest, read_json, read_table, require, write_json, write_table
+from lmreg.util.files import digest, read_json, read_table, require_keys, write_json, write_table
 
 FORMAT = 1
 LANDMARKS, POOL, MANIFEST = "landmarks.csv", "pool.csv", "manifest.json"
@@ -25,10 +25,11 @@ LANDMARKS, POOL, MANIFEST = "landmarks.csv", "pool.csv", "manifest.json"
 class LandmarkSet:
     """Architectures with their stand-alone scores, best first.
 
-    ``better_sign`` is +1 where a higher score is better, else −1; ``errors`` are the standard
-    errors of the scores over training seeds (NaN where unknown); ``by_seed`` [n, seeds] has the
-    scores that ``scores`` are the means of (NaN where there is none), without columns where
-    they aren't known.
+    Attributes:
+        better_sign: +1 if a higher score is better, else −1.
+        errors: standard errors of the scores over training seeds [n], NaN where unknown.
+        by_seed: the scores by training seed [n, seeds], whose means are ``scores``; NaN where a training is
+            missing, without columns if they aren't known.
     """
 
     archs: tuple[Arch, ...]
@@ -42,11 +43,11 @@ class LandmarkSet:
     def from_table(
         cls, table: pd.DataFrame, space: Space, column: str, better_sign: int, file: str = "landmarks"
     ) -> LandmarkSet:
-        """From columns ``arch``, ``column`` and, where known, ``<column>_se`` and ``<column>_s<seed>``;
-        ``file`` has the table.
+        """Build the set from columns ``arch``, ``column`` and, if known, ``<column>_se`` and
+        ``<column>_s<seed>``; ``file`` is the table's file, for messages.
 
         Raises:
-            LmregError: a text is no architecture.
+            LmregError: a text isn't an architecture.
         """
         order = (-better_sign * table[column]).argsort(kind="stable")
         table = table.iloc[order]
@@ -64,12 +65,12 @@ class LandmarkSet:
         )
 
     def pairs(self, min_gap_se: float = 0.0) -> np.ndarray:
-        """Indices (better, worse), int [pairs, 2], of all pairs whose order is known.
+        """Return the indices (better, worse), int [pairs, 2], of all pairs whose order is known.
 
         Args:
-            min_gap_se: the least gap of scores, in standard errors of the gap; ties are never pairs. The
-                error is pooled over all landmarks: one's own, from two or three trainings, is by chance
-                near zero for some, and lets their pairs in whatever their gap is.
+            min_gap_se: the least gap between scores, in standard errors of the gap; ties are never pairs. The
+                error is pooled over all landmarks: a single landmark's error, from two or three trainings,
+                can be near zero by chance and would admit its pairs whatever their gap.
 
         Raises:
             LmregError: there is no such pair.
@@ -91,7 +92,7 @@ class LandmarkSet:
         return np.stack([better[known], worse[known]], 1)
 
     def subset(self, keep: Sequence[int] | np.ndarray) -> LandmarkSet:
-        """The members at the ascending indices ``keep``, still best first."""
+        """Return the members at the ascending indices ``keep``, still best first."""
         archs = tuple(self.archs[i] for i in keep)
         by_seed = None if self.by_seed is None else self.by_seed[keep]
         return dataclasses.replace(
@@ -100,12 +101,12 @@ class LandmarkSet:
 
     @property
     def pooled_error(self) -> float | None:
-        """The standard error of a score, as root mean square over the architectures; None where unknown."""
+        """The standard error of a score, as root mean square over the architectures; None if unknown."""
         known = self.errors[np.isfinite(self.errors)]
         return float(np.sqrt(np.mean(known**2))) if len(known) else None
 
     def noise_note(self) -> str | None:
-        """A warning where training seeds change the scores as much as architectures do, if known."""
+        """Return a warning if training seeds change the scores about as much as architectures do."""
         error, spread = self.pooled_error or 0.0, float(self.scores.std())
         if error <= spread / 2:
             return None
@@ -116,26 +117,26 @@ class LandmarkSet:
 
     @property
     def hash(self) -> str:
-        """Changes when a landmark or a score does."""
-        # Twelve digits: some releases of pandas lose the last ones of a CSV's numbers.
+        """A hash of the architectures and their scores."""
+        # To twelve digits, as some releases of pandas lose the last digits of a CSV's numbers.
         rows = [(a.id, f"{s:.12g}") for a, s in zip(self.archs, self.scores, strict=True)]
         return digest(json.dumps(rows).encode())
 
 
 @dataclass(frozen=True)
 class Truth:
-    """What ``train-landmarks`` leaves in ``<study>/landmarks``: two sets and how they came about."""
+    """The content of ``<study>/landmarks``: landmarks, pool, and a manifest that says how they were made."""
 
     landmarks: LandmarkSet
     pool: LandmarkSet
     manifest: dict[str, Any]
 
     def fits(self, data_hash: str) -> bool:
-        """Whether it was trained on that data and those splits; scores of a table fit any."""
+        """Whether the trainings used the data and splits of this hash; scores of a table fit any data."""
         return self.manifest.get("data_hash", data_hash) == data_hash
 
     def trainings(self, role: str) -> int | None:
-        """How many trainings each score of that role is the mean of; None where that isn't known."""
+        """Return the number of trainings that each score of the role averages; None if unknown."""
         count = self.manifest.get("trainings_per_architecture", {}).get(role)
         return None if count is None else int(count)
 
@@ -144,19 +145,19 @@ class Truth:
         """Read the folder.
 
         Raises:
-            LmregError: files are missing, torn, of another space or of a newer format.
+            LmregError: files are missing, damaged, of another space or of another format.
         """
         if not (folder / MANIFEST).exists():
             raise LmregError(
                 f"no landmarks in {folder}; 'lmreg train-landmarks' makes them "
-                "(give it the same root, study, space and data)"
+                "(pass the same root, study, space and data)"
             )
         manifest = read_json(folder / MANIFEST, {"format"})
         if manifest["format"] != FORMAT:
             raise LmregError(
                 f"{folder / MANIFEST} has format {manifest['format']}, this lmreg reads {FORMAT}"
             )
-        require(manifest, {"space", "landmarks", "pool"}, folder / MANIFEST)
+        require_keys(manifest, {"space", "landmarks", "pool"}, folder / MANIFEST)
         if manifest["space"] != space.name:
             raise LmregError(f"{folder} has landmarks of space {manifest['space']}, not of {space.name}")
         sets = []
@@ -175,7 +176,7 @@ class Truth:
                 members = LandmarkSet.from_table(table, space, score["column"], sign, place)
             if members is None or members.hash != score["hash"]:
                 raise LmregError(
-                    f"{folder / file} is not what {MANIFEST} describes (edited or torn?); "
+                    f"{folder / file} is not what {MANIFEST} describes (edited or damaged?); "
                     "'lmreg train-landmarks' writes both again"
                 )
             sets.append(members)
@@ -190,13 +191,13 @@ class Truth:
         higher_is_better: dict[str, bool],
         about: dict[str, Any],
     ) -> None:
-        """Write ``landmarks.csv``, ``pool.csv`` and last the manifest, best architecture first.
+        """Write ``landmarks.csv`` and ``pool.csv``, best architecture first, and finally the manifest.
 
         Args:
-            tables: by role, landmarks and pool: ``arch``, the score column and any more columns.
+            tables: by role (landmarks, pool) a table with ``arch``, the score column and any other columns.
             columns: by role, the name of the score column.
-            higher_is_better: by role, whether more in that column is better.
-            about: what else the manifest tells: source, protocol, seeds, hash of the data.
+            higher_is_better: by role, whether a higher score is better.
+            about: the manifest's other entries: source, protocol, seeds, hash of the data.
         """
         manifest: dict[str, Any] = {"format": FORMAT, "space": space.name, **about}
         for role, file in (("landmarks", LANDMARKS), ("pool", POOL)):

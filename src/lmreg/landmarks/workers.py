@@ -1,4 +1,4 @@
-"""Stand-alone trainings in parallel, beside other processes that work on the same records."""
+"""Running stand-alone trainings in parallel, along with other processes that work on the same records."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ from lmreg.errors import LmregError
 from lmreg.experiment.study import Options, Study, same_threads_after
 from lmreg.landmarks.records import Job, Records
 from lmreg.train.signals import in_main_thread
-from lmreg.util.machine import replace_what_cannot_be_shown, usable_cores
+from lmreg.util.machine import replace_unencodable_output, usable_cores
 from lmreg.util.progress import say
 
 _POLL_SECONDS = 0.5
 
-Made = tuple[Job, dict[str, Any] | None]
+JobResult = tuple[Job, dict[str, Any] | None]
 
 
 def train_all(
     jobs: Sequence[Job], study: Study, records: Records, workers: int
 ) -> Iterator[tuple[Job, dict[str, Any]]]:
-    """The record of every job as soon as it is there, whoever trains it.
+    """Yield the record of every job as soon as it exists, whichever process trains it.
 
-    Jobs that another process is training are passed over; at the end they are waited for, and trained
-    here if their process dies.
+    Jobs that another process is training are skipped at first; at the end this process waits for them, and
+    trains them itself if the other process dies.
     """
     waiting = False
-    with _trainers(study, records, workers, len(jobs)) as attempt:
+    with _job_runner(study, records, workers, len(jobs)) as attempt:
         while jobs:
             elsewhere = []
             for job, record in attempt(jobs):
@@ -48,53 +48,53 @@ def train_all(
                     yield job, record
             if len(elsewhere) == len(jobs):
                 if not waiting:
-                    say(f"waiting for {len(jobs)} trainings that other processes are at")
+                    say(f"waiting for {len(jobs)} trainings that other processes are doing")
                 waiting = True
                 time.sleep(_POLL_SECONDS)
             jobs = elsewhere
 
 
-def threads_of(study: Study, workers: int) -> int:
-    """CPU threads of each of so many workers."""
+def threads_per_worker(study: Study, workers: int) -> int:
+    """Return the number of CPU threads of each worker."""
     return study.options.threads or max(1, usable_cores() // workers)
 
 
 @contextlib.contextmanager
-def _trainers(
+def _job_runner(
     study: Study, records: Records, workers: int, jobs: int
-) -> Iterator[Callable[[Sequence[Job]], Iterable[Made]]]:
-    """A function that goes through jobs once; the cores are shared out among the workers."""
-    # From the workers asked for, whatever is still missing: the number of threads can change sums
-    # in their last digits, and a rerun must give what an undisturbed run gives.
-    threads = threads_of(study, workers)
+) -> Iterator[Callable[[Sequence[Job]], Iterable[JobResult]]]:
+    """Provide a function that attempts each of its jobs once; the workers share the cores."""
+    # By the number of workers asked for, however many jobs are left: the number of threads can change the
+    # last digits of sums, and a rerun must give the same numbers as an uninterrupted run.
+    threads = threads_per_worker(study, workers)
     if workers == 1 or jobs <= 1:
         with same_threads_after():
             torch.set_num_threads(threads)
             yield lambda some: ((job, records.make(study, job)) for job in some)
         return
-    plain: Any = OmegaConf.to_container(study.cfg, resolve=True)
+    config: Any = OmegaConf.to_container(study.cfg, resolve=True)
     pool = ProcessPoolExecutor(
         min(workers, jobs),
         mp_context=multiprocessing.get_context("spawn"),
         initializer=_start_worker,
-        initargs=(plain, study.options, threads),
+        initargs=(config, study.options, threads),
     )
     try:
-        yield lambda some: _attempt(pool, records, some)
+        yield lambda some: _run_in_pool(pool, records, some)
     except BaseException:
         children = multiprocessing.active_children()
         pool.shutdown(wait=False, cancel_futures=True)
         for child in children:
             child.terminate()
-        for child in children:  # once they have ended, their claims are abandoned
+        for child in children:  # their claims are only released when they have ended
             child.join(timeout=5)
         raise
     else:
         pool.shutdown()
 
 
-def _attempt(pool: ProcessPoolExecutor, records: Records, jobs: Sequence[Job]) -> Iterator[Made]:
-    # Ctrl-C in a terminal reaches the workers too; stopping them is for this process to do.
+def _run_in_pool(pool: ProcessPoolExecutor, records: Records, jobs: Sequence[Job]) -> Iterator[JobResult]:
+    # Ctrl-C in a terminal reaches the workers too, but this process is the one to stop them.
     handler = signal.signal(signal.SIGINT, signal.SIG_IGN) if in_main_thread() else None
     try:
         with _without_main_module():
@@ -107,7 +107,7 @@ def _attempt(pool: ProcessPoolExecutor, records: Records, jobs: Sequence[Job]) -
             result = future.result()
         except BrokenProcessPool as error:
             raise LmregError(
-                "a worker process died (out of memory?); finished trainings are kept, "
+                "a worker process died (out of memory?); finished trainings are kept: "
                 "run the same command again, perhaps with fewer workers"
             ) from error
         yield futures[future], result
@@ -115,8 +115,8 @@ def _attempt(pool: ProcessPoolExecutor, records: Records, jobs: Sequence[Job]) -
 
 @contextlib.contextmanager
 def _without_main_module() -> Iterator[None]:
-    """Within, processes begin without the main module: they need lmreg only, and a script that calls it
-    outside of ``if __name__ == "__main__"`` would run once more in each of them.
+    """Within this context, new processes don't import the main module: they only need lmreg, and a script
+    without ``if __name__ == "__main__"`` would run again in each of them.
     """
     main = vars(sys.modules["__main__"])
     hidden = {name: main.pop(name) for name in ("__file__", "__spec__") if name in main}
@@ -130,19 +130,19 @@ def _without_main_module() -> Iterator[None]:
 _study: Study | None = None
 
 
-def _start_worker(plain: dict[str, Any], options: Options, threads: int) -> None:
+def _start_worker(config: dict[str, Any], options: Options, threads: int) -> None:
     def follow_parent() -> None:
         parent = multiprocessing.parent_process()
         if parent is not None:
             parent.join()
         os._exit(1)
 
-    # A killed parent can't tell its workers; they must not go on without it.
+    # A killed parent can't stop its workers, which must not go on without it.
     threading.Thread(target=follow_parent, daemon=True).start()
     global _study
-    replace_what_cannot_be_shown()
+    replace_unencodable_output()
     torch.set_num_threads(threads)
-    _study = Study(OmegaConf.create(plain), options)
+    _study = Study(OmegaConf.create(config), options)
 
 
 def _work(records: Records, job: Job) -> dict[str, Any] | None:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from lmreg.config.build import nearest
-from lmreg.errors import LmregError, in_one_line
+from lmreg.errors import LmregError, error_line
 from lmreg.network.base import use_batch_statistics
 
 
@@ -49,7 +49,7 @@ def _build(part: Mapping[str, Any], values: Mapping[str, int], where: str) -> nn
     try:
         return cls(**arguments)
     except Exception as error:
-        raise LmregError(f"{where}: {target} doesn't take these arguments: {in_one_line(error)}") from error
+        raise LmregError(f"{where}: {target} doesn't take these arguments: {error_line(error)}") from error
 
 
 def _module_class(target: str, where: str) -> type[nn.Module]:
@@ -88,7 +88,7 @@ def require_fit(module: nn.Module, given: Sequence[int], expected: Sequence[int]
             first, kept = module(x), torch.equal(x, untouched)
             again = module(untouched.clone())
         except Exception as error:
-            raise LmregError(f"{where} fails on images of {_shape(given)}: {in_one_line(error)}") from error
+            raise LmregError(f"{where} fails on images of {_shape(given)}: {error_line(error)}") from error
     if not isinstance(first, Tensor) or first.shape != (2, *expected):
         got = _shape(first.shape[1:]) if isinstance(first, Tensor) else type(first).__name__
         raise LmregError(f"{where} makes {_shape(given)} to {got}; its layer needs {_shape(expected)}")

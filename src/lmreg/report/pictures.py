@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib import colormaps
 from PIL import Image
 
-from lmreg.landmarks.pictures import PICTURES, read_pictures
+from lmreg.landmarks.example_maps import EXAMPLES_FILE, read_examples
 from lmreg.report import words
 
 _SIDE = 144  # at least so many pixels wide on the page, without smoothing: what is seen is what was predicted
@@ -34,7 +34,7 @@ def columns(study_folder: Path, column: str) -> list[Column]:
     Args:
         column: in words, what ordered the landmarks.
     """
-    found = read_pictures(study_folder / "landmarks" / PICTURES)
+    found = read_examples(study_folder / "landmarks" / EXAMPLES_FILE)
     if found is None:
         return []
     # One scale per image, that of its truth: what a prediction has beyond is shown at the ends.

@@ -1,4 +1,4 @@
-"""Small files, read with clear errors and written whole or not at all."""
+"""Reading small files with clear errors, and writing them completely or not at all."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     import pandas as pd
 
 UNFINISHED = ".unfinished"
-"""How the names of files end that are being written."""
+"""The ending of temporary files that are being written."""
 
 
 def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     """Let ``write`` fill a temporary file beside ``path``, then rename it over ``path``.
 
     Raises:
-        LmregError: no permission, disk full, or another fault of the file system.
+        LmregError: no permission, the disk is full, or another error of the file system.
     """
     temporary = None
     try:
@@ -38,7 +38,7 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
             write(file)
             file.flush()
             os.fsync(file.fileno())
-        # A temporary file is private; give it the mode any new file would have.
+        # A temporary file is private; give it the mode of any other new file.
         umask = os.umask(0)
         os.umask(umask)
         temporary.chmod(0o666 & ~umask)
@@ -51,43 +51,43 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
 
 
 def digest(content: bytes) -> str:
-    """16 hexadecimal digits that change when the content does."""
+    """Return 16 hexadecimal digits of the content's SHA-256."""
     return hashlib.sha256(content).hexdigest()[:16]
 
 
-def require_file(path: Path) -> None:
-    """Nothing if it is a file or isn't there, which is told where it is read.
+def refuse_special_file(path: Path) -> None:
+    """Refuse what isn't a regular file or folder; a missing file is reported when it is read.
 
     Raises:
-        LmregError: it is something else, such as a pipe, which would be waited for and can be read but once.
+        LmregError: ``path`` is a pipe, a socket or a device, reading which could wait for ever.
     """
     with contextlib.suppress(OSError):
         mode = path.stat().st_mode
         if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-            raise LmregError(f"{path} is a pipe, a socket or a device; name a file")
+            raise LmregError(f"{path} is a pipe, a socket or a device; pass a file")
 
 
 def file_hash(path: Path) -> str:
-    """The `digest` of a file's content.
+    """Return the `digest` of a file's content.
 
     Raises:
         LmregError: it can't be read.
     """
-    require_file(path)
+    refuse_special_file(path)
     try:
         return digest(path.read_bytes())
     except OSError as error:
         raise LmregError(f"can't read {path}: {error.strerror}") from error
 
 
-def require_folder(folder: Path, what: str) -> None:
-    """Nothing if there is such a folder.
+def require_folder(folder: Path, hint: str) -> None:
+    """Check that there is such a folder.
 
     Args:
-        what: what it should be, in words.
+        hint: the end of the message if there is none.
 
     Raises:
-        LmregError: there is none; names the nearest if one of similar names is there.
+        LmregError: there is no such folder; the message suggests a folder with a similar name, if any.
     """
     if folder.is_dir():
         return
@@ -100,7 +100,7 @@ def require_folder(folder: Path, what: str) -> None:
             [part] if (nearest / part).is_dir() else difflib.get_close_matches(part, there, n=1, cutoff=0.8)
         )
         if not close:
-            raise LmregError(f"there is no folder {folder}; {what}")
+            raise LmregError(f"there is no folder {folder}; {hint}")
         nearest /= close[0]
     raise LmregError(f"there is no folder {folder}; did you mean {nearest}?")
 
@@ -112,7 +112,7 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def read_json(path: Path, keys: Set[str] = frozenset()) -> Any:
-    """The value in a JSON file; one with ``keys`` must be an object that has them all.
+    """Return the value in a JSON file; if there are ``keys``, it must be an object with all of them.
 
     Raises:
         LmregError: the file is missing, isn't JSON or lacks a key.
@@ -123,12 +123,12 @@ def read_json(path: Path, keys: Set[str] = frozenset()) -> Any:
         raise LmregError(f"can't read {path}: {error.strerror}") from error
     except ValueError as error:
         raise LmregError(f"{path} is not valid JSON ({error}); delete it to have it made again") from error
-    require(value, keys, path)
+    require_keys(value, keys, path)
     return value
 
 
-def require(value: Any, keys: Set[str], path: Path) -> None:
-    """Nothing if ``value``, read from ``path``, is an object with ``keys`` or none are asked for.
+def require_keys(value: Any, keys: Set[str], path: Path) -> None:
+    """Check that ``value``, read from ``path``, is an object with all of ``keys``, if there are any.
 
     Raises:
         LmregError: a key is missing.
@@ -139,18 +139,18 @@ def require(value: Any, keys: Set[str], path: Path) -> None:
 
 
 def write_table(path: Path, table: pd.DataFrame) -> None:
-    """Write a table as CSV, floats in full precision."""
+    """Write a table as CSV with floats in full precision."""
     text = table.to_csv(index=False)
     write_atomically(path, lambda file: file.write(text.encode()))
 
 
 def read_table(path: Path, columns: Collection[str]) -> pd.DataFrame:
-    """A CSV file that must have ``columns`` and at least one row; ``arch`` is read as text.
+    """Read a CSV file with at least these ``columns`` and one row; ``arch`` is read as text.
 
     Raises:
-        LmregError: missing, unreadable or empty file, or a missing column.
+        LmregError: the file is missing, unreadable or empty, or lacks a column.
     """
-    import pandas as pd  # here: commands that read no table start faster without
+    import pandas as pd  # here, so that commands that read no table start faster
 
     try:
         table = pd.read_csv(path, dtype={"arch": str})

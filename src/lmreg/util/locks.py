@@ -1,8 +1,8 @@
 """Claims on files and folders, so that several processes can work in one place.
 
-A claim is a small locked file. The system lets go of it when its process ends, however that ends, so
-none has to be cleared by hand. On a file system without locks every claim is granted: files are
-written whole or not at all, so the worst that comes of it is work done twice.
+A claim is a small locked file. The operating system releases the lock when the process ends, in whatever way,
+so no claim has to be removed by hand. On a file system without locks every claim is granted: as files are
+written completely or not at all, the worst consequence is that work is done twice.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ class _Grant(enum.Enum):
 
 @contextlib.contextmanager
 def claimed(path: Path, wait: bool = False) -> Iterator[bool]:
-    """Claim the writing of the file ``path`` (its folder is made if need be) for this process.
+    """Claim for this process the right to write the file ``path``; its folder is created if necessary.
 
     Yields:
-        False where another process has the claim, unless this one is to ``wait`` for it.
+        Whether this process has the claim: False if another process has it and this one doesn't ``wait``.
 
     Raises:
-        LmregError: the folder can't be written.
+        LmregError: the folder isn't writable.
     """
     with _lock(path.parent, f".{path.name}{_CLAIM}", wait) as grant:
         if grant is _Grant.HELD:
@@ -43,7 +43,7 @@ def claimed(path: Path, wait: bool = False) -> Iterator[bool]:
 
 
 def clear_abandoned(folder: Path) -> None:
-    """Remove the claims of processes that were killed, and the files that they had not finished."""
+    """Remove the claims of processes that were killed, and their unfinished files."""
     for claim in list(folder.glob(f".*{_CLAIM}")):
         with claimed(folder / claim.name[1 : -len(_CLAIM)]):
             pass
@@ -51,10 +51,10 @@ def clear_abandoned(folder: Path) -> None:
 
 @contextlib.contextmanager
 def locked(folder: Path, wait: bool = False) -> Iterator[None]:
-    """Hold ``folder`` for this process; made if need be, and gone again if nothing comes of it.
+    """Lock ``folder`` for this process; it is created if necessary, and removed again if it stays empty.
 
     Raises:
-        LmregError: another process holds it and this one is not to ``wait``, or it can't be written.
+        LmregError: another process holds the lock and this one doesn't ``wait``; the folder isn't writable.
     """
     with no_empty_folder(folder), _lock(folder, ".lock", wait) as grant:
         if grant is _Grant.BUSY:
@@ -65,7 +65,7 @@ def locked(folder: Path, wait: bool = False) -> Iterator[None]:
 
 
 def is_locked(folder: Path) -> bool:
-    """Whether another process has ``folder``, see `locked`."""
+    """Whether another process holds ``folder``, see `locked`."""
     try:
         with (folder / ".lock").open(encoding="ascii") as lock:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -78,12 +78,12 @@ def is_locked(folder: Path) -> bool:
 
 @contextlib.contextmanager
 def no_empty_folder(folder: Path) -> Iterator[None]:
-    """At the end, ``folder`` and those above it are removed if they are new and nothing is in them."""
+    """At the end, remove ``folder`` and its parents if they are new and empty."""
     new = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
         yield
     finally:
-        with contextlib.suppress(OSError):  # the first that is not empty
+        with contextlib.suppress(OSError):  # raised by the first that isn't empty
             for path in new:
                 path.rmdir()
 
@@ -107,7 +107,7 @@ def _acquire(folder: Path, name: str, wait: bool) -> tuple[IO[str], _Grant]:
         folder.mkdir(parents=True, exist_ok=True)
         try:
             file = (folder / name).open("a", encoding="ascii")
-        except FileNotFoundError:  # a process that was about to leave has just removed the folder
+        except FileNotFoundError:  # another process has just ended and removed the folder
             continue
         try:
             fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
@@ -115,7 +115,7 @@ def _acquire(folder: Path, name: str, wait: bool) -> tuple[IO[str], _Grant]:
             return file, _Grant.BUSY
         except OSError:
             return file, _Grant.UNGUARDED
-        # Whoever held it before has removed the file, and another may already hold the next one.
+        # The previous holder has removed the file, and another process may hold a new one by now.
         with contextlib.suppress(OSError):
             if os.path.samestat(os.fstat(file.fileno()), (folder / name).stat()):
                 return file, _Grant.HELD
@@ -123,5 +123,5 @@ def _acquire(folder: Path, name: str, wait: bool) -> tuple[IO[str], _Grant]:
 
 
 def _clear(folder: Path, pattern: str) -> None:
-    for leftover in list(folder.glob(pattern)):  # of a process killed while writing
+    for leftover in list(folder.glob(pattern)):  # of a process that was killed while writing
         leftover.unlink(missing_ok=True)

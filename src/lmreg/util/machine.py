@@ -1,4 +1,4 @@
-"""What this machine has to offer."""
+"""The cores, memory and output encoding of this machine."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lmreg.errors import LmregError
 
 
 def usable_cores() -> int:
-    """Cores that this process may use: its affinity and its container's quota, not the whole machine."""
+    """Return the number of cores that this process may use, by its affinity and its container's quota."""
     affinity = getattr(os, "sched_getaffinity", None)  # Linux only
     cores = len(affinity(0)) if affinity else os.cpu_count() or 1
     try:
@@ -23,9 +23,8 @@ def usable_cores() -> int:
         return cores
 
 
-def memory() -> int | None:
-    """Bytes of memory that this process may fill: the machine's, or its container's if less; None where this
-    can't be told."""
+def usable_memory() -> int | None:
+    """Return the bytes of memory of this machine, or of its container if that is less; None if unknown."""
     try:
         total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, OSError, ValueError):  # not a Unix
@@ -37,22 +36,22 @@ def memory() -> int | None:
 
 
 def check_memory(count: int, shape: Sequence[int], place: str) -> None:
-    """Nothing where so many arrays of bytes, [height, width, ...], may fit into memory.
+    """Check that ``count`` arrays of bytes of shape [height, width, ...] can fit into memory.
 
     Raises:
-        LmregError: they are more than all of it.
+        LmregError: they need more than all of it.
     """
-    needed, there = count * math.prod(shape), memory()
-    if there is not None and needed > there:
+    needed, available = count * math.prod(shape), usable_memory()
+    if available is not None and needed > available:
         raise LmregError(
             f"{place}: {count:,} images of {shape[1]}x{shape[0]} pixels take {needed / 2**30:,.0f} GiB, but "
-            f"this machine has {there / 2**30:,.1f} GiB of memory; pass a smaller data.resolution"
+            f"this machine has {available / 2**30:,.1f} GiB of memory; pass a smaller data.resolution"
         )
 
 
-def replace_what_cannot_be_shown() -> None:
-    """From now on, the output has ? for what its encoding lacks, such as λ in Latin-1."""
+def replace_unencodable_output() -> None:
+    """From now on, print ? for characters that the output's encoding lacks, such as λ in Latin-1."""
     out = sys.stdout
-    # Python writes UTF-8 in the C locale, and names that aren't any as they are: that may stay so.
+    # In the C locale, Python prints UTF-8 and escapes undecodable file names, which needn't change.
     if isinstance(out, io.TextIOWrapper) and (out.errors == "strict" or out.encoding.lower() != "utf-8"):
         out.reconfigure(errors="replace")

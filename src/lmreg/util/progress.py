@@ -1,4 +1,4 @@
-"""Live progress: a bar in a terminal, plain lines elsewhere."""
+"""Output for users: live progress, as a bar in terminals and as plain lines elsewhere; messages; tables."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rich.progress import Progress as Bar
 
 _PLAIN_INTERVAL_SECONDS = 10.0
 _PLAIN_WIDTH = 160
-_PACE_UNITS, _PACE_SECONDS = 3, 1.0  # from fewer no pace is told
+_PACE_UNITS, _PACE_SECONDS = 3, 1.0  # the least work from which the time left is estimated
 
 
 _quiet: ContextVar[bool] = ContextVar("quiet", default=False)
@@ -25,10 +25,8 @@ _log = logging.getLogger("lmreg")
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Within, lines go to the logger ``lmreg`` and tables nowhere: for callers who want values.
-
-    Bars are shown as ever: in terminals, and in notebooks that have ipywidgets.
-    """
+    """Within this context, lines go to the logger ``lmreg`` and tables aren't shown: for callers who want
+    values. Progress bars are still shown in terminals, and in notebooks with ipywidgets."""
     before = _quiet.set(True)
     try:
         yield
@@ -37,7 +35,7 @@ def quiet() -> Iterator[None]:
 
 
 def say(text: str) -> None:
-    """Print a line for people at once; within `quiet` it is logged, notes and warnings as warnings."""
+    """Print a line for the user at once; within `quiet`, log it, notes and warnings at the level warning."""
     if not _quiet.get():
         print(text, flush=True)
     elif text:
@@ -45,9 +43,9 @@ def say(text: str) -> None:
 
 
 def console(widest: int | None = None) -> Console:
-    """Where tables and progress go, at most ``widest`` columns; colours in a terminal only.
+    """Return a console for tables, at most ``widest`` columns wide; it uses colours only in terminals.
 
-    Where the output is no terminal lines are long enough for every table (or ``widest``).
+    If the output isn't a terminal, lines are ``widest`` columns long, or long enough for every table.
     """
     out = Console(highlight=False, markup=False)
     width = out.width if out.is_terminal else widest or _PLAIN_WIDTH
@@ -55,17 +53,17 @@ def console(widest: int | None = None) -> Console:
 
 
 class Progress:
-    """A context manager that shows how much of a known amount of work is done, and figures with it."""
+    """A context manager that shows how much of a known amount of work is done, along with some figures."""
 
     def __init__(self, title: str, total: int, done: int = 0):
         self._title, self._total, self._done = title, total, done
-        # The clock starts with the first unit done: before that caches fill and kernels are prepared.
+        # The clock starts after the first unit, which is slow as caches are filled and kernels prepared.
         self._start: float | None = None
         self._started_at = done
         self._last_line = float("-inf")
         self._bar: Bar | None = None
         shown = Console(highlight=False, markup=False)
-        if shown.is_terminal or (shown.is_jupyter and find_spec("ipywidgets")):  # rich needs these there
+        if shown.is_terminal or (shown.is_jupyter and find_spec("ipywidgets")):  # rich needs it in notebooks
             columns = (TextColumn("{task.description}"), BarColumn(20), MofNCompleteColumn())
             times = (TimeElapsedColumn(), TextColumn("ETA {task.fields[eta]}"))
             figures = TextColumn("{task.fields[figures]}", style="dim")
@@ -84,7 +82,7 @@ class Progress:
             self._bar.stop()
 
     def advance(self, figures: str | None = None, by: int = 1) -> None:
-        """``by`` more units of work are done; ``figures`` says how it goes (None: as before)."""
+        """Record ``by`` more units of work as done; ``figures`` replaces the figures shown, unless None."""
         self._done += by
         now = time.monotonic()
         if self._start is None:
@@ -101,7 +99,7 @@ class Progress:
             say(", ".join(filter(None, (text, figures))))
 
     def _eta(self, now: float) -> str:
-        """Time left at the mean pace so far; nothing before there is one."""
+        """Return the time left at the mean pace so far, or a blank as long as there is too little to tell."""
         assert self._start is not None
         left, since, elapsed = self._total - self._done, self._done - self._started_at, now - self._start
         if left > 0 and (since < _PACE_UNITS or elapsed < _PACE_SECONDS):
@@ -113,8 +111,8 @@ def _clock(seconds: float) -> str:
     return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
 
 
-def duration(seconds: float) -> str:
-    """Seconds for people: ``8 s``, ``3 min``, ``2 h 10 min``; an estimate has no more digits."""
+def format_duration(seconds: float) -> str:
+    """Return an estimated time in words: ``8 s``, ``3 min``, ``2 h 10 min``."""
     if seconds < 90:
         return f"{max(1, round(seconds))} s"
     minutes = round(seconds / 60)

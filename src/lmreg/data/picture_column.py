@@ -1,4 +1,4 @@
-"""A column of pictures in a table, however each is held: as bytes, text, or numbers."""
+"""Reading a table's column of pictures that are stored as bytes, text, or numbers."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from lmreg.errors import LmregError
 _CHANNELS = (1, 3, 4)
 
 
-def pictures_of(column: Any, what: str, name: Callable[[int], str], folder: Path | None) -> list[Any]:
-    """What `pixels.decode` takes of each row: bytes, a path, or an array of numbers [height, width] or
+def read_picture_column(column: Any, what: str, name: Callable[[int], str], folder: Path | None) -> list[Any]:
+    """Return each row's picture: its encoded bytes, its path, or an array of numbers [height, width] or
     [height, width, channels].
 
     Args:
-        column: a chunked array of arrow's.
+        column: a chunked arrow array.
         what: the column in words, for messages.
-        name: tells where row i lies.
-        folder: the files' own; pictures are looked for there too.
+        name: says where row i is stored.
+        folder: the folder of the table's files, which relative paths of pictures may start from.
 
     Raises:
         LmregError: a row has no picture.
@@ -32,7 +32,7 @@ def pictures_of(column: Any, what: str, name: Callable[[int], str], folder: Path
     import pyarrow as pa
     import pyarrow.types as kinds
 
-    if isinstance(column.type, pa.BaseExtensionType):  # the arrays of the library `datasets`
+    if isinstance(column.type, pa.BaseExtensionType):  # an array type of the library `datasets`
         column = pa.chunked_array([c.storage for c in column.chunks], column.type.storage_type)
     kind = column.type
     if column.null_count:
@@ -49,7 +49,8 @@ def pictures_of(column: Any, what: str, name: Callable[[int], str], folder: Path
     else:
         first = name(0) if len(column) else "no row"
         raise LmregError(
-            f"{what} of {first} has no image, but a value of type {kind}; name another by data.image_column"
+            f"{what} of {first} has no image, but a value of type {kind}; choose another with "
+            "data.image_column"
         )
     for row, cell in enumerate(cells):
         if not cell:
@@ -60,7 +61,7 @@ def pictures_of(column: Any, what: str, name: Callable[[int], str], folder: Path
 
 
 def _encoded(text: str) -> str | bytes:
-    """The bytes that a text in base64 stands for, a ``data:`` address too; another text as it is."""
+    """Return the bytes of a base64 text or ``data:`` URL; return any other text unchanged."""
     head, comma, tail = text.partition(",")
     if text.startswith("data:") and comma and head.endswith("base64"):
         text = tail
@@ -73,18 +74,18 @@ def _encoded(text: str) -> str | bytes:
 
 
 def _located(path: str, what: str, row: str, folder: Path | None) -> Path:
-    """The file that a row names, from the table's folder on if not from where we are."""
+    """Return the file that a row names, relative to the current folder or to the table's."""
     for place in (Path(path), *((folder / path,) if folder else ())):
         if place.is_file():
             return place
     shown = reprlib.repr(path)
     if "://" in path:
-        raise LmregError(f"{what} of {row} is the address {shown}; get the pictures, and name their files")
-    raise LmregError(f"{what} of {row} is {shown}, which is no file there and no encoded picture")
+        raise LmregError(f"{what} of {row} is the URL {shown}; download the pictures and list their files")
+    raise LmregError(f"{what} of {row} is {shown}, which is neither an existing file nor an encoded picture")
 
 
 def _arrays(column: Any, what: str, name: Callable[[int], str]) -> list[np.ndarray]:
-    """The numbers of each row as an array whose channels, if any, come last."""
+    """Return the numbers of each row as an array whose channels, if any, come last."""
     arrays = _regular(column)
     if arrays is None:
         arrays = [_ragged(cell, what, name(i)) for i, cell in enumerate(column.to_pylist())]
@@ -92,7 +93,7 @@ def _arrays(column: Any, what: str, name: Callable[[int], str]) -> list[np.ndarr
 
 
 def _regular(column: Any) -> list[np.ndarray] | None:
-    """Nested lists of numbers without nulls that all have one shape; None if they aren't that."""
+    """Return nested lists of numbers as arrays; None if they have nulls or differ in shape."""
     import pyarrow.types as kinds
 
     found: list[np.ndarray] = []
@@ -103,11 +104,8 @@ def _regular(column: Any) -> list[np.ndarray] | None:
         ):
             if values.null_count or not hasattr(values, "flatten") or kinds.is_struct(values.type):
                 return None
-            lengths = (
-                set(values.value_lengths().to_pylist())
-                if not kinds.is_fixed_size_list(values.type)
-                else {values.type.list_size}
-            )
+            fixed = kinds.is_fixed_size_list(values.type)
+            lengths = {values.type.list_size} if fixed else set(values.value_lengths().to_pylist())
             if len(lengths) != 1:
                 return None
             shape.append(lengths.pop())
@@ -143,6 +141,6 @@ def _channels_last(array: np.ndarray, what: str, row: str) -> np.ndarray:
             return array[..., 0] if array.shape[2] == 1 else array
     shape = "x".join(map(str, array.shape))
     raise LmregError(
-        f"{what} of {row} has {shape} numbers; a picture has height x width, and 1, 3 or 4 channels before "
-        "or behind these"
+        f"{what} of {row} has {shape} numbers; a picture has height x width, with 1, 3 or 4 channels before "
+        "or after these"
     )

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from lmreg.data.labels import numbered, plain_labels
+from lmreg.data.label_column import number_labels, read_label_column
 from lmreg.errors import LmregError
 
 
@@ -18,10 +18,10 @@ def labels(
     train: list[Any], test: list[Any] | None = None, names: tuple[str, ...] | None = None
 ) -> tuple[list[int], list[int], tuple[str, ...]]:
     parts = [
-        plain_labels(pa.chunked_array([pa.array(column)]), "column 'y'", row)
+        read_label_column(pa.chunked_array([pa.array(column)]), "column 'y'", row)
         for column in (train, train if test is None else test)
     ]
-    first, second, classes = numbered(parts[0], parts[1], names, "column 'y'", row)
+    first, second, classes = number_labels(parts[0], parts[1], names, "column 'y'", row)
     assert first.dtype == second.dtype == np.int64
     return first.tolist(), second.tolist(), classes
 
@@ -46,7 +46,7 @@ def test_numbers_and_text_name_classes(train: list[Any], expected: list[int], cl
 def test_names_of_the_file_go_with_its_numbers() -> None:
     assert labels([0, 2], [1], ("a", "b", "c")) == ([0, 2], [1], ("a", "b", "c"))
     coded = pa.chunked_array([pa.array(["x", "y", "x"]).dictionary_encode()])
-    assert plain_labels(coded, "column 'y'", row).tolist() == ["x", "y", "x"]
+    assert read_label_column(coded, "column 'y'", row).tolist() == ["x", "y", "x"]
 
 
 def test_classes_are_those_of_training() -> None:
@@ -61,7 +61,7 @@ def test_classes_are_those_of_training() -> None:
     "ids",
     [range(30), range(10**9, 10**9 + 30), (i // 1.5 for i in range(60)), map("a photo {}".format, range(30))],
 )
-def test_ids_are_no_classes(ids: Any) -> None:
+def test_ids_are_refused_as_classes(ids: Any) -> None:
     with pytest.raises(
         LmregError, match=r"column 'y' has \d+ different values in \d+ training rows .* like ids"
     ):
@@ -85,7 +85,7 @@ def test_ids_are_no_classes(ids: Any) -> None:
         ([7, 7, 7], r"column 'y' of row 0 .*: all training images are of one class \(7\)"),
     ],
 )
-def test_what_names_no_class_is_told_by_row(train: list[Any], message: str) -> None:
+def test_values_that_cant_be_labels_are_reported_by_row(train: list[Any], message: str) -> None:
     with pytest.raises(LmregError, match=message) as error:
         labels(train)
     assert "\n" not in str(error.value)
@@ -96,5 +96,5 @@ def test_what_names_no_class_is_told_by_row(train: list[Any], message: str) -> N
 def test_numbers_too_large_for_a_class_are_refused(value: float, kind: str) -> None:
     column = pa.chunked_array([pa.array(np.array([0, value, 1], kind))])
     with pytest.raises(LmregError, match=r"column 'y' of row 1 is .*: too large for the number of") as error:
-        plain_labels(column, "column 'y'", row)
+        read_label_column(column, "column 'y'", row)
     assert str(value) in str(error.value)

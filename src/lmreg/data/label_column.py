@@ -1,4 +1,4 @@
-"""A column of labels, of whatever type, as numbers from 0 and the classes' names."""
+"""Reading a column of labels of any type as class numbers from 0 and class names."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ import numpy as np
 from lmreg.errors import LmregError
 
 _ENOUGH_ROWS = 20
-"""So many rows tell whether labels repeat, as those of classes do."""
+"""The number of rows from which labels that hardly repeat look like ids."""
 
 _LARGEST = 2.0**53
-"""Floating-point numbers beyond stand for several whole ones."""
+"""The largest number up to which floating point represents every whole number."""
 
 
-def plain_labels(column: Any, what: str, name: Callable[[int], str]) -> np.ndarray:
-    """The labels of a column [n]: whole numbers, or text (object).
+def read_label_column(column: Any, what: str, name: Callable[[int], str]) -> np.ndarray:
+    """Return the labels of a column [n] as whole numbers or text (object).
 
     Args:
-        column: a chunked array of arrow's.
+        column: a chunked arrow array.
         what: the column in words, for messages.
-        name: tells where row i lies.
+        name: says where row i is stored.
 
     Raises:
-        LmregError: a row has none, or something that names no class.
+        LmregError: a row has no label, or a value that can't be one.
     """
     import pyarrow as pa
     import pyarrow.types as kinds
@@ -61,29 +61,29 @@ def plain_labels(column: Any, what: str, name: Callable[[int], str]) -> np.ndarr
             raise refuse(int(large[0]), "too large for the number of a class, which must be exact")
         return np.asarray(numbers.astype(np.int64))
     if len(column):
-        raise refuse(0, f"{wanted}, not of type {kind}; name another column by data.label_column")
+        raise refuse(0, f"{wanted}, not of type {kind}; choose another column with data.label_column")
     return np.empty(0, np.int64)
 
 
-def numbered(
+def number_labels(
     train: np.ndarray,
     test: np.ndarray,
     names: tuple[str, ...] | None,
     what: str,
     name: Callable[[int], str],
 ) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
-    """Labels int64 of both parts, from 0, and the names of the classes.
+    """Return the labels of both parts as int64 from 0, and the names of the classes.
 
-    Numbers that ``names`` or that go from 0 without a gap stay; all others, and text, are the classes'
-    names, in order.
+    If the file has class ``names``, labels are already indices into them. Otherwise the sorted distinct
+    labels are the classes, which leaves numbers from 0 without a gap unchanged.
 
     Args:
-        names: of the classes, where the file tells them.
+        names: the names of the classes if the file has them.
         what: the column in words, for messages.
-        name: tells where row i of both parts in one lies.
+        name: says where row i is stored, counted through both parts.
 
     Raises:
-        LmregError: labels look like ids, are negative, or the test part has others.
+        LmregError: labels look like ids, are negative, or the test part has labels that training lacks.
     """
     if names is not None:
         return train.astype(np.int64), test.astype(np.int64), names
@@ -96,12 +96,12 @@ def numbered(
     if len(values) == 1:
         raise LmregError(
             f"{what} of {name(0)} and of every other training row is {_shown(values[0])}: all training "
-            f"images are of one class ({values[0]}); it takes at least two"
+            f"images are of one class ({values[0]}); at least two are needed"
         )
     if len(train) >= _ENOUGH_ROWS and 2 * len(values) > len(train):
         raise LmregError(
             f"{what} has {len(values):,} different values in {len(train):,} training rows ({values[0]}, "
-            f"{values[1]}, ...), which look like ids, not like classes; name another one by data.label_column"
+            f"{values[1]}, ...), which look like ids, not like classes; choose another with data.label_column"
         )
     if values.dtype != object and values[0] < 0 and values.tolist() != [-1, 1]:
         row = int(np.flatnonzero(train < 0)[0])

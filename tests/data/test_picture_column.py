@@ -20,7 +20,7 @@ LABELS = [0, 1] * 6
 
 @pytest.fixture
 def grey(rng: np.random.Generator) -> np.ndarray:
-    """Images uint8 [12, 8, 6]; their values fill the range."""
+    """Images uint8 [12, 8, 6] whose values fill the whole range."""
     pixels = rng.integers(256, size=(12, 8, 6), dtype=np.uint8)
     pixels[0, 0, :2] = 0, 255
     return pixels
@@ -38,7 +38,7 @@ def png(pixels: np.ndarray) -> bytes:
 
 
 def read(folder: Path, cells: list[Any], **options: Any) -> RawData:
-    """Of the cells as images of both parts."""
+    """Read a data set whose both parts have these cells as images."""
     for part in ("train", "test"):
         pd.DataFrame({"img": cells, "label": LABELS}).to_parquet(folder / f"{part}.parquet")
     return HubImages(Config(path=str(folder), **options)).read()
@@ -61,11 +61,11 @@ def test_lists_of_numbers_are_pixels(tmp_path: Path, grey: np.ndarray, colour: n
         np.testing.assert_array_equal(read(tmp_path, cells).train.images, expected)
 
 
-def test_how_numbers_became_pixels_is_told(tmp_path: Path, grey: np.ndarray) -> None:
+def test_the_mapping_of_numbers_is_described(tmp_path: Path, grey: np.ndarray) -> None:
     assert read(tmp_path, [p.tolist() for p in grey]).sample_range is None
     raw = read(tmp_path, [(p / 255).tolist() for p in grey])
     assert raw.sample_range == (0, 1)
-    assert raw.reading.samples == "floating-point samples 0 to 1, mapped to 0 to 255"
+    assert raw.summary.sample_mapping == "floating-point samples 0 to 1, mapped to 0 to 255"
     raw = read(tmp_path, [(p.astype(int) + 1000).tolist() for p in grey], value_range=[1000, 2020])
     assert raw.sample_range == (1000, 2020)
     assert np.abs(raw.train.images[..., 0] - grey / 4.0).max() <= 0.5
@@ -114,7 +114,7 @@ def test_bytes_and_text_are_encoded_pictures_or_files(tmp_path: Path, grey: np.n
         np.testing.assert_array_equal(read(tmp_path, cells).train.images[..., 0], grey)
 
 
-def test_what_is_no_picture_is_told_by_row(tmp_path: Path, grey: np.ndarray) -> None:
+def test_values_that_arent_pictures_are_reported_by_row(tmp_path: Path, grey: np.ndarray) -> None:
     good = [png(p) for p in grey]
     lists = [p.tolist() for p in grey]
     row = r"row 3 of .*train\.parquet"
@@ -123,17 +123,20 @@ def test_what_is_no_picture_is_told_by_row(tmp_path: Path, grey: np.ndarray) -> 
         ([*good[:3], b"", *good[4:]], f"{row} has no image in column 'img'"),
         ([*lists[:3], None, *lists[4:]], f"{row} has no image in column 'img'"),
         ([{"bytes": c, "path": None} if i != 3 else None for i, c in enumerate(good)], f"{row} has no image"),
-        ([*good[:3], b"text", *good[4:]], f"can't read {row} as an image: it is no image"),
+        ([*good[:3], b"text", *good[4:]], f"can't read {row} as an image: it is not an image"),
         (
             ["a.png"] * 12,
-            r"'img' of row 0 of .*train\.parquet is 'a.png', which is no file there and no encoded",
+            r"'img' of row 0 of .*train\.parquet is 'a.png', which is neither an existing file",
         ),
         (
             ["https://x.org/a.png"] * 12,
-            "'img' of row 0 .* is the address 'https://x.org/a.png'; get the pictures",
+            "'img' of row 0 .* is the URL 'https://x.org/a.png'; download the pictures",
         ),
-        ([1, 2] * 6, "'img' of row 0 of .* has no image, but a value of type int64; name another by"),
-        ([[[0.5, float("inf")], [1.0, 2.0]]] * 12, r"can't read row 0 of .* no finite numbers"),
+        ([1, 2] * 6, "'img' of row 0 of .* has no image, but a value of type int64; choose another with"),
+        (
+            [[[0.5, float("inf")], [1.0, 2.0]]] * 12,
+            r"can't read row 0 of .* samples that aren't finite numbers",
+        ),
         ([*lists[:3], [[1, 2], [3]], *lists[4:]], f"'img' of {row} is .*neither a picture nor an array"),
         ([[1, 2, 3]] * 12, "'img' of row 0 .* has 3 numbers; a picture has height x width"),
         ([np.zeros(3072, int).tolist()] * 12, "'img' of row 0 .* has 3072 numbers; a picture has"),

@@ -1,0 +1,26 @@
+"""Packages that only an optional extra of lmreg installs."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from lmreg.errors import LmregError
+
+
+def import_extra(module: str, extra: str, needed_by: str) -> Any:
+    """Import and return ``module``, which ``pip install 'lmreg[<extra>]'`` installs.
+
+    Args:
+        needed_by: the command or option that needs it, for the message.
+
+    Raises:
+        LmregError: it isn't installed.
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError:
+        package = module.partition(".")[0]
+        raise LmregError(
+            f"{needed_by} needs the package {package}; install it with: pip install 'lmreg[{extra}]'"
+        ) from None
