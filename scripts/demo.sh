@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The whole pipeline with its default settings on the embedded images: landmarks and pool trained
-# stand-alone, a super-net with and without the regulariser from two seeds, who ranks better, and a page about it.
+# Runs the whole pipeline with default settings on the embedded images: stand-alone training of landmarks and
+# pool, super-nets with and without the regulariser for two seeds, a comparison of their rankings, and a report.
 # A second run finds everything done and only shows the result.
 source "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
 lmreg train-landmarks

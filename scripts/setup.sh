@@ -1,5 +1,5 @@
-# Sourced by the other scripts: makes .venv at the root of the tree once, and again when what it
-# depends on has changed. Set PYTHON to choose the interpreter (3.10 or newer).
+# Sourced by the other scripts: creates .venv at the root of the tree, and again whenever pyproject.toml or
+# constraints.txt has changed. Set PYTHON to choose the interpreter (3.10 or newer).
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 venv=$PWD/.venv

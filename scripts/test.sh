@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Sets up .venv if need be and runs the tests; arguments go to pytest.
+# Creates .venv if necessary and runs the tests; arguments are passed to pytest.
 source "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
-# A file's tests share studies that take their time to make, so that each file goes to one process.
-# One process more than cores: some tests wait for processes of their own.
+# The tests of a file share studies that take time to make, so each file runs in one process.
+# There is one more process than cores, as some tests wait for processes that they start.
 cores=$(python -c 'import os; print(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count())')
 python -m pytest -n "$((cores < 8 ? cores + 1 : 8))" --dist loadfile --no-loadscope-reorder "$@"

@@ -2,10 +2,10 @@
 
     python scripts/bench/algorithms.py [key=value ...]      # overrides as for `lmreg search`
 
-Per algorithm and phase: milliseconds (median over rounds that take turns), convolution and matrix
-multiplications in MFLOP as torch counts them, and the most that autograd keeps for backward passes at a time
-in MB; each also as a multiple of the first row. Work tells what time should be: what time has beyond it
-goes to what isn't counted (normalisation, sums, memory traffic, calls).
+For each algorithm and phase this prints milliseconds (medians of alternating rounds), convolutions and matrix
+multiplications in MFLOP as counted by torch, and the peak memory that autograd keeps for backward passes in
+MB; each also as a multiple of the first row. Work predicts time; the rest of the time goes to what isn't
+counted (normalisation, sums, memory traffic, calls).
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ ROUNDS, STEPS, COUNTED = 5, 6, 24
 FIRST = "spos"
 
 
-class Kept:
-    """Bytes that autograd keeps for backward passes: now, and at most. Weights are not counted."""
+class SavedBytes:
+    """The bytes that autograd keeps for backward passes, now and at most; weights aren't counted."""
 
     def __init__(self, net: torch.nn.Module):
         self._weights = {p.untyped_storage().data_ptr() for p in net.parameters()}
@@ -45,7 +45,7 @@ class Kept:
         self.now = self.most = 0
 
     def hooks(self) -> saved_tensors_hooks:
-        return saved_tensors_hooks(lambda tensor: _Saved(tensor, self), lambda saved: saved.tensor)
+        return saved_tensors_hooks(lambda tensor: _SavedTensor(tensor, self), lambda saved: saved.tensor)
 
     def add(self, tensor: torch.Tensor, sign: int) -> None:
         storage = tensor.untyped_storage()
@@ -54,18 +54,18 @@ class Kept:
             return
         before = self._users[place]
         self._users[place] += sign
-        if min(before, self._users[place]) == 0:  # the first user has come or the last one gone
+        if min(before, self._users[place]) == 0:  # the first user was added or the last one removed
             self.now += sign * storage.nbytes()
             self.most = max(self.most, self.now)
 
 
-class _Saved:
-    def __init__(self, tensor: torch.Tensor, kept: Kept):
-        self.tensor, self._kept = tensor, kept
-        kept.add(tensor, 1)
+class _SavedTensor:
+    def __init__(self, tensor: torch.Tensor, saved: SavedBytes):
+        self.tensor, self._saved = tensor, saved
+        saved.add(tensor, 1)
 
     def __del__(self) -> None:
-        self._kept.add(self.tensor, -1)
+        self._saved.add(self.tensor, -1)
 
 
 def training(overrides: list[str]) -> Training:
@@ -100,14 +100,14 @@ def main() -> None:
 
 
 def steps(made: Training, progress: float, count: int) -> Callable[[], Any]:
-    """Takes ``count`` steps as if the training were at ``progress``."""
-    going = made.steps(log_every=10**9)
+    """Return a function that does ``count`` steps as if the training were at ``progress``."""
+    iterator = made.steps(log_every=10**9)
 
     def take() -> None:
         for _ in range(count):
-            # One that no interval divides: what happens between steps isn't measured.
+            # A step number that no interval divides, as work between steps isn't to be measured.
             made.ctx.step = int(progress * made.ctx.total_steps) + 1
-            next(going)
+            next(iterator)
 
     return take
 
@@ -122,14 +122,14 @@ def seconds(made: Training, progress: float) -> float:
 
 
 def measure(made: Training, progress: float) -> list[float]:
-    """MFLOP per step and MB kept at most, means over the paths of some steps."""
+    """Return MFLOP per step and the peak of MB kept, as means over the paths of some steps."""
     work, most = [], []
     for _ in range(COUNTED):
-        kept = Kept(made.ctx.net)
-        with FlopCounterMode(display=False) as counter, kept.hooks():
+        saved = SavedBytes(made.ctx.net)
+        with FlopCounterMode(display=False) as counter, saved.hooks():
             steps(made, progress, 1)()
         work.append(counter.get_total_flops() / 1e6)
-        most.append(kept.most / 1e6)
+        most.append(saved.most / 1e6)
     return [statistics.mean(work), statistics.mean(most)]
 
 

@@ -1,8 +1,9 @@
-"""How long a training step and a scoring take, against the plain network: ratios from one process.
+"""The time of a training step with and without the regulariser, and of scoring.
 
     python scripts/bench/step.py [key=value ...]        # overrides as for `lmreg search`
 
-Rows are measured in turn, several rounds, medians given; the first row is the unit of the ratios.
+Rows are measured in alternating rounds in one process, of which medians are printed; ratios are to the first
+row.
 """
 
 from __future__ import annotations
@@ -64,7 +65,7 @@ def main() -> None:
             run()
             if study.device.type == "cuda":
                 torch.cuda.synchronize()
-            if round_ > 0:  # the first warms up
+            if round_ > 0:  # the first one warms up
                 times[name].append((time.perf_counter() - start) / STEPS)
     unit = statistics.median(next(iter(times.values())))
     print(

@@ -1,10 +1,10 @@
-"""Time and memory of the figures that `lmreg evaluate` computes for one ranking, by size of the pool.
+"""Time and memory of the statistics that `lmreg evaluate` computes for one ranking, by the size of the pool.
 
     python scripts/bench/tau.py [n ...]      # 1,000, 15,625 (NAS-Bench-201) and 423,624 (NAS-Bench-101)
 
-For tau-b and for all figures together: seconds for 2,000 resamples, measured on 2,000 of them up to 15,625
-architectures, on the last of fewer beyond and multiplied (a `*` says so), and the most memory that the
-process has held so far, in MB, with Python and its libraries. Each size has a process of its own.
+For tau-b and for all statistics together this prints the seconds for 2,000 resamples (beyond 15,625
+architectures extrapolated from fewer, which a `*` marks) and the peak memory of the process so far in MB,
+including Python and its libraries. Each size runs in its own process.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from lmreg.rank.statistics import Truths
 
 SIZES, RESAMPLES = (1_000, 15_625, 423_624), 2_000
 COUNTED = 2**25
-"""Most counts that are worked on; larger pools get fewer resamples."""
+"""The largest number of counts; larger pools get fewer resamples."""
 
 
 def main() -> None:

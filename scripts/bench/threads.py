@@ -1,10 +1,10 @@
-"""How long a small search takes by the number of threads and by how OpenMP's threads wait, beside other work.
+"""The time of a small search by the number of threads and OpenMP's way of waiting, alongside other work.
 
     python scripts/bench/threads.py [--busy 0,1,2] [--rounds 3] [key=value ...]    # as for `lmreg search`
 
-Each setting runs in a process of its own, measured without the time that imports take. Settings take turns,
-so that what else the machine does strikes all alike. Printed are medians of the rounds in seconds, and of
-the rounds' ratios to one thread beside the same number of busy loops.
+Each setting runs in its own process and is timed without the imports. Settings alternate, so that other load
+on the machine affects all alike. This prints medians over rounds of the seconds, and of the ratios to one
+thread with the same number of busy loops.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _OURS = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME", "OMP_NUM_THREADS"
 
 @contextmanager
 def busy(count: int) -> Iterator[None]:
-    """So many other processes that never rest."""
+    """Run ``count`` other processes that are always busy."""
     loops = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
     try:
         yield
@@ -42,7 +42,7 @@ def busy(count: int) -> Iterator[None]:
 
 
 def seconds(threads: int, waiting: str, overrides: list[str]) -> float:
-    """What the call says it took to train and search; without the start of Python and torch."""
+    """Return the seconds of a search, without the start of Python and torch."""
     environment = {key: value for key, value in os.environ.items() if key not in _OURS} | WAITING[waiting]
     program = (
         "import sys, time, torch, lmreg.commands.search\n"

@@ -1,12 +1,13 @@
-"""Every algorithm of a study without and with landmarks, as a table and a figure.
+"""All algorithms of a study with and without landmarks, as a table and a figure.
 
     python scripts/study/algorithms.py outputs/<study> <table.csv> docs/studies/<name>
 
-scores what `lmreg evaluate` has not scored yet, writes ``<name>.csv`` (one row per run) and ``<name>.png``,
-prints the means as Markdown. Beside tau there are: the share of landmark pairs that the trained super-net
-orders wrongly by loss on the score split; the true accuracy (of the table) of the best-ranked candidate
-and of the architecture that a differentiable algorithm has learned; minutes of training. The table may be a
-part of the space: of the candidates the best-ranked one that it has is taken, learned ones may be missing.
+This computes the scores that `lmreg evaluate` has not computed yet, writes ``<name>.csv`` (one row per run)
+and ``<name>.png``, and prints the means as Markdown. In addition to tau it reports the share of landmark
+pairs that the trained super-net orders wrongly by loss on the score split; the true accuracy (from the table)
+of the best-ranked candidate and of the architecture that a differentiable algorithm has learned; and the
+minutes of training. If the table covers only a part of the space, the best-ranked candidate in the table is
+used, and learned architectures may be missing.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from lmreg.util.files import read_json, read_table, write_atomically, write_tabl
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt
 
-# What is told apart beside algorithm and regulariser, by its key in the config.
+# The options that distinguish variants, by their key in the config, with their usual values.
 VARIANTS: dict[str, Any] = {
     "reg.passes": "path",
     "reg.batch": "rank",
@@ -97,13 +98,13 @@ def main() -> None:
 
 
 def taus(run: ScoredRun, members: LandmarkSet) -> dict[str, float]:
-    """Kendall's tau-b between the truth of ``members`` and each of a run's scores, by its short name."""
+    """Return Kendall's tau-b between the truth of ``members`` and each of a run's scores, by short name."""
     rows = tau_rows("", members, run.scores(members.archs), run.study.task)
     return {str(row["score"]): float(row["kendall_tau"]) for row in rows}
 
 
 def variant(run: FinishedRun) -> str:
-    """What a run does unlike the study's main runs; empty for those."""
+    """Return the options in which a run differs from the study's main runs; empty for those."""
     given = {}
     for key, usual in VARIANTS.items():
         group, name = key.split(".")
@@ -114,7 +115,7 @@ def variant(run: FinishedRun) -> str:
 
 
 def without(rows: pd.DataFrame, algo: str, which: str) -> pd.DataFrame:
-    """The runs without landmarks that belong to a variant: those that differ in the regulariser alone."""
+    """Return a variant's runs without landmarks: those that differ from it only in the regulariser."""
     own = " ".join(part for part in which.split() if not part.startswith("reg."))
     return rows[(rows["algo"] == algo) & (rows["reg"] == "none") & (rows["variant"] == own)]
 
@@ -154,7 +155,7 @@ def markdown(rows: pd.DataFrame) -> str:
 
 
 def draw(rows: pd.DataFrame) -> plt.Figure:
-    """Tau by loss of every seed, without and with landmarks, joined by a line; one place per algorithm."""
+    """Draw tau by loss of every seed without and with landmarks, joined by a line, by algorithm."""
     figure, axes = plt.subplots(figsize=(8, 4), layout="constrained")
     algos = sorted(rows["algo"].unique())
     for place, algo in enumerate(algos):

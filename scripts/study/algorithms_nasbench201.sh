@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # Which weight-sharing algorithms does the regulariser help? NAS-Bench-201 at CPU size: real CIFAR-10 at
 # 16×16, the benchmark's table as truth, M = 30 landmarks, every algorithm with and without landmarks, 3
-# paired seeds, 100 held-out architectures. And what landmark passes and image splits the differentiable
-# ones take best.
+# paired seeds, 100 held-out architectures. Which landmark passes and image splits suit the differentiable
+# algorithms best?
 #
 #     scripts/study/algorithms_nasbench201.sh <cifar10 parquet folder> <table.csv> [seeds, default "0 1 2"]
 #
 # About 130 minutes on 2 cores. All train 2,000 paths with a landmark pair each (a step of FairNAS has five of
-# both), or as many mixtures; alphas learn in the last quarter.
+# both), or 2,000 mixtures; alphas are trained in the last quarter.
 source "$(dirname "${BASH_SOURCE[0]}")/../setup.sh"
 study=nasbench201-algorithms
 data=(study=$study data=cifar10 data.path="$1" data.resolution=16 data.crop_padding=2)
@@ -30,7 +30,7 @@ passes() {
     "${search[@]}" seed="$1" algo="$2" reg=landmark reg.batch=train "${alphas[@]}"
     "${search[@]}" seed="$1" algo="$2" reg=none,landmark algo.alpha_split=score "${alphas[@]}"
 }
-# The same with alphas that move far in the time there is.
+# The same with a learning rate at which alphas move far within the training.
 quick_alphas() {
     local quick=(algo=gdas reg=landmark trainer.steps=2000 algo.alpha_warmup=0.75 algo.alpha_lr=0.1)
     "${search[@]}" seed="$1" "${quick[@]}" algo.alpha_split=rank,score

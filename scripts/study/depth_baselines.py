@@ -1,4 +1,4 @@
-"""How hard the embedded scenes are: what predictions without a network score on the test images.
+"""How difficult the embedded scenes are: the scores of predictions without a network on the test images.
 
 python scripts/study/depth_baselines.py
 """

@@ -1,11 +1,12 @@
-"""How often `lmreg evaluate`'s intervals hold what they are about, by simulation.
+"""The coverage of `lmreg evaluate`'s intervals, by simulation.
 
     python scripts/study/interval_coverage.py [trials] > coverage.md
 
-Scores and truths are drawn from a normal copula of correlation 0.6 (tau .41), the truths with the long tail
-of bad ones that accuracies have. An interval is about the mean of the statistic over all pools of that size,
-which for tau is the population's. It should hold it in 95 % of the trials; the table has that share for the
-percentile interval and for BCa, and beside it how often the mean lies below and above.
+Scores and truths are drawn from a normal copula with correlation 0.6 (tau .41); the truths have the long tail
+of low values that accuracies have. An interval is for the mean of the statistic over all pools of that size,
+which for tau is the population's tau. It should contain this mean in 95 % of the trials. The table shows the
+actual share for the percentile interval and for BCa, and how often the mean lies below and above the
+interval.
 """
 
 from __future__ import annotations

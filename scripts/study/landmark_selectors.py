@@ -1,11 +1,13 @@
-"""Landmark selectors compared: the tau that each gains, by the number of landmarks, as a table and a figure.
+"""A comparison of landmark selectors: the gain in tau of each by the number of landmarks, as table and
+figure.
 
     python scripts/study/landmark_selectors.py outputs/<root> docs/studies/<name>
 
-reads the studies ``<root>/<selector>-<count>-s<seed>``, scores what has not been scored yet, writes
-``<name>.csv`` (one row per run) and ``<name>.png``, prints the means as Markdown. All runs of a seed are
-judged by the same architectures: those in the pool of each of its studies, so none that is a landmark of
-any. Gains are over that seed's run without landmarks; intervals and p-values are Student's over seeds.
+This reads the studies ``<root>/<selector>-<count>-s<seed>``, computes the scores that are still missing,
+writes ``<name>.csv`` (one row per run) and ``<name>.png``, and prints the means as Markdown. All runs of a
+seed are judged by the same architectures: those that are in the pool of each of its studies, so that none is
+a landmark of any. Gains are over the seed's run without landmarks; intervals and p-values are Student's over
+seeds.
 """
 
 from __future__ import annotations
@@ -39,7 +41,7 @@ _NAME = re.compile(r"(\w+)-(\d+)-s(\d+)")
 
 
 @dataclass
-class One:
+class SelectorStudy:
     """A study of one selector, number of landmarks and seed, with its runs."""
 
     selector: str
@@ -66,7 +68,7 @@ def main() -> None:
     write_atomically(out.with_suffix(".png"), lambda file: figure.savefig(file, format="png", dpi=150))
 
 
-def read_studies(root: Path) -> Iterator[One]:
+def read_studies(root: Path) -> Iterator[SelectorStudy]:
     for folder in sorted(root.iterdir()):
         found = _NAME.fullmatch(folder.name)
         if found is None or not (folder / "landmarks").is_dir():
@@ -78,18 +80,18 @@ def read_studies(root: Path) -> Iterator[One]:
             continue
         study = Study(runs[0].cfg, Options(study=folder.name, root=str(root)))
         truth = Truth.load(folder / "landmarks", study.space)
-        yield One(found[1], int(found[2]), int(found[3]), study, truth, runs)
+        yield SelectorStudy(found[1], int(found[2]), int(found[3]), study, truth, runs)
 
 
-def common_pool(studies: list[One]) -> LandmarkSet:
-    """The architectures that are in the pool of each study; studies of one seed draw theirs alike."""
+def common_pool(studies: list[SelectorStudy]) -> LandmarkSet:
+    """Return the architectures that are in every study's pool; studies of one seed draw the same ones."""
     shared = set.intersection(*(set(one.truth.pool.archs) for one in studies))
     pool = studies[0].truth.pool
     return pool.subset([i for i, arch in enumerate(pool.archs) if arch in shared])
 
 
-def rows_of(one: One, pool: LandmarkSet) -> Iterator[dict[str, object]]:
-    """One row per run: tau between the truth of ``pool`` and the scores of its super-net."""
+def rows_of(one: SelectorStudy, pool: LandmarkSet) -> Iterator[dict[str, object]]:
+    """Yield a row per run: tau between the truth of ``pool`` and the super-net's scores."""
     truth = pool.better_sign * pool.scores
     ridge = by_ridge(one.study.space, one.truth.landmarks, pool).values
     ridge_tau = kendall_tau_b(truth, ridge, np.ones((1, len(ridge))))[0]
@@ -144,7 +146,7 @@ def by_count(rows: pd.DataFrame) -> str:
 
 
 def overall(rows: pd.DataFrame) -> str:
-    """Each selector against `random`: the difference of tau, its mean over the numbers of landmarks."""
+    """Compare each selector with `random`: the difference in tau, averaged over the numbers of landmarks."""
     lines = [
         "| selector − random | by loss [95 %], p | by accuracy [95 %], p | ridge [95 %], p |",
         "|---|---|---|---|",
@@ -163,12 +165,12 @@ def overall(rows: pd.DataFrame) -> str:
 
 
 def draw(rows: pd.DataFrame) -> plt.Figure:
-    """Left the gain of tau by loss, right the gain per landmark; means over seeds, bars their intervals."""
+    """Draw the gain in tau by loss (left) and per landmark (right): means over seeds with intervals."""
     figure, panels = plt.subplots(1, 2, figsize=(9, 3.8), layout="constrained")
     for place, (selector, colour) in enumerate(SELECTORS.items()):
         mine = rows[rows["selector"] == selector]
         counts = np.array(sorted(mine["landmarks"].unique()), float)
-        shift = 0.5 * (place - 1.5)  # so that bars don't hide each other
+        shift = 0.5 * (place - 1.5)  # so that bars don't overlap
         each = [mine.loc[mine["landmarks"] == count, "gain_by_loss"].to_numpy() for count in counts]
         means, low, high, _ = np.array([mean_over_seeds(values, 0.95) for values in each]).T
         for axes, scale in zip(panels, (np.ones_like(counts), counts), strict=True):

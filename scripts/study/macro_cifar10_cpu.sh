@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Does the regulariser help on another space? NAS-Bench-Macro at CPU size: real CIFAR-10 at 16×16, the
 # benchmark's table as truth, M = 30 landmarks, SPOS with and without landmarks, 3 paired seeds, 400
-# held-out architectures. The table has test accuracies only: one training seed orders the landmarks, the
-# mean of the three is the truth of the pool.
+# held-out architectures. The table has only test accuracies: one training seed orders the landmarks, the
+# mean of all three seeds is the truth of the pool.
 #
 #     scripts/study/macro_cifar10_cpu.sh <cifar10 parquet folder> <table.csv> [seeds, default 0,1,2]
 #

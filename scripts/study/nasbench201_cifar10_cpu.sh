@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Does the regulariser help, and more than a predictor fitted on the same landmarks would? NAS-Bench-201 at
+# Does the regulariser help, and more than a predictor fitted to the same landmarks? NAS-Bench-201 at
 # CPU size: real CIFAR-10 at 16×16, the benchmark's table as truth, M = 30 landmarks, SPOS and FairNAS with
 # and without landmarks, 5 paired seeds, 1,000 held-out architectures.
 #
 #     scripts/study/nasbench201_cifar10_cpu.sh <cifar10 parquet folder> <table.csv> [seeds, default 0,1,2,3,4]
 #
-# About 70 minutes on 2 cores. Both algorithms train 4,500 paths in all (a step of FairNAS has five), with a
-# landmark pair each.
+# About 70 minutes on 2 cores. Both algorithms train 4,500 paths in total (a step of FairNAS has five), each
+# with a landmark pair.
 source "$(dirname "${BASH_SOURCE[0]}")/../setup.sh"
 study=nasbench201-cifar10-cpu
 data=(study=$study data=cifar10 data.path="$1" data.resolution=16 data.crop_padding=2)

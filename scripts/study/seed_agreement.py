@@ -1,10 +1,10 @@
-"""How well stand-alone trainings repeat: Kendall tau between disjoint sets of training seeds.
+"""How well stand-alone trainings agree: Kendall's tau between disjoint sets of training seeds.
 
     lmreg train-landmarks study=agreement landmarks.count=2 landmarks.pool=40 landmarks.pool_seeds=4
     python scripts/study/seed_agreement.py outputs/agreement
 
-For k = 1, 2, ... the scores of k seeds are averaged and compared with the average of k others, over
-all ways to choose them; the pool only, whose scores are on test images.
+For k = 1, 2, ... the mean scores of k seeds are compared with those of k other seeds, for all ways to choose
+them. Only the pool is used, whose scores are on test images.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # Which landmarks help most? NAS-Bench-201 at CPU size: real CIFAR-10 at 16×16, the benchmark's table as
-# truth, SPOS with M = 10, 20, 30, 50 landmarks from each selector. A seed has landmarks, a super-net and a
-# pool of its own; all its runs are compared with one run without landmarks, on the part of the pool that
-# holds no landmark of any of them.
+# truth, SPOS with M = 10, 20, 30, 50 landmarks from each selector. Each seed has its own landmarks, super-net
+# and pool; all its runs are compared with one run without landmarks, on the part of the pool that contains
+# none of their landmarks.
 #
 #     scripts/study/selectors_nasbench201.sh <cifar10 parquet folder> <table.csv> [seeds, default "0 1 2 3 4"]
 #
-# About 90 minutes of one core. `spaced` needs a distance of 3: with its default of 4 there are no 50 cells.
+# About 90 minutes on one core. `spaced` needs a distance of 3, as there are no 50 cells at its default of 4.
 source "$(dirname "${BASH_SOURCE[0]}")/../setup.sh"
 data=(root=outputs/nasbench201-selectors data=cifar10 data.path="$1" data.resolution=16 data.crop_padding=2)
 search=(lmreg search -m "${data[@]}" trainer.batch_size=64 trainer.steps=1000 scoring.images=500

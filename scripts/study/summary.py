@@ -1,10 +1,10 @@
-"""A study's result as a table and a figure, from what `lmreg evaluate` has written.
+"""A study's result as a table and a figure, from the files of `lmreg evaluate`.
 
     python scripts/study/summary.py outputs/<study> docs/studies/<name>
 
-writes ``<name>.csv`` (every seed and the means), ``<name>.png``, and prints the table as Markdown. Tau by
-loss and by accuracy, with the regulariser against without it, and every super-net against the best cheap
-ranking; intervals of a seed are bootstraps over the architectures, of the mean Student's over seeds.
+This writes ``<name>.csv`` (every seed and the means) and ``<name>.png``, and prints the table as Markdown. It
+compares tau by loss and by accuracy with and without the regulariser, and every super-net with the best cheap
+ranking. A seed's interval is a bootstrap over the architectures, the mean's is Student's over seeds.
 """
 
 from __future__ import annotations
@@ -62,13 +62,13 @@ def markdown(gains: pd.DataFrame, beside: pd.DataFrame) -> str:
     ceiling = beside["ceiling"].iloc[0]
     lines += [
         "",
-        f"Ceiling, by the truth's own reliability: {'not known' if pd.isna(ceiling) else f'{ceiling:.3f}'}.",
+        f"Ceiling, from the reliability of the truth: {'unknown' if pd.isna(ceiling) else f'{ceiling:.3f}'}.",
     ]
     return "\n".join(lines)
 
 
 def draw(taus: pd.DataFrame, beside: pd.DataFrame) -> plt.Figure:
-    """Per algorithm and score the tau of every seed, without and with landmarks, joined by a line."""
+    """Draw, by algorithm and score, every seed's tau without and with landmarks, joined by a line."""
     algos, scores = taus["algo"].unique(), taus["score"].unique()
     size = (2.6 * len(algos) * len(scores), 4.2)
     figure, panels = plt.subplots(

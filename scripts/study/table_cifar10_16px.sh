@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # NAS-Bench-201 at CPU size: real CIFAR-10 at 16×16, landmarks and pool from the benchmark's table,
-# spos with and without landmarks, paired seeds. A search takes some minutes on one core.
+# SPOS with and without landmarks, paired seeds. A search takes a few minutes on one core.
 #
 #     scripts/study/table_cifar10_16px.sh <cifar10 parquet folder> <table.csv> [seeds, default 0,1]
 source "$(dirname "${BASH_SOURCE[0]}")/../setup.sh"

@@ -1,11 +1,11 @@
-"""What the ranking gains with ``trainer.untouched=skip``: weights that a step doesn't touch stay as they are,
-where with ``decay`` momentum and weight decay move them.
+"""The effect of ``trainer.untouched=skip`` on the ranking: weights that a step doesn't use stay unchanged,
+whereas with ``decay`` momentum and weight decay move them.
 
     python scripts/study/untouched.py [--root outputs] [--seeds 5] [key=value ...]     # as for `lmreg search`
 
-Super-nets of SPOS with and without landmarks on the embedded images: the same seeds, batches, paths and
-steps on both sides. Printed is Kendall's tau on the held-out pool per seed, and the gain of ``skip`` with
-Student's interval over seeds.
+This trains super-nets with SPOS, with and without landmarks, on the embedded images, with the same seeds,
+batches, paths and steps for both settings. It prints each seed's Kendall's tau on the held-out pool, and the
+gain of ``skip`` with Student's interval over seeds.
 """
 
 from __future__ import annotations
