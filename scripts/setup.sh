@@ -12,7 +12,7 @@ if [[ ! -x $venv/bin/lmreg || $(cat "$venv/.lmreg-stamp" 2>/dev/null) != "$stamp
     }
     echo "Installing lmreg into $venv (the first time this takes a few minutes) ..."
     "$python" -m venv "$venv"
-    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check \
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-compile \
         --constraint scripts/constraints.txt --editable '.[dev]'
     echo "$stamp" > "$venv/.lmreg-stamp"
 fi
