@@ -1,7 +1,7 @@
-"""Commands in processes of their own that needn't import everything anew.
+"""Running commands in processes of their own without importing everything again.
 
-A server process imports torch and lmreg once and forks for each command, which spares it about five
-seconds; `tests/scripts` and some of `tests/cli/test_main.py` start theirs as a shell does.
+A server process imports torch and lmreg once and forks for each command, which saves about five seconds each;
+`tests/scripts` and some tests of `tests/cli/test_main.py` start commands as a shell does.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ _CONTEXT.set_forkserver_preload(["tests.preloaded"])
 
 
 class Started:
-    """``lmreg ARGS`` as a process that is running; what of `subprocess.Popen` the tests need.
+    """A running process ``lmreg ARGS``, with the part of `subprocess.Popen` that the tests need.
 
     Args:
-        before: a function of a module that the process calls first, with its arguments.
+        before: a module's function and its arguments, which the process calls first.
     """
 
     def __init__(self, args: Sequence[str | Path], cwd: Path | None = None, before: Sequence[object] = ()):
@@ -56,10 +56,10 @@ class Started:
         self.send_signal(signal.SIGKILL)
 
     def communicate(self, timeout: float) -> tuple[str, str]:
-        """Wait for its end; what it has written to its standard output and error.
+        """Wait for the process to end; return its standard output and error.
 
         Raises:
-            subprocess.TimeoutExpired: it went on for longer, and has been killed.
+            subprocess.TimeoutExpired: it ran for longer and was killed.
         """
         self._process.join(timeout)
         if self._process.exitcode is None:

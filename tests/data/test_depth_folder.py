@@ -212,7 +212,7 @@ def test_faults_are_reported_in_one_line(pairs: Path) -> None:
     refused("01.jpg and .*01.png have the same name; remove one of them")
     (images / "01.jpg").unlink()
     (pairs / "masks").mkdir()
-    refused(f"{pairs / 'masks'} has no masks in it")
+    refused(f"{pairs / 'masks'} contains no masks")
     np.save(pairs / "masks" / "00.npy", np.ones((SIDE, SIDE)))
     refused(rf"{images}/01.png \(and 8 more\) has no mask {pairs}/masks/01.\*")
     for i in range(COUNT):
@@ -222,7 +222,7 @@ def test_faults_are_reported_in_one_line(pairs: Path) -> None:
     shutil.rmtree(pairs / "masks")
     for path in depth.iterdir():
         path.rename(path.with_suffix(".exr"))
-    refused(r"depth has no depth maps in it \(files named .png, .npy, .pfm, ...\)")
+    refused(r"depth contains no depth maps \(.png, .npy, .pfm, ...\)")
 
 
 def test_a_value_for_missing_depth_that_single_precision_rounds(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Landmarks and pool from a table, in one call."""
+"""Helpers that take landmarks and pool from a table in a single call."""
 
 from __future__ import annotations
 

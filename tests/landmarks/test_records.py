@@ -101,9 +101,9 @@ def holding(until: Path, patch: Callable[[Any, str, Any], None] = setattr) -> No
 
 
 def test_processes_share_a_folder_and_one_is_killed(tmp_path: Path, tiny_study: Path) -> None:
-    """Three separate commands; the one with two workers is killed, the others do the rest.
+    """Of three separate commands, the one with two workers is killed, and the others do the rest.
 
-    The others are in their first training until then, as theirs are too short to coincide by chance.
+    The others are held in their first training until then, as trainings are too short to overlap by chance.
     """
     folder = tmp_path / "nasbench201-fashion_mini" / "landmarks"
     go_on = tmp_path / "go-on"
