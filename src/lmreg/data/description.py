@@ -26,8 +26,7 @@ def check_pictures(raw: RawData, place: str) -> None:
         images, first = part.images, part.images[:1]
         if len(images) < 2 and name == "test":
             continue
-        pieces = (images[i : i + _PIECE] for i in range(0, len(images), _PIECE))
-        if any((piece != first).any() for piece in pieces):
+        if not _all_equal(images, first):
             continue
         value = int(first.flat[0])
         if (first == value).all():
@@ -119,7 +118,11 @@ def _notes(raw: RawData, indices: Mapping[str, np.ndarray], low: int, high: int)
     notes = list(raw.summary.notes)
     if high - low < _FEW_VALUES:
         notes.append(f"pixel values range only from {low} to {high} of 255; are these the right pictures?")
-    flat = [c for c, pixels in enumerate(np.moveaxis(raw.train.images, -1, 0)) if _constant(pixels)]
+    flat = [
+        c
+        for c, pixels in enumerate(np.moveaxis(raw.train.images, -1, 0))
+        if _all_equal(pixels, pixels[0, 0, 0])
+    ]
     if flat:
         which = " and ".join(str(c + 1) for c in flat)
         notes.append(
@@ -175,10 +178,9 @@ def _labels(raw: RawData, indices: Mapping[str, np.ndarray]) -> dict[str, np.nda
     return {name: raw.train.targets[i] for name, i in indices.items()} | {"test": raw.test.targets}
 
 
-def _constant(pixels: np.ndarray) -> bool:
-    """Whether all values of ``pixels`` [n, height, width] are equal; stops at the first that isn't."""
-    first = pixels[0, 0, 0]
-    pieces = (pixels[i : i + _PIECE] for i in range(0, len(pixels), _PIECE))
+def _all_equal(images: np.ndarray, first: np.ndarray) -> bool:
+    """Whether all of ``images`` [n, ...] equal ``first``; stops soon after one that doesn't."""
+    pieces = (images[i : i + _PIECE] for i in range(0, len(images), _PIECE))
     return not any((piece != first).any() for piece in pieces)
 
 

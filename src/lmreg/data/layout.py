@@ -112,7 +112,9 @@ def _unwrapped(folder: Path, train_name: str = TRAIN, test_name: str = TEST) -> 
     while len(inside := subfolders(chain[-1])) == 1 and not pictures_in(chain[-1]):
         chain += inside
     for inner in chain:
-        if all(_has_part(inner, n, p) for n, p in ((train_name, TRAIN), (test_name, TEST))):
+        inside = subfolders(inner)
+        parts = ((train_name, TRAIN), (test_name, TEST))
+        if all(any(_is_part(path, *part) for path in inside) for part in parts):
             return inner
     for inner in chain[1:]:
         says_nothing = inner.name.casefold().rstrip("s") in _WRAPPERS or inner.name == folder.name
@@ -122,8 +124,8 @@ def _unwrapped(folder: Path, train_name: str = TRAIN, test_name: str = TEST) -> 
     return folder
 
 
-def _has_part(folder: Path, name: str, part: str) -> bool:
-    return any(p.name == name or (name == part and part_named(p.name) == part) for p in subfolders(folder))
+def _is_part(path: Path, name: str, part: str) -> bool:
+    return path.name == name or (name == part and part_named(path.name) == part)
 
 
 def _check_classes(folder: Path) -> None:
@@ -158,7 +160,7 @@ _WANTED = "<class>/ folders of images, or train/<class>/ and test/<class>/"
 
 
 def _without_test(folder: Path, train: Path, test_name: str) -> str:
-    unlabelled = next((p for p in subfolders(folder) if p != train and _names_test(p, test_name)), None)
+    unlabelled = next((p for p in subfolders(folder) if p != train and _is_part(p, test_name, TEST)), None)
     if unlabelled is not None:
         return (
             f"{train} has classes, but {unlabelled} has no folders in it, so its images have none; "
@@ -170,10 +172,6 @@ def _without_test(folder: Path, train: Path, test_name: str) -> str:
         f"data.path={train} to have one split off, or "
         f"data.test_folder=<name>{f' (there are: {there})' if there else ''}"
     )
-
-
-def _names_test(path: Path, name: str) -> bool:
-    return path.name == name or (name == TEST and part_named(path.name) == TEST)
 
 
 def confusable_pairs(names: Sequence[str]) -> list[tuple[str, str]]:

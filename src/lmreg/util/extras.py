@@ -1,4 +1,4 @@
-"""Packages that only an optional extra of lmreg installs."""
+"""Importing packages that only an optional extra of lmreg installs."""
 
 from __future__ import annotations
 
