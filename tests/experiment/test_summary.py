@@ -14,7 +14,8 @@ def test_what_was_read_is_told_once(
     """Once per process and data set, so once for all jobs of a sweep."""
     monkeypatch.setattr(summary, "_told", set())
     studies: list[Any] = [
-        SimpleNamespace(data=SimpleNamespace(hash=name, told=[f"Read {name}", "Pixels"])) for name in "aab"
+        SimpleNamespace(data=SimpleNamespace(hash=name, description=[f"Read {name}", "Pixels"]))
+        for name in "aab"
     ]
     for study in studies:
         summary.tell_data(study)
