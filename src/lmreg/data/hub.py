@@ -129,7 +129,7 @@ class HubImages(DataSource):
             raise LmregError(
                 f"data={config.name} needs data.hub=<name on the hub> or data.path=<folder of Parquet files>"
             )
-        datasets = import_extra("datasets", "hub", f"data.hub={config.hub} (without data.path)")
+        datasets = import_extra("datasets", "hub", f"reading {config.hub} from the hub (without data.path)")
         datasets.disable_progress_bars()
         # Its warnings about every retry would bury the one line that says what to do.
         logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
