@@ -416,7 +416,7 @@ def test_a_table_that_is_not_what_it_was_is_refused(by_table: tuple[Study, Path]
     with pytest.raises(LmregError, match="is gone; restore it"):
         standalone_scorer(study, truth, folder)
     manifest = {k: v for k, v in truth.manifest.items() if k != "table_arch_column"}
-    with pytest.raises(LmregError, match=r"'lmreg train-landmarks' with the options that it had"):
+    with pytest.raises(LmregError, match=r"'lmreg train-landmarks' with the same options"):
         standalone_scorer(study, Truth(truth.landmarks, truth.pool, manifest), folder)
     for source in ({}, {"source": "oracle"}):
         with pytest.raises(LmregError, match="names no source"):
