@@ -52,11 +52,11 @@ def test_one_search_in_three_folders_counts_once(study: Path, in_process: InProc
     assert code == 0
     for name, text in before.items():
         assert (study / "evaluate" / f"{name}.csv").read_text() == text, name
-    assert out.count("(the same configuration, seed and data): counted once.") == 2
+    assert out.count("(same configuration, seed and data) and is not counted again.") == 2
     code, _, _ = in_process("report", root)
     assert code == 0
     html = (study / "report" / "index.html").read_text()
-    assert html.count("the same configuration, seed and data): counted once.") == 2
+    assert html.count("(same configuration, seed and data) and is not counted again.") == 2
     assert "Finished but not evaluated" not in html
 
 

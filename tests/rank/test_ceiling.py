@@ -10,7 +10,7 @@ from scipy import stats
 
 from lmreg.landmarks.truth import LandmarkSet
 from lmreg.rank.ceiling import ceiling, expected_tau
-from lmreg.rank.statistics import Truths
+from lmreg.rank.statistics import ResampledTruth
 from lmreg.space.base import Arch
 
 
@@ -23,8 +23,8 @@ def pool_of(by_seed: np.ndarray) -> LandmarkSet:
     return LandmarkSet(archs, by_seed.mean(1), errors, "acc", 1, by_seed)
 
 
-def truths_of(pool: LandmarkSet) -> Truths:
-    return Truths.of(pool, bootstrap=200, seed=0, confidence=0.95)
+def truths_of(pool: LandmarkSet) -> ResampledTruth:
+    return ResampledTruth.of(pool, bootstrap=200, seed=0, confidence=0.95)
 
 
 def test_it_is_what_the_true_means_reach(rng: np.random.Generator) -> None:

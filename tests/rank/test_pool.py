@@ -9,7 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 from lmreg.errors import LmregError
 from lmreg.experiment.study import Options, Study
 from lmreg.landmarks.truth import LandmarkSet, Truth
-from lmreg.rank.compare import pairs_of
+from lmreg.rank.compare import matched_pairs
 from lmreg.rank.finished_run import FinishedRun, finished_runs
 from lmreg.rank.pool import held_out
 from lmreg.space.nasbench201 import NASBench201
@@ -79,16 +79,16 @@ def test_only_runs_that_differ_in_nothing_else_are_compared(composed) -> None:  
         run("reg=none", "seed=2", "trainer.lr=0.1"),
         run("reg=landmark", "seed=2"),  # its baseline has another learning rate
     ]
-    assert pairs_of(runs) == [(runs[0], runs[1]), (runs[0], runs[2])]
+    assert matched_pairs(runs) == [(runs[0], runs[1]), (runs[0], runs[2])]
 
 
 def test_a_run_of_an_older_lmreg_pairs_with_a_new_one(composed) -> None:  # type: ignore[no-untyped-def]
     old, new = (finished(composed("search", f"reg={reg}"), []) for reg in ("none", "landmark"))
     OmegaConf.set_struct(old.cfg, False)
     del old.cfg.scoring["norm"], old.cfg.scoring["calibration_images"]
-    assert pairs_of([old, new]) == [(old, new)]
+    assert matched_pairs([old, new]) == [(old, new)]
     other = finished(composed("search", "reg=landmark", "scoring.norm=recalibrate"), [])
-    assert pairs_of([old, other]) == []
+    assert matched_pairs([old, other]) == []
 
 
 def test_nothing_finished_names_the_command(tmp_path: Path) -> None:
@@ -109,7 +109,7 @@ def test_a_folder_that_is_no_finished_run_is_told_in_one_line(tmp_path: Path) ->
             FinishedRun.load(folder)
         assert str(error.value) == message
     (tmp_path / "config.yaml").write_text("seed: 0")
-    with pytest.raises(LmregError, match="is not finished; its search command goes on with it"):
+    with pytest.raises(LmregError, match="is not finished; run its search command again to continue it"):
         FinishedRun.load(tmp_path)
     (tmp_path / "config.yaml").write_text("seed: 0\nlabel_smoothing: 0.1")  # begun
     with pytest.raises(LmregError, match="is the folder of a retraining, not of a search"):

@@ -124,7 +124,7 @@ def test_there_is_nothing_to_track(study: Study, capsys: pytest.CaptureFixture[s
     off = Tracker(TrackingConfig(every_epochs=None), ScoringConfig(), study, None)
     (study.folder / "landmarks" / "pool.csv").write_text("arch,error\n")
     torn = Tracker(OFTEN, ScoringConfig(), study, None)
-    assert "Note: the ranking is not tracked while training:" in capsys.readouterr().out
+    assert "Note: the ranking is not tracked during training:" in capsys.readouterr().out
     (study.folder / "landmarks" / "manifest.json").unlink()
     none = Tracker(OFTEN, ScoringConfig(), study, None)
     assert capsys.readouterr().out == ""

@@ -21,7 +21,7 @@ from lmreg.commands.report import run as report
 from lmreg.config.identity import result_config
 from lmreg.errors import LmregError
 from lmreg.report.page import Report
-from lmreg.report.provenance import commands
+from lmreg.report.provenance import reproducing_commands
 from lmreg.report.sources import Sources
 from lmreg.space.nasbench201 import NASBench201
 
@@ -142,7 +142,7 @@ def test_the_tables_behind_it_hold_everything(evaluated: Path, composed: Compose
 
 def test_the_commands_make_the_same_runs(sources: Sources, composed: Compose) -> None:
     """Composed again, each search command has the very configuration of its runs."""
-    lines = [shlex.split(line) for line in commands(sources)]
+    lines = [shlex.split(line) for line in reproducing_commands(sources)]
     assert [line[1] for line in lines] == ["train-landmarks", "search", "search", "evaluate", "report"]
     wanted = [result_config(run.finished.cfg) for run in sources.runs]
     for config in wanted:
@@ -167,8 +167,8 @@ def test_differences_between_the_runs_come_first(html: str) -> None:
 
 OPTIONAL = {
     "paired.csv": ("No paired gains", "Nothing to compare yet"),
-    "baselines.csv": ("No baselines", "evaluate/baselines.csv is not there"),
-    "ranking-*.csv": ("Left out: no evaluate/ranking-<run>.csv is there",),
+    "baselines.csv": ("No baselines", "evaluate/baselines.csv does not exist"),
+    "ranking-*.csv": ("Left out: there is no evaluate/ranking-<run>.csv",),
 }
 
 
@@ -222,8 +222,8 @@ def test_what_is_not_shown_is_named(evaluated: Path, composed: Compose) -> None:
     metrics = pd.read_csv(evaluate / "metrics.csv")
     metrics[metrics["run"] != names[2]].to_csv(evaluate / "metrics.csv", index=False)
     text = Page(page_of(evaluated, composed)).text
-    assert f"Begun but not finished, so not shown: {names[0]}." in text
-    assert f"no longer there, so not shown: {names[0]}, {names[1]}." in text
+    assert f"Started but not finished, so not shown: {names[0]}." in text
+    assert f"no longer exists, so not shown: {names[0]}, {names[1]}." in text
     assert f"Finished but not evaluated, so not shown: {names[2]}. Run lmreg evaluate." in text
     # Evaluating again would not help a run on other images.
     path = search / names[2] / "result.json"

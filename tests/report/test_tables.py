@@ -9,7 +9,7 @@ from lmreg.commands.options import top_level
 from lmreg.commands.report import ReportOptions
 from lmreg.errors import LmregError
 from lmreg.report.sources import Sources
-from lmreg.report.tables import best
+from lmreg.report.tables import best_architectures
 
 
 def test_a_candidate_that_is_no_architecture_is_told_with_its_file(
@@ -24,4 +24,4 @@ def test_a_candidate_that_is_no_architecture_is_told_with_its_file(
     with pytest.raises(
         LmregError, match=r"/candidates\.csv, row 2, column 'arch': 'resnet' is not a NAS-Ben"
     ):
-        best(sources)
+        best_architectures(sources)

@@ -66,7 +66,7 @@ def test_one_is_looked_for_where_no_proposal_keeps_the_limits(problem: Any) -> N
     few = made.propose(2)
     assert 1 <= len(few) <= 2
     assert all(made.admissible(a) for a in few)
-    with pytest.raises(LmregError, match=r"keeps strategy\.max_params=9; the nearest has 10 parameters"):
+    with pytest.raises(LmregError, match=r"within strategy\.max_params=9; the closest has 10 parameters"):
         problem(Limits(max_params=9)).propose(2)
 
 
@@ -94,4 +94,4 @@ def test_a_learned_architecture_is_marked_and_one_that_breaks_the_limits_is_told
     assert capsys.readouterr().out == ""
     assert learned not in problem(Limits(max_params=110), algo=Learned(learned)).propose(5)
     said = capsys.readouterr().out
-    assert said == f"the architecture that was learned breaks the limits: {space.format(learned)}\n"
+    assert said == f"Note: the learned architecture violates the limits: {space.format(learned)}\n"
