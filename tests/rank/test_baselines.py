@@ -29,7 +29,7 @@ def members(space: NASBench201, texts: list[str], scores: np.ndarray) -> Landmar
 
 
 class Oracle:
-    """A super-net's scores that are just what it is told to give."""
+    """Stands in for a super-net with given scores."""
 
     def __init__(self, space: NASBench201, losses: dict[Any, float]):
         self.study = SimpleNamespace(space=space, task=Classification())
@@ -45,7 +45,7 @@ def tau(truth: np.ndarray, values: np.ndarray) -> float:
 
 
 def test_reference_values_on_the_real_table(real_data: Path, space: NASBench201) -> None:
-    """Kendall tau on NAS-Bench-201, CIFAR-10: parameters .578; ridge .45 from 30 landmarks, .60 from 100.
+    """Kendall's tau on NAS-Bench-201, CIFAR-10: parameters .578; ridge .45 from 30 landmarks, .60 from 100.
 
     The references are for the full table and this is a half of it, hence .03 for the parameters; ridge
     is a mean over 20 draws of landmarks (standard error about .015), hence .04.
@@ -77,7 +77,7 @@ def test_a_good_score_helps_ridge_and_noise_does_little_harm(
         run = Oracle(space, dict(zip([*landmarks.archs, *pool.archs], losses, strict=True)))
         by_loss, by_accuracy = ridge_and_score_rankings(cast(ScoreCache, run), "", landmarks, pool)
         assert (by_loss.score, by_accuracy.score) == ("loss", "accuracy")
-        assert by_loss.values == pytest.approx(by_accuracy.values)  # the same order: the same feature
+        assert by_loss.values == pytest.approx(by_accuracy.values)  # the same order gives the same feature
         found[name] = tau(pool.scores, by_loss.values)
     assert found["good"] > alone + 0.05
     assert abs(found["noise"] - alone) < 0.1
@@ -98,8 +98,8 @@ def test_costs_are_counted_once(composed: Any, space: NASBench201, tmp_path: Pat
         assert np.array_equal(old.values, new.values)
 
 
-def test_costs_of_a_changed_space_are_counted_anew(composed: Any, tmp_path: Path) -> None:
-    """A custom space's file may say something else under the same name and for the same choices."""
+def test_costs_of_a_changed_space_are_counted_again(composed: Any, tmp_path: Path) -> None:
+    """A custom space's file may change under the same name and with the same choices."""
     text = (
         "stages:\n  - layers: 1\n    width: 4\n    stride: 2\n    choices:\n"
         "      a: {_target_: torch.nn.Conv2d, in_channels: $c_in, out_channels: $c_out, stride: $stride,\n"
@@ -121,7 +121,7 @@ def test_costs_of_a_changed_space_are_counted_anew(composed: Any, tmp_path: Path
 
 
 def test_costs_help_ridge_on_the_real_table(real_data: Path, space: NASBench201) -> None:
-    """Of 30 random landmarks, over 60 draws: parameters .576, ridge .455, with the ranks by costs .564."""
+    """Mean over 60 draws of 30 landmarks: parameters .576, ridge .455, with the ranks by costs .564."""
     table = pd.read_csv(real_data / "nasbench201_half.csv")
     costs = table.set_index("arch")[["params", "macs"]]
     texts, valid = list(table["arch"]), table["cifar10_valid_acc_percent"].to_numpy()

@@ -1,4 +1,4 @@
-"""Which runs are compared with which, on runs made up for it; their figures are tested in the pipeline."""
+"""Which runs are compared with each other, on constructed runs; test_pipeline.py tests the values."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_pairs_share_data_and_all_config_but_the_regulariser() -> None:
     assert matched_pairs([run("none", 0, data="old"), run("landmark", 0, data="new")]) == []
 
 
-def test_what_keeps_the_nearest_two_apart_is_named() -> None:
+def test_the_differences_of_the_most_similar_runs_are_named() -> None:
     runs = [run("none", 0), run("none", 1, channels=4), run("landmark", 1, channels=16), run("landmark", 2)]
     assert (
         why_unpaired(runs) == "the most similar are none-0-8 and landmark-2-8, which differ in seed: 0 -> 2"
@@ -62,11 +62,11 @@ def test_a_mean_is_over_runs_that_differ_in_the_seed_only(truths: ResampledTruth
     gains = table[table["seed"].isin(["0", "1"])]["gain"]
     assert mean["gain"] == pytest.approx(gains.mean())
     assert mean["gain_pool_low"] < mean["gain"] < mean["gain_pool_high"]
-    assert np.isnan([mean["gain_low"], mean["gain_high"], mean["p_value"]]).all()  # of two seeds
+    assert np.isnan([mean["gain_low"], mean["gain_high"], mean["p_value"]]).all()  # only two seeds
 
 
 def search(reg: str, seed: int | str = 0, algo: str = "spos", **other: Any) -> FinishedRun:
-    """A run with all parts of a config."""
+    """A run with a complete config."""
     scoring = {"by": "loss", "batch_size": 500, "images": None, "norm": "batch", "calibration_images": 1000}
     cfg = {
         "algo": {"_target_": f"lmreg.algo.{algo}.{ {'spos': 'SPOS', 'nao': 'NAO'}[algo] }", "name": algo},
@@ -101,14 +101,14 @@ def test_runs_with_the_same_super_net_pair_however_it_is_searched_and_logged() -
     ):
         run = search("landmark", **other)
         assert matched_pairs([without, run]) == [(without, run)], other
-    # These rank otherwise, unless evaluate scores all by one policy.
+    # These rank differently, unless evaluate scores all with one policy.
     run = search("landmark", scoring={"norm": "recalibrate"})
     assert matched_pairs([without, run]) == []
     assert matched_pairs([without, run], norm="batch") == [(without, run)]
-    # NAO scores while it trains.
+    # NAO scores sub-nets during training.
     nao = [search("none", algo="nao"), search("landmark", algo="nao", scoring={"by": "accuracy"})]
     assert matched_pairs(nao) == []
-    # In rounds the training is searched: the strategy is the regularised run's own affair.
+    # In rounds the regularised run searches during training, so its strategy may differ.
     rounds = search("landmark", landmarks={"rounds": 2, "add": 3}, strategy={"name": "evolution"})
     assert matched_pairs([without, rounds]) == [(without, rounds)]
 
@@ -118,7 +118,7 @@ def noisy(truths: ResampledTruth, noise: float, seed: int) -> np.ndarray:
 
 
 def test_one_super_net_counts_once_in_a_mean(truths: ResampledTruth) -> None:
-    """Two searches of each super-net: the mean is over two seeds, not over four runs."""
+    """With two searches of each super-net the mean is over two seeds, not over four runs."""
     rankings = []
     for seed in (0, 1):
         for reg in ("none", "landmark"):
@@ -133,7 +133,7 @@ def test_one_super_net_counts_once_in_a_mean(truths: ResampledTruth) -> None:
 def test_both_sides_of_a_mean_have_the_same_seeds(truths: ResampledTruth) -> None:
     without = {seed: noisy(truths, 20, seed) for seed in (0, 1, 3, 4)}
     landmark = {seed: noisy(truths, 4, seed + 9) for seed in (0, 1, 2, 4)}
-    landmark[4] = np.ones(truths.n)  # all tied: no tau
+    landmark[4] = np.ones(truths.n)  # all tied, so tau is undefined
     rankings = [rank(search("none", seed), values) for seed, values in without.items()]
     rankings += [rank(search("landmark", seed), values) for seed, values in landmark.items()]
     table = paired_gains(rankings, truths)
@@ -153,7 +153,7 @@ def test_the_rival_is_the_best_of_the_cheap_rankings(truths: ResampledTruth) -> 
     rankings = [rank(run, noisy(truths, 6, i)) for i, run in enumerate(runs)]
     cheap = [
         Ranking(noisy(truths, 30, 7), baseline="params"),
-        Ranking(noisy(truths, 3, 8), baseline="anything"),  # the list is open
+        Ranking(noisy(truths, 3, 8), baseline="anything"),  # any name is allowed
         Ranking(np.ones(truths.n), baseline="macs"),
     ]
     table = paired_gains(rankings, truths, {run.name: cheap for run in runs})
@@ -162,7 +162,7 @@ def test_the_rival_is_the_best_of_the_cheap_rankings(truths: ResampledTruth) -> 
     assert set(table["comparison"]) == {"spos landmark over anything"}
     (mean,) = table[table["seed"] == "mean"].to_dict("records")
     assert mean["seeds"] == 3
-    assert mean["p_holm"] == mean["p_value"]  # one test
+    assert mean["p_holm"] == mean["p_value"]  # a single test
 
 
 def test_p_values_are_corrected_for_the_tests_of_the_table(truths: ResampledTruth) -> None:
@@ -179,8 +179,8 @@ def test_p_values_are_corrected_for_the_tests_of_the_table(truths: ResampledTrut
 
 def test_repetitions_are_found_by_their_values() -> None:
     runs = [search("none", "00"), search("none", 0), search("none", "000"), search("none", 1)]
-    kept, again = distinct(runs)
-    assert [run.name for run in kept] == ["spos-none-s0", "spos-none-s1"]
+    distinct_runs, again = distinct(runs)
+    assert [run.name for run in distinct_runs] == ["spos-none-s0", "spos-none-s1"]
     assert {name: run.name for name, run in again.items()} == dict.fromkeys(
         ("spos-none-s00", "spos-none-s000"), "spos-none-s0"
     )

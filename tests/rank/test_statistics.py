@@ -29,7 +29,7 @@ def pool(scores: list[float], column: str, sign: int = 1) -> LandmarkSet:
         ([2.0, 2.0], "loss_nats", -1, 1),
     ],
 )
-def test_what_a_percent_of_the_truth_is(scores: list[float], column: str, sign: int, scale: float) -> None:
+def test_the_full_scale_of_the_truth(scores: list[float], column: str, sign: int, scale: float) -> None:
     assert full_scale(pool(scores, column, sign)) == scale
 
 
@@ -57,11 +57,11 @@ def test_a_thousand_architectures_take_a_few_seconds(rng: np.random.Generator) -
     truths = ResampledTruth(truth, Draws(1000, 2000, 0), 100.0, 0.95)
     start = time.process_time()
     truths.estimates(truth + rng.normal(size=1000), [5, 10])
-    assert time.process_time() - start < 10  # about one second; the bound is for slow machines
+    assert time.process_time() - start < 10  # about one second, with a margin for slow machines
 
 
 @pytest.mark.parametrize("rounded", [False, True])
-def test_figures_are_the_same_in_any_parts(
+def test_statistics_do_not_depend_on_the_parts(
     monkeypatch: pytest.MonkeyPatch, rng: np.random.Generator, rounded: bool
 ) -> None:
     truth = rng.normal(size=50).round(1 if rounded else 8)

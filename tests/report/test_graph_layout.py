@@ -26,7 +26,7 @@ ON_NODES = Graph(
 
 
 def overlap(drawing: GraphLayout) -> float:
-    """The area that labels share with each other, px²."""
+    """The total area by which labels overlap, px²."""
     boxes = [(e.x, e.y, 6.3 * len(e.label)) for e in drawing.edges if e.label]
     area = 0.0
     for (x, y, w), (u, v, z) in itertools.combinations(boxes, 2):
@@ -54,10 +54,10 @@ def test_labels_of_a_benchmark_cell_do_not_cover_each_other(
         drawing = lay_out(graph)
         assert overlap(drawing) == 0
         assert drawing.width <= 360  # legible on a phone
-    assert overlap(lay_out(DARTS)) < 400  # a few touch, none lies on another
+    assert overlap(lay_out(DARTS)) < 400  # a few touch, but none covers another
 
 
-def test_what_does_nothing_is_told_apart() -> None:
+def test_edges_without_effect_are_marked() -> None:
     graph = Graph(("input", "1", "2", "output"), ((0, 1, "a"), (1, 2, "b"), (0, 3, "c")))
     assert {e.label: e.live for e in lay_out(graph).edges} == {"a": False, "b": False, "c": True}
 

@@ -12,9 +12,7 @@ from lmreg.report.sources import Sources
 from lmreg.report.tables import best_architectures
 
 
-def test_a_candidate_that_is_no_architecture_is_told_with_its_file(
-    evaluated: Path, composed: Compose
-) -> None:
+def test_an_invalid_candidate_is_refused_with_its_place(evaluated: Path, composed: Compose) -> None:
     sources = Sources.load(top_level(composed("report", f"root={evaluated}"), ReportOptions))
     spoilt = sources.runs[0].finished.folder / "candidates.csv"
     lines = spoilt.read_text().splitlines()

@@ -36,7 +36,7 @@ CASES = {
     "one test of several": (
         rows([0.2] * 5, (0.2, 0.01, 0.39, 0.04)).assign(p_holm=0.12),
         "no clear difference",
-        "(p = 0.040; = 0.12 corrected for the number of tests). After correction for the number of tests this does not",
+        "= 0.12 corrected for the number of tests). After correction for the number of tests this does not",
     ),
     "two seeds": (
         rows([0.2, 0.21], (0.205, NAN, NAN, NAN)),

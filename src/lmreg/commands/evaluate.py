@@ -126,12 +126,12 @@ def _evaluate(
     if not super_nets:
         raise LmregError(f"no run could be ranked: {'; '.join(failures)}")
 
-    super_net_statistics, baseline_statistics = (
+    statistics, baseline_statistics = (
         [RankingStatistics(r, resampled.estimates(r.values, options.precision_at)) for r in some]
         for some in (super_nets, baselines)
     )
-    _write_plots(super_net_statistics, pool, highest, out)
-    rows = [row for one in super_net_statistics for row in _metrics_rows(one)]
+    _write_plots(statistics, pool, highest, out)
+    rows = [row for one in statistics for row in _metrics_rows(one)]
     write_table(out / "metrics.csv", _with_ceiling(rows, highest))
     rows = [row for one in baseline_statistics for row in _baseline_rows(one)]
     write_table(out / "baselines.csv", _with_ceiling([*rows, *_ceiling_rows(highest)], highest))
@@ -147,19 +147,11 @@ def _evaluate(
     for names in identical_super_nets(super_nets):
         say(
             f"Note: {' and '.join(names)} have the same scores to the last digit, so they have the same "
-            "super-net, which counts once for each of them. The options in which they differ had no effect; a "
-            "regulariser never acted."
+            "super-net, which counts once for each of them. The options in which they differ had no "
+            "effect; a regulariser never acted."
         )
     print_evaluation(
-        options.study,
-        super_net_statistics,
-        baseline_statistics,
-        gains,
-        pool,
-        resampled,
-        highest,
-        sorted(shared),
-        whole_study,
+        options.study, statistics, baseline_statistics, gains, pool, resampled, highest, shared, whole_study
     )
     say(f"Written to {out}: {', '.join(written)}")
     _raise_failures(failures, runs)
@@ -259,5 +251,5 @@ def _write_plots(
             score, tau = scores.study.task.score(one.ranking.score), one.estimates["kendall_tau"]
             note = f"Kendall τ {tau}, n = {tau.n}{ceiling_note}"
             named = NamedScore(one.ranking.score, score.column, not score.higher_is_better)
-            plots += scatter_plots([table], [one.ranking.label], [note], pool, named)
+            plots += scatter_plots([(table, one.ranking.label, note, 0)], pool, named)
         write_png(out / f"{name}.png", of_run[0].ranking.label, plots)

@@ -211,48 +211,30 @@ def _comparison_rows(
             "rivals": rivals,
             "left_out": ", ".join([*left_out, *tied]),
         }
-        for one in mine:
-            rows.append(
-                {"comparison": comparison, "score": score, "seed": one.seed, **_gain(one, truth), **about}
-            )
+        key = {"comparison": comparison, "score": score}
+        rows += [{**key, "seed": one.seed, **_gain_fields([one], truth), **about} for one in mine]
         both = [one for one in mine if one.defined]
         if len(both) > 1:
-            means.append(
-                {"comparison": comparison, "score": score, "seed": "mean", **_mean(both, truth), **about}
-            )
+            means.append({**key, "seed": "mean", **_gain_fields(both, truth), **about})
     return rows + means
 
 
-def _gain(one: _SeedComparison, truth: ResampledTruth) -> dict[str, Any]:
-    figure = truth.estimate(one.gain)
+def _gain_fields(seeds: list[_SeedComparison], truth: ResampledTruth) -> dict[str, Any]:
+    """Return the gain of one seed, or the mean gain over several, with its intervals."""
+    pool = truth.estimate(np.mean([one.gain for one in seeds], axis=0))
+    gain, low, high, p_value = pool.value, pool.low, pool.high, float("nan")
+    if len(seeds) > 1:
+        gains = np.array([one.gain[0] for one in seeds])
+        gain, low, high, p_value = mean_over_seeds(gains, truth.confidence)
     return {
-        "tau_without": one.before[0],
-        "tau_with": one.after[0],
-        "gain": figure.value,
-        "gain_low": figure.low,
-        "gain_high": figure.high,
-        "gain_pool_low": figure.low,
-        "gain_pool_high": figure.high,
-        "p_value": float("nan"),
-        "n": figure.n,
-        "seeds": 1,
-    }
-
-
-def _mean(both: list[_SeedComparison], truth: ResampledTruth) -> dict[str, Any]:
-    """Return the mean over seeds; both taus of each must be defined."""
-    gains = np.array([one.gain[0] for one in both])
-    mean, low, high, p_value = mean_over_seeds(gains, truth.confidence)
-    pool = truth.estimate(np.mean([one.gain for one in both], axis=0))
-    return {
-        "tau_without": np.mean([one.before[0] for one in both]),
-        "tau_with": np.mean([one.after[0] for one in both]),
-        "gain": mean,
+        "tau_without": np.mean([one.before[0] for one in seeds]),
+        "tau_with": np.mean([one.after[0] for one in seeds]),
+        "gain": gain,
         "gain_low": low,
         "gain_high": high,
         "gain_pool_low": pool.low,
         "gain_pool_high": pool.high,
         "p_value": p_value,
         "n": pool.n,
-        "seeds": len(both),
+        "seeds": len(seeds),
     }

@@ -35,18 +35,13 @@ class Axis:
 
     @property
     def ticks(self) -> list[tuple[float, str]]:
-        """The axis labels: (pixel, text)."""
-        return [(round(float(self.at(value)), 1), text) for value, text in self.round_values]
-
-    @property
-    def round_values(self) -> list[tuple[float, str]]:
-        """Round values within the axis, and their texts with no more digits than they need."""
+        """(pixel, text) of round values, with no more digits than they need."""
         locator = MaxNLocator(self.most_ticks, steps=[1, 2, 2.5, 5, 10])
         values = locator.tick_values(self.low, self.high)
         step = values[1] - values[0]
         digits = next((d for d in range(9) if math.isclose(round(step, d), step, rel_tol=1e-6)), 9)
         inside = [v for v in values if self.low - step / 1e6 <= v <= self.high + step / 1e6]
-        return [(v, _tick_text(v, digits)) for v in inside]
+        return [(round(float(self.at(v)), 1), _tick_text(v, digits)) for v in inside]
 
 
 def _tick_text(value: float, digits: int) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -133,25 +132,20 @@ def _tau_row(
 
 
 def scatter_groups(sources: Sources, score: NamedScore, colours: Colours) -> list[list[ScatterPlot]]:
-    """Truth against super-net score: the two runs of each pair side by side, then the runs without a pair."""
+    """Return plots of truth against super-net score: the two of each pair side by side, then the other
+    runs."""
     paired = {run.name for pair in sources.pairs for run in pair}
     groups: list[tuple[ReportedRun, ...]] = [*sources.pairs]
     groups += [(run,) for run in sources.runs if run.name not in paired]
-    return [plots for group in groups if (plots := _plots(sources, group, score, colours))]
-
-
-def _plots(
-    sources: Sources, runs: Sequence[ReportedRun], score: NamedScore, colours: Colours
-) -> list[ScatterPlot]:
-    shown = [(run, run.ranking) for run in runs if run.ranking is not None]
-    return scatter_plots(
-        [ranking for _, ranking in shown],
-        [run.label for run, _ in shown],
-        [_tau_note(sources, run, score) for run, _ in shown],
-        sources.truth.pool,
-        score,
-        [colours.of(run.group) for run, _ in shown],
-    )
+    shown = [
+        [
+            (run.ranking, run.label, _tau_note(sources, run, score), colours.of(run.group))
+            for run in group
+            if run.ranking is not None
+        ]
+        for group in groups
+    ]
+    return [scatter_plots(rankings, sources.truth.pool, score) for rankings in shown if rankings]
 
 
 def _tau_note(sources: Sources, run: ReportedRun, score: NamedScore) -> str:

@@ -32,18 +32,15 @@ class NamedScore:
 
 @dataclass(frozen=True)
 class ScatterPlot:
-    """One run's ranking of the pool: truth ``x`` against super-net score ``y``.
-
-    Attributes:
-        colour: index into the page's colours.
-    """
+    """One run's ranking of the pool: truth ``x`` against super-net score ``y``; ``colour`` is the page's
+    index."""
 
     frame: Frame
     x: np.ndarray
     y: np.ndarray
     title: str
     note: str
-    colour: int = 0
+    colour: int
 
     @functools.cached_property
     def cloud(self) -> Cloud:
@@ -52,25 +49,22 @@ class ScatterPlot:
 
 
 def scatter_plots(
-    rankings: Sequence[pd.DataFrame],
-    titles: Sequence[str],
-    notes: Sequence[str],
-    pool: LandmarkSet,
-    score: NamedScore,
-    colours: Sequence[int] = (),
+    rankings: Sequence[tuple[pd.DataFrame, str, str, int]], pool: LandmarkSet, score: NamedScore
 ) -> list[ScatterPlot]:
-    """One plot for each table of `lmreg.rank.pool.ranking_table`, all with the same axes; up is better."""
-    truth = f"truth_{pool.column}"
+    """Return a plot for each ranking, all with the same axes; up is better.
+
+    Args:
+        rankings: (table of `lmreg.rank.pool.ranking_table`, title, note, colour).
+    """
+    columns = (f"truth_{pool.column}", score.column)
     x_label, y_label = f"stand-alone {in_words(pool.column)}", f"super-net {in_words(score.column)}"
     x_label += ", lower is better" if pool.better_sign < 0 else ""
     y_label += ", inverted" if score.falls else ""
-    x_range, y_range = (_shared_range([table[c] for table in rankings]) for c in (truth, score.column))
+    x_range, y_range = (_shared_range([ranking[0][column] for ranking in rankings]) for column in columns)
     frame = Frame.of(_SIZE, (x_label, x_range), (y_label, y_range), score.falls)
-    plots = []
-    for i, table in enumerate(rankings):
-        x, y = (table[column].to_numpy(float) for column in (truth, score.column))
-        plots.append(ScatterPlot(frame, x, y, titles[i], notes[i], colours[i] if colours else 0))
-    return plots
+    return [
+        ScatterPlot(frame, *(table[c].to_numpy(float) for c in columns), *rest) for table, *rest in rankings
+    ]
 
 
 def write_png(path: Path, title: str, plots: Sequence[ScatterPlot]) -> None:
@@ -80,23 +74,20 @@ def write_png(path: Path, title: str, plots: Sequence[ScatterPlot]) -> None:
     figure = Figure(figsize=(width / _PER_INCH, height / _PER_INCH), dpi=150)
     left = 0
     for plot in plots:
-        x, y = plot.frame.x, plot.frame.y
-        bottom, size = plot.frame.height - max(y.start, y.end), (x.end - x.start, abs(y.end - y.start))
-        box = ((left + x.start) / width, bottom / height, size[0] / width, size[1] / height)
-        axes = figure.add_axes(box, xlim=(x.low, x.high), ylim=(y.low, y.high))
-        if y.start < y.end:
-            axes.invert_yaxis()
+        x, y, ends = plot.frame.x, plot.frame.y, sorted((plot.frame.y.start, plot.frame.y.end))
+        corner = ((left + x.start) / width, (plot.frame.height - ends[1]) / height)
+        axes = figure.add_axes((*corner, (x.end - x.start) / width, (ends[1] - ends[0]) / height))
+        axes.set(xlim=(x.low, x.high), ylim=(y.low, y.high) if y.start > y.end else (y.high, y.low))
         inside = plot.frame.holds(plot.x, plot.y)
-        beyond = np.isfinite(plot.x) & np.isfinite(plot.y) & ~inside
+        outside = np.isfinite(plot.x) & np.isfinite(plot.y) & ~inside
         axes.scatter(plot.x[inside], plot.y[inside], s=22, alpha=0.55, color="#0072b2", linewidths=0)
-        at_edge = (plot.x[beyond].clip(x.low, x.high), plot.y[beyond].clip(y.low, y.high))
+        at_edge = (plot.x[outside].clip(x.low, x.high), plot.y[outside].clip(y.low, y.high))
         axes.scatter(*at_edge, s=28, marker="x", color="#d55e00", linewidths=1.2, clip_on=False)
-        axes.set_xticks(*zip(*x.round_values, strict=True))
-        axes.set_yticks(*zip(*y.round_values, strict=True))
         axes.tick_params(labelsize=8)
+        axes.locator_params(nbins=x.most_ticks)
         axes.set_xlabel(x.label, fontsize=9)
         axes.set_ylabel(y.label, fontsize=9)
-        off_scale = f"\n{beyond.sum()} off the scale (×)" if beyond.any() else ""
+        off_scale = f"\n{outside.sum()} off the scale (×)" if outside.any() else ""
         axes.set_title(f"{plot.note}{off_scale}", fontsize=8)
         axes.grid(alpha=0.25)
         axes.spines[["top", "right"]].set_visible(False)
@@ -106,16 +97,14 @@ def write_png(path: Path, title: str, plots: Sequence[ScatterPlot]) -> None:
 
 
 def _shared_range(columns: list[pd.Series]) -> tuple[float, float]:
-    """One range for all columns, without the values far from all others: a single architecture that hardly
-    trains must not squeeze the others together."""
-    return span([edge for column in columns for edge in _without_outliers(column.astype(float))])
-
-
-def _without_outliers(values: pd.Series) -> tuple[float, float]:
-    """The range of the values within four interquartile ranges of the quartiles."""
-    low, high = values.quantile([0.25, 0.75])
-    reach = 4 * (high - low)
-    return max(values.min(), low - reach), min(values.max(), high + reach)
+    """Return one range for all columns, without values further than four interquartile ranges from a
+    quartile: a single architecture that hardly trains must not squeeze the others together."""
+    edges = []
+    for values in columns:
+        low, high = values.astype(float).quantile([0.25, 0.75])
+        reach = 4 * (high - low)
+        edges += [max(values.min(), low - reach), min(values.max(), high + reach)]
+    return span(edges)
 
 
 def in_words(column: str) -> str:

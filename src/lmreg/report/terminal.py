@@ -58,7 +58,7 @@ def print_evaluation(
     pool: LandmarkSet,
     truth: ResampledTruth,
     ceiling: Ceiling | None,
-    shared: list[str],
+    shared: set[str],
     whole_study: bool = True,
 ) -> None:
     """Print everything.
@@ -73,7 +73,7 @@ def print_evaluation(
     """
     out = console()
     if shared:
-        out.print(f"All runs: {' '.join(shared)}")
+        out.print(f"All runs: {' '.join(sorted(shared))}")
     out.print(_rankings(title, super_nets, baselines, pool, truth, ceiling, wide=out.width >= WIDE))
     if not gains.empty:
         out.print(_gains(gains, truth.confidence))
