@@ -102,7 +102,7 @@ def test_every_folder_can_be_pasted(root: Path, capsys: pytest.CaptureFixture[st
     assert split_values(pasted.removeprefix("run=")) == [str(comma)]
 
 
-def test_a_locked_run_is_running(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_run_in_progress(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with locked(root / "s" / "search" / "half"):
         assert "running at step 1,200 of 1,500" in listed(root, capsys)
     assert "running" not in listed(root, capsys)

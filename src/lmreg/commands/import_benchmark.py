@@ -59,7 +59,7 @@ def run(cfg: DictConfig) -> None:
     space = [f"space={benchmark.space}", *imported.space_options]
     table = ["landmarks=table", argument("landmarks.path", out), f"landmarks.score_column={score}"]
     say(f"To use it: lmreg train-landmarks {shlex.join([*space, *table, f'landmarks.pool_column={pool}'])}")
-    say(f"Then: lmreg search {shlex.join(space)}; add to both the data= that the scores were measured on")
+    say(f"Then: lmreg search {shlex.join(space)}, both with the data= that the scores were measured on")
 
 
 def _encoder(out: Path) -> Callable[[pd.DataFrame], bytes]:

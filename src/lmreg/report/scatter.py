@@ -56,14 +56,17 @@ def scatter_plots(
     Args:
         rankings: (table of `lmreg.rank.pool.ranking_table`, title, note, colour).
     """
-    columns = (f"truth_{pool.column}", score.column)
+    truth = f"truth_{pool.column}"
     x_label, y_label = f"stand-alone {in_words(pool.column)}", f"super-net {in_words(score.column)}"
     x_label += ", lower is better" if pool.better_sign < 0 else ""
     y_label += ", inverted" if score.falls else ""
-    x_range, y_range = (_shared_range([ranking[0][column] for ranking in rankings]) for column in columns)
+    x_range, y_range = (_shared_range([table[c] for table, *_ in rankings]) for c in (truth, score.column))
     frame = Frame.of(_SIZE, (x_label, x_range), (y_label, y_range), score.falls)
     return [
-        ScatterPlot(frame, *(table[c].to_numpy(float) for c in columns), *rest) for table, *rest in rankings
+        ScatterPlot(
+            frame, table[truth].to_numpy(float), table[score.column].to_numpy(float), title, note, colour
+        )
+        for table, title, note, colour in rankings
     ]
 
 
