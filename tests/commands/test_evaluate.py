@@ -72,7 +72,7 @@ def test_jobs_of_a_sweep_over_options_of_evaluate_have_their_own_folders(
     assert not (out / "metrics.csv").exists()
     code, _, errors = in_process("report", root)
     assert code == 2
-    assert "are those of a sweep; choose one by evaluation=<name>: norm=batch, norm=recalibrate" in errors
+    assert "are a sweep's; choose one by evaluation=<name>: norm=batch, norm=recalibrate" in errors
     code, _, errors = in_process("report", root, "evaluation=norm=batsh")
     assert (code, "did you mean" in errors) == (2, True)
     code, out_text, errors = in_process("report", root, "evaluation=norm=recalibrate")

@@ -200,11 +200,10 @@ def _say_notes(
 
 def _metrics_rows(statistics: RankingStatistics) -> list[dict[str, Any]]:
     """Return a super-net's rows of ``metrics.csv``."""
-    ranking = statistics.ranking
-    assert ranking.source is not None
-    assert ranking.run is not None
-    about = {"run": ranking.run_name, **{key: ranking.run.result[key] for key in ("algo", "reg", "seed")}}
-    about |= {"score": ranking.score, "norm": ranking.source.norm}
+    ranking, source = statistics.ranking, statistics.ranking.source
+    assert source is not None
+    about = {"run": source.run.name, **{key: source.run.result[key] for key in ("algo", "reg", "seed")}}
+    about |= {"score": ranking.score, "norm": source.norm}
     rows = (_estimate_fields(*item) for item in statistics.estimates.items())
     return [about | row | {"label": ranking.label} for row in rows]
 

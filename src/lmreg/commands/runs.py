@@ -91,8 +91,7 @@ def _read_run(folder: Path) -> RunStatus:
 
 
 def _steps_done(folder: Path, progress: dict[str, Any]) -> tuple[int, int | None]:
-    """Return the step of the last checkpoint and the total; None for the total in runs of an earlier
-    lmreg."""
+    """Return the step of the last checkpoint and the total; an earlier lmreg did not record the latter."""
     if progress:
         return int(progress.get("step", 0)), progress.get("total_steps")
     rows = _read_rows(folder / "metrics.csv")
@@ -171,8 +170,7 @@ def _json_entry(study: str, run: RunStatus) -> dict[str, Any]:
 
 
 def _read_object(path: Path) -> dict[str, Any]:
-    """Return the object in a JSON file; empty if it is missing or damaged, so that the other runs are
-    listed."""
+    """Return the object in a JSON file; empty if it is missing or damaged, which other runs may not be."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -53,10 +53,7 @@ def landmark_rankings(
 
 
 def network_costs(study: Study, members: Sequence[LandmarkSet], cache: Path) -> pd.DataFrame:
-    """Return parameters and MACs of the architectures' stand-alone networks, by text form.
-
-    They are counted once and kept in a file in the folder ``cache``.
-    """
+    """Return parameters and MACs of the stand-alone networks by text form, counted once into ``cache``."""
     texts = {study.space.format(arch): arch for some in members for arch in some.archs}
     config = result_config(study.cfg)
     about = {key: config[key] for key in ("space", "network", "task")}
@@ -112,10 +109,9 @@ def ridge_ranking(
 def ridge_and_score_rankings(
     source: ScoreCache, label: str, landmarks: LandmarkSet, pool: LandmarkSet
 ) -> list[Ranking]:
-    """Return for each super-net score the `ridge_ranking` that has the rank by this score as a further
-    feature.
+    """Return the `ridge_ranking` with the rank by a super-net score as a further feature, for each score.
 
-    It is no evidence for a super-net that was regularised with the same landmarks, because that score has
+    It is no evidence for a super-net that was regularised with the same landmarks, because its scores have
     already been fitted to them.
     """
     space, found = source.study.space, []

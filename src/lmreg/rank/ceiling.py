@@ -81,8 +81,7 @@ def _agreement(
 
 
 def expected_tau(agreement: np.ndarray, trainings: float) -> np.ndarray:
-    """Return Kendall's tau of the true means with means over ``trainings``, given that of two single
-    trainings.
+    """Return the tau of the true means with means over ``trainings``, given that of two single trainings.
 
     With a normal copula, a tau between single trainings corresponds to the correlation r = sin(π τ / 2). Two
     means over k trainings then correlate with k r / (1 + (k − 1) r), and such a mean with the true mean by

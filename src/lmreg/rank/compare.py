@@ -44,8 +44,7 @@ def matched_pairs(runs: list[FinishedRun], norm: str | None = None) -> list[tupl
 
 
 def why_unpaired(runs: list[FinishedRun]) -> str:
-    """Say why `matched_pairs` finds none: which kind of run is missing, or how the two most similar
-    differ."""
+    """Say why `matched_pairs` finds none: which kind is missing, or how the two most similar runs differ."""
     without, others = _by_regulariser(runs)
     if not without:
         return f"all runs have a regulariser; search with reg={NO_REGULARISER} too"
@@ -106,8 +105,7 @@ def paired_gains(
     cheap: Mapping[str, Sequence[Ranking]] = MappingProxyType({}),
     norm: str | None = None,
 ) -> pd.DataFrame:
-    """Return the gain in Kendall's tau per seed, and the mean over seeds (``seed`` = mean) if there are
-    several.
+    """Return the gain in Kendall's tau per seed, and over several seeds the mean (``seed`` = mean).
 
     The interval of one seed is a bootstrap over the pool with the same resamples for both sides. The interval
     and p-value of the mean are Student's over seeds: they generalise to other seeds with this pool and these

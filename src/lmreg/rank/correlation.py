@@ -39,13 +39,11 @@ class Groups:
             self.totals = np.add.reduceat(self.totals, starts, axis=1)
 
     def worse(self) -> np.ndarray:
-        """Return how many members of each multiset have a lower value than each group, float64 [B,
-        groups]."""
+        """Return how many of each multiset have a lower value than each group, float64 [B, groups]."""
         return self.totals.cumsum(1) - self.totals
 
     def better(self) -> np.ndarray:
-        """Return how many members of each multiset have a higher value than each group, float64 [B,
-        groups]."""
+        """Return how many of each multiset have a higher value than each group, float64 [B, groups]."""
         return self.totals.sum(1, keepdims=True) - self.totals.cumsum(1)
 
 

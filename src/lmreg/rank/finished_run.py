@@ -101,8 +101,7 @@ class FinishedRun:
         return run
 
     def label(self, shared: set[str], seed: bool = True) -> str:
-        """Return a short name: algorithm, regulariser, overrides not in ``shared``, and the seed if asked
-        for."""
+        """Return a short name: algorithm, regulariser, overrides not in ``shared``, and perhaps the seed."""
         own = [o for o in self.result.get("overrides", []) if o not in shared]
         parts = [self.result["algo"], self.result["reg"], *own]
         parts += ["(budget in steps)"] if self.counts_steps else []
@@ -138,8 +137,7 @@ class FinishedRun:
         return tuple(space.read(text, where) for text in self.result["landmarks"])
 
     def config_without(self, *keys: str) -> dict[str, Any]:
-        """Return the config that determines the result without ``keys``: equal for runs that differ only in
-        these."""
+        """Return the config that determines the result, without ``keys``, for comparing runs in the rest."""
         return {k: v for k, v in self._result_config.items() if k not in keys}
 
     @functools.cached_property
@@ -148,8 +146,7 @@ class FinishedRun:
         return result_config(self.cfg) | {"scoring": plain(asdict(self.scoring))}
 
     def ranking_config(self, norm: str | None, *without: str) -> dict[str, Any]:
-        """Return the config that determines the super-net and its scores, without the keys ``without``: equal
-        for runs that must rank alike.
+        """Return the config that determines how the super-net ranks, less ``without``, to find equal ones.
 
         Args:
             norm: batch-norm policy of scoring; None for the run's own.

@@ -51,8 +51,7 @@ def leave_outs(n: int, start: int = 0, stop: int | None = None) -> np.ndarray:
 
 
 def estimate(values: np.ndarray, n: int, confidence: float, left_out: int = 0) -> Estimate:
-    """Return a statistic with its interval, given its values for `Draws`: first the pool's own, then the
-    resamples'.
+    """Return a statistic with its interval, given its values for all `Draws`, the pool's own first.
 
     Args:
         left_out: number of values at the end that are those for `leave_outs`. With them the interval is
@@ -102,8 +101,7 @@ def mean_over_seeds(values: np.ndarray, confidence: float) -> tuple[float, float
 
 
 def over_seeds(values: Sequence[float], confidence: float) -> dict[str, Any]:
-    """Return mean, standard deviation and interval of the mean, see `mean_over_seeds`; None where
-    undefined."""
+    """Return mean, standard deviation and interval as by `mean_over_seeds`; None where undefined."""
     mean, low, high, _ = mean_over_seeds(np.asarray(values, float), confidence)
     known = bool(np.isfinite(low))
     return {

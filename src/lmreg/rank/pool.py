@@ -43,13 +43,12 @@ class Ranking:
 
     @property
     def run_name(self) -> str:
-        """The name of `run`; empty without one."""
+        """The name of `run`, or empty."""
         return "" if self.run is None else self.run.name
 
 
 def held_out(truth: Truth, runs: list[FinishedRun], study: Study) -> LandmarkSet:
-    """Return the pool without the landmarks of the study and the runs, and without architectures that compute
-    the same function as one of these.
+    """Return the pool without landmarks of the study and the runs, and without their functional equals.
 
     Pools made by earlier versions may hold some, since those versions compared architectures by other keys.
 
@@ -84,11 +83,9 @@ def rankings(source: ScoreCache, label: str, pool: LandmarkSet) -> list[Ranking]
 
 
 def identical_super_nets(rankings: list[Ranking]) -> list[list[str]]:
-    """Return groups of runs whose super-nets score every architecture of the pool identically, to the last
-    digit.
+    """Return groups of runs that have the same super-net, since all their scores agree to the last digit.
 
-    Such runs trained the same super-net although their options differ. Super-nets whose scores are all equal
-    are ignored.
+    Super-nets whose scores are all equal are ignored.
     """
     scores: dict[str, list[np.ndarray]] = {}
     for ranking in rankings:

@@ -14,8 +14,7 @@ from lmreg.rank.correlation import Groups, Statistic
 
 
 def regret(truth: np.ndarray, score: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Return the truth of the best architecture minus that of the one ranked first, in the truth's units; 0
-    is perfect."""
+    """Return the best truth minus that of the architecture ranked first, in its units; 0 is perfect."""
     best = np.where(counts > 0, truth, -np.inf).max(1)
     return best - _mean_over_first(score, counts, lambda: np.broadcast_to(truth, counts.shape))
 
@@ -31,8 +30,7 @@ def true_rank(truth: np.ndarray, score: np.ndarray, counts: np.ndarray) -> np.nd
 
 
 def _mean_over_first(score: np.ndarray, counts: np.ndarray, values: Callable[[], np.ndarray]) -> np.ndarray:
-    """Return the mean of values [B, n] over the architectures that share the highest score of each
-    multiset."""
+    """Return the mean of values [B, n] over those that share the highest score of each multiset."""
     groups = Groups(score, counts)
     first = (groups.better() == 0) & (groups.totals > 0)
     weights = counts * first[:, groups.of]

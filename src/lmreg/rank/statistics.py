@@ -48,8 +48,7 @@ class ResampledTruth:
 
     @classmethod
     def of(cls, pool: LandmarkSet, bootstrap: int, seed: int, confidence: float) -> ResampledTruth:
-        """Return the truth of ``pool`` with ``bootstrap`` resamples and the leave-outs that BCa intervals
-        need."""
+        """Return the truth of ``pool`` with ``bootstrap`` resamples and the leave-outs of BCa intervals."""
         draws = Draws(len(pool.archs), bootstrap, seed, jackknife=True)
         return cls(pool.better_sign * pool.scores, draws, full_scale(pool), confidence)
 

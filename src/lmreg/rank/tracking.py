@@ -94,16 +94,14 @@ def tau_rows(
 
 
 def tracked_pool(config: TrackingConfig, truth: Truth, study: Study) -> dict[str, LandmarkSet]:
-    """Return the tracked part of the pool under the key ``pool``; empty if nothing of the pool is held
-    out."""
+    """Return the tracked part of the pool under the key ``pool``; empty if none of it is held out."""
     with contextlib.suppress(LmregError):
         return {"pool": _random_part(held_out(truth, [], study), config.pool)}
     return {}
 
 
 def _truth_of(study: Study) -> Truth | None:
-    """Return the study's landmarks and pool; None if there are none or they don't fit, since tracking is
-    optional."""
+    """Return the study's landmarks and pool; None if there are none that fit, as tracking is optional."""
     folder = study.folder / "landmarks"
     if not (folder / MANIFEST).exists():
         return None

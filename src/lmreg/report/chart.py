@@ -74,8 +74,7 @@ class Frame:
         y: tuple[str, tuple[float, float]],
         falls: bool = False,
     ) -> Frame:
-        """Make a frame of a certain size from (label, range) of its axes; with ``falls`` y grows
-        downwards."""
+        """Make a frame of ``size`` from (label, range) of its axes; with ``falls`` y grows downwards."""
         width, height = size
         left, right, top, bottom = 52, width - 15, 8, height - 40
         across = Axis(x[0], *x[1], left, right)

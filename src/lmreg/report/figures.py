@@ -36,8 +36,7 @@ class Colours:
 
 @dataclass(frozen=True)
 class Row:
-    """A table row with its texts and a drawing: a dot with its interval, and perhaps a second dot,
-    ``beside``."""
+    """A table row: texts, then a dot with its interval, and perhaps a second dot, ``beside``."""
 
     label: str
     texts: list[str]
@@ -68,8 +67,7 @@ def gains(sources: Sources, score: str, colours: Colours) -> PlottedRows | None:
     if table.empty:
         return None
     each = table[table["seed"].astype(str) != "mean"]
-    # The intervals of means don't set the range: with few seeds they can be wide enough to squeeze the
-    # others.
+    # With few seeds the intervals of means can be so wide that they would squeeze the others.
     axis = whisker_axis([*each["gain_low"], *each["gain_high"], *table["gain"]], zero=True)
     rows = []
     for row in table.sort_values(["against", "comparison"], kind="stable").to_dict("records"):
@@ -132,8 +130,7 @@ def _tau_row(
 
 
 def scatter_groups(sources: Sources, score: NamedScore, colours: Colours) -> list[list[ScatterPlot]]:
-    """Return plots of truth against super-net score: the two of each pair side by side, then the other
-    runs."""
+    """Return plots of truth against super-net score: each pair of runs together, then the other runs."""
     paired = {run.name for pair in sources.pairs for run in pair}
     groups: list[tuple[ReportedRun, ...]] = [*sources.pairs]
     groups += [(run,) for run in sources.runs if run.name not in paired]
@@ -178,8 +175,7 @@ class Chart:
 
 
 def over_training(sources: Sources, score: str, colours: Colours) -> list[Chart]:
-    """Return the charts over training: tau on pool and landmarks, violated pairs, regulariser's weight,
-    loss."""
+    """Return the charts of tau, violated pairs, regulariser's weight and loss over training."""
     charts = [
         _chart(sources, colours, "tracking", "kendall_tau", title, label, {"set": role, "score": score})
         for role, title, label in (

@@ -71,8 +71,7 @@ def lay_out(graph: Graph) -> GraphLayout:
 
 
 def _sides(graph: Graph, widest: float) -> list[float]:
-    """Return how far to the right (negative: left) each edge bends; 0 for the first edge between
-    neighbours."""
+    """Return how far each edge bends to the right (negative: left); 0 for the first between neighbours."""
     longest = max((len(label) for _, _, label in graph.edges), default=0)
     first = max(widest / 2 + 26, _LETTER * longest + 14)
     step = 20 + _LETTER * longest / 3

@@ -45,11 +45,10 @@ def config_differences(runs: list[ReportedRun]) -> ConfigDifferences:
     missing = object()
     same = {k for k in keys if all(c.get(k, missing) == configs[0].get(k, missing) for c in configs)}
     implied = {key: _yaml_value(value) for key, value in BEFORE_THERE_WAS.items()}
-    rows = [
-        (key, [_yaml_value(c[key]) if key in c else implied.get(key, "") for c in configs])
-        for key in keys
-        if key not in same
-    ]
+    values = {
+        key: [_yaml_value(c[key]) if key in c else implied.get(key, "") for c in configs] for key in keys
+    }
+    rows = [(key, values[key]) for key in keys if key not in same]
     shared = OmegaConf.create({})
     for key in keys:
         if key in same:
@@ -118,11 +117,8 @@ def facts(sources: Sources) -> list[tuple[str, str]]:
 
     def norm(result: dict[str, Any]) -> str:
         affine = result.get("affine", True)  # always so in an earlier lmreg
-        return (
-            "as the network defines them"
-            if affine is None
-            else f"{'with' if affine else 'without'} scale and shift"
-        )
+        kinds = {None: "as the network defines them", True: "with scale and shift"}
+        return kinds.get(affine, "without scale and shift")
 
     return [
         ("Batch norms in the super-nets' cells", all_of(map(norm, results))),

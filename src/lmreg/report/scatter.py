@@ -1,5 +1,4 @@
-"""Scatter plots of truth against super-net score: the page's template draws them as SVG, `write_png` as
-PNG."""
+"""Scatter plots of truth against super-net score, as SVG for the page and as PNG files."""
 
 from __future__ import annotations
 
@@ -32,8 +31,7 @@ class NamedScore:
 
 @dataclass(frozen=True)
 class ScatterPlot:
-    """One run's ranking of the pool: truth ``x`` against super-net score ``y``; ``colour`` is the page's
-    index."""
+    """One run's truth ``x`` against its super-net score ``y``; ``colour`` is an index of the page's."""
 
     frame: Frame
     x: np.ndarray
@@ -62,12 +60,11 @@ def scatter_plots(
     y_label += ", inverted" if score.falls else ""
     x_range, y_range = (_shared_range([table[c] for table, *_ in rankings]) for c in (truth, score.column))
     frame = Frame.of(_SIZE, (x_label, x_range), (y_label, y_range), score.falls)
-    return [
-        ScatterPlot(
-            frame, table[truth].to_numpy(float), table[score.column].to_numpy(float), title, note, colour
-        )
-        for table, title, note, colour in rankings
-    ]
+    plots = []
+    for table, title, note, colour in rankings:
+        x, y = (table[column].to_numpy(float) for column in (truth, score.column))
+        plots.append(ScatterPlot(frame, x, y, title, note, colour))
+    return plots
 
 
 def write_png(path: Path, title: str, plots: Sequence[ScatterPlot]) -> None:

@@ -146,8 +146,7 @@ def _optional(path: Path, columns: Collection[str], read: TableReader = read_tab
 
 
 def _evaluations(folder: Path) -> list[Path]:
-    """List the evaluations in ``<study>/evaluate``: the folder itself (a single call), then those of a
-    sweep."""
+    """List the evaluations in ``<study>/evaluate``: itself (a single call), then those of a sweep."""
     return [
         path.parent
         for path in (folder / "metrics.csv", *sorted(folder.glob("*/metrics.csv")))
@@ -164,8 +163,7 @@ def _evaluation(folder: Path, name: str | None) -> Path:
     wanted, names = folder / (name or ""), [path.name for path in _evaluations(folder) if path != folder]
     if name is None and not (folder / "metrics.csv").exists() and names:
         raise LmregError(
-            f"the evaluations in {folder} are those of a sweep; choose one by evaluation=<name>: "
-            f"{', '.join(names)}"
+            f"the evaluations in {folder} are a sweep's; choose one by evaluation=<name>: {', '.join(names)}"
         )
     if name is not None and name not in names:
         hint = nearest(name, names) if names else f": {folder} has no evaluations of a sweep"

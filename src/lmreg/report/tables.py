@@ -85,8 +85,7 @@ def _with_error(score: float, error: float) -> str:
 
 
 def ceiling_row(sources: Sources) -> dict[str, Any] | None:
-    """Return the row of ``baselines.csv`` with the ceiling, a perfect ranking's tau; None if it is
-    unknown."""
+    """Return the row of ``baselines.csv`` with the ceiling, a perfect ranking's tau; None if unknown."""
     if sources.baselines is None:
         return None
     rows = sources.baselines[sources.baselines["baseline"] == CEILING]
@@ -126,9 +125,8 @@ def statistics(sources: Sources, score: str) -> Statistics:
     rows = []
     for run in sources.runs:
         by_name = {r["statistic"]: r for r in mine[mine["run"] == run.name].to_dict("records")}
-        rows.append(
-            (run, [_statistic_cell(by_name.get(name), words.statistic(name).digits) for name in names])
-        )
+        cells = [_statistic_cell(by_name.get(name), words.statistic(name).digits) for name in names]
+        rows.append((run, cells))
     whole = mine["n"].max()
     smaller = {n: sorted(set(some["n"]) - {whole}) for n, some in mine.groupby("statistic")}
     notes = [f"n = {', '.join(f'{n:,}' for n in smaller[name])}" if smaller[name] else "" for name in names]

@@ -38,8 +38,7 @@ class Limits:
         return {name: value for name, value in values.items() if value is not None}
 
     def excess(self, cost: dict[str, int]) -> float:
-        """Return by how much the limits are exceeded, each as a share of the limit, summed; 0 if
-        admissible."""
+        """Return by how much the limits are exceeded, as shares of each, summed; 0 if admissible."""
         given = self.given
         shares = [
             sign * (cost[column] - given[name]) / given[name]
