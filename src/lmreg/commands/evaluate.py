@@ -187,7 +187,7 @@ def _say_notes(
             f"Note: {name} repeats {first.name} (same configuration, seed and data) and is not counted again."
         )
     if note := truth.pool.noise_note():
-        say(f"Note: The truth of the pool is {note}; no ranking can agree well with it.")
+        say(f"Note: the truth of the pool is {note}; no ranking can agree well with it.")
     for run in runs:
         if run.cfg.get("landmarks_hash", truth.landmarks.hash) != truth.landmarks.hash:
             say(f"Note: {run.name} was trained with other landmarks than the study has now.")

@@ -80,9 +80,9 @@ def _tied_pairs(groups: np.ndarray, counts: np.ndarray) -> np.ndarray:
 
 def kendall_tau_top_half(truth: np.ndarray, score: np.ndarray, counts: np.ndarray) -> np.ndarray:
     """Return tau-b within the half of each multiset that is best by truth, ties at its edge included."""
-    kept = in_top_half(truth, counts)
-    some = kept.any(0)
-    return kendall_tau_b(truth[some], score[some], (counts * kept)[:, some])
+    top = in_top_half(truth, counts)
+    some = top.any(0)
+    return kendall_tau_b(truth[some], score[some], (counts * top)[:, some])
 
 
 def in_top_half(truth: np.ndarray, counts: np.ndarray) -> np.ndarray:

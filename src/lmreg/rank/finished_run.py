@@ -176,10 +176,10 @@ def distinct(runs: list[FinishedRun]) -> tuple[list[FinishedRun], dict[str, Fini
     Repetitions exist because earlier versions named folders by the spelling of options, so that ``seed=0,00``
     trained the same search twice.
     """
-    kept: dict[str, FinishedRun] = {}
+    first: dict[str, FinishedRun] = {}
     for run in sorted(runs, key=lambda run: (len(run.name), run.name)):
-        kept.setdefault(run.identity, run)
-    again = {run.name: kept[run.identity] for run in runs if kept[run.identity] is not run}
+        first.setdefault(run.identity, run)
+    again = {run.name: first[run.identity] for run in runs if first[run.identity] is not run}
     return [run for run in runs if run.name not in again], again
 
 

@@ -102,12 +102,12 @@ def cloud(frame: Frame, x: np.ndarray, y: np.ndarray) -> Cloud:
     inside = frame.holds(x, y)
     points = list(zip(frame.x.at(x), frame.y.at(y), strict=True))
     # A line of zero length with round ends is a dot, in a twentieth of the bytes of a circle element.
-    within = [f"M{a:.1f} {b:.1f}h0" for (a, b), kept in zip(points, inside, strict=True) if kept]
+    within = [f"M{a:.1f} {b:.1f}h0" for (a, b), is_inside in zip(points, inside, strict=True) if is_inside]
     layers = ["".join(within[i::_LAYERS]) for i in range(_LAYERS)]
     beyond = [
         f"M{a - 3:.1f} {b - 3:.1f}l6 6m0-6l-6 6"
-        for (a, b), kept in zip(points, inside, strict=True)
-        if not kept
+        for (a, b), is_inside in zip(points, inside, strict=True)
+        if not is_inside
     ]
     return Cloud([layer for layer in layers if layer], "".join(beyond), len(beyond))
 
