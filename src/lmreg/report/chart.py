@@ -81,9 +81,10 @@ class Frame:
         ends = (top, bottom) if falls else (bottom, top)
         return cls(width, height, across, Axis(y[0], *y[1], *ends))
 
-    def holds(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """Return which of the points (x, y) are within both axes."""
-        return self.x.holds(x) & self.y.holds(y)
+    def split(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return which of the points (x, y) are within both axes, and which finite ones are outside."""
+        inside = self.x.holds(x) & self.y.holds(y)
+        return inside, np.isfinite(x) & np.isfinite(y) & ~inside
 
 
 @dataclass(frozen=True)
@@ -97,19 +98,14 @@ class Cloud:
 
 def cloud(frame: Frame, x: np.ndarray, y: np.ndarray) -> Cloud:
     """Return the points (x, y) as SVG paths; those that aren't finite are left out."""
-    finite = np.isfinite(x) & np.isfinite(y)
-    x, y = x[finite], y[finite]
-    inside = frame.holds(x, y)
-    points = list(zip(frame.x.at(x), frame.y.at(y), strict=True))
+    inside, outside = (
+        list(zip(frame.x.at(x[which]), frame.y.at(y[which]), strict=True)) for which in frame.split(x, y)
+    )
     # A line of zero length with round ends is a dot, in a twentieth of the bytes of a circle element.
-    within = [f"M{a:.1f} {b:.1f}h0" for (a, b), is_inside in zip(points, inside, strict=True) if is_inside]
-    layers = ["".join(within[i::_LAYERS]) for i in range(_LAYERS)]
-    beyond = [
-        f"M{a - 3:.1f} {b - 3:.1f}l6 6m0-6l-6 6"
-        for (a, b), is_inside in zip(points, inside, strict=True)
-        if not is_inside
-    ]
-    return Cloud([layer for layer in layers if layer], "".join(beyond), len(beyond))
+    dots = [f"M{a:.1f} {b:.1f}h0" for a, b in inside]
+    layers = ["".join(dots[i::_LAYERS]) for i in range(_LAYERS)]
+    crosses = "".join(f"M{a - 3:.1f} {b - 3:.1f}l6 6m0-6l-6 6" for a, b in outside)
+    return Cloud([layer for layer in layers if layer], crosses, len(outside))
 
 
 def polyline(frame: Frame, x: Sequence[float], y: Sequence[float], most: int = 160) -> str:

@@ -78,8 +78,7 @@ def write_png(path: Path, title: str, plots: Sequence[ScatterPlot]) -> None:
         corner = ((left + x.start) / width, (plot.frame.height - ends[1]) / height)
         axes = figure.add_axes((*corner, (x.end - x.start) / width, (ends[1] - ends[0]) / height))
         axes.set(xlim=(x.low, x.high), ylim=(y.low, y.high) if y.start > y.end else (y.high, y.low))
-        inside = plot.frame.holds(plot.x, plot.y)
-        outside = np.isfinite(plot.x) & np.isfinite(plot.y) & ~inside
+        inside, outside = plot.frame.split(plot.x, plot.y)
         axes.scatter(plot.x[inside], plot.y[inside], s=22, alpha=0.55, color="#0072b2", linewidths=0)
         at_edge = (plot.x[outside].clip(x.low, x.high), plot.y[outside].clip(y.low, y.high))
         axes.scatter(*at_edge, s=28, marker="x", color="#d55e00", linewidths=1.2, clip_on=False)
