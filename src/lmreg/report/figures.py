@@ -48,7 +48,7 @@ class Row:
 
 @dataclass(frozen=True)
 class PlottedRows:
-    """PlottedRows that share an axis; ``ceiling`` is the position of a vertical line, in percent."""
+    """Rows that share an axis; ``ceiling`` is the position of a vertical line, in percent."""
 
     axis: Axis
     rows: list[Row]
