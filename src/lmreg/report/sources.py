@@ -214,9 +214,7 @@ def _completeness_notes(
             f"{', '.join(sorted(strange))}."
         )
     if missing := sorted(done - shown - strange):
-        notes.append(
-            f"Finished but not evaluated, so not shown: {', '.join(missing)}. Run lmreg evaluate."
-        )
+        notes.append(f"Finished but not evaluated, so not shown: {', '.join(missing)}. Run lmreg evaluate.")
     if gone := sorted(set(metrics["run"].astype(str)) - done - set(again)):
         notes.append(f"Evaluated, but the run no longer exists, so not shown: {', '.join(gone)}.")
     if begun := sorted(
