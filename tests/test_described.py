@@ -1,4 +1,4 @@
-"""``docs/files.md`` names what a real run writes, and nothing else."""
+"""``docs/files.md`` describes exactly the fields that real commands write."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.described import undescribed, unwritten
 STUDY = "nasbench201-fashion_mini"
 
 
-def test_every_field_of_a_study_is_described_and_nothing_else(evaluated_study: Path) -> None:
+def test_every_field_of_a_study_is_described_and_no_other(evaluated_study: Path) -> None:
     assert undescribed(evaluated_study / STUDY) == set()
     assert unwritten(evaluated_study / STUDY) == set()
 

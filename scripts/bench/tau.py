@@ -17,7 +17,7 @@ import time
 import numpy as np
 
 from lmreg.rank.correlation import Draws, kendall_tau_b
-from lmreg.rank.statistics import Truths
+from lmreg.rank.statistics import ResampledTruth
 
 SIZES, RESAMPLES = (1_000, 15_625, 423_624), 2_000
 COUNTED = 2**25
@@ -38,11 +38,11 @@ def _one(n: int) -> None:
     truth = rng.normal(size=n)
     score = truth + rng.normal(size=n)
     count = min(RESAMPLES, COUNTED // n)
-    truths = Truths(truth, Draws(n, count, 0), 10.0, 0.95)
+    resampled = ResampledTruth(truth, Draws(n, count, 0), 10.0, 0.95)
     works = {
-        "drawing": lambda: [None for _ in truths.draws.parts()],
-        "tau-b": lambda: truths.resampled(kendall_tau_b, score),
-        "all figures": lambda: truths.estimates(score, [5, 10]),
+        "drawing": lambda: [None for _ in resampled.draws.parts()],
+        "tau-b": lambda: resampled.statistic(kendall_tau_b, score),
+        "all figures": lambda: resampled.estimates(score, [5, 10]),
     }
     for name, work in works.items():
         start = time.process_time()

@@ -22,12 +22,12 @@ import pandas as pd
 
 from lmreg.experiment.study import Options, Study
 from lmreg.landmarks.truth import MANIFEST, LandmarkSet, Truth
-from lmreg.rank.baselines import by_ridge
+from lmreg.rank.baselines import ridge_ranking
 from lmreg.rank.correlation import kendall_tau_b
 from lmreg.rank.finished_run import FinishedRun, finished_runs
 from lmreg.rank.intervals import mean_over_seeds
 from lmreg.rank.pool import held_out
-from lmreg.rank.score_cache import ScoredRun
+from lmreg.rank.score_cache import ScoreCache
 from lmreg.rank.tracking import tau_rows
 from lmreg.util.files import read_json, read_table, write_atomically, write_table
 
@@ -64,7 +64,7 @@ def main() -> None:
             truth[key] for arch in candidates if (key := space.benchmark_key(space.parse(arch))) in truth
         ]
         learned = (run.result.get("discretised") or {}).get("arch")
-        scored = ScoredRun(run, options)
+        scored = ScoreCache(run, options)
         by = taus(scored, pool)
         return {
             "algo": run.result["algo"],
@@ -89,7 +89,7 @@ def main() -> None:
     write_table(out.with_suffix(".csv"), rows)
     figures = f"true accuracy {pool.scores.mean():.2f} % on average, {pool.scores[0]:.2f} % at best"
     print(f"Pool: n = {len(pool.archs)}, {figures}\n")
-    values = by_ridge(space, known_truth.landmarks, pool).values
+    values = ridge_ranking(space, known_truth.landmarks, pool).values
     ridge = kendall_tau_b(pool.better_sign * pool.scores, values, np.ones((1, len(values))))[0]
     print(f"Ridge regression on the same landmarks, without a super-net: tau {ridge:.3f}\n")
     print(markdown(rows))
@@ -97,8 +97,8 @@ def main() -> None:
     write_atomically(out.with_suffix(".png"), lambda file: figure.savefig(file, format="png", dpi=150))
 
 
-def taus(run: ScoredRun, members: LandmarkSet) -> dict[str, float]:
-    """Return Kendall's tau-b between the truth of ``members`` and each of a run's scores, by short name."""
+def taus(run: ScoreCache, members: LandmarkSet) -> dict[str, float]:
+    """Kendall's tau-b between the truth of ``members`` and each of a run's scores, by its short name."""
     rows = tau_rows("", members, run.scores(members.archs), run.study.task)
     return {str(row["score"]): float(row["kendall_tau"]) for row in rows}
 

@@ -15,12 +15,12 @@ import sys
 
 import numpy as np
 
-from lmreg.rank.correlation import Function, kendall_tau_b, kendall_tau_top_half, resamples, spearman
+from lmreg.rank.correlation import Statistic, kendall_tau_b, kendall_tau_top_half, resamples, spearman
 from lmreg.rank.intervals import estimate, leave_outs
 from lmreg.rank.selection import precision_at, regret, true_rank
 
 CORRELATION, CONFIDENCE, RESAMPLES = 0.6, 0.95, 1000
-STATISTICS: dict[str, Function] = {
+STATISTICS: dict[str, Statistic] = {
     "tau": kendall_tau_b,
     "spearman": spearman,
     "tau in the top half": kendall_tau_top_half,

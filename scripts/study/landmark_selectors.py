@@ -25,11 +25,11 @@ import pandas as pd
 from lmreg.errors import LmregError
 from lmreg.experiment.study import Options, Study
 from lmreg.landmarks.truth import LandmarkSet, Truth
-from lmreg.rank.baselines import by_ridge
+from lmreg.rank.baselines import ridge_ranking
 from lmreg.rank.correlation import kendall_tau_b
 from lmreg.rank.finished_run import FinishedRun, finished_runs
 from lmreg.rank.intervals import mean_over_seeds
-from lmreg.rank.score_cache import ScoredRun
+from lmreg.rank.score_cache import ScoreCache
 from lmreg.rank.tracking import tau_rows
 from lmreg.util.files import write_atomically, write_table
 
@@ -93,10 +93,10 @@ def common_pool(studies: list[SelectorStudy]) -> LandmarkSet:
 def rows_of(one: SelectorStudy, pool: LandmarkSet) -> Iterator[dict[str, object]]:
     """Yield a row per run: tau between the truth of ``pool`` and the super-net's scores."""
     truth = pool.better_sign * pool.scores
-    ridge = by_ridge(one.study.space, one.truth.landmarks, pool).values
+    ridge = ridge_ranking(one.study.space, one.truth.landmarks, pool).values
     ridge_tau = kendall_tau_b(truth, ridge, np.ones((1, len(ridge))))[0]
     for run in one.runs:
-        scored = ScoredRun(run, one.study.options)
+        scored = ScoreCache(run, one.study.options)
         taus = {
             r["score"]: r["kendall_tau"]
             for r in tau_rows("", pool, scored.scores(pool.archs), one.study.task)

@@ -27,13 +27,13 @@ def swept(tiny_study: Path, tmp_path_factory: pytest.TempPathFactory, lmreg: Lmr
     root = tmp_path_factory.mktemp("swept") / "root"
     shutil.copytree(tiny_study, root)
     others = f"algo={','.join(set(choices('algo')) - {'nao'})}"
-    for algo in ((others,), NAO):  # whose pool of the usual size takes as long as all the others
+    for algo in ((others,), NAO):  # with a small pool: its default one takes as long as all the others
         done = lmreg("search", "-m", *algo, "reg=none,landmark", f"root={root}", *SMALL)
         assert done.returncode == 0, done.stderr
     return root
 
 
-def test_all_finish_and_what_was_learned_is_marked(swept: Path, space: NASBench201) -> None:
+def test_all_finish_and_mark_the_learned_architecture(swept: Path, space: NASBench201) -> None:
     folders = sorted((swept / STUDY / "search").iterdir())
     assert len(folders) == 2 * len(choices("algo"))
     learners = set()
@@ -67,7 +67,7 @@ def test_all_can_be_evaluated_and_reported(swept: Path, lmreg: Lmreg) -> None:
 
 
 def test_a_sweep_over_algorithms_may_set_what_they_share(in_process: InProcess, tmp_path: Path) -> None:
-    """Though the default algorithm has no such option; and the run is named as when it's called alone."""
+    """Even if the default algorithm lacks the option. A run has the same name as without a sweep."""
     options = ("algo.alpha_lr=0.02", "reg=none", f"root={tmp_path}", *SMALL)
     code, _, errors = in_process("search", "-m", "algo=darts,gdas", *options)
     assert code == 0, errors

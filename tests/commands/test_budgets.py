@@ -83,7 +83,7 @@ def test_older_runs_of_several_are_not_mixed_with_those_of_now(
 
     code, said, errors = in_process("evaluate", f"root={root}", "bootstrap=100")
     assert code == 0, errors
-    assert f"Note: {old.name} is of an earlier lmreg whose budgets counted steps" in " ".join(said.split())
+    assert f"Note: {old.name} is from an earlier lmreg, whose budget counted steps" in " ".join(said.split())
     gains = pd.read_csv(root / STUDY / "evaluate" / "paired.csv")
     assert set(gains[gains["against"] == "none"]["comparison"]) == {"spos landmark"}
     labels = pd.read_csv(root / STUDY / "evaluate" / "metrics.csv").groupby("run")["label"].first()
@@ -92,5 +92,5 @@ def test_older_runs_of_several_are_not_mixed_with_those_of_now(
     code, _, errors = in_process("report", f"root={root}")
     assert code == 0, errors
     page = (root / STUDY / "report" / "index.html").read_text()
-    assert "of an earlier lmreg whose budgets counted steps" in page
+    assert "from an earlier lmreg, whose budget counted steps" in page
     assert "Batch norms in the super-nets" in page

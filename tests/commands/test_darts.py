@@ -20,8 +20,8 @@ LEARNING = ("reg.warmup=0.2", "algo.alpha_warmup=0.4")
 
 
 def test_every_stage(in_process: InProcess, tmp_path: Path) -> None:
-    # With every algorithm: tests/commands/test_every_space.py, which takes its time.
-    # Few and small images: all that is scored on them takes its time in networks of so many layers.
+    # tests/commands/test_every_space.py, a slow test, covers every algorithm.
+    # Few and small images, because networks of so many layers are slow to score.
     rng, images = np.random.default_rng(0), tmp_path / "images"
     for label in ("a", "b"):
         (images / label).mkdir(parents=True)

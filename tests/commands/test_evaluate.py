@@ -1,4 +1,4 @@
-"""What `evaluate` and `report` leave where several results could be mixed or overwritten."""
+"""`evaluate` and `report` where several results could be mixed up or overwritten."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ STUDY = "nasbench201-fashion_mini"
 
 @pytest.fixture
 def study(searched_study: Path, tmp_path: Path) -> Path:
-    """A copy to be spoilt of a study with two seeds without and with the regulariser."""
+    """A copy, free to be modified, of a study with two seeds without and two with the regulariser."""
     shutil.copytree(searched_study, tmp_path / "root")
     return tmp_path / "root" / STUDY
 
 
 def again(study: Path, name: str, seed: str) -> None:
-    """The run of seed 0 without a regulariser once more, as an earlier lmreg left it for ``seed=00``."""
+    """Repeat the run of seed 0 without a regulariser, as an earlier lmreg did for ``seed=00``."""
     (source,) = study.glob("search/spos-none-*-s0")
     folder = source.with_name(name)
     shutil.copytree(source, folder)
@@ -34,7 +34,7 @@ def again(study: Path, name: str, seed: str) -> None:
 
 @pytest.fixture
 def one_seed(study: Path) -> Path:
-    """The same with seed 0 alone, for what goes on with every run alike."""
+    """The same study with seed 0 only, where one run of each kind suffices."""
     for folder in study.glob("search/*-s1"):
         shutil.rmtree(folder)
     return study
@@ -52,35 +52,37 @@ def test_one_search_in_three_folders_counts_once(study: Path, in_process: InProc
     assert code == 0
     for name, text in before.items():
         assert (study / "evaluate" / f"{name}.csv").read_text() == text, name
-    assert out.count("(the same configuration, seed and data): counted once.") == 2
+    assert out.count("(same configuration, seed and data) and is not counted again.") == 2
     code, _, _ = in_process("report", root)
     assert code == 0
     html = (study / "report" / "index.html").read_text()
-    assert html.count("the same configuration, seed and data): counted once.") == 2
+    assert html.count("(same configuration, seed and data) and is not counted again.") == 2
     assert "Finished but not evaluated" not in html
 
 
-def test_what_a_sweep_over_options_of_evaluate_finds_stays(one_seed: Path, in_process: InProcess) -> None:
+def test_jobs_of_a_sweep_over_options_of_evaluate_have_their_own_folders(
+    one_seed: Path, in_process: InProcess
+) -> None:
     root, out = f"root={one_seed.parent}", one_seed / "evaluate"
-    code, said, _ = in_process("evaluate", "-m", root, "norm=batch,recalibrate", "bootstrap=100")
+    code, out_text, _ = in_process("evaluate", "-m", root, "norm=batch,recalibrate", "bootstrap=100")
     assert code == 0
     for norm in ("batch", "recalibrate"):
         assert set(pd.read_csv(out / f"norm={norm}" / "metrics.csv")["norm"]) == {norm}
-        assert f"Written to {out / f'norm={norm}'}" in said
+        assert f"Written to {out / f'norm={norm}'}" in out_text
     assert not (out / "metrics.csv").exists()
     code, _, errors = in_process("report", root)
     assert code == 2
-    assert "are of a sweep; pass evaluation=<name>: norm=batch, norm=recalibrate" in errors
+    assert "are a sweep's; choose one by evaluation=<name>: norm=batch, norm=recalibrate" in errors
     code, _, errors = in_process("report", root, "evaluation=norm=batsh")
     assert (code, "did you mean" in errors) == (2, True)
-    code, said, errors = in_process("report", root, "evaluation=norm=recalibrate")
+    code, out_text, errors = in_process("report", root, "evaluation=norm=recalibrate")
     assert code == 0, errors
-    assert "shows the evaluation in evaluate/norm=recalibrate; there are also evaluate/norm=batch" in said
+    assert "shows the evaluation in evaluate/norm=recalibrate; others are in evaluate/norm=batch" in out_text
     statistics = pd.read_csv(one_seed / "report" / "statistics.csv")
     assert set(statistics["norm"]) == {"recalibrate"}
 
 
-def test_so_do_tables_and_pages_of_a_sweep(study: Path, in_process: InProcess) -> None:
+def test_tables_and_pages_of_a_sweep_have_their_own_folders(study: Path, in_process: InProcess) -> None:
     root, tables = f"root={study.parent}", []
     for folder in list(study.glob("search/*"))[1:]:
         shutil.rmtree(folder)
@@ -100,9 +102,7 @@ def test_so_do_tables_and_pages_of_a_sweep(study: Path, in_process: InProcess) -
     }
 
 
-def test_an_evaluation_of_an_earlier_version_is_to_be_made_again(
-    one_seed: Path, in_process: InProcess
-) -> None:
+def test_an_evaluation_of_an_earlier_version_is_refused(one_seed: Path, in_process: InProcess) -> None:
     root = f"root={one_seed.parent}"
     assert in_process("evaluate", root, "bootstrap=100")[0] == 0
     for name, lacking in (("metrics", "ceiling"), ("paired", "p_holm"), ("baselines", "ceiling")):
@@ -116,10 +116,10 @@ def test_an_evaluation_of_an_earlier_version_is_to_be_made_again(
         path.write_text(before)
 
 
-def test_one_super_net_by_two_options_is_told(study: Path, in_process: InProcess) -> None:
+def test_runs_with_identical_super_nets_are_reported(study: Path, in_process: InProcess) -> None:
     steps = next(option for option in TINY_SEARCH if option.startswith("trainer.steps="))
     options = [option for option in TINY_SEARCH if option != steps]
-    paths = steps.replace("steps", "paths")  # of an algorithm with one path a step
+    paths = steps.replace("steps", "paths")  # the algorithm trains one path per step
     code, _, errors = in_process("search", "reg=none", f"root={study.parent}", *options, paths)
     assert code == 0, errors
     code, out, _ = in_process("evaluate", f"root={study.parent}", "bootstrap=100")

@@ -1,4 +1,4 @@
-"""Every space of the catalogue through all stages with every algorithm that works with it: `-m slow`."""
+"""All stages for every space of the catalogue with every algorithm that supports it (`-m slow`)."""
 
 from __future__ import annotations
 

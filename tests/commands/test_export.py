@@ -146,12 +146,12 @@ def test_from_images_to_files_to_deploy(
     call = ("export", f"run={retrained}", f"out={tmp_path / 'other'}", "onnx=false")
     code, out, errors = in_process(*call)
     assert code == 0, errors
-    assert "other, of the training with seed 0: model.py" in out
+    assert "other, from the training with seed 0: model.py" in out
     assert {p.name for p in (tmp_path / "other").iterdir()} == files - {"model.onnx"}
     assert read_json(tmp_path / "other" / "model.json")["seed"] == 0
     code, _, errors = in_process("export", f"run={retrained}", "seed=7")
     assert code == 2
-    assert "has trainings of seed 0, 1" in errors
+    assert "has trainings with seed 0, 1 only" in errors
     for package in ("safetensors", "onnxruntime"):
         with monkeypatch.context() as patched:
             patched.setitem(sys.modules, package, None)  # as if it were not installed

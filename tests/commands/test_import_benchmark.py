@@ -1,4 +1,4 @@
-"""From a published file over the table to landmarks."""
+"""From a published file to a table, and from the table to landmarks."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ def here(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def imported(in_process: InProcess, *args: str) -> list[str]:
-    """What the command says when all is well."""
+    """Run the command, which must succeed; return the lines that it prints."""
     code, out, errors = in_process("import-benchmark", *args)
     assert code == 0, errors
     return out.splitlines()
 
 
 @pytest.mark.parametrize("ending", ["csv", "parquet"])
-def test_nasbench101_goes_straight_into_landmarks(in_process: InProcess, ending: str) -> None:
+def test_nasbench101_becomes_landmarks(in_process: InProcess, ending: str) -> None:
     *_, written, use, then = imported(in_process, "kind=nasbench101", "path=nb.tfrecord", f"out=nb.{ending}")
     table = pd.read_csv("nb.csv") if ending == "csv" else pd.read_parquet("nb.parquet")
     assert written.startswith(f"Written: nb.{ending} (16 rows, ")
@@ -61,7 +61,7 @@ def test_nasbench101_goes_straight_into_landmarks(in_process: InProcess, ending:
     assert manifest["table_hash"] in written
 
 
-def test_macro_goes_straight_into_landmarks(in_process: InProcess) -> None:
+def test_macro_becomes_landmarks(in_process: InProcess) -> None:
     lines = imported(in_process, "kind=macro", "path=macro.json", "out=made of it/macro.csv")
     options = shlex.split(lines[-2].removeprefix("To use it: lmreg train-landmarks "))
     code, _, errors = in_process("train-landmarks", *options, *SMALL, "study=macro")
@@ -71,9 +71,9 @@ def test_macro_goes_straight_into_landmarks(in_process: InProcess) -> None:
     assert pool["mean_acc"].tolist() == pytest.approx(table[pool["arch"]].tolist())
 
 
-def test_it_says_how_many_rows_and_of_which_range(in_process: InProcess) -> None:
-    text = "\n".join(imported(in_process, "path=nb.tfrecord", "out=told.csv"))
-    table = pd.read_csv("told.csv")
+def test_it_prints_the_number_of_rows_and_their_range(in_process: InProcess) -> None:
+    text = "\n".join(imported(in_process, "path=nb.tfrecord", "out=range.csv"))
+    table = pd.read_csv("range.csv")
     for column in ("valid_acc_percent", "test_acc_percent"):
         (row,) = [line for line in text.splitlines() if f" {column} " in line and "│" in line]
         shown = [cell.strip() for cell in row.strip("│").split("│")]
@@ -83,7 +83,7 @@ def test_it_says_how_many_rows_and_of_which_range(in_process: InProcess) -> None
     assert "Note: 48 trainings of 16 cells" in text
 
 
-def test_what_is_there_stays_unless_it_is_the_same(in_process: InProcess) -> None:
+def test_an_existing_table_is_not_overwritten(in_process: InProcess) -> None:
     imported(in_process, "path=nb.tfrecord", "out=kept.csv")
     before = Path("kept.csv").stat().st_mtime_ns, Path("kept.csv").stat().st_ino
     again = imported(in_process, "path=nb.tfrecord", "out=kept.csv")
@@ -92,12 +92,12 @@ def test_what_is_there_stays_unless_it_is_the_same(in_process: InProcess) -> Non
     code, _, errors = in_process("import-benchmark", "kind=macro", "path=macro.json", "out=kept.csv")
     assert code == 2
     assert errors.startswith("Error: kept.csv exists with other content (hash ")
-    assert "; remove it, or give another out" in errors
+    assert "; remove it, or choose another out" in errors
     assert (Path("kept.csv").stat().st_mtime_ns, Path("kept.csv").stat().st_ino) == before
 
 
 @pytest.mark.parametrize(("kind", "name"), [("nasbench101", "nb.tfrecord"), ("macro", "macro.json")])
-def test_damaged_files_leave_nothing_behind(
+def test_damaged_files_are_refused_and_leave_nothing_behind(
     in_process: InProcess, kind: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     content = Path(name).read_bytes()
@@ -111,7 +111,7 @@ def test_damaged_files_leave_nothing_behind(
     assert [path.name for path in tmp_path.rglob("*")] == ["file"]
 
 
-def test_a_file_of_another_kind_is_told(in_process: InProcess) -> None:
+def test_a_file_of_another_benchmark_is_refused(in_process: InProcess) -> None:
     for kind, name in (("nasbench101", "macro.json"), ("macro", "nb.tfrecord"), ("nds", "macro.json")):
         code, _, errors = in_process("import-benchmark", f"kind={kind}", f"path={name}", "out=wrong.csv")
         assert code == 2

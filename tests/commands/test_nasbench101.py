@@ -39,7 +39,7 @@ def study(tmp_path_factory: pytest.TempPathFactory, lmreg: Lmreg) -> Path:
     return root / STUDY
 
 
-def test_everything_finishes_and_finds_cells(study: Path) -> None:
+def test_every_search_finishes_and_finds_cells(study: Path) -> None:
     space = NASBench101()
     folders = sorted((study / "search").iterdir())
     assert len(folders) == 5

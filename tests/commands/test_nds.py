@@ -22,7 +22,7 @@ ENAS = NDS(Config(family="enas"))
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A working folder with a file of 12 trainings and few, small images."""
+    """A working folder with a file of 12 trainings and a few small images."""
     rng = np.random.default_rng(0)
     write_nds(tmp_path / "ENAS_fix-w-d.json", 12)
     for label in ("a", "b"):
@@ -40,9 +40,9 @@ def test_from_the_published_file_to_a_report(in_process: InProcess, folder: Path
         assert code == 0, errors
         return out
 
-    said = done("import-benchmark", "kind=nds", "path=ENAS_fix-w-d.json", "out=enas.csv").splitlines()
-    assert "Note: 12 trainings, 12 architectures of family enas" in said
-    use = shlex.split(said[-2].removeprefix("To use it: lmreg train-landmarks "))
+    lines = done("import-benchmark", "kind=nds", "path=ENAS_fix-w-d.json", "out=enas.csv").splitlines()
+    assert "Note: 12 trainings, 12 architectures of family enas" in lines
+    use = shlex.split(lines[-2].removeprefix("To use it: lmreg train-landmarks "))
     assert use[:2] == ["space=nds", "space.family=enas"]
     space, data = tuple(use[:2]), ("data=folder", "data.path=images")
     done("train-landmarks", *use, *data, *SMALL)
@@ -53,7 +53,7 @@ def test_from_the_published_file_to_a_report(in_process: InProcess, folder: Path
     study, table = folder / "outputs" / "nds_enas-images", pd.read_csv("enas.csv").set_index("arch")
     runs = [path.parent.name for path in study.glob("search/*/result.json")]
     assert len(runs) == 2
-    assert not any("family" in run for run in runs)  # the study's name tells it
+    assert not any("family" in run for run in runs)  # the study's name contains it
     for run in runs:
         ranking = pd.read_csv(study / "evaluate" / f"ranking-{run}.csv").set_index("arch")
         assert len(ranking) == 5
@@ -63,7 +63,7 @@ def test_from_the_published_file_to_a_report(in_process: InProcess, folder: Path
         assert ENAS.format(ENAS.parse(best)) == best
     page = (study / "report" / "index.html").read_text()
     assert "reduction cell" in page
-    assert "space=nds data=folder space.family=enas" in page  # in the commands that make it again
+    assert "space=nds data=folder space.family=enas" in page  # in the commands that reproduce the study
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_from_the_published_file_to_a_report(in_process: InProcess, folder: Path
         (("space.family=resnet",), "space.family=resnet: must be one of darts, enas, pnas, amoeba, nasnet"),
     ],
 )
-def test_what_it_has_no_place_for(
+def test_unsupported_algorithms_and_families_are_refused(
     options: tuple[str, ...], why: str, in_process: InProcess, tmp_path: Path
 ) -> None:
     code, _, errors = in_process("search", "space=nds", "reg=none", f"root={tmp_path}", *options)

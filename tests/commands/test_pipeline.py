@@ -222,7 +222,7 @@ def test_evaluate_names_only_what_it_has_written(evaluated: Path, evaluate: Eval
         shutil.rmtree(folder)
     said = evaluate(f"root={evaluated}")
     assert "No pair of runs" in said
-    assert "none has a regulariser; search with reg=landmark too." in said
+    assert "no run has a regulariser; search with reg=landmark too." in said
     left = pd.read_csv(evaluated / STUDY / "evaluate" / "paired.csv")
     assert set(left["rivals"]) == {4}
     assert "none" not in set(left["against"])

@@ -47,11 +47,11 @@ def root(tmp_path: Path) -> Path:
     finish(done)
     finish(make(tmp_path, "done-lr", trainer={"lr": 0.2}))
     write_json(make(tmp_path, "half", seed=1) / "progress.json", {"step": 1200, "total_steps": 1500})
-    older = make(tmp_path, "older", seed=2)  # of an lmreg that wrote no progress.json
+    older = make(tmp_path, "older", seed=2)  # an lmreg that wrote no progress.json
     (older / "metrics.csv").write_text("step,epoch\n50,0.4\n100,0.8\n")
     with pytest.raises(LmregError), noted(make(tmp_path, "failed", seed=3), always=True):
         raise LmregError("the training diverged")
-    (tmp_path / "s" / "search" / "bare").mkdir()  # failed before it had a config
+    (tmp_path / "s" / "search" / "bare").mkdir()  # it stopped before it had a config
     evaluate = tmp_path / "s" / "evaluate"
     evaluate.mkdir()
     (evaluate / "metrics.csv").write_text(
@@ -89,7 +89,7 @@ def test_states_differences_and_figures(root: Path, capsys: pytest.CaptureFixtur
 
 
 def test_every_folder_can_be_pasted(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """In the order of the table, unbroken however long."""
+    """Folders are in the order of the table and unbroken however long."""
     long = make(root, f"spos-none-{'trainer.lr=0.1-' * 12}s0", study="my study")
     lines = listed(root, capsys).splitlines()
     names = ("bare", "done", "done-lr", "failed", "half", "older")
@@ -102,7 +102,7 @@ def test_every_folder_can_be_pasted(root: Path, capsys: pytest.CaptureFixture[st
     assert split_values(pasted.removeprefix("run=")) == [str(comma)]
 
 
-def test_a_run_that_is_going_on(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_run_in_progress(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with locked(root / "s" / "search" / "half"):
         assert "running at step 1,200 of 1,500" in listed(root, capsys)
     assert "running" not in listed(root, capsys)
@@ -116,14 +116,14 @@ def test_one_study_or_all(root: Path, capsys: pytest.CaptureFixture[str]) -> Non
         listed(root, capsys, study="no")
 
 
-def test_json_for_programs(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_json(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     by_name = {r["run"]: r for r in json.loads(listed(root, capsys, json=True))}
     assert by_name["done"]["figures"] == {"loss": 0.4012, "accuracy": 0.35}
     assert by_name["done"]["config"]["trainer.lr"] == 0.1
     assert by_name["half"]["state"] == "interrupted"
 
 
-def test_torn_files_hide_no_other_run(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_damaged_files_do_not_hide_other_runs(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for name, file in (("done", "result.json"), ("half", "config.yaml"), ("half", "progress.json")):
         (root / "s" / "search" / name / file).write_text("{torn: [")
     (root / "s" / "evaluate" / "metrics.csv").write_text("torn\n")

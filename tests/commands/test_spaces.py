@@ -1,4 +1,4 @@
-"""Chains of layers go through every stage, each space with its own network."""
+"""Every stage for the spaces that are chains of layers, each with its own network."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SHORT = (
 
 @pytest.fixture(scope="module")
 def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Some architectures and their number of parameters, a truth that costs no training."""
+    """Some architectures with their number of parameters, which serves as truth without training."""
     space = NASBenchMacro()
     net = Network(Config(channels=2), space, InputShape(1, 12, 12), outputs=10)
     archs = list(space.enumerate())[:2000:45]
@@ -33,7 +33,7 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_every_stage_on_chains(in_process: InProcess, tmp_path: Path, table: Path) -> None:
+def test_every_stage_for_a_chain(in_process: InProcess, tmp_path: Path, table: Path) -> None:
     where = ("space=macro", f"root={tmp_path}")
     given = ("landmarks=table", f"landmarks.path={table}", "landmarks.score_column=size")
     code, _, errors = in_process("train-landmarks", *where, *given, "landmarks.count=5", "landmarks.pool=8")
@@ -62,7 +62,7 @@ def test_every_stage_on_chains(in_process: InProcess, tmp_path: Path, table: Pat
 
 
 def test_blocks_are_searched_within_limits(in_process: InProcess, tmp_path: Path) -> None:
-    """MBConv: trained landmarks, a search on paths and one on mixtures, evaluation and report."""
+    """MBConv: trained landmarks, a search by paths and one by mixtures, evaluation and report."""
     where = ("space=mbconv", f"root={tmp_path}")
     small = ("network.channels=4", "network.widths=[4,6,6]", "network.head=10", "space.depths=[1,2,2]")
     seeds = ("landmarks.seeds=1", "landmarks.pool_seeds=1")

@@ -1,4 +1,4 @@
-"""One config is one run, however it is spelt, and whichever lmreg has made it."""
+"""A config is one run, however its options are spelt and whichever version of lmreg made it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def folders(root: Path) -> list[str]:
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory, lmreg: Lmreg) -> Path:
-    """A root folder with one finished search; spoil only copies."""
+    """A root folder with one finished search; modify only copies."""
     root = tmp_path_factory.mktemp("finished")
     done = lmreg("search", "reg=none", f"root={root}", *SMALL, "trainer.lr=.1")
     assert done.returncode == 0, done.stderr
@@ -36,13 +36,14 @@ def finished(tmp_path_factory: pytest.TempPathFactory, lmreg: Lmreg) -> Path:
 
 
 @pytest.fixture
-def begun(finished: Path, tmp_path: Path) -> Path:
-    """A copy of it."""
+def root(finished: Path, tmp_path: Path) -> Path:
+    """A copy of that root folder, free to be modified."""
     return shutil.copytree(finished, tmp_path / "root")
 
 
 def make_earlier(folder: Path) -> Path:
-    """The run in ``folder`` as lmreg 0.1.0 left one: ``log_every`` hashed, named as it was spelt."""
+    """Change the run in ``folder`` into one of lmreg 0.1.0, which hashed ``log_every`` and named runs as
+    spelt."""
     config = OmegaConf.load(folder / "config.yaml")
     assert OmegaConf.is_dict(config)
     config.seed, config.log_every, config.data.flip = "00", 10, "no"
@@ -56,29 +57,29 @@ def make_earlier(folder: Path) -> Path:
     return folder.rename(folder.with_name("spos-none-log_every=10-data.flip=no-trainer.lr=.1-s00"))
 
 
-def test_a_run_is_trained_once(in_process: InProcess, begun: Path) -> None:
-    assert folders(begun) == [
+def test_a_run_is_trained_once(in_process: InProcess, root: Path) -> None:
+    assert folders(root) == [
         "spos-none-network.channels=2-scoring.images=64-strategy.budget=3-trainer.batch_size=16-trainer.lr=0.1"
         "-trainer.steps=8-s0"
     ]
-    for spelt in (
+    for spelling in (
         ("trainer.lr=1e-1", "seed=00", "log_every=3"),
         ("trainer.lr='0.1'", "data.flip=no", "trainer.epochs=12.0"),
         ("-m", "trainer.lr=0.10", "seed=choice(00)", "tracking.every_epochs=2"),
     ):
-        code, out, errors = in_process("search", "reg=none", f"root={begun}", *SMALL, *spelt)
+        code, out, errors = in_process("search", "reg=none", f"root={root}", *SMALL, *spelling)
         assert code == 0, errors
-        assert "finished already" in out, spelt
-        assert len([name for name in folders(begun) if name != "sweeps"]) == 1
+        assert "finished already" in out, spelling
+        assert len([name for name in folders(root) if name != "sweeps"]) == 1
 
 
-def test_a_run_of_an_earlier_lmreg_is_that_run(in_process: InProcess, begun: Path) -> None:
-    folder = make_earlier(begun / STUDY / "search" / folders(begun)[0])
-    call = ("search", "reg=none", f"root={begun}", *SMALL, "trainer.lr=0.1")
+def test_a_run_of_an_earlier_lmreg_is_recognised(in_process: InProcess, root: Path) -> None:
+    folder = make_earlier(root / STUDY / "search" / folders(root)[0])
+    call = ("search", "reg=none", f"root={root}", *SMALL, "trainer.lr=0.1")
     code, out, errors = in_process(*call)
     assert code == 0, errors
     assert f"{folder.name}: finished already" in out
-    # Its training goes on too, from a checkpoint that bears the earlier hash.
+    # Training resumes as well, from a checkpoint with the earlier hash.
     before = pd.read_csv(folder / "candidates.csv")
     for name in ("result.json", "supernet.pt", "candidates.csv"):
         (folder / name).unlink()
@@ -86,20 +87,20 @@ def test_a_run_of_an_earlier_lmreg_is_that_run(in_process: InProcess, begun: Pat
     assert code == 0, errors
     assert "resuming at step 8 of 8" in out
     pd.testing.assert_frame_equal(pd.read_csv(folder / "candidates.csv"), before)
-    assert folders(begun) == [folder.name]
+    assert folders(root) == [folder.name]
 
 
-def test_a_checkpoint_of_another_configuration_is_refused_still(in_process: InProcess, begun: Path) -> None:
-    folder = begun / STUDY / "search" / folders(begun)[0]
+def test_a_checkpoint_of_another_configuration_is_refused(in_process: InProcess, root: Path) -> None:
+    folder = root / STUDY / "search" / folders(root)[0]
     state = torch.load(folder / "checkpoint.pt", weights_only=True)["state"]
     checkpoint.save(folder / "checkpoint.pt", state, config_hash({}))
     (folder / "result.json").unlink()
-    code, _, errors = in_process("search", "reg=none", f"root={begun}", *SMALL, "trainer.lr=0.1")
+    code, _, errors = in_process("search", "reg=none", f"root={root}", *SMALL, "trainer.lr=0.1")
     assert code == 2
     assert "belongs to another configuration" in errors
 
 
-def test_trainings_of_an_earlier_lmreg_are_those_trainings(in_process: InProcess, tmp_path: Path) -> None:
+def test_trainings_of_an_earlier_lmreg_are_recognised(in_process: InProcess, tmp_path: Path) -> None:
     size = (
         "landmarks.count=2",
         "landmarks.pool=2",
@@ -134,26 +135,26 @@ def test_trainings_of_an_earlier_lmreg_are_those_trainings(in_process: InProcess
     ]
 
 
-def test_a_retraining_is_made_once(in_process: InProcess, begun: Path) -> None:
-    run = begun / STUDY / "search" / folders(begun)[0]
+def test_a_retraining_is_made_once(in_process: InProcess, root: Path) -> None:
+    run = root / STUDY / "search" / folders(root)[0]
     call = ("retrain", f"run={run}", "trainer.steps=3", "trainer.batch_size=16", "seeds=1", "threads=1")
     code, out, errors = in_process(*call, "cutout=0.25", "label_smoothing=0", "network.channels=2")
     assert code == 0, errors
-    (folder,) = (begun / STUDY / "retrain").iterdir()
+    (folder,) = (root / STUDY / "retrain").iterdir()
     assert folder.name.startswith(run.name)
     earlier = folder.rename(folder.with_name(f"{run.name}-cutout=.25"))
-    for spelt in (("data.cutout=.25", "label_smoothing=0.0"), ("cutout=25e-2", "label_smoothing=.0")):
-        code, out, errors = in_process(*call, *spelt, "log_every=7")
+    for spelling in (("data.cutout=.25", "label_smoothing=0.0"), ("cutout=25e-2", "label_smoothing=.0")):
+        code, out, errors = in_process(*call, *spelling, "log_every=7")
         assert code == 0, errors
         assert "finished already" in out
-    assert list((begun / STUDY / "retrain").iterdir()) == [earlier]
+    assert list((root / STUDY / "retrain").iterdir()) == [earlier]
     code, out, errors = in_process("retrain", f"run={run}", "folder=ü (1)", *call[2:])
     assert code == 0, errors
-    assert (begun / STUDY / "retrain" / "ü (1)" / "result.json").exists()
-    shutil.rmtree(begun / STUDY / "retrain")
+    assert (root / STUDY / "retrain" / "ü (1)" / "result.json").exists()
+    shutil.rmtree(root / STUDY / "retrain")
 
 
-def test_a_study_of_odd_characters_goes_all_the_way(
+def test_every_stage_with_unusual_characters_in_names(
     in_process: InProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     home = tmp_path / "josé #1 (it's) [x], $HOME"
@@ -177,8 +178,7 @@ def test_a_study_of_odd_characters_goes_all_the_way(
     for command in (("evaluate", "bootstrap=100"), ("report",)):
         code, _, errors = in_process(*command, *where)
         assert code == 0, errors
-    root = home / "a, 'b'"
-    assert (root / "ü (1)" / "report" / "index.html").exists()
+    assert (home / "a, 'b'" / "ü (1)" / "report" / "index.html").exists()
     code, out, errors = in_process("runs", *where)
     assert code == 0, errors
     assert out.count("run=") == 2

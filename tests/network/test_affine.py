@@ -29,7 +29,7 @@ from lmreg.network.base import SuperNet, SuperNetOnly, count_params
 from lmreg.network.cells import Config
 from lmreg.network.nasbench101 import FirstNorm
 from lmreg.rank.finished_run import FinishedRun
-from lmreg.rank.score_cache import ScoredRun
+from lmreg.rank.score_cache import ScoreCache
 from lmreg.report.provenance import facts
 from lmreg.space.base import Space
 from lmreg.space.darts import DARTS
@@ -161,7 +161,7 @@ def test_an_older_run_is_what_it_was(in_process: InProcess, tmp_path: Path) -> N
     (folder,) = searches.iterdir()
     assert read_json(folder / "result.json")["affine"] is True
     archs = [DARTS().sample(np.random.default_rng(3))]
-    scores = ScoredRun(FinishedRun.load(folder), Options()).scores(archs)
+    scores = ScoreCache(FinishedRun.load(folder), Options()).scores(archs)
     shutil.rmtree(folder / ".scores")
 
     config, result = OmegaConf.load(folder / "config.yaml"), read_json(folder / "result.json")
@@ -172,7 +172,7 @@ def test_an_older_run_is_what_it_was(in_process: InProcess, tmp_path: Path) -> N
     old = folder.rename(searches / "spos-none-s0")
     OmegaConf.save(config, old / "config.yaml")
     write_json(old / "result.json", result)
-    assert ScoredRun(FinishedRun.load(old), Options()).scores(archs).equals(scores)
+    assert ScoreCache(FinishedRun.load(old), Options()).scores(archs).equals(scores)
 
     # The same command makes another super-net now, and says so.
     old.rename(searches / folder.name.replace("network.affine=true-", ""))

@@ -22,7 +22,7 @@ def data(request: pytest.FixtureRequest, rng: np.random.Generator) -> tuple[np.n
     return (truth.round(1), score.round()) if request.param else (truth, score)
 
 
-def test_equal_to_scipy_on_the_whole_and_on_every_resample(data: tuple[np.ndarray, np.ndarray]) -> None:
+def test_equal_to_scipy_on_the_pool_and_on_every_resample(data: tuple[np.ndarray, np.ndarray]) -> None:
     truth, score = data
     draws = resamples(40, 30, seed=0)
     taus, rhos = kendall_tau_b(truth, score, draws), spearman(truth, score, draws)
@@ -33,7 +33,7 @@ def test_equal_to_scipy_on_the_whole_and_on_every_resample(data: tuple[np.ndarra
 
 
 @pytest.mark.parametrize("digits", [8, 2, 0], ids=["distinct", "ties", "many ties"])
-def test_equal_to_scipy_where_pairs_are_too_many_for_a_matrix(digits: int, rng: np.random.Generator) -> None:
+def test_equal_to_scipy_with_too_many_pairs_for_a_matrix(digits: int, rng: np.random.Generator) -> None:
     truth = rng.normal(size=20_000)
     score = (truth + rng.normal(size=20_000)).round(digits)
     truth = truth.round(digits)
@@ -48,7 +48,7 @@ def test_top_half_is_tau_among_the_better_half_of_every_resample(data: tuple[np.
     draws = resamples(40, 30, seed=0)
     for draw, tau in zip(draws, kendall_tau_top_half(truth, score, draws), strict=True):
         chosen = np.repeat(np.arange(40), draw.astype(int))
-        edge = np.sort(truth[chosen])[20]  # the 20th best of 40; those that tie with it belong to it
+        edge = np.sort(truth[chosen])[20]  # the 20th best of 40; ties with it are included
         best = chosen[truth[chosen] >= edge]
         assert tau == pytest.approx(stats.kendalltau(truth[best], score[best]).statistic, abs=1e-12)
 
@@ -65,7 +65,9 @@ def test_tau_by_hand() -> None:
     truth = np.array([1.0, 2, 3, 4])
     assert kendall_tau_b(truth, truth, once) == 1
     assert kendall_tau_b(truth, -truth, once) == -1
-    assert kendall_tau_b(truth, np.array([1.0, 3, 2, 4]), once) == pytest.approx(4 / 6)  # one of 6 pairs
+    assert kendall_tau_b(truth, np.array([1.0, 3, 2, 4]), once) == pytest.approx(
+        4 / 6
+    )  # one of 6 pairs is inverted
     assert np.isnan(kendall_tau_b(truth, np.ones(4), once))
     assert np.isnan(spearman(truth, np.ones(4), once))
 
@@ -79,7 +81,7 @@ def test_resamples_start_with_everything_once() -> None:
 
 
 def test_resamples_in_parts_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    """And those that lmreg 0.1.0 drew at once: intervals of old results can be had again."""
+    """They equal those that lmreg 0.1.0 drew at once, so that old intervals can be reproduced."""
     at_once = np.random.default_rng(1).multinomial(30, np.full(30, 1 / 30), size=10)
     monkeypatch.setattr(correlation, "_PART", 100)
     parts = list(Draws(30, 10, seed=1).parts())

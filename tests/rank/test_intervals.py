@@ -8,8 +8,9 @@ from lmreg.rank.correlation import kendall_tau_b, resamples
 from lmreg.rank.intervals import Estimate, estimate, holm, leave_outs, mean_over_seeds
 
 
-def test_the_interval_covers_the_truth_as_often_as_it_says() -> None:
-    """Bivariate normal with correlation r has τ = 2/π · asin r; a 90 % interval misses it in 10 %."""
+def test_the_interval_covers_the_truth_as_often_as_it_claims() -> None:
+    """A bivariate normal with correlation r has τ = 2/π · asin r; a 90 % interval misses it in 10 % of
+    cases."""
     rng, hits, trials = np.random.default_rng(0), 0, 300
     true_tau = 2 / np.pi * np.arcsin(0.6)
     draws = resamples(60, 300, seed=0)
@@ -37,14 +38,14 @@ def test_mean_over_seeds() -> None:
 
 
 def test_two_seeds_have_no_interval_and_no_p_value() -> None:
-    """Student's of two reaches six times as far as they are apart: retrain hid it, evaluate printed it."""
+    """Student's interval of two values would extend to either side by six times their difference."""
     mean, *rest = mean_over_seeds(np.array([0.1, 0.2]), 0.95)
     assert mean == pytest.approx(0.15)
     assert np.isnan(rest).all()
 
 
 def test_bca_is_scipys(rng: np.random.Generator) -> None:
-    """Of a skewed mean, for which the percentile interval is another."""
+    """For a skewed mean, whose percentile interval differs."""
     n, confidence = 40, 0.9
     sample = rng.exponential(size=n)
     counts = np.vstack([resamples(n, 20_000, seed=0), leave_outs(n)])
@@ -62,7 +63,7 @@ def test_bca_is_scipys(rng: np.random.Generator) -> None:
 def test_bca_is_defined_wherever_percentiles_are() -> None:
     constant = np.full(1 + 20 + 5, 0.3)
     assert estimate(constant, 5, 0.95, left_out=5) == Estimate(0.3, 0.3, 0.3, 5)
-    at_edge = np.array([1.0, *np.linspace(0, 0.9, 20), *np.ones(5)])  # all resamples below the figure
+    at_edge = np.array([1.0, *np.linspace(0, 0.9, 20), *np.ones(5)])  # all resamples are below the value
     assert estimate(at_edge, 5, 0.95, left_out=5) == estimate(at_edge[:-5], 5, 0.95)
     undefined = np.array([0.5, *np.linspace(0, 1, 20), np.nan, 0.4, 0.5, 0.6, 0.5])
     assert estimate(undefined, 5, 0.95, left_out=5) == estimate(undefined[:-5], 5, 0.95)
@@ -83,7 +84,7 @@ def test_holm_by_hand() -> None:
 
 
 def test_seeds_that_agree_but_for_rounding_have_no_p_value() -> None:
-    """Gains of a small pool are multiples of one step; their last bits differ by the way to them."""
+    """Gains with a small pool are multiples of one step; rounding makes their last bits differ."""
     values = np.array([0.35714285714285715 - 0.2857142857142857, 0.5 - 0.42857142857142855, 1 / 14])
     assert np.ptp(values) > 0
     mean, *others = mean_over_seeds(values, 0.95)

@@ -8,19 +8,19 @@ from lmreg.rank.inversions import discordant
 
 
 def by_hand(first: np.ndarray, second: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """All pairs, one matrix."""
+    """Compare all pairs in one matrix."""
     inverted = (first[:, None] < first) & (second[:, None] > second)
     return np.einsum("bi,ij,bj->b", weights, inverted.astype(float), weights)
 
 
 @pytest.mark.parametrize("block", [1, 3, 128])
 @pytest.mark.parametrize("n", [1, 2, 7, 64, 301])
-@pytest.mark.parametrize("kinds", [2, 20, 10_000], ids=["two values", "ties", "hardly a tie"])
+@pytest.mark.parametrize("kinds", [2, 20, 10_000], ids=["two values", "ties", "hardly any ties"])
 def test_equal_to_all_pairs(
     monkeypatch: pytest.MonkeyPatch, rng: np.random.Generator, block: int, n: int, kinds: int
 ) -> None:
     monkeypatch.setattr(inversions, "_BLOCK", block)
-    monkeypatch.setattr(inversions, "_AT_ONCE", 4 * n)  # rows in several goes
+    monkeypatch.setattr(inversions, "_AT_ONCE", 4 * n)  # several parts
     first, second = (rng.integers(0, kinds, n).astype(float) for _ in range(2))
     weights = rng.integers(0, 4, (11, n)).astype(float)
     assert discordant(first, second, weights).tolist() == by_hand(first, second, weights).tolist()

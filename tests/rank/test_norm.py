@@ -13,7 +13,7 @@ from lmreg.task.classification import Classification
 
 
 def batches(sizes: list[int], seed: int, shift: float = 0.0) -> list[Batch]:
-    """The same images for a seed, in batches of these sizes."""
+    """Batches of these sizes; a seed always gives the same images."""
     generator = torch.Generator().manual_seed(seed)
     images = torch.randn(sum(sizes), 1, 8, 8, generator=generator) + shift
     images = images * torch.linspace(0.5, 2, sum(sizes))[:, None, None, None]
@@ -25,7 +25,7 @@ PATHS = [(3, 1, 0, 2, 4, 1), (2, 2, 2, 2, 2, 2), (0, 0, 0, 0, 0, 0), (1, 3, 4, 3
 
 
 @pytest.mark.parametrize(("recalibrate", "same"), [(True, True), (False, False)])
-def test_how_scoring_batches_are_composed_matters_only_with_their_own_statistics(
+def test_the_composition_of_scoring_batches_matters_only_with_their_own_statistics(
     net: Network, space: NASBench201, recalibrate: bool, same: bool
 ) -> None:
     archs = [space.arch(path) for path in PATHS]
@@ -38,7 +38,7 @@ def test_how_scoring_batches_are_composed_matters_only_with_their_own_statistics
         assert (other.to_numpy() == pytest.approx(tables[0].to_numpy(), rel=1e-5)) == same
 
 
-def test_a_score_depends_on_its_own_path_and_calibration_only(net: Network, space: NASBench201) -> None:
+def test_a_score_depends_only_on_its_own_path_and_the_calibration(net: Network, space: NASBench201) -> None:
     archs = [space.arch(path) for path in PATHS]
     images, calibration = batches([60], seed=0), batches([20, 20], seed=1)
     together = score(net, Classification(), archs, images, calibration=calibration)
@@ -63,7 +63,7 @@ def test_statistics_are_averages_over_the_calibration_batches(net: Network, spac
 
 @pytest.mark.parametrize("tracked", [False, True])
 def test_the_network_is_left_as_it_was(net: Network, space: NASBench201, tracked: bool) -> None:
-    if tracked:  # as a network of the user's own may have it
+    if tracked:  # as in a user's own network
         net.stem[1] = nn.BatchNorm2d(4, momentum=None)
         net.stem[1].eval()
     layers = [m for m in net.modules() if isinstance(m, nn.BatchNorm2d)]
@@ -79,7 +79,9 @@ def test_the_network_is_left_as_it_was(net: Network, space: NASBench201, tracked
     before, outputs = state(), net(images[0].images, arch)
     score(net, Classification(), [arch], images, calibration=batches([20], seed=1))
     with pytest.raises(RuntimeError), recalibrated(net) as fixed:
-        fixed.fix(arch, [Batch(torch.zeros(2, 5, 8, 8), torch.zeros(2))])  # five channels: fails inside
+        fixed.fix(
+            arch, [Batch(torch.zeros(2, 5, 8, 8), torch.zeros(2))]
+        )  # five channels: the forward pass fails
     for old, new in zip(before, state(), strict=True):
         assert all(a is b for a, b in zip(old, new, strict=True))  # type: ignore[call-overload]
     assert net.state_dict().keys() == weights.keys()

@@ -9,7 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 from lmreg.errors import LmregError
 from lmreg.experiment.study import Options, Study
 from lmreg.landmarks.truth import LandmarkSet, Truth
-from lmreg.rank.compare import pairs_of
+from lmreg.rank.compare import matched_pairs
 from lmreg.rank.finished_run import FinishedRun, finished_runs
 from lmreg.rank.pool import held_out
 from lmreg.space.nasbench201 import NASBench201
@@ -37,12 +37,12 @@ def others(space: NASBench201) -> list[str]:
 def test_no_landmark_nor_its_isomorph_is_ranked(composed, space: NASBench201, others: list[str]) -> None:  # type: ignore[no-untyped-def]
     study = Study(composed("search"), Options())
     pool = landmark_set(space, [others[0], ISOMORPHIC, others[1], others[2]])
-    # Once as a landmark of the study, once only as one that an older run was trained with.
+    # One is a landmark of the study, the other only of an older run.
     truth = Truth(landmark_set(space, [DIRECT]), pool, {})
     run = finished(composed("search"), [others[1]])
-    kept = held_out(truth, [run], study)
-    assert [space.format(a) for a in kept.archs] == [others[0], others[2]]
-    assert kept.scores.tolist() == [3.0, 0.0]  # each keeps its own truth
+    ranked = held_out(truth, [run], study)
+    assert [space.format(a) for a in ranked.archs] == [others[0], others[2]]
+    assert ranked.scores.tolist() == [3.0, 0.0]  # each with its own truth
     with pytest.raises(LmregError, match=r"enlarge landmarks\.pool"):
         held_out(truth, [finished(composed("search"), others)], study)
     with pytest.raises(LmregError, match=r"spos-.*/result\.json, landmarks: 'junk' is not a NAS-Bench-201"):
@@ -52,7 +52,7 @@ def test_no_landmark_nor_its_isomorph_is_ranked(composed, space: NASBench201, ot
 @pytest.mark.parametrize(
     "twin",
     [
-        # By the published key these aren't isomorphic to DIRECT, so that earlier pools hold such.
+        # By the published key these aren't isomorphic to DIRECT, so earlier pools may contain them.
         "|none~0|+|none~0|none~1|+|nor_conv_3x3~0|none~1|none~2|",
         "|nor_conv_1x1~0|+|none~0|none~1|+|nor_conv_3x3~0|none~1|nor_conv_1x1~2|",
     ],
@@ -63,11 +63,11 @@ def test_a_functional_twin_in_a_pool_of_an_earlier_lmreg_is_not_ranked(  # type:
     assert space.benchmark_key(space.parse(twin)) != space.benchmark_key(space.parse(DIRECT))
     study = Study(composed("search"), Options())
     truth = Truth(landmark_set(space, [DIRECT]), landmark_set(space, [others[0], twin, others[1]]), {})
-    kept = held_out(truth, [], study)
-    assert [space.format(a) for a in kept.archs] == others[:2]
+    ranked = held_out(truth, [], study)
+    assert [space.format(a) for a in ranked.archs] == others[:2]
 
 
-def test_only_runs_that_differ_in_nothing_else_are_compared(composed) -> None:  # type: ignore[no-untyped-def]
+def test_only_runs_that_agree_in_everything_else_are_compared(composed) -> None:  # type: ignore[no-untyped-def]
     def run(*overrides: str) -> FinishedRun:
         return finished(composed("search", *overrides), [])
 
@@ -75,28 +75,28 @@ def test_only_runs_that_differ_in_nothing_else_are_compared(composed) -> None:  
         run("reg=none", "seed=0"),
         run("reg=landmark", "seed=0"),
         run("reg=landmark", "seed=0", "reg.weight=5"),
-        run("reg=landmark", "seed=1"),  # no baseline of this seed
+        run("reg=landmark", "seed=1"),  # no baseline with this seed
         run("reg=none", "seed=2", "trainer.lr=0.1"),
         run("reg=landmark", "seed=2"),  # its baseline has another learning rate
     ]
-    assert pairs_of(runs) == [(runs[0], runs[1]), (runs[0], runs[2])]
+    assert matched_pairs(runs) == [(runs[0], runs[1]), (runs[0], runs[2])]
 
 
 def test_a_run_of_an_older_lmreg_pairs_with_a_new_one(composed) -> None:  # type: ignore[no-untyped-def]
     old, new = (finished(composed("search", f"reg={reg}"), []) for reg in ("none", "landmark"))
     OmegaConf.set_struct(old.cfg, False)
     del old.cfg.scoring["norm"], old.cfg.scoring["calibration_images"]
-    assert pairs_of([old, new]) == [(old, new)]
+    assert matched_pairs([old, new]) == [(old, new)]
     other = finished(composed("search", "reg=landmark", "scoring.norm=recalibrate"), [])
-    assert pairs_of([old, other]) == []
+    assert matched_pairs([old, other]) == []
 
 
-def test_nothing_finished_names_the_command(tmp_path: Path) -> None:
+def test_a_study_without_finished_runs_names_the_command(tmp_path: Path) -> None:
     with pytest.raises(LmregError, match="'lmreg search' makes one"):
         finished_runs(tmp_path)
 
 
-def test_a_folder_that_is_no_finished_run_is_told_in_one_line(tmp_path: Path) -> None:
+def test_a_folder_without_a_finished_run_is_refused_in_one_line(tmp_path: Path) -> None:
     for folder, message in (
         (
             tmp_path / "nowhere",
@@ -109,14 +109,14 @@ def test_a_folder_that_is_no_finished_run_is_told_in_one_line(tmp_path: Path) ->
             FinishedRun.load(folder)
         assert str(error.value) == message
     (tmp_path / "config.yaml").write_text("seed: 0")
-    with pytest.raises(LmregError, match="is not finished; its search command goes on with it"):
+    with pytest.raises(LmregError, match="is not finished; run its search command again to continue it"):
         FinishedRun.load(tmp_path)
-    (tmp_path / "config.yaml").write_text("seed: 0\nlabel_smoothing: 0.1")  # begun
+    (tmp_path / "config.yaml").write_text("seed: 0\nlabel_smoothing: 0.1")  # started
     with pytest.raises(LmregError, match="is the folder of a retraining, not of a search"):
         FinishedRun.load(tmp_path)
 
 
-def test_a_slip_in_a_runs_folder_gets_the_nearest(tmp_path: Path) -> None:
+def test_a_misspelt_folder_of_a_run_gets_a_suggestion(tmp_path: Path) -> None:
     search = tmp_path / "nasbench201-fashion_mini" / "search"
     for name in ("spos-none-trainer.lr=0.1-s0", "spos-landmark-s0"):
         (search / name).mkdir(parents=True)

@@ -7,20 +7,20 @@ from lmreg.rank.ridge import _PENALTIES, ridge
 
 
 def fitted(x: np.ndarray, y: np.ndarray, penalty: float, at: np.ndarray) -> np.ndarray:
-    """By the normal equations, intercept unpenalised."""
+    """Solve the normal equations without penalising the intercept."""
     centred = x - x.mean(0)
     weights = np.linalg.solve(centred.T @ centred + penalty * np.eye(x.shape[1]), centred.T @ (y - y.mean()))
     return y.mean() + (at - x.mean(0)) @ weights
 
 
 @pytest.mark.parametrize("noise", [0.01, 1.0, 100.0])
-def test_the_penalty_is_that_of_leaving_each_out_in_turn(noise: float, rng: np.random.Generator) -> None:
+def test_the_penalty_is_chosen_by_leaving_out_each_in_turn(noise: float, rng: np.random.Generator) -> None:
     x, others = rng.normal(size=(12, 20)), rng.normal(size=(5, 20))
     y = x[:, 0] + noise * rng.normal(size=12)
     errors = []
     for penalty in _PENALTIES:
-        kept = [np.delete(np.arange(12), i) for i in range(12)]
-        left_out = [y[i] - fitted(x[k], y[k], penalty, x[i : i + 1])[0] for i, k in enumerate(kept)]
+        rows = [np.delete(np.arange(12), i) for i in range(12)]
+        left_out = [y[i] - fitted(x[k], y[k], penalty, x[i : i + 1])[0] for i, k in enumerate(rows)]
         errors.append(np.square(left_out).sum())
     best = _PENALTIES[int(np.argmin(errors))]
     assert ridge(x, y)(others) == pytest.approx(fitted(x, y, best, others), rel=1e-6)

@@ -13,7 +13,7 @@ TRUTH = np.array([9.0, 7, 6, 1])
 
 
 def test_by_hand() -> None:
-    score = np.array([1.0, 3, 2, 0])  # ranks the second best first, the best third
+    score = np.array([1.0, 3, 2, 0])  # the second best is ranked first, the best third
     assert regret(TRUTH, score, ONCE) == 2
     assert true_rank(TRUTH, score, ONCE) == 2
     assert precision_at(1)(TRUTH, score, ONCE) == 0
@@ -27,8 +27,10 @@ def test_ties_count_with_their_mean() -> None:
     assert regret(TRUTH, score, ONCE) == 4
     assert true_rank(TRUTH, score, ONCE) == 2.5
     assert precision_at(1)(TRUTH, score, ONCE) == 0.5
-    assert precision_at(3)(TRUTH, score, ONCE) == pytest.approx(2 / 3)  # the best, and 1 of 2 tied: both good
-    assert precision_at(2)(TRUTH, np.zeros(4), ONCE) == 0.5  # no ranking at all: chance
+    assert precision_at(3)(TRUTH, score, ONCE) == pytest.approx(
+        2 / 3
+    )  # the best, and one of two tied ones, both good
+    assert precision_at(2)(TRUTH, np.zeros(4), ONCE) == 0.5  # all tied: chance
 
 
 @pytest.mark.parametrize("digits", [5, 0])
@@ -42,7 +44,7 @@ def test_a_perfect_ranking_is_perfect_on_every_resample(digits: int, rng: np.ran
 
 @pytest.mark.parametrize("k", [1, 2, 4])
 def test_equal_to_all_orders_of_the_tied_ones(k: int, rng: np.random.Generator) -> None:
-    """Against lists: every multiset written out, sorted by score in every order that ties allow."""
+    """The reference sorts every multiset by score in every order that ties allow."""
     truth, score = rng.integers(0, 4, 5).astype(float), rng.integers(0, 3, 5).astype(float)
     draws = resamples(5, 25, seed=1)
     found = [statistic(truth, score, draws) for statistic in (regret, true_rank, precision_at(k))]

@@ -9,7 +9,7 @@ from scipy import stats
 from lmreg.landmarks.truth import LandmarkSet
 from lmreg.rank import correlation
 from lmreg.rank.correlation import Draws
-from lmreg.rank.statistics import Truths, full_scale
+from lmreg.rank.statistics import ResampledTruth, full_scale
 from lmreg.space.base import Arch
 
 
@@ -29,14 +29,14 @@ def pool(scores: list[float], column: str, sign: int = 1) -> LandmarkSet:
         ([2.0, 2.0], "loss_nats", -1, 1),
     ],
 )
-def test_what_a_percent_of_the_truth_is(scores: list[float], column: str, sign: int, scale: float) -> None:
+def test_the_full_scale_of_the_truth(scores: list[float], column: str, sign: int, scale: float) -> None:
     assert full_scale(pool(scores, column, sign)) == scale
 
 
 def test_names_sizes_and_values(rng: np.random.Generator) -> None:
     truth = rng.uniform(80, 95, size=101)
     score = truth + rng.normal(size=101)
-    found = Truths(truth, Draws(101, 100, 0), 100.0, 0.95).estimates(score, [5, 10])
+    found = ResampledTruth(truth, Draws(101, 100, 0), 100.0, 0.95).estimates(score, [5, 10])
     assert list(found) == [
         *("kendall_tau", "kendall_tau_sparse_0.1", "kendall_tau_sparse_1", "spearman"),
         *("kendall_tau_top_half", "regret", "true_rank", "precision_at_5", "precision_at_10"),
@@ -54,19 +54,19 @@ def test_names_sizes_and_values(rng: np.random.Generator) -> None:
 
 def test_a_thousand_architectures_take_a_few_seconds(rng: np.random.Generator) -> None:
     truth = rng.normal(size=1000)
-    truths = Truths(truth, Draws(1000, 2000, 0), 100.0, 0.95)
+    truths = ResampledTruth(truth, Draws(1000, 2000, 0), 100.0, 0.95)
     start = time.process_time()
     truths.estimates(truth + rng.normal(size=1000), [5, 10])
-    assert time.process_time() - start < 10  # about one second; the bound is for slow machines
+    assert time.process_time() - start < 10  # about one second, with a margin for slow machines
 
 
 @pytest.mark.parametrize("rounded", [False, True])
-def test_figures_are_the_same_in_any_parts(
+def test_statistics_do_not_depend_on_the_parts(
     monkeypatch: pytest.MonkeyPatch, rng: np.random.Generator, rounded: bool
 ) -> None:
     truth = rng.normal(size=50).round(1 if rounded else 8)
     score = (truth + rng.normal(size=50)).round(0 if rounded else 8)
-    truths = Truths(truth, Draws(50, 100, 0), 10.0, 0.95)
+    truths = ResampledTruth(truth, Draws(50, 100, 0), 10.0, 0.95)
     whole = truths.estimates(score, [5])
     monkeypatch.setattr(correlation, "_PART", 700)
     assert truths.estimates(score, [5]) == whole

@@ -1,4 +1,4 @@
-"""Tracking: right figures, nothing of the training touched, rows that survive a resume."""
+"""Tracking: its values are right, training is unchanged, and its rows survive a resume."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ ISOMORPHIC = "|skip_connect~0|+|none~0|nor_conv_3x3~1|+|none~0|none~1|skip_conne
 
 @pytest.fixture
 def study(composed: Any, space: NASBench201, tmp_path: Path) -> Study:
-    """Three landmarks and a pool of seven, one of them isomorphic to a landmark; truth is a loss."""
+    """A study with three landmarks and a pool of seven, one isomorphic to a landmark; the truth is a loss."""
     study = Study(composed("search", *TINY), Options(study="s", root=str(tmp_path)))
     rng = np.random.default_rng(1)
     texts = [space.format(space.sample(rng)) for _ in range(8)]
@@ -85,13 +85,13 @@ def test_the_part_of_the_pool_is_the_same_for_every_run_and_not_its_best(study: 
     parts = [Tracker(three, ScoringConfig(), study, None)._sets["pool"] for _ in range(2)]
     assert parts[0].archs == parts[1].archs
     whole = Tracker(TrackingConfig(pool=99), ScoringConfig(), study, None)._sets["pool"]
-    assert len(whole.archs) == 5  # one of the six is one function with a landmark
+    assert len(whole.archs) == 5  # one of the six computes the same function as a landmark
     assert parts[0].archs != whole.archs[:3]
     assert set(parts[0].archs) < set(whole.archs)
 
 
 class RunningStatistics(nn.Module):
-    """A super-net of other making: its normalisation keeps running statistics and depends on the mode."""
+    """A different super-net: its batch norms keep running statistics and depend on the mode."""
 
     def __init__(self, inner: nn.Module):
         super().__init__()
@@ -120,11 +120,11 @@ def test_tracking_changes_no_bit_of_the_training(
     assert without["rows"] == with_it["rows"]
 
 
-def test_there_is_nothing_to_track(study: Study, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_study_without_landmarks_is_not_tracked(study: Study, capsys: pytest.CaptureFixture[str]) -> None:
     off = Tracker(TrackingConfig(every_epochs=None), ScoringConfig(), study, None)
     (study.folder / "landmarks" / "pool.csv").write_text("arch,error\n")
     torn = Tracker(OFTEN, ScoringConfig(), study, None)
-    assert "Note: the ranking is not tracked while training:" in capsys.readouterr().out
+    assert "Note: the ranking is not tracked during training:" in capsys.readouterr().out
     (study.folder / "landmarks" / "manifest.json").unlink()
     none = Tracker(OFTEN, ScoringConfig(), study, None)
     assert capsys.readouterr().out == ""
@@ -134,7 +134,7 @@ def test_there_is_nothing_to_track(study: Study, capsys: pytest.CaptureFixture[s
 
 
 class Stopping(SPOS):
-    """Asks its own process to end, as a scheduler does, in one step of the training."""
+    """Terminates its own process, as a scheduler does, at one step of the training."""
 
     def __init__(self, at: int):
         super().__init__()
@@ -148,7 +148,7 @@ class Stopping(SPOS):
 
 def search(study: Study, algo: SPOS, tracking: TrackingConfig = OFTEN, name: str = "") -> SearchRun:
     strategy, study = RandomSearch(Config(budget=2)), copy.copy(study)
-    if name:  # a study of its own: one config is one folder in a study
+    if name:  # a separate study, since a config has one folder in a study
         landmarks, study.folder = study.folder / "landmarks", study.folder / name
         shutil.copytree(landmarks, study.folder / "landmarks", dirs_exist_ok=True)
     return SearchRun(study, [], algo, NoRegulariser(), strategy, ScoringConfig(), tracking, None)
@@ -176,7 +176,7 @@ def test_a_finished_run_is_finished_whatever_tracking_says(study: Study, compose
     assert run_name(other, ["tracking.every_epochs=1", "tracking.pool=3"]) == run_name(other, [])
 
 
-def test_a_checkpoint_from_before_tracking_is_gone_on_with(study: Study) -> None:
+def test_a_checkpoint_from_before_tracking_is_resumed(study: Study) -> None:
     killed = search(study, Stopping(6))
     with pytest.raises(Interrupted):
         killed.execute(5, 60)

@@ -1,4 +1,4 @@
-"""A tiny study, really searched and evaluated, for reports about it."""
+"""A tiny study that has been searched and evaluated, for reports about it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ STUDY = "nasbench201-fashion_mini"
 
 @pytest.fixture
 def evaluated(evaluated_study: Path, tmp_path: Path) -> Path:
-    """The root of a copy to be spoilt."""
+    """The root folder of a copy, free to be modified."""
     shutil.copytree(evaluated_study, tmp_path / "root")
     return tmp_path / "root"
 

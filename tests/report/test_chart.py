@@ -45,7 +45,7 @@ def test_up_is_better_also_for_a_score_that_falls() -> None:
     assert down.y.at(1.0) > down.y.at(-1.0)
 
 
-def test_a_span_ignores_what_is_not_finite_and_is_never_empty() -> None:
+def test_a_span_ignores_values_that_are_not_finite_and_is_never_empty() -> None:
     assert span([1.0, 3.0, math.nan, math.inf], margin=0) == (1.0, 3.0)
     low, high = span([5.0, 5.0])
     assert low < 5 < high
@@ -77,7 +77,7 @@ def test_a_long_line_is_averaged_in_groups() -> None:
     assert {float(y) for _, y in points} == {middle}
 
 
-def test_a_whisker_beyond_the_axis_is_cut_and_says_so() -> None:
+def test_a_whisker_beyond_the_axis_is_marked_as_cut() -> None:
     axis = Axis("", -0.5, 0.5, 0, 100)
     assert whisker(axis, 0.0, -0.25, 0.25).cut == (False, False)
     cut = whisker(axis, 0.1, -3.0, 0.2)
@@ -87,6 +87,6 @@ def test_a_whisker_beyond_the_axis_is_cut_and_says_so() -> None:
     assert whisker(axis, math.nan, math.nan, math.nan).at is None
 
 
-def test_a_whisker_axis_holds_zero_when_asked() -> None:
+def test_a_whisker_axis_contains_zero_if_asked_for() -> None:
     assert whisker_axis([0.4, 0.5], zero=True).holds(0.0)
     assert not whisker_axis([0.4, 0.5]).holds(0.0)

@@ -1,4 +1,4 @@
-"""The page: complete, honest about what is missing, self-contained, and safe whatever names it shows."""
+"""The page is complete, names what is missing, needs no other files, and is safe for any names."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from lmreg.commands.report import run as report
 from lmreg.config.identity import result_config
 from lmreg.errors import LmregError
 from lmreg.report.page import Report
-from lmreg.report.provenance import commands
+from lmreg.report.provenance import reproducing_commands
 from lmreg.report.sources import Sources
 from lmreg.space.nasbench201 import NASBench201
 
@@ -29,7 +29,7 @@ VOID = {"meta", "link"}
 
 
 class Page(HTMLParser):
-    """Parses a page strictly: every element is closed in order; collects attributes and text."""
+    """A strict parser, which requires every element to be closed in order; collects attributes and text."""
 
     def __init__(self, text: str):
         super().__init__()
@@ -62,7 +62,7 @@ def page_of(root: Path, composed: Compose, *overrides: str) -> str:
 
 @pytest.fixture(scope="module")
 def evaluated_study(evaluated_study: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of one's own, into which pages are written: other processes read the shared one."""
+    """A copy into which pages are written, since other processes read the shared study."""
     root = tmp_path_factory.mktemp("page") / "root"
     shutil.copytree(evaluated_study, root)
     return root
@@ -93,7 +93,7 @@ def test_every_drawing_is_well_formed_and_described(html: str) -> None:
         assert "nan" not in drawing.lower()
 
 
-def test_the_page_tells_what_evaluate_found(html: str, evaluated_study: Path) -> None:
+def test_the_page_shows_the_results_of_evaluate(html: str, evaluated_study: Path) -> None:
     text = Page(html).text
     paired = pd.read_csv(evaluated_study / STUDY / "evaluate" / "paired.csv")
     mine = paired[(paired["score"] == "loss") & (paired["seed"] == "mean") & (paired["against"] == "none")]
@@ -108,7 +108,7 @@ def test_the_page_tells_what_evaluate_found(html: str, evaluated_study: Path) ->
         if row.statistic == "kendall_tau" and np.isfinite(row.value):
             assert f"{row.value:.3f}".replace("-", "−") in text
     assert "5 held-out architectures" in text
-    for label in ("spos none", "spos landmark"):  # every super-net has a rival
+    for label in ("spos none", "spos landmark"):  # every super-net is compared with a cheap ranking
         assert re.search(rf"{label}: τ by loss, .* \(best of 4 cheap rankings, chosen on this pool", text)
     assert "Cheap rankings reach: parameters " in text
     assert "Line: the ceiling, " in text
@@ -141,8 +141,8 @@ def test_the_tables_behind_it_hold_everything(evaluated: Path, composed: Compose
 
 
 def test_the_commands_make_the_same_runs(sources: Sources, composed: Compose) -> None:
-    """Composed again, each search command has the very configuration of its runs."""
-    lines = [shlex.split(line) for line in commands(sources)]
+    """Composing the search commands again gives exactly the configs of the runs."""
+    lines = [shlex.split(line) for line in reproducing_commands(sources)]
     assert [line[1] for line in lines] == ["train-landmarks", "search", "search", "evaluate", "report"]
     wanted = [result_config(run.finished.cfg) for run in sources.runs]
     for config in wanted:
@@ -167,8 +167,8 @@ def test_differences_between_the_runs_come_first(html: str) -> None:
 
 OPTIONAL = {
     "paired.csv": ("No paired gains", "Nothing to compare yet"),
-    "baselines.csv": ("No baselines", "evaluate/baselines.csv is not there"),
-    "ranking-*.csv": ("Left out: no evaluate/ranking-<run>.csv is there",),
+    "baselines.csv": ("No baselines", "evaluate/baselines.csv does not exist"),
+    "ranking-*.csv": ("Left out: there is no evaluate/ranking-<run>.csv",),
 }
 
 
@@ -177,22 +177,20 @@ def test_a_missing_file_leaves_its_part_out_with_a_note(
     missing: str, html: str, evaluated: Path, composed: Compose
 ) -> None:
     whole, folder = Page(html).text, evaluated / STUDY / "report"
-    assert len(list(folder.glob("*.csv"))) > 5  # of the whole evaluation, whose copy this is
+    assert len(list(folder.glob("*.csv"))) > 5  # the tables of the complete evaluation
     for path in (evaluated / STUDY / "evaluate").glob(missing):
         path.unlink()
     text = Page(page_of(evaluated, composed)).text
     for note in OPTIONAL[missing]:
         assert note in text
         assert note not in whole
-    # What an earlier report had written is not left beside a page that doesn't show it.
+    # Tables of an earlier report that the page no longer shows are removed.
     written = {p.name for p in folder.glob("*.csv")}
     gone = {"paired.csv": "gains.csv", "ranking-*.csv": "scores.csv"}.get(missing, missing)
     assert gone not in written
 
 
-def test_runs_without_their_training_metrics_are_shown_all_the_same(
-    evaluated: Path, composed: Compose
-) -> None:
+def test_runs_without_training_metrics_are_shown(evaluated: Path, composed: Compose) -> None:
     for path in [*evaluated.glob("*/search/*/metrics.csv"), *evaluated.glob("*/search/*/tracking.csv")]:
         path.unlink()
     assert "Left out: the runs have no metrics.csv" in Page(page_of(evaluated, composed)).text
@@ -222,10 +220,10 @@ def test_what_is_not_shown_is_named(evaluated: Path, composed: Compose) -> None:
     metrics = pd.read_csv(evaluate / "metrics.csv")
     metrics[metrics["run"] != names[2]].to_csv(evaluate / "metrics.csv", index=False)
     text = Page(page_of(evaluated, composed)).text
-    assert f"Begun but not finished, so not shown: {names[0]}." in text
-    assert f"no longer there, so not shown: {names[0]}, {names[1]}." in text
+    assert f"Started but not finished, so not shown: {names[0]}." in text
+    assert f"no longer exists, so not shown: {names[0]}, {names[1]}." in text
     assert f"Finished but not evaluated, so not shown: {names[2]}. Run lmreg evaluate." in text
-    # Evaluating again would not help a run on other images.
+    # Evaluating again would not help a run on other images, so the page doesn't suggest it.
     path = search / names[2] / "result.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"data_hash": "x"}))
     text = Page(page_of(evaluated, composed)).text
@@ -257,7 +255,7 @@ def spoil(evaluate: Path, how: str) -> None:
         ("paired", "paired.csv has no column"),
     ],
 )
-def test_an_unusable_evaluation_is_told_in_one_line(
+def test_an_unusable_evaluation_is_refused_in_one_line(
     how: str, message: str, evaluated: Path, composed: Compose
 ) -> None:
     spoil(evaluated / STUDY / "evaluate", how)
@@ -292,7 +290,7 @@ def test_names_cannot_become_markup(evaluated: Path, composed: Compose) -> None:
     page = Page(html)
     assert {name for _, name, _ in page.attributes if name.startswith("on")} == set()
     for name in (evil, study, "<img src=x onerror=alert(1)>"):
-        assert name in page.text  # shown as it is
+        assert name in page.text  # shown unchanged
 
 
 def test_twenty_runs_of_a_thousand_architectures_stay_small(sources: Sources, tmp_path: Path) -> None:

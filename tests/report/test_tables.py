@@ -9,12 +9,10 @@ from lmreg.commands.options import top_level
 from lmreg.commands.report import ReportOptions
 from lmreg.errors import LmregError
 from lmreg.report.sources import Sources
-from lmreg.report.tables import best
+from lmreg.report.tables import best_architectures
 
 
-def test_a_candidate_that_is_no_architecture_is_told_with_its_file(
-    evaluated: Path, composed: Compose
-) -> None:
+def test_an_invalid_candidate_is_refused_with_its_place(evaluated: Path, composed: Compose) -> None:
     sources = Sources.load(top_level(composed("report", f"root={evaluated}"), ReportOptions))
     spoilt = sources.runs[0].finished.folder / "candidates.csv"
     lines = spoilt.read_text().splitlines()
@@ -24,4 +22,4 @@ def test_a_candidate_that_is_no_architecture_is_told_with_its_file(
     with pytest.raises(
         LmregError, match=r"/candidates\.csv, row 2, column 'arch': 'resnet' is not a NAS-Ben"
     ):
-        best(sources)
+        best_architectures(sources)

@@ -11,7 +11,7 @@ NAN = math.nan
 
 
 def rows(gains: list[float], mean: tuple[float, float, float, float] | None = None) -> pd.DataFrame:
-    """As in paired.csv; ``mean``: gain, low, high, p."""
+    """Rows as in paired.csv; ``mean`` is (gain, low, high, p)."""
 
     def row(seed: str, gain: float, low: float, high: float, p: float) -> dict[str, object]:
         taus = {"tau_without": 0.3, "tau_with": 0.3 + gain}
@@ -36,27 +36,27 @@ CASES = {
     "one test of several": (
         rows([0.2] * 5, (0.2, 0.01, 0.39, 0.04)).assign(p_holm=0.12),
         "no clear difference",
-        "corrected for the number of tests = 0.12). Corrected for the number of tests, that does not",
+        "= 0.12 corrected for the number of tests). After correction for the number of tests this does not",
     ),
     "two seeds": (
         rows([0.2, 0.21], (0.205, NAN, NAN, NAN)),
         "a direction, from 2 seeds",
-        "only their values: +0.200 and +0.210. 2 seeds show a direction at best",
+        "only two values: +0.200 and +0.210. 2 seeds show a direction at best",
     ),
     "two seeds that disagree": (
         rows([0.5, -0.02], (0.24, NAN, NAN, NAN)),
         "no clear difference",
-        "only their values: +0.500 and −0.020.",
+        "only two values: +0.500 and −0.020.",
     ),
-    "another pool might turn it": (
+    "another pool might reverse it": (
         rows([0.1] * 5, (0.1, 0.05, 0.15, 0.004)),
         "no clear difference",
         "excludes zero",
     ),
     "one seed": (rows([0.3]), "one seed only", "one seed can't tell whether the regulariser helps"),
-    "all the same": (rows([0.1, 0.1, 0.1], (0.1, NAN, NAN, NAN)), "no interval", "gain the same"),
+    "all equal": (rows([0.1, 0.1, 0.1], (0.1, NAN, NAN, NAN)), "no interval", "have the same gain"),
     "one of two undefined": (rows([NAN, 0.3]), "one seed only", "τ-b by loss is 0.300 without"),
-    "undefined": (rows([NAN]), "undefined", "not defined"),
+    "undefined": (rows([NAN]), "undefined", "undefined"),
 }
 
 
@@ -73,7 +73,7 @@ def test_five_seeds_are_not_called_few() -> None:
     assert "direction at best" not in words.finding(CASES["better"][0], "loss").text
 
 
-def test_numbers_have_a_real_minus_and_a_dash_where_there_is_none() -> None:
+def test_numbers_have_a_real_minus_and_missing_ones_are_a_dash() -> None:
     assert words.number(-0.12345) == "−0.123"
     assert words.number(0.5, signed=True) == "+0.500"
     assert words.number(1234567, 0) == "1,234,567"
@@ -83,38 +83,40 @@ def test_numbers_have_a_real_minus_and_a_dash_where_there_is_none() -> None:
 
 def over_cheap(gains: list[float], mean: tuple[float, float, float, float] | None = None) -> str:
     table = rows(gains, mean).assign(comparison="spos none over params", against="params", rivals=4)
-    return words.earned(table, "loss")
+    return words.worth_training(table, "loss")
 
 
-def test_a_super_net_has_earned_its_training_or_not() -> None:
+def test_a_super_net_is_worth_its_training_or_not() -> None:
     above = over_cheap([0.2] * 3, (0.2, 0.1, 0.3, 0.001))
     assert above.startswith(
         "spos none: τ by loss, 0.500, is significantly above parameters at 0.300 (best of 4"
     )
     assert "chosen on this pool, which favours it" in above
     assert "over 3 seeds (p = 0.001)" in above
-    assert "It has earned its training." in above
+    assert "The super-net is worth its training." in above
     below = over_cheap([-0.2] * 3, (-0.2, -0.3, -0.1, 0.001))
     assert "is significantly below parameters" in below
-    assert "It has not earned its training." in below
+    assert "The super-net is not worth its training." in below
     for unclear in (
         over_cheap([0.2] * 3, (0.2, -0.1, 0.3, 0.2)),
         over_cheap([0.05]),  # the interval over pools: ± 0.1
         over_cheap([0.05] * 2, (0.05, NAN, NAN, NAN)),
     ):
         assert "is not measurably different from parameters" in unclear
-        assert "It has not been shown to earn its training." in unclear
+        assert "The super-net has not been shown to be worth its training." in unclear
     assert "over architectures, with 2 seeds." in over_cheap([0.2] * 2, (0.2, NAN, NAN, NAN))
     assert "there is no interval" in over_cheap([NAN])
 
 
-def test_a_cheap_ranking_that_nobody_listed_is_shown_by_its_name() -> None:
+def test_a_cheap_ranking_without_words_is_shown_by_its_name() -> None:
     table = pd.DataFrame({"baseline": ["params", "naswot"], "value": [0.5, 0.6], "low": 0.1, "high": 0.9})
-    told = words.cheap_rankings(table)
-    assert told == "Cheap rankings reach: parameters 0.500 [0.100, 0.900] and naswot 0.600 [0.100, 0.900]."
+    sentence = words.cheap_rankings(table)
+    assert (
+        sentence == "Cheap rankings reach: parameters 0.500 [0.100, 0.900] and naswot 0.600 [0.100, 0.900]."
+    )
 
 
-def test_statistics_that_are_not_known_are_shown_by_their_name() -> None:
+def test_unknown_statistics_are_shown_by_their_name() -> None:
     assert words.statistic("precision_at_7").heading == "precision at\u00a07"
     assert words.statistic("some_new_one").heading == "some new one"
 

@@ -11,7 +11,7 @@ import pytest
 from lmreg.algo.fairnas import FairNAS
 from lmreg.algo.pcdarts import PCDARTS
 from lmreg.errors import LmregError
-from lmreg.report.cell import draw
+from lmreg.report.graph_layout import lay_out
 from lmreg.space.base import Arch
 from lmreg.space.darts import DARTS, EDGES, NODES, OPERATIONS
 from lmreg.space.draw import draw_distinct
@@ -348,7 +348,7 @@ def test_two_cells_as_graphs(space: DARTS) -> None:
     for graph in (normal, reduction):
         assert len(graph.edges) == 8 + 4
         assert graph.live() == set(range(12))
-        assert sum(edge.label != "" for edge in draw(graph).edges) == 8
+        assert sum(edge.label != "" for edge in lay_out(graph).edges) == 8
 
 
 def test_encoding_has_one_option_of_each_edge(space: DARTS, rng: np.random.Generator) -> None:

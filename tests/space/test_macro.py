@@ -14,7 +14,7 @@ from lmreg.landmarks.scores import read_archs, read_score_table
 from lmreg.landmarks.table import Config as TableConfig
 from lmreg.landmarks.table import TableSource
 from lmreg.landmarks.truth import Truth
-from lmreg.report.cell import draw
+from lmreg.report.graph_layout import lay_out
 from lmreg.selector.random import Config as RandomConfig
 from lmreg.selector.random import RandomSelector
 from lmreg.space.macro import NASBenchMacro
@@ -112,7 +112,7 @@ def test_it_is_drawn_as_a_chain(macro: NASBenchMacro) -> None:
     assert [label for *_, label in graph.edges] == ["identity", "mb3_k3", "mb6_k5"] + ["identity"] * 5
     assert [(a, b) for a, b, _ in graph.edges] == [(i, i + 1) for i in range(8)]
     assert graph.live() == set(range(8))
-    drawing = draw(graph)
+    drawing = lay_out(graph)
     assert all(edge.x == 0 for edge in drawing.edges)
     assert drawing.width <= 360
 

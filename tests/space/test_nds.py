@@ -11,7 +11,7 @@ from tests.space.test_darts import DARTS_V2
 
 from lmreg.algo.fairnas import FairNAS
 from lmreg.errors import LmregError
-from lmreg.report.cell import draw
+from lmreg.report.graph_layout import lay_out
 from lmreg.space.base import Arch
 from lmreg.space.darts import DARTS
 from lmreg.space.genotype import CELLS, CellInputs
@@ -279,7 +279,7 @@ def test_cells_as_graphs(space: NDS) -> None:
     assert normal.nodes == ("last but one", "last", "1", "2", "3", "4", "5", "output")
     assert [edge for edge in normal.edges if edge[1] == 7] == [(4, 7, ""), (6, 7, "")]
     assert normal.edges[:2] == ((1, 2, "sep_conv_3x3"),) * 2
-    assert len({edge.path for edge in draw(normal).edges}) == 10 + 2  # both are to be seen
+    assert len({edge.path for edge in lay_out(normal).edges}) == 10 + 2  # both are to be seen
     assert len(reduction.edges) == 10 + 5
     nothing = space.graphs(arch(space, (((0, NONE), (1, SEP3)), *SKIPS[1:])))[0]
     assert [edge for edge in nothing.edges if edge[1] == 2] == [(1, 2, "sep_conv_3x3")]

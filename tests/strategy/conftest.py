@@ -31,7 +31,8 @@ def convolutions(arch: Arch) -> int:
 
 @pytest.fixture
 def problem(space: NASBench201, net: Network) -> MakeProblem:
-    """``problem(limits, higher_is_better, seed, algo)``; what is scored, call by call, goes to ``.calls``."""
+    """A factory ``problem(limits, higher_is_better, seed, algo)``; ``.calls`` lists the scored
+    architectures."""
 
     def make(
         limits: Limits | None = None,

@@ -20,7 +20,7 @@ def evolved(problem: Any, seed: int = 0, **options: Any) -> Any:
 
 
 def test_it_follows_the_papers_algorithm(problem: Any, space: NASBench201) -> None:
-    """Algorithm 1 written out on plain lists: who is scored, and in which order."""
+    """Compare with algorithm 1 on plain lists: which architectures are scored, in which order."""
     made, twin = evolved(problem, seed=2), problem(seed=2)
     population = [(twin.values([arch])[0], arch) for arch in twin.propose(10)]
     known = {space.canonical(arch) for _, arch in population}
@@ -38,7 +38,9 @@ def test_it_follows_the_papers_algorithm(problem: Any, space: NASBench201) -> No
     assert [arch for call in made.calls for arch in call] == expected
 
 
-def test_the_first_population_is_scored_in_one_go_then_one_by_one(problem: Any, space: NASBench201) -> None:
+def test_the_first_population_is_scored_together_and_children_one_by_one(
+    problem: Any, space: NASBench201
+) -> None:
     made = evolved(problem)
     assert [len(call) for call in made.calls] == [10, *[1] * 50]
     keys = {space.canonical(arch) for call in made.calls for arch in call}
@@ -55,12 +57,12 @@ def test_it_finds_better_ones_than_random_search_at_the_same_budget(problem: Any
     assert wins >= 9
 
 
-def test_by_a_loss_it_goes_the_other_way(problem: Any) -> None:
+def test_a_loss_is_minimised(problem: Any) -> None:
     config = Config(budget=60, population=10, tournament=4)
     up, down = problem(config, seed=1), problem(config, higher_is_better=False, seed=1)
     for made in (up, down):
         Evolution(config).search(made)
-    assert up.calls == down.calls  # the loss is the negated quality
+    assert up.calls == down.calls  # the loss is the negative quality
     assert up.candidates()["arch"].tolist() == down.candidates()["arch"].tolist()
 
 
@@ -70,7 +72,7 @@ def test_every_candidate_keeps_the_limits(problem: Any) -> None:
     assert made.scored == 60
 
 
-def test_it_ends_where_nothing_new_is_left(problem: Any) -> None:
+def test_it_ends_when_nothing_new_is_left(problem: Any) -> None:
     few = evolved(problem, min_params=610, budget=1000)  # six convolutions: 64 architectures
     assert 1 < few.scored <= 64
 
@@ -85,6 +87,6 @@ def test_it_ends_where_nothing_new_is_left(problem: Any) -> None:
         ({"tournament": 0}, r"strategy\.tournament=0: must be at least 1"),
     ],
 )
-def test_options_that_make_no_sense(options: dict[str, int], message: str) -> None:
+def test_contradictory_options_are_refused(options: dict[str, int], message: str) -> None:
     with pytest.raises(LmregError, match=message):
         typed(options, Config, "strategy")

@@ -35,7 +35,7 @@ def test_excess_adds_up_the_shares() -> None:
     assert Limits().excess({"params": 10**9, "macs": 10**12}) == 0
 
 
-def test_an_example_is_found_where_few_architectures_keep_the_limits(space: NASBench201, cost: Cost) -> None:
+def test_an_example_is_found_where_few_architectures_are_admissible(space: NASBench201, cost: Cost) -> None:
     largest, smallest = (cost(space.arch((option,) * 6)) for option in (3, 0))
     for limits in (
         Limits(max_params=smallest["params"]),
@@ -46,7 +46,7 @@ def test_an_example_is_found_where_few_architectures_keep_the_limits(space: NASB
         assert limits.excess(cost(limits.example(space, cost))) == 0
 
 
-def test_an_example_in_a_space_where_not_all_choices_are_architectures() -> None:
+def test_an_example_in_a_space_with_invalid_choices() -> None:
     space = NASBench101()
     skeleton = nasbench101.Network(
         nasbench101.Config(channels=4),
@@ -65,9 +65,7 @@ def test_an_example_in_a_space_where_not_all_choices_are_architectures() -> None
         assert limits.excess(cost(limits.example(space, cost))) == 0
 
 
-def test_limits_that_nothing_keeps_are_told_with_what_the_smallest_has(
-    space: NASBench201, cost: Cost
-) -> None:
+def test_impossible_limits_are_refused_with_the_closest_architecture(space: NASBench201, cost: Cost) -> None:
     smallest = cost(space.arch((0,) * 6))
     with pytest.raises(LmregError, match="no architecture of nasbench201") as error:
         Limits(max_params=smallest["params"] - 1).example(space, cost)

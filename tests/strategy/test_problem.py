@@ -40,7 +40,7 @@ def test_values_grow_with_quality_and_candidates_come_best_first(
     assert (quality >= 0).all() == higher_is_better
 
 
-def test_a_score_that_is_no_number_is_the_worst(problem: Any, space: NASBench201) -> None:
+def test_nan_is_the_worst_score(problem: Any, space: NASBench201) -> None:
     made = problem()
     score = made._score
     made._score = lambda archs: score(archs).assign(quality=float("nan"))
@@ -61,17 +61,17 @@ def test_only_admissible_architectures_are_proposed(problem: Any, space: NASBenc
     assert (made.candidates()["params"] <= 110).all()
 
 
-def test_one_is_looked_for_where_no_proposal_keeps_the_limits(problem: Any) -> None:
+def test_an_example_replaces_proposals_that_all_violate_the_limits(problem: Any) -> None:
     made = problem(Limits(min_params=610))  # six convolutions: 64 of 15,625
     few = made.propose(2)
     assert 1 <= len(few) <= 2
     assert all(made.admissible(a) for a in few)
-    with pytest.raises(LmregError, match=r"keeps strategy\.max_params=9; the nearest has 10 parameters"):
+    with pytest.raises(LmregError, match=r"within strategy\.max_params=9; the closest has 10 parameters"):
         problem(Limits(max_params=9)).propose(2)
 
 
 class Learned(SPOS):
-    """Has learned the architecture that it is given."""
+    """An algorithm that has learned a given architecture."""
 
     def __init__(self, arch: Arch):
         super().__init__()
@@ -81,7 +81,7 @@ class Learned(SPOS):
         return self._arch
 
 
-def test_a_learned_architecture_is_marked_and_one_that_breaks_the_limits_is_told(
+def test_a_learned_architecture_is_marked_or_reported_if_it_violates_the_limits(
     problem: Any, space: NASBench201, capsys: pytest.CaptureFixture[str]
 ) -> None:
     learned = space.arch((3,) * 6)
@@ -93,5 +93,5 @@ def test_a_learned_architecture_is_marked_and_one_that_breaks_the_limits_is_told
     assert (origins == "discretised").sum() == 1
     assert capsys.readouterr().out == ""
     assert learned not in problem(Limits(max_params=110), algo=Learned(learned)).propose(5)
-    said = capsys.readouterr().out
-    assert said == f"the architecture that was learned breaks the limits: {space.format(learned)}\n"
+    out = capsys.readouterr().out
+    assert out == f"Note: the learned architecture violates the limits: {space.format(learned)}\n"

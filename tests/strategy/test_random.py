@@ -6,7 +6,7 @@ from lmreg.strategy.limits import Limits
 from lmreg.strategy.random import Config, RandomSearch
 
 
-def test_the_proposals_are_scored_in_one_go(problem: Any) -> None:
+def test_the_proposals_are_scored_together(problem: Any) -> None:
     made, same = problem(seed=3), problem(seed=3)
     strategy = RandomSearch(Config(budget=12))
     strategy.search(made)

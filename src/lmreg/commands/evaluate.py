@@ -1,4 +1,4 @@
-"""``lmreg evaluate``: how well finished searches rank held-out architectures."""
+"""``lmreg evaluate``: measure how well finished searches rank held-out architectures."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from lmreg.experiment.determinism import settings_kept
 from lmreg.experiment.study import Options, Study
 from lmreg.landmarks.scores import read_archs
 from lmreg.landmarks.truth import LandmarkSet, Truth
-from lmreg.rank.baselines import by_cost, by_landmarks, by_ridge_and_score, costs_of
+from lmreg.rank.baselines import cost_rankings, landmark_rankings, network_costs, ridge_and_score_rankings
 from lmreg.rank.ceiling import CEILING, TRUTH_SEEDS, Ceiling, ceiling
-from lmreg.rank.compare import paired
+from lmreg.rank.compare import paired_gains
 from lmreg.rank.finished_run import BUDGET_IN_STEPS, FinishedRun, distinct, finished_runs, shared_overrides
 from lmreg.rank.intervals import Estimate
-from lmreg.rank.pool import Ranking, held_out, one_super_net, ranking_table, rankings
-from lmreg.rank.score_cache import ScoredRun
-from lmreg.rank.statistics import Truths
-from lmreg.report.evaluation import Ranked, show
-from lmreg.report.scatter import Panel, scatter
+from lmreg.rank.pool import Ranking, held_out, identical_super_nets, ranking_table, rankings
+from lmreg.rank.score_cache import ScoreCache
+from lmreg.rank.statistics import ResampledTruth
+from lmreg.report.scatter import NamedScore, scatter_plots, write_png
+from lmreg.report.terminal import RankingStatistics, print_evaluation
 from lmreg.util.files import write_table
 from lmreg.util.progress import say
 
@@ -54,13 +54,13 @@ class EvaluateOptions(Options):
 
 
 def run(cfg: DictConfig) -> None:
-    """The command; ``cfg`` is composed from ``conf/evaluate.yaml``."""
+    """Run the command; ``cfg`` is composed from ``conf/evaluate.yaml``."""
     evaluate(cfg)
 
 
 @settings_kept()
 def evaluate(cfg: DictConfig) -> Path:
-    """The folder in which the tables are that it has written."""
+    """Evaluate as ``cfg`` says; return the folder of the tables."""
     options = top_level(cfg, EvaluateOptions)
     data_path = cfg.data.get("path")
     if options.run is None:
@@ -68,8 +68,8 @@ def evaluate(cfg: DictConfig) -> Path:
         folder = runs[0].study_folder
         base = folder / "evaluate"
     else:
-        only = FinishedRun.load(Path(options.run).resolve(), data_path)
-        runs, folder, base = [only], only.study_folder, only.folder / "evaluate"
+        run = FinishedRun.load(Path(options.run).resolve(), data_path)
+        runs, folder, base = [run], run.study_folder, run.folder / "evaluate"
         options = replace(options, root=str(folder.parent), study=folder.name)
     out = of_job(base, EvaluateOptions)
     if options.table is not None:
@@ -82,157 +82,173 @@ def evaluate(cfg: DictConfig) -> Path:
 def _evaluate(
     runs: list[FinishedRun], folder: Path, options: EvaluateOptions, out: Path, cache: Path
 ) -> None:
+    """Rank the held-out pool by every run and every baseline, write the tables and plots, and print them."""
     runs, again = distinct(runs)
     study = Study(runs[0].cfg, options)
     truth = Truth.load(folder / "landmarks", study.space)
     pool, landmarks = held_out(truth, runs, study), truth.landmarks
-    if left := len(truth.pool.archs) - len(pool.archs):
+    if excluded := len(truth.pool.archs) - len(pool.archs):
         say(
-            f"Note: {left} of the pool's {len(truth.pool.archs)} architectures are landmarks or one function "
-            "with one; they are not ranked."
+            f"Note: {excluded} of the pool's {len(truth.pool.archs)} architectures are landmarks or compute "
+            "the same function as one; they are not ranked."
         )
-    truths = Truths.of(pool, options.bootstrap, options.seed, options.confidence)
-    highest = ceiling(pool, truths, truth.trainings("pool"))
+    resampled = ResampledTruth.of(pool, options.bootstrap, options.seed, options.confidence)
+    highest = ceiling(pool, resampled, truth.trainings("pool"))
 
-    costs = costs_of(study, [landmarks, pool], cache)
-    by_size = by_cost(study.space, pool, costs)
-    baselines = [*by_size, *by_landmarks(study.space, landmarks, pool, costs)]
-    ranked: list[Ranking] = []
-    cheap: dict[str, list[Ranking]] = {}
-    studys, shared, left_out = list(baselines), shared_overrides(runs), []
-    for finished in runs:
+    costs = network_costs(study, [landmarks, pool], cache)
+    by_size = cost_rankings(study.space, pool, costs)
+    shared_cheap = [*by_size, *landmark_rankings(study.space, landmarks, pool, costs)]
+    super_nets: list[Ranking] = []
+    baselines = list(shared_cheap)
+    cheap: dict[str, list[Ranking]] = {}  # by name of run
+    shared, failures = shared_overrides(runs), []
+    for run in runs:
         try:
-            if not truth.fits(finished.result["data_hash"]):
+            if not truth.fits(run.result["data_hash"]):
                 raise LmregError(
                     "it was trained on other data or other splits than the study's landmarks and pool"
                 )
-            scored = ScoredRun(finished, options, options.norm)
-            label = finished.label(shared)
-            write_table(out / f"ranking-{finished.name}.csv", ranking_table(scored, pool))
-            own = finished.landmarks(study.space, landmarks)
-            further = by_ridge_and_score(scored, label, own or landmarks, pool)
-            cheap[finished.name] = studys
+            scores, label = ScoreCache(run, options, options.norm), run.label(shared)
+            write_table(out / f"ranking-{run.name}.csv", ranking_table(scores, pool))
+            own = run.landmarks(study.space, landmarks)
+            run_baselines = ridge_and_score_rankings(scores, label, own or landmarks, pool)
+            cheap[run.name] = shared_cheap
             if own is not None and own is not landmarks:
-                of_own = by_landmarks(
-                    study.space, own, pool, costs_of(study, [own, pool], cache), scored, label
-                )
-                cheap[finished.name] = [*by_size, *of_own]
-                further = [*of_own, *further]
-        except LmregError as error:  # the others can still be evaluated
-            left_out.append(f"{finished.name} ({error})")
+                own_costs = network_costs(study, [own, pool], cache)
+                by_own = landmark_rankings(study.space, own, pool, own_costs, scores, label)
+                cheap[run.name] = [*by_size, *by_own]
+                run_baselines = [*by_own, *run_baselines]
+        except LmregError as error:  # the other runs can still be evaluated
+            failures.append(f"{run.name} ({error})")
             continue
-        ranked += rankings(scored, label, pool)
-        baselines += further
-    if not ranked:
-        raise LmregError(f"no run could be ranked: {'; '.join(left_out)}")
+        super_nets += rankings(scores, label, pool)
+        baselines += run_baselines
+    if not super_nets:
+        raise LmregError(f"no run could be ranked: {'; '.join(failures)}")
 
-    figures = [Ranked(r, truths.estimates(r.values, options.precision_at)) for r in ranked]
-    beside = [Ranked(r, truths.estimates(r.values, options.precision_at)) for r in baselines]
-    _plots(figures, pool, highest, out)
-    write_table(out / "metrics.csv", _table([row for r in figures for row in _metrics(r)], highest))
-    rows = [row for r in beside for row in _baseline(r)]
-    write_table(out / "baselines.csv", _table([*rows, *_of_ceiling(highest)], highest))
-    gains = paired(ranked, truths, cheap, options.norm)
+    statistics, baseline_statistics = (
+        [RankingStatistics(r, resampled.estimates(r.values, options.precision_at)) for r in some]
+        for some in (super_nets, baselines)
+    )
+    _write_plots(statistics, pool, highest, out)
+    rows = [row for one in statistics for row in _metrics_rows(one)]
+    write_table(out / "metrics.csv", _with_ceiling(rows, highest))
+    rows = [row for one in baseline_statistics for row in _baseline_rows(one)]
+    write_table(out / "baselines.csv", _with_ceiling([*rows, *_ceiling_rows(highest)], highest))
+    gains = paired_gains(super_nets, resampled, cheap, options.norm)
     written = ["metrics.csv", "baselines.csv", "ranking-<run>.csv and a plot <run>.png of every run"]
     if gains.empty:
         (out / "paired.csv").unlink(missing_ok=True)
     else:
         write_table(out / "paired.csv", gains)
         written.insert(2, "paired.csv")
-    _notes(runs, again, truth, folder, whole_study=options.run is None)
-    for names in one_super_net(ranked):
+    whole_study = options.run is None
+    _say_notes(runs, again, truth, folder, whole_study)
+    for names in identical_super_nets(super_nets):
         say(
-            f"Note: {' and '.join(names)} have the same scores to the last digit: one super-net, which is "
-            "counted each time. Options that differ have made no difference; a regulariser never acted."
+            f"Note: {' and '.join(names)} have the same scores to the last digit, so they have the same "
+            "super-net, which counts once for each of them. The options in which they differ had no "
+            "effect; a regulariser never acted."
         )
-    show(options.study, figures, beside, gains, pool, truths, highest, sorted(shared), options.run is None)
+    print_evaluation(
+        options.study, statistics, baseline_statistics, gains, pool, resampled, highest, shared, whole_study
+    )
     say(f"Written to {out}: {', '.join(written)}")
-    _tell_left_out(left_out, runs)
+    _raise_failures(failures, runs)
 
 
 def _score_table(runs: list[FinishedRun], path: Path, options: EvaluateOptions, out: Path) -> None:
-    """Write ``scores-<run>.csv``: the scores of every row of the table, by every run."""
-    left_out, space = [], Study(runs[0].cfg, options).space
+    """Write ``scores-<run>.csv`` for every run: the super-net's scores of every row of the table."""
+    failures, space = [], Study(runs[0].cfg, options).space
     archs = read_archs(path, options.table_arch_column, space, "table_arch_column")
-    for finished in runs:
+    for run in runs:
         try:
-            scores = ScoredRun(finished, options, options.norm).scores(archs)
+            scores = ScoreCache(run, options, options.norm).scores(archs)
         except LmregError as error:
-            left_out.append(f"{finished.name} ({error})")
+            failures.append(f"{run.name} ({error})")
             continue
         texts = pd.DataFrame({"arch": [space.format(arch) for arch in archs]})
-        write_table(out / f"scores-{finished.name}.csv", pd.concat([texts, scores], axis=1))
-        say(f"Written: {out / f'scores-{finished.name}.csv'} ({len(archs)} architectures)")
-    _tell_left_out(left_out, runs)
+        write_table(out / f"scores-{run.name}.csv", pd.concat([texts, scores], axis=1))
+        say(f"Written: {out / f'scores-{run.name}.csv'} ({len(archs)} architectures)")
+    _raise_failures(failures, runs)
 
 
-def _tell_left_out(left_out: list[str], runs: list[FinishedRun]) -> None:
-    if left_out:
-        raise LmregError(f"{len(left_out)} of {len(runs)} runs could not be ranked: {'; '.join(left_out)}")
+def _raise_failures(failures: list[str], runs: list[FinishedRun]) -> None:
+    if failures:
+        raise LmregError(f"{len(failures)} of {len(runs)} runs could not be ranked: {'; '.join(failures)}")
 
 
-def _notes(
+def _say_notes(
     runs: list[FinishedRun], again: dict[str, FinishedRun], truth: Truth, folder: Path, whole_study: bool
 ) -> None:
-    """What a reader must know besides the tables."""
+    """Print what a reader of the tables must know besides."""
     for name, first in again.items():
-        say(f"Note: {name} is {first.name} again (the same configuration, seed and data): counted once.")
+        say(
+            f"Note: {name} repeats {first.name} (same configuration, seed and data) and is not counted again."
+        )
     if note := truth.pool.noise_note():
         say(f"Note: the truth of the pool is {note}; no ranking can agree well with it.")
-    for finished in runs:
-        if finished.cfg.get("landmarks_hash", truth.landmarks.hash) != truth.landmarks.hash:
-            say(f"Note: {finished.name} was trained with other landmarks than the study has now.")
-        if finished.counts_steps:
-            say(f"Note: {finished.name} is {BUDGET_IN_STEPS}.")
+    for run in runs:
+        if run.cfg.get("landmarks_hash", truth.landmarks.hash) != truth.landmarks.hash:
+            say(f"Note: {run.name} was trained with other landmarks than the study has now.")
+        if run.counts_steps:
+            say(f"Note: {run.name} is {BUDGET_IN_STEPS}.")
     for config in sorted(folder.glob("search/*/config.yaml")) if whole_study else ():
         if not (config.parent / "result.json").exists():
-            say(f"Note: {config.parent.name} is not finished; its search command goes on with it.")
+            say(f"Note: {config.parent.name} is not finished; run its search command again to continue it.")
 
 
-def _metrics(ranked: Ranked) -> list[dict[str, Any]]:
-    scored = ranked.ranking.run
-    assert scored is not None
-    about = {"run": scored.run.name, **{k: scored.run.result[k] for k in ("algo", "reg", "seed")}}
-    about |= {"score": ranked.ranking.score, "norm": scored.norm}
-    return [about | _figure(*item) | {"label": ranked.ranking.label} for item in ranked.estimates.items()]
+def _metrics_rows(statistics: RankingStatistics) -> list[dict[str, Any]]:
+    """Return a super-net's rows of ``metrics.csv``."""
+    ranking, source = statistics.ranking, statistics.ranking.source
+    assert source is not None
+    about = {"run": source.run.name, **{key: source.run.result[key] for key in ("algo", "reg", "seed")}}
+    about |= {"score": ranking.score, "norm": source.norm}
+    rows = (_estimate_fields(*item) for item in statistics.estimates.items())
+    return [about | row | {"label": ranking.label} for row in rows]
 
 
-def _baseline(ranked: Ranked) -> list[dict[str, Any]]:
-    it = ranked.ranking
-    name = "" if it.run is None else it.run.run.name
-    about = {"baseline": it.baseline, "run": name, "label": it.label, "score": it.score}
-    return [about | _figure(*item) for item in ranked.estimates.items()]
+def _baseline_rows(statistics: RankingStatistics) -> list[dict[str, Any]]:
+    """Return a baseline's rows of ``baselines.csv``."""
+    ranking = statistics.ranking
+    about = {"baseline": ranking.baseline, "run": ranking.run_name, "label": ranking.label}
+    about |= {"score": ranking.score}
+    return [about | _estimate_fields(*item) for item in statistics.estimates.items()]
 
 
-def _table(rows: list[dict[str, Any]], highest: Ceiling | None) -> pd.DataFrame:
-    """The rows with the ceiling beside every tau."""
+def _with_ceiling(rows: list[dict[str, Any]], highest: Ceiling | None) -> pd.DataFrame:
+    """Return the rows as a table, with the ceiling beside every tau."""
     table = pd.DataFrame(rows)
     value = highest.tau.value if highest else float("nan")
     return table.assign(ceiling=np.where(table["statistic"] == "kendall_tau", value, np.nan))
 
 
-def _of_ceiling(highest: Ceiling | None) -> list[dict[str, Any]]:
-    figures = {CEILING: highest.tau, TRUTH_SEEDS: highest.agreement} if highest else {}
+def _ceiling_rows(highest: Ceiling | None) -> list[dict[str, Any]]:
+    """Return the rows of ``baselines.csv`` with the ceiling and the agreement between training seeds."""
+    taus = {CEILING: highest.tau, TRUTH_SEEDS: highest.agreement} if highest else {}
     about = {"run": "", "label": "", "score": ""}
-    return [{"baseline": name, **about, **_figure("kendall_tau", it)} for name, it in figures.items()]
+    return [{"baseline": name, **about, **_estimate_fields("kendall_tau", it)} for name, it in taus.items()]
 
 
-def _figure(statistic: str, estimate: Estimate) -> dict[str, Any]:
+def _estimate_fields(statistic: str, estimate: Estimate) -> dict[str, Any]:
     return {"statistic": statistic, **vars(estimate)}
 
 
-def _plots(figures: list[Ranked], pool: LandmarkSet, highest: Ceiling | None, out: Path) -> None:
-    most = f", ceiling {highest.tau.value:.3f}" if highest else ""
-    by_run: dict[str, list[Ranked]] = {}
-    for ranked in figures:
-        assert ranked.ranking.run is not None
-        by_run.setdefault(ranked.ranking.run.run.name, []).append(ranked)
-    for name, some in by_run.items():
-        run = some[0].ranking.run
-        assert run is not None
-        panels = []
-        for ranked in some:
-            score, tau = run.study.task.score(ranked.ranking.score), ranked.estimates["kendall_tau"]
-            panels.append(Panel(score.column, score.sign < 0, f"Kendall τ {tau}, n = {tau.n}{most}"))
-        table = ranking_table(run, pool)
-        scatter(out / f"{name}.png", some[0].ranking.label, table, f"truth_{pool.column}", panels)
+def _write_plots(
+    statistics: list[RankingStatistics], pool: LandmarkSet, highest: Ceiling | None, out: Path
+) -> None:
+    """Write ``<run>.png`` for every run: its scatter plots of truth against each of its scores."""
+    ceiling_note = f", ceiling {highest.tau.value:.3f}" if highest else ""
+    by_run: dict[str, list[RankingStatistics]] = {}
+    for one in statistics:
+        by_run.setdefault(one.ranking.run_name, []).append(one)
+    for name, of_run in by_run.items():
+        scores = of_run[0].ranking.source
+        assert scores is not None
+        table, plots = ranking_table(scores, pool), []
+        for one in of_run:
+            score, tau = scores.study.task.score(one.ranking.score), one.estimates["kendall_tau"]
+            note = f"Kendall τ {tau}, n = {tau.n}{ceiling_note}"
+            named = NamedScore(one.ranking.score, score.column, not score.higher_is_better)
+            plots += scatter_plots([(table, one.ranking.label, note, 0)], pool, named)
+        write_png(out / f"{name}.png", of_run[0].ranking.label, plots)

@@ -1,4 +1,4 @@
-"""``lmreg export``: a retrained network as plain files that need no lmreg."""
+"""``lmreg export``: write a retrained network as plain files that need no lmreg."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ from lmreg.util.extras import import_extra
 from lmreg.util.files import write_json
 from lmreg.util.progress import say
 
-_CHECKED = 8  # images, of noise, whose outputs are compared
-_SIXTEEN_BITS = [0, 65535]  # what older retrainings, which don't tell, took as black and white
+_CHECKED = 8  # number of noise images whose outputs are compared
+_SIXTEEN_BITS = [0, 65535]  # the range of samples in older retrainings, which didn't record it
 
 
 @dataclass
@@ -40,12 +40,12 @@ class ExportOptions:
 
 
 def run(cfg: DictConfig) -> None:
-    """The command; ``cfg`` is composed from ``conf/export.yaml``."""
+    """Run the command; ``cfg`` is composed from ``conf/export.yaml``."""
     export(cfg)
 
 
 def export(cfg: DictConfig) -> Path:
-    """The folder of the files that it has written."""
+    """Export as ``cfg`` says; return the folder of the files."""
     options = top_level(cfg, ExportOptions)
     if options.run is None:
         raise LmregError("export needs run=<folder of a retraining>; 'lmreg retrain' makes one")
@@ -53,7 +53,7 @@ def export(cfg: DictConfig) -> Path:
     config, result = read_retraining(folder)
     training = _training(result, options.seed, folder)
     for package in ("safetensors", *(("onnx", "onnxscript", "onnxruntime") if options.onnx else ())):
-        import_extra(package, "export", "export")  # before any work
+        import_extra(package, "export", "export")  # fail before any work is done
     about = result["input"]
     shape = InputShape(about["channels"], about["height"], about["width"])
     task_class, task_config = resolve(config.task, Task, "task", options.allow_packages)
@@ -61,7 +61,7 @@ def export(cfg: DictConfig) -> Path:
     alone = _network(config, shape, task.outputs(len(about["classes"])), options.allow_packages)
     path = Retraining.weights(folder, training["seed"])
     weights = checkpoint.load(path, result["config_hash"], torch.device("cpu"))
-    # What only the training needed, an auxiliary head, isn't a part of the network in use.
+    # Parts that only training needed, such as an auxiliary head, are left out.
     alone.net.load_state_dict({key: weights[key] for key in alone.net.state_dict()})
 
     out = Path(options.out) if options.out else folder / "export"
@@ -72,15 +72,15 @@ def export(cfg: DictConfig) -> Path:
     if options.onnx:
         write_onnx(out, model, images, task.output.name)
     else:
-        (out / "model.onnx").unlink(missing_ok=True)  # an earlier export's, perhaps of other weights
-    described = _about(config, result, training, shape, task)
-    write_preprocess(out, described, shape)
-    write_json(out / "model.json", described)
+        (out / "model.onnx").unlink(missing_ok=True)  # from an earlier export, perhaps of other weights
+    metadata = _metadata(config, result, training, shape, task)
+    write_preprocess(out, metadata, shape)
+    write_json(out / "model.json", metadata)
     written = ["model.py", "model.safetensors", "model.json", *(["model.onnx"] if options.onnx else [])]
     written.append("preprocess.py")
-    say(f"Written to {out}, of the training with seed {training['seed']}: {', '.join(written)}")
+    say(f"Written to {out}, from the training with seed {training['seed']}: {', '.join(written)}")
     say(
-        "To use them, in that folder or with it on Python's path:\n"
+        "To use them in that folder, or with that folder on Python's path:\n"
         "    import torch; from model import load; from preprocess import preprocess\n"
         f'    {task.output.name} = load()(torch.from_numpy(preprocess("picture.png")))'
     )
@@ -88,16 +88,18 @@ def export(cfg: DictConfig) -> Path:
 
 
 def _training(result: dict[str, Any], seed: int | None, folder: Path) -> dict[str, Any]:
-    """The training of that seed. Not the best by test: test images choose nothing."""
+    """Return the training with that seed, by default the first: test scores must not choose."""
     trainings: dict[int, dict[str, Any]] = {training["seed"]: training for training in result["trainings"]}
     seed = next(iter(trainings)) if seed is None else seed
     if seed not in trainings:
-        raise LmregError(f"seed={seed}: {folder.name} has trainings of seed {', '.join(map(str, trainings))}")
+        raise LmregError(
+            f"seed={seed}: {folder.name} has trainings with seed {', '.join(map(str, trainings))} only"
+        )
     return trainings[seed]
 
 
 def _network(config: DictConfig, shape: InputShape, outputs: int, allow: list[str]) -> Standalone:
-    """The network that was trained, without its weights."""
+    """Build the network that was trained, without its weights."""
     space_class, space_config = resolve(config.space, Space, "space", allow)
     space: Space = space_class(space_config)  # type: ignore[call-arg]
     network_class, network_config = resolve(config.network, SuperNet, "network", allow)
@@ -107,16 +109,16 @@ def _network(config: DictConfig, shape: InputShape, outputs: int, allow: list[st
     return alone
 
 
-def _about(
+def _metadata(
     config: DictConfig, result: dict[str, Any], training: dict[str, Any], shape: InputShape, task: Task
 ) -> dict[str, Any]:
-    """What is to be known to use the network, and what it is."""
+    """Return the content of ``model.json``: how to use the network, and what it is."""
     about = result["input"]
     return {
         **({"classes": about["classes"]} if about["classes"] else {}),
         "output": asdict(task.output),
         "input": asdict(shape),
-        "mode": "L" if shape.channels == 1 else "RGB",  # as Pillow calls them
+        "mode": "L" if shape.channels == 1 else "RGB",  # in Pillow's terms
         "preprocess": preprocessing_rules(
             shape, config.data.resolution, about.get("sample_range", _SIXTEEN_BITS)
         ),

@@ -1,4 +1,4 @@
-"""``lmreg import-benchmark``: a benchmark's published file as a small table, once and for all."""
+"""``lmreg import-benchmark``: convert a benchmark's published file into a small table."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class ImportOptions:
 
 
 def run(cfg: DictConfig) -> None:
-    """The command; ``cfg`` is composed from ``conf/import_benchmark.yaml``."""
+    """Run the command; ``cfg`` is composed from ``conf/import_benchmark.yaml``."""
     options = top_level(cfg, ImportOptions)
     cls, config = resolve(cfg.kind, Benchmark, "kind", options.allow_packages)
     if options.path is None or options.out is None:
@@ -47,22 +47,23 @@ def run(cfg: DictConfig) -> None:
     existed = out.exists()
     if existed and file_hash(out) != digest(content):
         raise LmregError(
-            f"{out} exists with other content (hash {file_hash(out)}, this would be {digest(content)}); "
-            "remove it, or give another out"
+            f"{out} exists with other content (hash {file_hash(out)} instead of {digest(content)}); "
+            "remove it, or choose another out"
         )
     if not existed:
         write_atomically(out, lambda file: file.write(content))
-    _show(imported, path.name)
+    _print_scores(imported, path.name)
     size = f"{len(imported.table):,} rows, {len(content) / 1e6:,.1f} MB, hash {digest(content)}"
     say(f"{'Unchanged' if existed else 'Written'}: {out} ({size})")
     score, pool = imported.scores
     space = [f"space={benchmark.space}", *imported.space_options]
     table = ["landmarks=table", argument("landmarks.path", out), f"landmarks.score_column={score}"]
     say(f"To use it: lmreg train-landmarks {shlex.join([*space, *table, f'landmarks.pool_column={pool}'])}")
-    say(f"Then: lmreg search {shlex.join(space)}, both with the data= that the scores are of")
+    say(f"Then: lmreg search {shlex.join(space)}, both with the data= that the scores were measured on")
 
 
 def _encoder(out: Path) -> Callable[[pd.DataFrame], bytes]:
+    """Return the function that encodes a table in the format of the file name ``out``."""
     encode = {".csv": _csv, ".parquet": _parquet}.get(out.suffix.lower())
     if encode is None:
         raise LmregError(f"out={out}: the name must end in .csv or .parquet")
@@ -81,7 +82,7 @@ def _parquet(table: pd.DataFrame) -> bytes:
     return buffer.getvalue()
 
 
-def _show(imported: Imported, title: str) -> None:
+def _print_scores(imported: Imported, title: str) -> None:
     shown = Table(title=title, title_justify="left")
     for heading in ("score", "rows", "lowest", "median", "highest"):
         shown.add_column(heading, justify="left" if heading == "score" else "right")

@@ -1,4 +1,4 @@
-"""``lmreg report``: one HTML page about a study, from what the other commands have left."""
+"""``lmreg report``: write one HTML page about a study, from the results of the other commands."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ class ReportOptions(Options):
 
 
 def run(cfg: DictConfig) -> None:
-    """The command; ``cfg`` is composed from ``conf/report.yaml``."""
+    """Run the command; ``cfg`` is composed from ``conf/report.yaml``."""
     report(cfg)
 
 
 def report(cfg: DictConfig) -> Path:
-    """The page that it has written."""
+    """Write the report as ``cfg`` says; return the page's path."""
     options = top_level(cfg, ReportOptions)
     sources = Sources.load(options, options.evaluation)
     page = Report(sources, options.title, options.score)

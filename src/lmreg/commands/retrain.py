@@ -32,7 +32,7 @@ from lmreg.experiment.study import Options, Study
 from lmreg.experiment.summary import place, tell_data
 from lmreg.landmarks.workers import threads_per_worker
 from lmreg.rank.finished_run import FinishedRun
-from lmreg.rank.intervals import FEWEST_SEEDS
+from lmreg.rank.intervals import SEEDS_FOR_INTERVAL
 from lmreg.space.base import Arch
 from lmreg.task.base import Task
 from lmreg.util.progress import console, format_duration, say
@@ -227,6 +227,6 @@ def _show(result: dict[str, Any]) -> None:
 
 
 def _interval(figure: dict[str, Any]) -> str:
-    if figure["n"] < FEWEST_SEEDS:
-        return f"from {FEWEST_SEEDS} seeds on"
+    if figure["n"] < SEEDS_FOR_INTERVAL:
+        return f"from {SEEDS_FOR_INTERVAL} seeds on"
     return "none: all agree" if figure["low"] is None else f"{figure['low']:.4g} to {figure['high']:.4g}"

@@ -1,4 +1,4 @@
-"""``lmreg runs``: every search below a folder: how far it is, what tells it from others, its figures."""
+"""``lmreg runs``: list the searches below a folder with their state, distinguishing options and results."""
 
 from __future__ import annotations
 
@@ -35,80 +35,80 @@ class RunsOptions:
 
 
 @dataclass
-class Run:
-    """One search's folder, read without its weights."""
+class RunStatus:
+    """The state of one search, read from its folder without the weights."""
 
     folder: Path
     state: str
     detail: str = ""
     config: dict[str, Any] = field(default_factory=dict)
-    """Dotted keys; empty where the run never got so far."""
+    """By dotted key; empty if the run failed before it was written."""
     result: dict[str, Any] = field(default_factory=dict)
     figures: dict[str, float] = field(default_factory=dict)
-    """Kendall tau by score, where `lmreg evaluate` has been."""
+    """Kendall's tau by score, if the run has been evaluated."""
 
     @property
     def seconds(self) -> float | None:
-        """What the training (in its last session) and the search took."""
+        """Duration of training (its last session) and search; None unless both are recorded."""
         parts = [self.result.get(key) for key in ("train_seconds_this_session", "search_seconds")]
         return sum(parts) if all(isinstance(part, int | float) for part in parts) else None  # type: ignore[arg-type]
 
 
 def run(cfg: DictConfig) -> None:
-    """The command; ``cfg`` is ``conf/runs.yaml`` with the user's overrides."""
+    """Run the command; ``cfg`` is ``conf/runs.yaml`` with the user's overrides."""
     options = typed(cfg, RunsOptions, "")
     root = Path(options.root)
     pattern = f"{options.study or '*'}/search/*/"
-    studies: dict[str, list[Run]] = {}
+    studies: dict[str, list[RunStatus]] = {}
     for folder in sorted(root.glob(pattern)):
-        studies.setdefault(folder.parents[1].name, []).append(_read(folder))
+        studies.setdefault(folder.parents[1].name, []).append(_read_run(folder))
     if not studies:
         there = ", ".join(sorted(p.parent.name for p in root.glob("*/search/")))
         known = f"; studies there: {there}" if there else ""
         raise LmregError(f"no searches in {root / (options.study or '')}; 'lmreg search' makes them{known}")
     if options.json:
-        print(json.dumps([_for_programs(name, r) for name, runs in studies.items() for r in runs], indent=2))
+        print(json.dumps([_json_entry(name, r) for name, runs in studies.items() for r in runs], indent=2))
         return
     for name, runs in studies.items():
-        _show(name, runs)
+        _print_table(name, runs)
 
 
-def _read(folder: Path) -> Run:
-    result, progress = _json(folder / "result.json"), _json(folder / "progress.json")
+def _read_run(folder: Path) -> RunStatus:
+    result, progress = _read_object(folder / "result.json"), _read_object(folder / "progress.json")
     config = dotted(plain(canonical_config(peek_config(folder / "config.yaml"))))
     failure = read_failure(folder)
     if result:
-        run = Run(folder, "finished", config=config, result=result)
+        run = RunStatus(folder, "finished", config=config, result=result)
         run.figures = _taus(folder.parents[1] / "evaluate" / "metrics.csv", folder.name)
         return run
-    done, total = _steps(folder, progress)
+    done, total = _steps_done(folder, progress)
     at = f"step {done:,}" + (f" of {total:,}" if total else "")
     if is_locked(folder):
-        return Run(folder, "running", at, config)
+        return RunStatus(folder, "running", at, config)
     if failure is not None:
-        return Run(folder, "failed", failure, config)
-    return Run(folder, "interrupted", at, config)
+        return RunStatus(folder, "failed", failure, config)
+    return RunStatus(folder, "interrupted", at, config)
 
 
-def _steps(folder: Path, progress: dict[str, Any]) -> tuple[int, int | None]:
-    """Steps done at the last checkpoint, and of how many; runs of an earlier lmreg don't say the latter."""
+def _steps_done(folder: Path, progress: dict[str, Any]) -> tuple[int, int | None]:
+    """Return the step of the last checkpoint and the total; an earlier lmreg did not record the latter."""
     if progress:
         return int(progress.get("step", 0)), progress.get("total_steps")
-    rows = _rows(folder / "metrics.csv")
+    rows = _read_rows(folder / "metrics.csv")
     return (int(rows[-1]["step"]) if rows else 0), None
 
 
 def _taus(path: Path, run: str) -> dict[str, float]:
-    """Kendall's tau of a run by score, from the table of `lmreg evaluate`."""
+    """Return Kendall's tau of a run by score, from the table of `lmreg evaluate`."""
     found: dict[str, float] = {}
-    for row in _rows(path):
+    for row in _read_rows(path):
         if row.get("run") == run and row.get("statistic") == "kendall_tau" and row.get("value"):
             found.setdefault(row["score"], float(row["value"]))
     return found
 
 
-def _differing(runs: list[Run]) -> list[str]:
-    """Keys that not all runs have the same value of, but for those that have a column."""
+def _differing(runs: list[RunStatus]) -> list[str]:
+    """Return the config keys by which the runs differ, apart from those that every label contains."""
     configs = [run.config for run in runs if run.config]
     keys = dict.fromkeys(key for config in configs for key in config)
     named = {"algo.name", "reg.name", "seed"}
@@ -122,7 +122,7 @@ def _differing(runs: list[Run]) -> list[str]:
     ]
 
 
-def _show(study: str, runs: list[Run]) -> None:
+def _print_table(study: str, runs: list[RunStatus]) -> None:
     counts = {state: sum(r.state == state for r in runs) for state in dict.fromkeys(r.state for r in runs)}
     table = Table(
         title=f"{study}: {', '.join(f'{count} {state}' for state, count in counts.items())}",
@@ -140,12 +140,12 @@ def _show(study: str, runs: list[Run]) -> None:
         time = "" if r.seconds is None else format_duration(r.seconds)
         table.add_row(_label(r, differing), state, _best(r), *taus, time)
     console().print(table)
-    print("Their folders; of finished ones, as 'lmreg evaluate' and 'lmreg retrain' take them:")
-    for r in runs:  # in lines of their own, that no table breaks
+    print("Their folders, in the form that 'lmreg evaluate' and 'lmreg retrain' take (finished runs only):")
+    for r in runs:  # on lines of their own, which can be copied whole
         print(word("run", r.folder))
 
 
-def _label(run: Run, differing: list[str]) -> str:
+def _label(run: RunStatus, differing: list[str]) -> str:
     if not run.config:
         return run.folder.name
     config = run.config
@@ -155,7 +155,7 @@ def _label(run: Run, differing: list[str]) -> str:
     )
 
 
-def _best(run: Run) -> str:
+def _best(run: RunStatus) -> str:
     column = run.result.get("chosen_by", "")
     value = run.result.get("best", {}).get(column)
     if value is None:
@@ -164,13 +164,13 @@ def _best(run: Run) -> str:
     return f"{column.rpartition('_')[0] or column} {value:.4g}{unit}"
 
 
-def _for_programs(study: str, run: Run) -> dict[str, Any]:
+def _json_entry(study: str, run: RunStatus) -> dict[str, Any]:
     about = asdict(run) | {"folder": str(run.folder)}
     return {"study": study, "run": run.folder.name, **about, "seconds": run.seconds}
 
 
-def _json(path: Path) -> dict[str, Any]:
-    """The object in a JSON file; nothing where there is none or it's torn: other runs are worth a look."""
+def _read_object(path: Path) -> dict[str, Any]:
+    """Return the object in a JSON file; empty if it is missing or damaged, which other runs may not be."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -178,7 +178,8 @@ def _json(path: Path) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
-def _rows(path: Path) -> list[dict[str, str]]:
+def _read_rows(path: Path) -> list[dict[str, str]]:
+    """Return the rows of a CSV file; empty if it is missing or damaged."""
     try:
         with path.open(newline="", encoding="utf-8") as file:
             return list(csv.DictReader(file))

@@ -1,7 +1,7 @@
-"""Cheap rankings of the pool, the best of which a super-net must beat to be worth its training.
+"""Cheap rankings of the pool. A super-net must beat the best of them to be worth its training.
 
-None of them sees the truth of the pool. Landmarks are training data of the regressions only. Whatever
-`Ranking` a list of cheap ones holds is a rival: `lmreg.rank.compare` doesn't ask how it came about.
+No baseline sees the truth of the pool; the regressions are fitted to the landmarks. `lmreg.rank.compare`
+takes any list of `Ranking`s as rivals, so a further baseline needs no change there.
 """
 
 from __future__ import annotations
@@ -19,42 +19,41 @@ from lmreg.experiment.study import Study
 from lmreg.landmarks.truth import LandmarkSet
 from lmreg.rank.pool import Ranking, rankings
 from lmreg.rank.ridge import ridge
-from lmreg.rank.score_cache import ScoredRun
+from lmreg.rank.score_cache import ScoreCache
 from lmreg.space.base import Arch, Space
 from lmreg.util.files import read_table, write_table
 
 COSTS = {"params": "params", "macs": "macs"}
-"""Baseline by column of `Study.cost`: the larger network is taken for the better one."""
-_PART = 10_000  # architectures that are encoded at a time
+"""The baselines by size, each with its column of `Study.cost`: the larger network is ranked higher."""
+_PART = 10_000  # architectures that are encoded together
 
 RIDGE, RIDGE_COSTS, RIDGE_SCORE = "ridge", "ridge_costs", "ridge_score"
 
 
-def by_landmarks(
+def landmark_rankings(
     space: Space,
     landmarks: LandmarkSet,
     pool: LandmarkSet,
     costs: pd.DataFrame,
-    run: ScoredRun | None = None,
+    source: ScoreCache | None = None,
     label: str = "",
 ) -> list[Ranking]:
-    """The cheap rankings that are fitted to landmarks.
+    """Return the cheap rankings that are fitted to landmarks.
 
     Args:
-        costs: of landmarks and pool, see `costs_of`.
-        run: whose landmarks they are, and its ``label``, where they aren't just the study's.
+        costs: of landmarks and pool, see `network_costs`.
+        source: the run that the landmarks belong to, with its ``label``; None if they are the study's.
     """
     archs = [space.format(arch) for some in (landmarks, pool) for arch in some.archs]
     columns = [costs.loc[archs, name].to_numpy(float) for name in COSTS.values()]
     return [
-        by_ridge(space, landmarks, pool, run, label),
-        by_ridge(space, landmarks, pool, run, label, RIDGE_COSTS, columns),
+        ridge_ranking(space, landmarks, pool, source, label),
+        ridge_ranking(space, landmarks, pool, source, label, RIDGE_COSTS, columns),
     ]
 
 
-def costs_of(study: Study, members: Sequence[LandmarkSet], cache: Path) -> pd.DataFrame:
-    """Parameters and MACs of the stand-alone networks of ``study`` by text form, counted once into
-    ``cache``."""
+def network_costs(study: Study, members: Sequence[LandmarkSet], cache: Path) -> pd.DataFrame:
+    """Return parameters and MACs of the stand-alone networks by text form, counted once into ``cache``."""
     texts = {study.space.format(arch): arch for some in members for arch in some.archs}
     config = result_config(study.cfg)
     about = {key: config[key] for key in ("space", "network", "task")}
@@ -71,65 +70,66 @@ def costs_of(study: Study, members: Sequence[LandmarkSet], cache: Path) -> pd.Da
     return known.loc[list(texts)]
 
 
-def by_cost(space: Space, pool: LandmarkSet, costs: pd.DataFrame) -> list[Ranking]:
-    """The cheap rankings that know only of size, see `costs_of`."""
+def cost_rankings(space: Space, pool: LandmarkSet, costs: pd.DataFrame) -> list[Ranking]:
+    """Return the cheap rankings by the networks' size; ``costs`` as from `network_costs`."""
     table = costs.loc[[space.format(arch) for arch in pool.archs]]
     return [Ranking(table[column].to_numpy(float), baseline=name) for name, column in COSTS.items()]
 
 
-def by_ridge(
+def ridge_ranking(
     space: Space,
     landmarks: LandmarkSet,
     pool: LandmarkSet,
-    run: ScoredRun | None = None,
+    source: ScoreCache | None = None,
     label: str = "",
     name: str = RIDGE,
     columns: Sequence[np.ndarray] = (),
 ) -> Ranking:
-    """Ridge regression on one-hot operations, fitted to how the landmarks rank by stand-alone score.
+    """Rank by ridge regression on one-hot operations, fitted to the landmarks' ranks by stand-alone score.
 
     Args:
-        run, label: as for `by_landmarks`.
-        columns: further features by which landmarks and pool, in that order, are ranked together.
+        source, label: as for `landmark_rankings`.
+        columns: further features, each with the values of the landmarks and then those of the pool; the
+            regression sees their ranks.
     """
     count, ranks = len(landmarks.archs), [_ranks(column) for column in columns]
 
     def features(archs: Sequence[Arch], start: int) -> np.ndarray:
-        """Of ``archs``, which stand in the columns from ``start`` on."""
+        """The features of ``archs``, whose values begin at ``start`` in the columns."""
         one_hot = np.stack([space.encode(arch) for arch in archs]).astype(np.float64)
         return np.column_stack([one_hot, *(column[start : start + len(archs)] for column in ranks)])
 
     predict = ridge(features(landmarks.archs, 0), _targets(landmarks))
-    # In parts: the features of a whole benchmark are gigabytes.
+    # In parts, because the features of a whole benchmark take gigabytes.
     starts = range(0, len(pool.archs), _PART)
     parts = [predict(features(pool.archs[i : i + _PART], count + i)) for i in starts]
-    return Ranking(np.concatenate(parts), run, label, baseline=name, landmarks=count)
+    return Ranking(np.concatenate(parts), source, label, baseline=name, landmarks=count)
 
 
-def by_ridge_and_score(
-    run: ScoredRun, label: str, landmarks: LandmarkSet, pool: LandmarkSet
+def ridge_and_score_rankings(
+    source: ScoreCache, label: str, landmarks: LandmarkSet, pool: LandmarkSet
 ) -> list[Ranking]:
-    """As `by_ridge` with the rank by one of the super-net's scores as a further feature.
+    """Return the `ridge_ranking` with the rank by a super-net score as a further feature, for each score.
 
-    It doesn't vouch for a super-net that was regularised with the same landmarks: the regression sees them
-    through that score too.
+    It is no evidence for a super-net that was regularised with the same landmarks, because its scores have
+    already been fitted to them.
     """
-    space, found = run.study.space, []
-    pairs = (rankings(run, label, some) for some in (landmarks, pool))
-    for of_landmarks, of_pool in zip(*pairs, strict=True):
+    space, found = source.study.space, []
+    both = (rankings(source, label, members) for members in (landmarks, pool))
+    for of_landmarks, of_pool in zip(*both, strict=True):
         column = np.concatenate([of_landmarks.values, of_pool.values])
-        made = by_ridge(space, landmarks, pool, run, label, RIDGE_SCORE, [column])
-        found.append(replace(made, score=of_pool.score))
+        ranking = ridge_ranking(space, landmarks, pool, source, label, RIDGE_SCORE, [column])
+        found.append(replace(ranking, score=of_pool.score))
     return found
 
 
 def _ranks(values: np.ndarray) -> np.ndarray:
-    """Ranks, standardised: a feature without outliers and without a unit."""
+    """Return standardised ranks: a feature without outliers and without a unit."""
     ranks = stats.rankdata(values)
     return (ranks - ranks.mean()) / max(float(ranks.std()), 1e-9)
 
 
 def _targets(landmarks: LandmarkSet) -> np.ndarray:
-    # Ranks, not scores: an architecture that hardly trains would outweigh all others. On NAS-Bench-201
-    # with 30 landmarks that makes tau .45 instead of .39, and a baseline should be a strong one.
+    # Ranks rather than scores, because one architecture that hardly trains would outweigh all others. On
+    # NAS-Bench-201 with 30 landmarks this raises tau from .39 to .45, and a baseline should be strong.
     return stats.rankdata(landmarks.better_sign * landmarks.scores)

@@ -1,6 +1,6 @@
-"""How well scores rank architectures.
+"""Rank correlation of scores with the truth, for many bootstrap resamples at once.
 
-Every function takes values that grow with quality: losses come in negated.
+All functions expect values that grow with quality; negate losses.
 """
 
 from __future__ import annotations
@@ -14,19 +14,20 @@ import numpy as np
 from lmreg.rank.intervals import groups_left_out, leave_outs
 from lmreg.rank.inversions import discordant
 
-Function = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
-"""Of truth [n] and score [n] for each of B multisets of architectures, given by counts [B, n]: [B]."""
+Statistic = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
+"""A function of truth [n], score [n] and counts [B, n], which say how often each architecture occurs in each
+of B multisets; returns one value per multiset, [B]."""
 
 _PART = 2**23
-"""Counts that are drawn and worked on at a time: 64 MB."""
+"""Number of counts that are drawn and processed together: 64 MB."""
 
 
 class Groups:
-    """The architectures by equal value, and how many of each group every multiset holds.
+    """The architectures grouped by equal value, with the size of each group in every multiset.
 
     Attributes:
         of: the group of each architecture, int [n]; groups are numbered by ascending value.
-        totals: members of each group in each multiset, float64 [B, groups].
+        totals: number of members of each group in each multiset, float64 [B, groups].
     """
 
     def __init__(self, values: np.ndarray, counts: np.ndarray):
@@ -38,61 +39,65 @@ class Groups:
             self.totals = np.add.reduceat(self.totals, starts, axis=1)
 
     def worse(self) -> np.ndarray:
-        """How many of a multiset have a lower value than each group, float64 [B, groups]."""
+        """Return how many of each multiset have a lower value than each group, float64 [B, groups]."""
         return self.totals.cumsum(1) - self.totals
 
     def better(self) -> np.ndarray:
-        """How many of a multiset have a higher value than each group, float64 [B, groups]."""
+        """Return how many of each multiset have a higher value than each group, float64 [B, groups]."""
         return self.totals.sum(1, keepdims=True) - self.totals.cumsum(1)
 
 
 def kendall_tau_b(truth: np.ndarray, score: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Kendall's tau-b (ties corrected) in O(n log n); NaN where truth or score is constant.
+    """Return Kendall's tau-b (corrected for ties) in O(n log n); NaN if truth or score is constant.
 
     Source: Kendall, "The treatment of ties in ranking problems", Biometrika 1945.
     """
     (_, of_truth), (scores, of_score) = (np.unique(v, return_inverse=True) for v in (truth, score))
-    # All are whole numbers that float64 holds exactly: (i, j) and (j, i) are two pairs, (i, i) is one.
+    # Pairs are ordered and include (i, i). Their numbers are integers that float64 represents exactly.
     pairs = counts.sum(1) ** 2
-    by_truth, by_score = (_tied(of, counts) for of in (of_truth, of_score))
-    by_both = _tied(of_truth * len(scores) + of_score, counts)
+    by_truth, by_score = (_tied_pairs(groups, counts) for groups in (of_truth, of_score))
+    by_both = _tied_pairs(of_truth * len(scores) + of_score, counts)
     difference = pairs - by_truth - by_score + by_both - 4 * discordant(of_truth, of_score, counts)
     with np.errstate(invalid="ignore", divide="ignore"):
         return difference / np.sqrt((pairs - by_truth) * (pairs - by_score))
 
 
-def _tied(of: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Pairs in one group, each architecture with itself among them, [B]; ``of`` are the groups."""
+def _tied_pairs(groups: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Count the ordered pairs (i, j), i = j included, whose members are in the same group, [B].
+
+    Args:
+        groups: the group of each architecture, int [n].
+    """
     alone = np.einsum("bi,bi->b", counts, counts)
-    _, place, sizes = np.unique(of, return_inverse=True, return_counts=True)
+    _, place, sizes = np.unique(groups, return_inverse=True, return_counts=True)
     several = sizes[place] > 1
     if not several.any():
         return alone
     some = counts[:, several]
-    totals = Groups(of[several], some).totals
+    totals = Groups(groups[several], some).totals
     return alone - np.einsum("bi,bi->b", some, some) + np.einsum("bg,bg->b", totals, totals)
 
 
 def kendall_tau_top_half(truth: np.ndarray, score: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Tau-b among the half of each multiset that is best by truth (ties at its edge included)."""
-    kept = in_top_half(truth, counts)
-    some = kept.any(0)
-    return kendall_tau_b(truth[some], score[some], (counts * kept)[:, some])
+    """Return tau-b within the half of each multiset that is best by truth, ties at its edge included."""
+    top = in_top_half(truth, counts)
+    some = top.any(0)
+    return kendall_tau_b(truth[some], score[some], (counts * top)[:, some])
 
 
 def in_top_half(truth: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Which architectures are in the better half of each multiset, bool [B, n]."""
+    """Return which architectures are in the better half of each multiset, bool [B, n]."""
     groups = Groups(truth, counts)
     inside = groups.better() < counts.sum(1, keepdims=True) / 2
     return inside[:, groups.of] & (counts > 0)
 
 
 def spearman(truth: np.ndarray, score: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Spearman's rank correlation (ties share their mean rank); NaN where truth or score is constant."""
+    """Return Spearman's rank correlation (ties share their mean rank); NaN if truth or score is constant."""
 
     def centred_ranks(values: np.ndarray) -> np.ndarray:
         groups = Groups(values, counts)
-        # A mean rank less the mean of all ranks.
+        # A group's mean rank minus the mean of all ranks.
         return ((groups.worse() - groups.better()) / 2)[:, groups.of]
 
     x, y = centred_ranks(truth), centred_ranks(score)
@@ -106,9 +111,13 @@ def spearman(truth: np.ndarray, score: np.ndarray, counts: np.ndarray) -> np.nda
 
 @dataclass(frozen=True)
 class Draws:
-    """Bootstrap resamples of n architectures, shared by all figures, so that differences are paired.
+    """Bootstrap resamples of n architectures, shared by all statistics, so that differences are paired.
 
-    Those that fit into one part of memory are drawn once; others are drawn again each time, part by part.
+    They are kept in memory if they fit into one part, else drawn again for each use, part by part.
+
+    Attributes:
+        count: number of resamples.
+        jackknife: whether the multisets of `leave_outs` are appended.
     """
 
     n: int
@@ -118,12 +127,12 @@ class Draws:
 
     @property
     def left_out(self) -> int:
-        """How many of the multisets, the last ones, are those of `leave_outs`."""
+        """Number of multisets at the end that are those of `leave_outs`."""
         return groups_left_out(self.n) if self.jackknife else 0
 
     def parts(self) -> Iterator[np.ndarray]:
-        """How often each architecture is drawn, float64 [some, n]: first each once, then ``count``
-        bootstrap resamples, then with ``jackknife`` those of `leave_outs`."""
+        """Yield counts, float64 [rows, n]: first a row of ones (the pool itself), then the bootstrap
+        resamples, then with ``jackknife`` the rows of `leave_outs`."""
         if (1 + self.count + self.left_out) * self.n <= _PART:
             return iter(_drawn_once(self))
         return self._drawn()
@@ -144,5 +153,5 @@ def _drawn_once(draws: Draws) -> tuple[np.ndarray, ...]:
 
 
 def resamples(n: int, count: int, seed: int) -> np.ndarray:
-    """All `Draws` at once, float64 [1 + count, n]."""
+    """Return the counts of all `Draws` at once, float64 [1 + count, n]."""
     return np.concatenate(list(Draws(n, count, seed).parts()))

@@ -1,4 +1,4 @@
-"""Finished searches: where they lie, what they were given, how to name them."""
+"""Finished searches: their folders, configs, landmarks and labels."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ from lmreg.space.base import Arch, Space
 from lmreg.util.files import read_json, require_folder
 
 RESULT_KEYS = frozenset({"algo", "reg", "seed", "landmarks", "chosen_by", "config_hash", "data_hash"})
-"""What every ``result.json`` has, whichever lmreg wrote it."""
+"""Keys of every ``result.json``, whichever version of lmreg wrote it."""
 
 BUDGET_IN_STEPS = (
-    "of an earlier lmreg whose budgets counted steps, each of which trains several paths here: at equal "
-    "epochs it had so many times the work of one path a step; it is compared with runs of its own kind only"
+    "from an earlier lmreg, whose budget counted steps although a step here trains several paths: at equal "
+    "epochs it trained that many times more paths; it is compared only with runs of the same kind"
 )
-"""What to say of runs that are `FinishedRun.counts_steps`."""
+"""The description of runs that are `FinishedRun.counts_steps`, to follow "is"."""
 
 
 @dataclass(frozen=True)
 class FinishedRun:
-    """A search whose result is there."""
+    """A search that has its ``result.json``."""
 
     folder: Path
     cfg: DictConfig
@@ -52,35 +52,35 @@ class FinishedRun:
 
     @property
     def study_folder(self) -> Path:
-        """``<root>/<study>``, by where the run lies now."""
+        """``<root>/<study>``, according to where the run's folder is now."""
         return self.folder.parent.parent
 
     @functools.cached_property
     def scoring(self) -> ScoringConfig:
-        """How it scores sub-nets; runs of an older lmreg lack the younger keys and have their defaults."""
+        """How the run scores sub-nets; keys that an older lmreg didn't write have their defaults."""
         return typed(self.cfg.scoring, ScoringConfig, "scoring")
 
     @functools.cached_property
     def counts_steps(self) -> bool:
-        """Whether its budget counts steps although these have several paths, as an earlier lmreg's did."""
+        """Whether the budget counts steps although a step trains several paths, as in an earlier lmreg."""
         if "paths" in self.result:
             return False
         try:
             algo, options = resolve(self.cfg.algo, Algorithm, "algo")
             space, its_options = resolve(self.cfg.space, Space, "space")
-        except LmregError:  # of a package that may not be loaded here; there was no way to say so then
+        except LmregError:  # the class is in a package that may not be loaded; such runs are not that old
             return False
         return algo(options).paths_per_step(space(its_options)) > 1  # type: ignore[call-arg]
 
     @classmethod
     def load(cls, folder: Path, data_path: str | None = None) -> FinishedRun:
-        """The run in ``folder``.
+        """Load the run in ``folder``.
 
         Args:
-            data_path: where the data lies now, if not where it was.
+            data_path: where the data is now, if it has moved.
 
         Raises:
-            LmregError: there is none, or it is not finished.
+            LmregError: the folder holds no run, or an unfinished one.
         """
         require_folder(folder, "a run is <root>/<study>/search/<run>, 'lmreg runs' lists them")
         described = folder / "config.yaml"
@@ -90,10 +90,10 @@ class FinishedRun:
         if is_of_retraining(config):
             raise LmregError(f"{folder} is the folder of a retraining, not of a search")
         if not (folder / "result.json").exists():
-            raise LmregError(f"{folder.name} is not finished; its search command goes on with it")
+            raise LmregError(f"{folder.name} is not finished; run its search command again to continue it")
         require_config(config, described)
         result = read_json(folder / "result.json", RESULT_KEYS)
-        result["algo"] = str(config.algo.name)  # under today's names, as its config is
+        result["algo"] = str(config.algo.name)  # the present name, as in the config
         result["overrides"], _ = with_todays_names(result.get("overrides", []))
         run = cls(folder, config, result)
         if data_path is not None:
@@ -101,55 +101,55 @@ class FinishedRun:
         return run
 
     def label(self, shared: set[str], seed: bool = True) -> str:
-        """A short name: algorithm, regulariser, overrides that not all runs share, and the seed."""
+        """Return a short name: algorithm, regulariser, overrides not in ``shared``, and perhaps the seed."""
         own = [o for o in self.result.get("overrides", []) if o not in shared]
         parts = [self.result["algo"], self.result["reg"], *own]
         parts += ["(budget in steps)"] if self.counts_steps else []
         return " ".join([*parts, f"s{self.result['seed']}"] if seed else parts)
 
-    def landmarks(self, space: Space, studys: LandmarkSet) -> LandmarkSet | None:
-        """All landmarks it was trained with; None where it had none or their scores aren't known.
+    def landmarks(self, space: Space, study_landmarks: LandmarkSet) -> LandmarkSet | None:
+        """Return all landmarks the run was trained with; None if it had none or their scores are unknown.
 
         Args:
-            studys: those that the study has now. Most runs had just these; one of several rounds has
-                added its own, and the study may have changed since.
+            study_landmarks: the study's present landmarks, which are returned if they are the run's. They are
+                not if the run added landmarks in several rounds, or the study has changed since.
 
         Raises:
-            LmregError: ``result.json`` contradicts itself.
+            LmregError: ``result.json`` is inconsistent.
         """
         texts, scores = self.result["landmarks"], self.result.get("landmark_scores")
-        if scores is None:  # of an earlier lmreg
-            return studys if self.cfg.get("landmarks_hash") == studys.hash else None
+        if scores is None:  # from an earlier lmreg
+            return study_landmarks if self.cfg.get("landmarks_hash") == study_landmarks.hash else None
         if len(texts) != len(scores):
             raise LmregError(
-                f"{self.folder / 'result.json'} has {len(texts)} landmarks, {len(scores)} scores"
+                f"{self.folder / 'result.json'} has {len(texts)} landmarks but {len(scores)} scores"
             )
         if not texts:
             return None
         archs, values = self.landmark_archs(space), np.array(scores, float)
-        mine = LandmarkSet(archs, values, np.full(len(archs), np.nan), studys.column, studys.better_sign)
-        return studys if mine.hash == studys.hash else mine
+        errors = np.full(len(archs), np.nan)
+        own = LandmarkSet(archs, values, errors, study_landmarks.column, study_landmarks.better_sign)
+        return study_landmarks if own.hash == study_landmarks.hash else own
 
     def landmark_archs(self, space: Space) -> tuple[Arch, ...]:
-        """The landmarks that it was trained with, as its result has them."""
+        """Return the landmarks the run was trained with, according to ``result.json``."""
         where = f"{self.folder / 'result.json'}, landmarks"
         return tuple(space.read(text, where) for text in self.result["landmarks"])
 
     def config_without(self, *keys: str) -> dict[str, Any]:
-        """What determines the result, less ``keys``: equal for runs that differ in those only."""
+        """Return the config that determines the result, without ``keys``, for comparing runs in the rest."""
         return {k: v for k, v in self._result_config.items() if k not in keys}
 
     @functools.cached_property
     def _result_config(self) -> dict[str, Any]:
-        """What determines the result; made once, as comparisons ask for it again and again."""
+        """The config that determines the result; cached because comparisons use it often."""
         return result_config(self.cfg) | {"scoring": plain(asdict(self.scoring))}
 
     def ranking_config(self, norm: str | None, *without: str) -> dict[str, Any]:
-        """What determines its super-net and how that ranks, less ``without``: equal for runs that must rank
-        alike.
+        """Return the config that determines how the super-net ranks, less ``without``, to find equal ones.
 
         Args:
-            norm: the batch-norm policy of scoring, if not the run's own.
+            norm: batch-norm policy of scoring; None for the run's own.
         """
         config = supernet_config(self.config_without(*without), self._uses_scores)
         protocol = replace(self.scoring, norm=norm or self.scoring.norm).protocol
@@ -157,7 +157,7 @@ class FinishedRun:
 
     @functools.cached_property
     def _uses_scores(self) -> bool:
-        """Of its algorithm; taken to be so where the class is no longer there."""
+        """Whether the algorithm uses scores in training; assumed if its class can't be found."""
         try:
             cls, _ = resolve(self.cfg.algo, Algorithm, "algo", list(self.cfg.get("allow_packages") or []))
         except (LmregError, AttributeError):
@@ -166,27 +166,28 @@ class FinishedRun:
 
     @property
     def identity(self) -> str:
-        """Equal for runs of one configuration, seed and data, whatever their folders are called."""
+        """A hash that is equal for runs of the same config, seed and data, whatever their folders' names."""
         return config_hash(self.config_without() | {"data_hash": self.result["data_hash"]})
 
 
 def distinct(runs: list[FinishedRun]) -> tuple[list[FinishedRun], dict[str, FinishedRun]]:
-    """``runs`` without repetitions, and by the names of those left out, which run each is a repetition of.
+    """Return ``runs`` without repetitions, and for each repetition, by name, the run that it repeats.
 
-    Earlier versions named folders by how options were written: ``seed=0,00`` trained one search twice.
+    Repetitions exist because earlier versions named folders by the spelling of options, so that ``seed=0,00``
+    trained the same search twice.
     """
-    kept: dict[str, FinishedRun] = {}
+    first: dict[str, FinishedRun] = {}
     for run in sorted(runs, key=lambda run: (len(run.name), run.name)):
-        kept.setdefault(run.identity, run)
-    again = {run.name: kept[run.identity] for run in runs if kept[run.identity] is not run}
+        first.setdefault(run.identity, run)
+    again = {run.name: first[run.identity] for run in runs if first[run.identity] is not run}
     return [run for run in runs if run.name not in again], again
 
 
 def finished_runs(study_folder: Path, data_path: str | None = None) -> list[FinishedRun]:
-    """Every finished search of a study, by name; ``data_path`` as for `FinishedRun.load`.
+    """Return every finished search of a study, sorted by name; ``data_path`` as for `FinishedRun.load`.
 
     Raises:
-        LmregError: there is none.
+        LmregError: the study has none.
     """
     results = sorted(study_folder.glob("search/*/result.json"))
     if not results:
@@ -197,5 +198,5 @@ def finished_runs(study_folder: Path, data_path: str | None = None) -> list[Fini
 
 
 def shared_overrides(runs: list[FinishedRun]) -> set[str]:
-    """The overrides that all runs were given."""
+    """Return the overrides that all runs were given."""
     return set.intersection(*(set(run.result.get("overrides", [])) for run in runs))

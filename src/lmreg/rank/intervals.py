@@ -1,4 +1,4 @@
-"""Intervals over architectures (bootstrap) and over seeds (Student's t); p-values of several tests."""
+"""Intervals over architectures (bootstrap) and over seeds (Student's t), and p-values of several tests."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-FEWEST_SEEDS = 3
-"""An interval over seeds exists from so many on. Of two it would reach, at 95 %, six times as far to either
-side as they are apart, often to losses below zero or accuracies over 100 %; the values say more."""
+SEEDS_FOR_INTERVAL = 3
+"""The fewest seeds for which an interval over seeds is given. The 95 % interval of two seeds would extend to
+either side by six times their difference, often to negative losses or accuracies above 100 %; the two values
+themselves say more."""
 
-_MOST_LEFT_OUT = 1000
+_MOST_GROUPS = 1000
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A figure with its bootstrap interval over ``n`` architectures."""
+    """A statistic with its bootstrap interval over ``n`` architectures."""
 
     value: float
     low: float
@@ -30,18 +31,19 @@ class Estimate:
 
 
 def groups_left_out(n: int) -> int:
-    """How many rows `leave_outs` has for n architectures."""
-    return min(n, _MOST_LEFT_OUT)
+    """Return the number of rows of `leave_outs` for n architectures."""
+    return min(n, _MOST_GROUPS)
 
 
 def leave_outs(n: int, start: int = 0, stop: int | None = None) -> np.ndarray:
-    """Counts [rows, n] that leave out each architecture in turn, for `estimate`'s acceleration.
+    """Return counts [rows, n] that leave out each architecture in turn, for the acceleration in `estimate`.
 
-    With more than 1,000 architectures each row leaves out every 1,000th: the acceleration from groups has the
-    same expectation as that from single ones, since it is the skewness of a sum in units of its own spread.
+    With more than 1,000 architectures each row leaves out every 1,000th. The acceleration from groups has the
+    same expectation as that from single architectures, since it is the skewness of a sum in units of its own
+    spread.
 
     Args:
-        start, stop: which of the rows; all without them.
+        start, stop: the range of rows to return; all by default.
     """
     rows = groups_left_out(n)
     left_out = np.arange(start, rows if stop is None else stop)
@@ -49,10 +51,11 @@ def leave_outs(n: int, start: int = 0, stop: int | None = None) -> np.ndarray:
 
 
 def estimate(values: np.ndarray, n: int, confidence: float, left_out: int = 0) -> Estimate:
-    """From a statistic's values for `resamples`: the first, and an interval from the rest.
+    """Return a statistic with its interval, given its values for all `Draws`, the pool's own first.
 
-    With ``left_out`` the last so many values are those for `leave_outs`, and the interval is the
-    bias-corrected and accelerated one (BCa); without, the percentile interval.
+    Args:
+        left_out: number of values at the end that are those for `leave_outs`. With them the interval is
+            bias-corrected and accelerated (BCa), else it is the percentile interval.
 
     Source: Efron, "Better bootstrap confidence intervals", JASA 1987; the acceleration from the jackknife as
     in Efron & Tibshirani, "An introduction to the bootstrap", 1993, equation 14.15.
@@ -69,7 +72,7 @@ def estimate(values: np.ndarray, n: int, confidence: float, left_out: int = 0) -
 
 
 def _corrected(tails: np.ndarray, value: float, repeated: np.ndarray, left_out: np.ndarray) -> np.ndarray:
-    """The quantiles that BCa takes for ``tails``; as they are where the statistic leaves it undefined."""
+    """Return the quantiles that BCa uses in place of ``tails``; ``tails`` itself where BCa is undefined."""
     below = np.mean(repeated < value) + np.mean(repeated == value) / 2
     if not 0 < below < 1 or not np.isfinite(left_out).all():
         return tails
@@ -84,13 +87,13 @@ def _corrected(tails: np.ndarray, value: float, repeated: np.ndarray, left_out: 
 
 
 def mean_over_seeds(values: np.ndarray, confidence: float) -> tuple[float, float, float, float]:
-    """Mean, interval and two-sided p-value (Student's t) of one value per seed.
+    """Return mean, low, high and two-sided p-value (Student's t), given one value per seed.
 
-    Interval and p-value are NaN for fewer than `FEWEST_SEEDS`, and where all agree but for rounding: that is
-    no sign of a spread of zero.
+    Interval and p-value are NaN for fewer than `SEEDS_FOR_INTERVAL` values, and if the values are equal up to
+    rounding, which is no evidence that their spread is zero.
     """
     mean = float(values.mean())
-    if len(values) < FEWEST_SEEDS or np.allclose(values, values[0], rtol=1e-9, atol=1e-12):
+    if len(values) < SEEDS_FOR_INTERVAL or np.allclose(values, values[0], rtol=1e-9, atol=1e-12):
         return mean, float("nan"), float("nan"), float("nan")
     test = stats.ttest_1samp(values, 0.0)
     interval = test.confidence_interval(confidence)
@@ -98,7 +101,7 @@ def mean_over_seeds(values: np.ndarray, confidence: float) -> tuple[float, float
 
 
 def over_seeds(values: Sequence[float], confidence: float) -> dict[str, Any]:
-    """Mean, standard deviation and interval of the mean, None where there is none: see `mean_over_seeds`."""
+    """Return mean, standard deviation and interval as by `mean_over_seeds`; None where undefined."""
     mean, low, high, _ = mean_over_seeds(np.asarray(values, float), confidence)
     known = bool(np.isfinite(low))
     return {
@@ -112,8 +115,8 @@ def over_seeds(values: Sequence[float], confidence: float) -> dict[str, Any]:
 
 
 def holm(p_values: np.ndarray) -> np.ndarray:
-    """The p-values corrected for their number, NaN where they are: the chance of one or more false findings
-    among all stays below the level that each is compared with.
+    """Return the p-values corrected for their number, so that comparing each with a level keeps the
+    probability of any false finding below that level. NaN stays NaN and isn't counted.
 
     Source: Holm, "A simple sequentially rejective multiple test procedure", Scand. J. Statist. 1979.
     """

@@ -1,4 +1,4 @@
-"""Weighted inversions of two orders in O(n log n) for each set of weights."""
+"""Weighted inversions between two orders, in O(n log n) for each set of weights."""
 
 from __future__ import annotations
 
@@ -8,30 +8,31 @@ from dataclasses import dataclass
 import numpy as np
 
 _BLOCK, _PAIRS = 320, 2**24
-"""Among up to so many neighbours all pairs are compared, as a matrix product is faster there than merging;
-fewer of very many items, so that not more pairs are compared in all."""
+"""Blocks of up to ``_BLOCK`` neighbours are compared pair by pair, because a matrix product is faster there
+than merging. With very many items the blocks are smaller, so that at most ``_PAIRS`` pairs are compared in
+all."""
 _AT_ONCE = 2**19
-"""Weights that are worked on together, so that they stay in the processor's cache."""
+"""Number of weights that are processed together, so that they stay in the processor's cache."""
 
 
 def discordant(first: np.ndarray, second: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Σ w_i w_j over the pairs that the two values order differently, float64 [B]; ties are no such pairs.
+    """Return Σ w_i w_j over the pairs that the two values order differently, float64 [B]; ties don't count.
 
-    The number of inversions by merge sort (Knight, "A computer method for calculating Kendall's tau with
-    ungrouped data", JASA 1966), from the whole down to small blocks. The order of the items at every
-    level is the same for all B, so that the weights of many sets go through it together.
+    Counts inversions by merge sort (Knight, "A computer method for calculating Kendall's tau with ungrouped
+    data", JASA 1966), from the whole down to small blocks. The order of the items at each level is the same
+    for all B sets of weights, so that all sets pass through it together.
 
     Args:
         first: values [n].
         second: values [n].
-        weights: whole numbers [B, n], each row's total below 2**24: float32 is exact up to there, and
-            takes half the time of float64.
+        weights: integers [B, n] with row totals below 2**24, up to which float32 is exact; it takes half
+            the time of float64.
     """
     count = len(first)
     depth = max(0, int(np.ceil(np.log2(count / min(_BLOCK, max(1, _PAIRS // count))))))
     size = -(-count // 2**depth)  # of the blocks at the end
     padded = size * 2**depth
-    # Ties of the first are put in ascending order of the second, so that none of them is inverted.
+    # Items that tie in `first` are put in ascending order of `second`, so that none of them are inverted.
     by_first = np.lexsort((second, first))
     by_second = np.argsort(second[by_first], kind="stable")
     place = np.concatenate(
@@ -58,13 +59,13 @@ def discordant(first: np.ndarray, second: np.ndarray, weights: np.ndarray) -> np
 
 @dataclass(frozen=True)
 class _Level:
-    """Blocks of the items that are next to each other by the first value, each in the second's order.
+    """One level of the merge sort: blocks of neighbours by the first value, each sorted by the second.
 
     Attributes:
-        order: how the items of the level above are rearranged; every block becomes two halves.
-        places: the places by the first value in the new order.
-        before: of each item of a lower half, where the sum over those of the upper half that come before
-            it by the second value is found, in sums of each upper half that begin with 0.
+        order: permutation of the items of the level above, which splits every block into two halves.
+        places: each item's rank by the first value, in the new order.
+        before: for each item of a lower half, the index of the sum over those items of the upper half that
+            precede it by the second value. It indexes the upper halves' cumulative sums, which begin with 0.
         halves: length of a half.
     """
 
@@ -74,8 +75,8 @@ class _Level:
     halves: int
 
     def across(self, weights: np.ndarray) -> np.ndarray:
-        """Σ w_i w_j over the inverted pairs of which one is in the lower half of a block and one in the
-        upper, for weights [B, n] in the new order."""
+        """Return Σ w_i w_j over the inverted pairs with one item in the lower and one in the upper half of a
+        block, for weights [B, n] in the new order."""
         parts = weights.reshape(len(weights), -1, 2, self.halves)
         sums = np.zeros((len(weights), parts.shape[1], self.halves + 1), np.float32)
         np.cumsum(parts[:, :, 1], axis=2, out=sums[:, :, 1:])
@@ -89,7 +90,7 @@ def _levels(places: np.ndarray, depth: int) -> Iterator[_Level]:
     size = len(places)
     for number in range(depth):
         half = size // 2
-        fewest_bits = np.min_scalar_type(len(places) // half)  # up to 16 of them are sorted in O(n)
+        fewest_bits = np.min_scalar_type(len(places) // half)  # argsort is O(n) for up to 16 bits
         order = np.argsort((places // half).astype(fewest_bits), kind="stable")
         places = places[order]
         blocks = np.arange(2**number)[:, None]
@@ -99,7 +100,12 @@ def _levels(places: np.ndarray, depth: int) -> Iterator[_Level]:
 
 
 def _within(weights: np.ndarray, inverted: np.ndarray) -> np.ndarray:
-    """Σ w_i w_j over the pairs within blocks, of weights [B, blocks, size] and pairs [blocks, size, size]."""
+    """Return Σ w_i w_j over the inverted pairs within blocks.
+
+    Args:
+        weights: [B, blocks, size].
+        inverted: 1 for each inverted pair, else 0, [blocks, size, size].
+    """
     drawn = np.ascontiguousarray(weights.transpose(1, 0, 2))
     products = drawn @ inverted
     return np.einsum("kbs,kbs->b", products, drawn, dtype=np.float64)

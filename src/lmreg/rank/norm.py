@@ -1,7 +1,7 @@
-"""Batch normalisation of one path with fixed statistics, estimated for that very path.
+"""Batch normalisation of a path with fixed statistics that are estimated for that path.
 
-The statistics of a super-net's layers differ from path to path, so none are kept in training. To
-score with fixed ones they are estimated anew for each path ("recalibration").
+The statistics of a super-net's layers differ from path to path, so training keeps none. To score with fixed
+statistics they are estimated anew for each path ("recalibration").
 
 Source: Yu & Huang, "Universally Slimmable Networks and Improved Training Techniques", ICCV 2019,
 section 3.3 (post-statistics of batch normalisation).
@@ -23,21 +23,21 @@ _STATE = ("running_mean", "running_var", "num_batches_tracked", "track_running_s
 
 
 class Recalibrated:
-    """A network whose normalisation layers can be fixed for a path; see `recalibrated`."""
+    """A network whose batch-norm statistics can be fixed for a path; see `recalibrated`."""
 
     def __init__(self, net: SuperNet, layers: list[_BatchNorm]):
         self._net, self._layers = net, layers
 
     def fix(self, arch: Arch, batches: Sequence[Batch]) -> None:
-        """Take mean and variance of every layer on the path ``arch`` from these images.
+        """Estimate mean and variance of every layer on the path ``arch`` from these images.
 
-        Each batch passes with its own statistics, as in training; what is kept is their average.
+        Each batch is normalised with its own statistics, as in training; their average is kept.
         """
         for layer in self._layers:
             layer.training = True
         for done, batch in enumerate(batches):
             for layer in self._layers:
-                # Averages in place, and unlike momentum=None without waiting for the device.
+                # A running average. Unlike momentum=None it doesn't wait for the device.
                 layer.momentum = 1 / (done + 1)
             self._net(batch.images, arch)
         for layer in self._layers:
@@ -46,9 +46,9 @@ class Recalibrated:
 
 @contextmanager
 def recalibrated(net: SuperNet) -> Iterator[Recalibrated]:
-    """Lets statistics be fixed inside; afterwards ``net`` is exactly as before.
+    """Within this context batch-norm statistics of ``net`` can be fixed; afterwards ``net`` is as before.
 
-    Works on every layer of torch's batch-norm classes; other normalisations don't mix images.
+    It covers torch's batch-norm classes; other normalisations don't mix images.
     """
     layers = [module for module in net.modules() if isinstance(module, _BatchNorm)]
     before = [{name: getattr(layer, name) for name in _STATE} for layer in layers]

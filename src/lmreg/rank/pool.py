@@ -1,4 +1,4 @@
-"""The held-out pool, as finished searches' super-nets order it."""
+"""The rankings of the held-out pool by the super-nets of finished searches."""
 
 from __future__ import annotations
 
@@ -11,35 +11,49 @@ from lmreg.errors import LmregError
 from lmreg.experiment.study import Study
 from lmreg.landmarks.truth import LandmarkSet, Truth
 from lmreg.rank.finished_run import FinishedRun
-from lmreg.rank.score_cache import ScoredRun
+from lmreg.rank.score_cache import ScoreCache
 from lmreg.space.classes import Classes
 
 
 @dataclass(frozen=True)
 class Ranking:
-    """The pool as one thing orders it: a run's super-net by one of its scores, or a cheap baseline.
+    """One ranking of the pool: by one score of a run's super-net, or by a cheap baseline.
 
     Attributes:
-        values: float64 [n] in the order of the pool, growing with quality.
-        run: whose super-net gave the values or a part of them; None if no super-net did.
-        label: what tells that run from the others.
-        score: the short name of the super-net's score.
-        baseline: the baseline's name; empty for the super-net itself.
-        landmarks: how many landmarks a baseline was fitted to.
+        values: float64 [n] in the order of the pool; higher is better.
+        source: the super-net scores that the values, or a part of them, come from; None if no super-net is
+            involved.
+        label: distinguishes the run of ``source`` from the others.
+        score: short name of the super-net score.
+        baseline: name of the baseline; empty for the super-net itself.
+        landmarks: number of landmarks that a baseline was fitted to.
     """
 
     values: np.ndarray
-    run: ScoredRun | None = None
+    source: ScoreCache | None = None
     label: str = ""
     score: str = ""
     baseline: str = ""
     landmarks: int = 0
 
+    @property
+    def run(self) -> FinishedRun | None:
+        """The run whose super-net is ranked or contributes to the values."""
+        return None if self.source is None else self.source.run
+
+    @property
+    def run_name(self) -> str:
+        """The name of `run`, or empty."""
+        return "" if self.run is None else self.run.name
+
 
 def held_out(truth: Truth, runs: list[FinishedRun], study: Study) -> LandmarkSet:
-    """The pool without any landmark of the study or of a run, and without what is one function with one.
+    """Return the pool without landmarks of the study and the runs, and without their functional equals.
 
-    Pools of earlier versions hold such: those went by keys that told some of them apart.
+    Pools made by earlier versions may hold some, since those versions compared architectures by other keys.
+
+    Raises:
+        LmregError: fewer than two architectures are left.
     """
     space, pool = study.space, truth.pool
     of_runs = {arch for run in runs for arch in run.landmark_archs(space)}
@@ -47,37 +61,36 @@ def held_out(truth: Truth, runs: list[FinishedRun], study: Study) -> LandmarkSet
     keep = [i for i, arch in enumerate(pool.archs) if not used.like(arch)]
     if len(keep) < 2:
         raise LmregError(
-            f"only {len(keep)} architectures of the pool are no landmarks; enlarge landmarks.pool"
+            f"only {len(keep)} architectures of the pool are not landmarks; enlarge landmarks.pool"
         )
     return pool.subset(keep)
 
 
-def ranking_table(run: ScoredRun, pool: LandmarkSet) -> pd.DataFrame:
-    """Truth and super-net scores of the pool.
-
-    The columns are ``arch``, ``truth_<its column>`` and one per score of the task.
-    """
-    about = {"arch": [run.study.space.format(a) for a in pool.archs], f"truth_{pool.column}": pool.scores}
-    return pd.concat([pd.DataFrame(about), run.scores(pool.archs)], axis=1)
+def ranking_table(source: ScoreCache, pool: LandmarkSet) -> pd.DataFrame:
+    """Return the truth and the super-net's scores of the pool: ``arch``, ``truth_<column>``, and one column
+    per score of the task."""
+    about = {"arch": [source.study.space.format(a) for a in pool.archs], f"truth_{pool.column}": pool.scores}
+    return pd.concat([pd.DataFrame(about), source.scores(pool.archs)], axis=1)
 
 
-def rankings(run: ScoredRun, label: str, pool: LandmarkSet) -> list[Ranking]:
-    """The pool as a run's super-net orders it, one for each score of the task."""
-    table = run.scores(pool.archs)
+def rankings(source: ScoreCache, label: str, pool: LandmarkSet) -> list[Ranking]:
+    """Return a super-net's rankings of the pool, one for each score of the task."""
+    table = source.scores(pool.archs)
     return [
-        Ranking(score.sign * table[score.column].to_numpy(), run, label, name)
-        for name, score in run.study.task.scores.items()
+        Ranking(score.sign * table[score.column].to_numpy(), source, label, name)
+        for name, score in source.study.task.scores.items()
     ]
 
 
-def one_super_net(ranked: list[Ranking]) -> list[list[str]]:
-    """The names of runs whose super-nets give every architecture of the pool the same scores, to the last
-    digit: they are one super-net, whatever the options of its runs. Scores that are all alike don't count.
+def identical_super_nets(rankings: list[Ranking]) -> list[list[str]]:
+    """Return groups of runs that have the same super-net, since all their scores agree to the last digit.
+
+    Super-nets whose scores are all equal are ignored.
     """
     scores: dict[str, list[np.ndarray]] = {}
-    for ranking in ranked:
+    for ranking in rankings:
         if ranking.run is not None:
-            scores.setdefault(ranking.run.run.name, []).append(ranking.values)
+            scores.setdefault(ranking.run_name, []).append(ranking.values)
     same: dict[bytes, list[str]] = {}
     for name, values in scores.items():
         table = np.stack(values)

@@ -10,10 +10,10 @@ _PENALTIES = np.logspace(-3, 3, 25)
 
 
 def ridge(features: np.ndarray, targets: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
-    """The fit to ``features`` [m, f] and ``targets`` [m]: a function from features [n, f] to predictions [n].
+    """Fit ``targets`` [m] by ``features`` [m, f]; return the function from features [n, f] to values [n].
 
-    The intercept is not penalised. Of 25 penalties from 0.001 to 1000 the one with the least squared
-    leave-one-out residuals r_i / (1 − h_ii) is taken, h the hat matrix.
+    The intercept is not penalised. Of 25 penalties from 0.001 to 1000 the one with the smallest sum of
+    squared leave-one-out residuals r_i / (1 − h_ii) is chosen, where h is the hat matrix.
 
     Source: Allen, "The relationship between variable selection and data augmentation and a method
     for prediction", Technometrics 1974 (PRESS).

@@ -1,4 +1,4 @@
-"""Scores of a finished search's super-net, computed once for each architecture and kept."""
+"""The scores of a finished search's super-net, computed once for each architecture and kept on disk."""
 
 from __future__ import annotations
 
@@ -27,30 +27,30 @@ _SAVE_SECONDS = 10.0
 
 
 def trained_supernet(run: FinishedRun, study: Study) -> SuperNet:
-    """The super-net of ``run`` with its weights, on the device of ``study``, which is built from its config.
+    """Load the super-net of ``run`` on the device of ``study``, which is built from the run's config.
 
     Raises:
-        LmregError: the run's data or super-net are not what they were.
+        LmregError: the run's data or super-net have changed since.
     """
     if study.data.hash != run.result["data_hash"]:
-        raise LmregError(f"{run.name} was trained on other data than there is now at its place; search again")
+        raise LmregError(f"{run.name}: the data at data.path has changed since it was trained; search again")
     net = study.supernet(0, study.part("algo", Algorithm))
     expected = f"{run.result['config_hash']}-{run.result['data_hash']}"
     net.load_state_dict(checkpoint.load(run.folder / _WEIGHTS, expected, study.device))
     return net
 
 
-class ScoredRun:
-    """A run's scores by architecture, on disk in ``<run>/.scores/``.
+class ScoreCache:
+    """A run's scores by architecture, kept in ``<run>/.scores/``.
 
-    There is one file for each protocol of scoring and state of the super-net, so what is kept can't
-    be mistaken for something else. Data and weights are read only when a score is missing.
+    There is one file for each scoring protocol and state of the super-net, so kept scores always fit. Data
+    and weights are read only when a score is missing.
     """
 
     def __init__(self, run: FinishedRun, options: Options, norm: str | None = None):
         """
         Args:
-            norm: the batch-norm policy, if not the run's own.
+            norm: batch-norm policy; None for the run's own.
         """
         self.run, self.norm = run, norm or run.scoring.norm
         self.study = Study(run.cfg, options)
@@ -59,16 +59,16 @@ class ScoredRun:
         about = {"supernet": file_hash(run.folder / _WEIGHTS), "scoring": self._scoring.protocol}
         self._path = run.folder / ".scores" / f"{digest(repr(about).encode())}.json"
         self._about = about
-        kept = read_json(self._path, {"scores"})["scores"] if self._path.exists() else {}
-        self._scores: dict[str, list[float]] = kept
+        known = read_json(self._path, {"scores"})["scores"] if self._path.exists() else {}
+        self._scores: dict[str, list[float]] = known
 
     def scores(self, archs: Sequence[Arch]) -> pd.DataFrame:
-        """One column per score of the task, one row per architecture in their order.
+        """Return one row per architecture, in their order, and one column per score of the task.
 
-        What an interruption finds done is kept, but for the last seconds.
+        Scores are saved every few seconds, so an interrupted call continues where it stopped.
 
         Raises:
-            LmregError: the run's data or super-net are not what they were, or a score is not finite.
+            LmregError: the run's data or super-net have changed since, or a score is not finite.
         """
         missing = list(dict.fromkeys(arch for arch in archs if arch.id not in self._scores))
         if missing:
@@ -86,7 +86,7 @@ class ScoredRun:
                 some = archs[start : start + _CHUNK]
                 table = score(net, study.task, some, batches, lambda: progress.advance(""), calibration)
                 if not np.isfinite(table.to_numpy()).all():
-                    raise LmregError(f"{run.name}: its super-net gives scores that are not finite")
+                    raise LmregError(f"{run.name}: its super-net yields scores that are not finite")
                 self._scores |= dict(zip([a.id for a in some], table.to_numpy().tolist(), strict=True))
                 last = start + _CHUNK >= len(archs)
                 stopped = stop.signal_number is not None

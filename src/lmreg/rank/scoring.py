@@ -1,4 +1,4 @@
-"""Scoring sub-nets: how well each path of a network does on held-out batches."""
+"""Scoring sub-nets: how well each path of a super-net performs on held-out images."""
 
 from __future__ import annotations
 
@@ -32,20 +32,20 @@ def score(
     advance: Callable[[], None] = lambda: None,
     calibration: Sequence[Batch] = (),
 ) -> pd.DataFrame:
-    """Every score of the task, averaged over the images, one row per architecture in their order.
+    """Return every score of the task, averaged over the images: one row per architecture, in their order.
 
-    Normalisation uses each batch's own statistics, as in training, unless there is a ``calibration``.
-    The network is afterwards as it was.
+    Batch norms use each batch's own statistics, as in training, unless there is a ``calibration``. The
+    network is left unchanged.
 
     Args:
         batches: the same images for every architecture, see `Split.scoring_batches`.
         advance: called after each architecture, for a progress display.
-        calibration: training images from which each path's normalisation statistics are estimated
-            first; they are fixed while it is scored.
+        calibration: training images from which each path's batch-norm statistics are estimated before it is
+            scored with them.
     """
     images = sum(len(batch.targets) for batch in batches)
     rows = []
-    with _untouched(net), torch.inference_mode(), ExitStack() as stack:
+    with _restored(net), torch.inference_mode(), ExitStack() as stack:
         norm = stack.enter_context(recalibrated(net)) if calibration else None
         for arch in archs:
             if norm is not None:
@@ -53,14 +53,14 @@ def score(
             sums = [task.measure(net(batch.images, arch), batch.targets) for batch in batches]
             rows.append(torch.stack(sums))
             advance()
-        # One transfer for all: no synchronisation per architecture.
+        # One transfer for all architectures, so that the device is not synchronised for each.
         values = torch.stack(rows).cpu().double().sum(1).numpy() / images
     return pd.DataFrame(values, columns=[s.column for s in task.scores.values()])
 
 
 @contextmanager
-def _untouched(net: nn.Module) -> Iterator[None]:
-    """Buffers (running statistics) and modes of ``net`` are afterwards what they were."""
+def _restored(net: nn.Module) -> Iterator[None]:
+    """Restore buffers (running statistics) and training modes of ``net`` on leaving."""
     buffers = {name: buffer.clone() for name, buffer in net.named_buffers()}
     modes = {module: module.training for module in net.modules()}
     try:
@@ -86,7 +86,7 @@ class ScoringConfig:
     calibration_images: int = option(1000, min=2, help="training images that norm=recalibrate looks at")
 
     def checked(self, task: Task) -> ScoringConfig:
-        """Itself.
+        """Return this config.
 
         Raises:
             LmregError: the task has no score ``by``.
@@ -96,23 +96,23 @@ class ScoringConfig:
         return self
 
     def batches(self, data: ImageData) -> list[Batch]:
-        """What sub-nets are scored on: images of the score split."""
+        """Return the images of the score split that sub-nets are scored on."""
         return data.split("score").scoring_batches(self.batch_size, self.images)
 
     def calibration(self, data: ImageData) -> list[Batch]:
-        """What normalisation is calibrated on: images of the training split, or none at all."""
+        """Return the training images that batch norms are calibrated on; none with norm=batch."""
         if self.norm == "batch":
             return []
         return data.split("train").scoring_batches(self.batch_size, self.calibration_images)
 
     @property
     def protocol(self) -> dict[str, Any]:
-        """What scores depend on: equal for configurations that give the same ones."""
+        """The options that scores depend on: equal for configs that give the same scores."""
         same = {"batch_size": self.batch_size, "images": self.images, "norm": self.norm}
         return same if self.norm == "batch" else {**same, "calibration_images": self.calibration_images}
 
     def scorer(self, data: ImageData, task: Task) -> Scorer:
-        """A function for algorithms that look at scores while they train."""
+        """Return a function with which algorithms score sub-nets during training."""
         by = task.score(self.by)
         images = functools.cache(lambda: (self.batches(data), self.calibration(data)))
 

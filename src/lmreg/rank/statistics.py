@@ -10,7 +10,7 @@ import numpy as np
 from lmreg.landmarks.truth import LandmarkSet
 from lmreg.rank.correlation import (
     Draws,
-    Function,
+    Statistic,
     in_top_half,
     kendall_tau_b,
     kendall_tau_top_half,
@@ -25,19 +25,20 @@ SMOOTH = frozenset(
         *("spearman", "kendall_tau_top_half"),
     }
 )
-"""Statistics that change little with any one architecture. Their intervals are BCa; those of the others,
-which rest on a few architectures, are percentiles: BCa makes them worse, see
+"""Statistics that no single architecture changes much; their intervals are BCa. The others depend on a few
+architectures, and their intervals are percentiles because BCa makes these worse, see
 scripts/study/interval_coverage.py."""
 
 
 @dataclass(frozen=True)
-class Truths:
-    """The truth that scores are compared with, and the resamples of its architectures.
+class ResampledTruth:
+    """The truth of a pool with the bootstrap resamples for which every statistic is computed.
 
     Attributes:
         values: truth float64 [n], growing with quality.
-        draws: the multisets of its architectures for which every figure is computed.
-        full_scale: what 100 % is in the truth's units, see `full_scale`.
+        draws: the resamples, as multisets of the pool's architectures.
+        full_scale: 100 % in the truth's units, see `full_scale`.
+        confidence: level of the intervals.
     """
 
     values: np.ndarray
@@ -46,32 +47,33 @@ class Truths:
     confidence: float
 
     @classmethod
-    def of(cls, pool: LandmarkSet, bootstrap: int, seed: int, confidence: float) -> Truths:
-        """The truth of ``pool`` with so many resamples, and what the intervals need besides."""
+    def of(cls, pool: LandmarkSet, bootstrap: int, seed: int, confidence: float) -> ResampledTruth:
+        """Return the truth of ``pool`` with ``bootstrap`` resamples and the leave-outs of BCa intervals."""
         draws = Draws(len(pool.archs), bootstrap, seed, jackknife=True)
         return cls(pool.better_sign * pool.scores, draws, full_scale(pool), confidence)
 
     def estimate(self, values: np.ndarray, n: int | None = None, smooth: bool = True) -> Estimate:
-        """From a statistic's ``values`` for each of the draws.
+        """Return a statistic with its interval, given its ``values`` for each of the draws.
 
         Args:
-            n: of how many architectures, if not of all.
-            smooth: whether the statistic changes little with any one of them: BCa then, else percentiles.
+            n: number of architectures it is computed over; None for all.
+            smooth: whether no single architecture changes the statistic much. The interval is BCa then, else
+                percentiles.
         """
         left_out = self.draws.left_out
         if not smooth:
             return estimate(values[: len(values) - left_out], n or self.n, self.confidence)
         return estimate(values, n or self.n, self.confidence, left_out)
 
-    def resampled(self, function: Function, score: np.ndarray) -> np.ndarray:
-        """A statistic of ``score`` [n] for each of the `draws`."""
-        return self._resampled({"": function}, score)[""]
+    def statistic(self, statistic: Statistic, score: np.ndarray) -> np.ndarray:
+        """Return a statistic of ``score`` [n] for each of the `draws`."""
+        return self._for_all_draws({"": statistic}, score)[""]
 
-    def _resampled(self, functions: dict[str, Function], score: np.ndarray) -> dict[str, np.ndarray]:
-        found: dict[str, list[np.ndarray]] = {name: [] for name in functions}
+    def _for_all_draws(self, statistics: dict[str, Statistic], score: np.ndarray) -> dict[str, np.ndarray]:
+        found: dict[str, list[np.ndarray]] = {name: [] for name in statistics}
         for counts in self.draws.parts():
-            for name, function in functions.items():
-                found[name].append(function(self.values, score, counts))
+            for name, statistic in statistics.items():
+                found[name].append(statistic(self.values, score, counts))
         return {name: np.concatenate(parts) for name, parts in found.items()}
 
     @property
@@ -80,11 +82,11 @@ class Truths:
 
     @property
     def top_half(self) -> int:
-        """How many are in the better half."""
+        """Number of architectures in the better half."""
         return int(in_top_half(self.values, np.ones((1, self.n))).sum())
 
     def estimates(self, score: np.ndarray, cutoffs: Sequence[int]) -> dict[str, Estimate]:
-        """Every statistic of ``score`` [n] (growing with quality), by name in reporting order.
+        """Return every statistic of ``score`` [n], which grows with quality, by name in the order of reports.
 
         Args:
             cutoffs: the k of each ``precision_at_<k>``.
@@ -92,12 +94,12 @@ class Truths:
         sizes = {"kendall_tau_top_half": self.top_half}
         return {
             name: self.estimate(values, sizes.get(name), name in SMOOTH)
-            for name, values in self._resampled(self._functions(cutoffs), score).items()
+            for name, values in self._for_all_draws(self._statistics(cutoffs), score).items()
         }
 
-    def _functions(self, cutoffs: Sequence[int]) -> dict[str, Function]:
-        def sparse(percent: float) -> Function:
-            # As the field reports it: truths closer than the rounding count as ties.
+    def _statistics(self, cutoffs: Sequence[int]) -> dict[str, Statistic]:
+        def sparse(percent: float) -> Statistic:
+            # As in the literature: truths that are equal after rounding count as ties.
             rounded = np.round(self.values / (percent / 100 * self.full_scale))
             return lambda truth, score, counts: kendall_tau_b(rounded, score, counts)
 
@@ -114,11 +116,10 @@ class Truths:
 
 
 def full_scale(pool: LandmarkSet) -> float:
-    """What 100 % is in the units of the pool's truth, for the rounding of the sparse tau.
+    """Return 100 % in the units of the pool's truth, for the rounding of the sparse tau.
 
-    100 for a column named ``..._percent`` and for accuracies given from 0 to 100, 1 for accuracies
-    given from 0 to 1; for a truth without such a scale (a loss, an error in pixels) the range of the
-    pool.
+    It is 100 for a column named ``..._percent`` and for accuracies from 0 to 100, 1 for accuracies from 0 to
+    1, and for a truth without such a scale (a loss, an error in pixels) the range of the pool.
     """
     low, high = pool.scores.min(), pool.scores.max()
     if pool.column.endswith("_percent"):

@@ -1,7 +1,7 @@
-"""How well the super-net ranks while it trains: Kendall's tau on the landmarks and on the held-out pool.
+"""How well the super-net ranks during training: Kendall's tau on the landmarks and on the held-out pool.
 
-Only to look at. Sub-nets are scored on the score split; test images are only behind the truth of the
-pool, and nothing is chosen by these figures.
+These figures are for inspection and choose nothing. Sub-nets are scored on the score split; test images enter
+only through the truth of the pool.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from lmreg.task.base import Task
 from lmreg.train.training import Training
 from lmreg.util.progress import say
 
-# One fixed seed: every run of a study tracks the same part of its pool.
+# A fixed seed, so that every run of a study tracks the same part of its pool.
 _SEED = 20210620
 
 
@@ -38,12 +38,11 @@ class TrackingConfig:
 
 
 class Tracker:
-    """Looks at a training every so many epochs; ``rows`` belong to the training's saved state.
-
-    A study without landmarks has nothing to look at.
+    """Records Kendall's tau at regular intervals of a training, in ``rows``, which the training saves with
+    its state. Records nothing in a study without landmarks.
 
     Args:
-        truth: the study's landmarks and pool where they have been read already.
+        truth: the study's landmarks and pool; None to read them.
     """
 
     def __init__(self, config: TrackingConfig, scoring: ScoringConfig, study: Study, truth: Truth | None):
@@ -61,7 +60,7 @@ class Tracker:
         self._calibration = scoring.calibration(study.data)
 
     def look(self, training: Training) -> None:
-        """Add rows if this step is one to look at; nothing of the training changes."""
+        """Add rows if the present step is due; leaves the training unchanged."""
         ctx = training.ctx
         if not self._sets or self._config.every_epochs is None:
             return
@@ -79,10 +78,11 @@ class Tracker:
 def tau_rows(
     name: str, members: LandmarkSet, table: pd.DataFrame, task: Task
 ) -> list[dict[str, float | str]]:
-    """Kendall's tau on one set by each score of the task: ``set``, ``score``, ``kendall_tau``, ``n``.
+    """Return Kendall's tau on one set by each score of the task: ``set``, ``score``, ``kendall_tau``, ``n``.
 
     Args:
-        table: the super-net's scores of ``members`` in their order.
+        name: of the set.
+        table: the super-net's scores of ``members``, in their order.
     """
     truth = members.better_sign * members.scores
     rows: list[dict[str, Any]] = []
@@ -94,14 +94,14 @@ def tau_rows(
 
 
 def tracked_pool(config: TrackingConfig, truth: Truth, study: Study) -> dict[str, LandmarkSet]:
-    """The part of the pool that is looked at, as ``pool``; nothing where the pool is all landmarks."""
+    """Return the tracked part of the pool under the key ``pool``; empty if none of it is held out."""
     with contextlib.suppress(LmregError):
-        return {"pool": _part(held_out(truth, [], study), config.pool)}
+        return {"pool": _random_part(held_out(truth, [], study), config.pool)}
     return {}
 
 
 def _truth_of(study: Study) -> Truth | None:
-    """The study's landmarks and pool if it has any that fit; the run can do without them."""
+    """Return the study's landmarks and pool; None if there are none that fit, as tracking is optional."""
     folder = study.folder / "landmarks"
     if not (folder / MANIFEST).exists():
         return None
@@ -110,12 +110,12 @@ def _truth_of(study: Study) -> Truth | None:
         if not truth.fits(study.data.hash):
             raise LmregError(f"the landmarks in {folder} were trained on other data or other splits")
     except LmregError as error:
-        say(f"Note: the ranking is not tracked while training: {error}")
+        say(f"Note: the ranking is not tracked during training: {error}")
         return None
     return truth
 
 
-def _part(pool: LandmarkSet, count: int) -> LandmarkSet:
-    """A random part of ``pool`` (its first ones would be its best ones), still best first."""
+def _random_part(pool: LandmarkSet, count: int) -> LandmarkSet:
+    """Return ``count`` random members of ``pool``, best first like the pool itself."""
     keep = np.sort(np.random.default_rng(_SEED).permutation(len(pool.archs))[:count])
     return pool.subset(keep)

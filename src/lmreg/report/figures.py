@@ -1,36 +1,29 @@
-"""What the page's figures show, as values for its template."""
+"""The page's figures, as values for its template."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from lmreg.rank.compare import BASELINE
+from lmreg.rank.compare import NO_REGULARISER
 from lmreg.report import words
-from lmreg.report.cell import Drawing, draw
-from lmreg.report.chart import Axis, Cloud, Frame, Whisker, cloud, polyline, span, whisker, whisker_axis
-from lmreg.report.scatter import in_words, limits
-from lmreg.report.sources import Run, Sources
-from lmreg.report.tables import Best, ceiling, taus_of_baselines
-
-
-class Scored(Protocol):
-    """A super-net score: its name, column, and whether lower is better."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def column(self) -> str: ...
-    @property
-    def falls(self) -> bool: ...
+from lmreg.report.chart import Axis, Frame, Whisker, polyline, span, whisker, whisker_axis
+from lmreg.report.graph_layout import GraphLayout, lay_out
+from lmreg.report.scatter import NamedScore, ScatterPlot, in_words, scatter_plots
+from lmreg.report.sources import ReportedRun, Sources
+from lmreg.report.tables import BestArchitecture, ceiling_row, taus_of_baselines
 
 
 class Colours:
-    """A colour per group of runs; runs without a regulariser are dashed besides."""
+    """A colour for each group of runs; lines of groups without a regulariser are dashed.
+
+    Attributes:
+        legend: (group, colour, whether dashed).
+    """
 
     def __init__(self, sources: Sources):
         plain = {run.group for run in sources.runs if not run.regularised}
@@ -43,7 +36,7 @@ class Colours:
 
 @dataclass(frozen=True)
 class Row:
-    """A row of a table with a dot and its interval: texts, then the drawing; ``beside``: a second dot."""
+    """A table row: texts, then a dot with its interval, and perhaps a second dot, ``beside``."""
 
     label: str
     texts: list[str]
@@ -54,7 +47,9 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Rows:
+class PlottedRows:
+    """Rows that share an axis; ``ceiling`` is the position of a vertical line, in percent."""
+
     axis: Axis
     rows: list[Row]
     ceiling: float | None = None
@@ -64,19 +59,19 @@ class Rows:
         return float(self.axis.at(0.0)) if self.axis.holds(0.0) else None
 
 
-def gains(sources: Sources, score: str, colours: Colours) -> Rows | None:
-    """Paired gains by seed and their mean, by one score."""
+def gains(sources: Sources, score: str, colours: Colours) -> PlottedRows | None:
+    """Return the paired gains by one score, per seed and on average; None if there are none."""
     if sources.paired is None:
         return None
     table = sources.paired[sources.paired["score"] == score]
     if table.empty:
         return None
     each = table[table["seed"].astype(str) != "mean"]
-    # Student's interval from two seeds can be wider than tau itself: it must not squeeze the others.
+    # With few seeds the intervals of means can be so wide that they would squeeze the others.
     axis = whisker_axis([*each["gain_low"], *each["gain_high"], *table["gain"]], zero=True)
     rows = []
     for row in table.sort_values(["against", "comparison"], kind="stable").to_dict("records"):
-        mean, against_none = str(row["seed"]) == "mean", row["against"] == BASELINE
+        mean, against_none = str(row["seed"]) == "mean", row["against"] == NO_REGULARISER
         figure = words.number(row["gain"], signed=True)
         texts = [
             f"mean of {row['seeds']}" if mean else str(row["seed"]),
@@ -88,18 +83,18 @@ def gains(sources: Sources, score: str, colours: Colours) -> Rows | None:
         drawn = whisker(axis, row["gain"], row["gain_low"], row["gain_high"])
         colour = colours.of(str(row["comparison"])) if against_none else None
         rows.append(Row(str(row["comparison"]), texts, drawn, colour, mean))
-    return Rows(axis, rows)
+    return PlottedRows(axis, rows)
 
 
-def taus(sources: Sources, score: str, colours: Colours) -> Rows:
-    """Kendall's tau of every run by one score, ridge regression with that score beside it, then the
-    baselines that need no super-net."""
+def taus(sources: Sources, score: str, colours: Colours) -> PlottedRows:
+    """Return Kendall's tau of every run by one score, with the ridge regression that uses that score beside
+    it, then the baselines that need no super-net."""
     metrics = sources.metrics
     mine = metrics[(metrics["score"] == score) & (metrics["statistic"] == "kendall_tau")]
     others = mine.iloc[:0] if sources.baselines is None else taus_of_baselines(sources.baselines, score)
     both = pd.concat([table for table in (mine, others) if len(table)])
     axis = whisker_axis([v for c in ("value", "low", "high") for v in both[c]], zero=True)
-    highest = ceiling(sources)
+    highest = ceiling_row(sources)
     at_ceiling = None if highest is None else whisker(axis, highest["value"], math.nan, math.nan).at
     with_score = others[others["baseline"] == "ridge_score"] if len(others) else others
     by_run, ridge = ({str(r["run"]): r for r in records(t)} for t in (mine, with_score))
@@ -109,7 +104,7 @@ def taus(sources: Sources, score: str, colours: Colours) -> Rows:
             tau, colour = by_run[run.name], colours.of(run.group)
             rows.append(_tau_row(run.label, tau, axis, colour, run.regularised, ridge.get(run.name)))
     alone = [row for row in records(others) if str(row["run"]) not in by_run]
-    return Rows(
+    return PlottedRows(
         axis,
         rows + [_tau_row(words.baseline(row["baseline"]), row, axis, None) for row in alone],
         at_ceiling,
@@ -134,50 +129,23 @@ def _tau_row(
     return Row(label, texts, drawn, colour, strong, at)
 
 
-@dataclass(frozen=True)
-class Panel:
-    """A scatter plot of one run's ranking."""
-
-    frame: Frame
-    cloud: Cloud
-    title: str
-    note: str
-    colour: int
-
-
-def scatter(sources: Sources, score: Scored, colours: Colours) -> list[list[Panel]]:
-    """Truth against super-net score: per pair of runs the two side by side, then runs without partner."""
+def scatter_groups(sources: Sources, score: NamedScore, colours: Colours) -> list[list[ScatterPlot]]:
+    """Return plots of truth against super-net score: each pair of runs together, then the other runs."""
     paired = {run.name for pair in sources.pairs for run in pair}
-    pairs: list[tuple[Run, ...]] = [*sources.pairs]
-    pairs += [(run,) for run in sources.runs if run.name not in paired]
-    shown = [[run for run in pair if run.ranking is not None] for pair in pairs]
-    return [_panels(sources, runs, score, colours) for runs in shown if runs]
+    groups: list[tuple[ReportedRun, ...]] = [*sources.pairs]
+    groups += [(run,) for run in sources.runs if run.name not in paired]
+    shown = [
+        [
+            (run.ranking, run.label, _tau_note(sources, run, score), colours.of(run.group))
+            for run in group
+            if run.ranking is not None
+        ]
+        for group in groups
+    ]
+    return [scatter_plots(rankings, sources.truth.pool, score) for rankings in shown if rankings]
 
 
-def _panels(sources: Sources, runs: list[Run], score: Scored, colours: Colours) -> list[Panel]:
-    truth = f"truth_{sources.truth.pool.column}"
-    tables = [run.ranking for run in runs if run.ranking is not None]
-    x_range, y_range = (_together([table[column] for table in tables]) for column in (truth, score.column))
-    x_label = f"stand-alone {in_words(sources.truth.pool.column)}"
-    y_label = f"super-net {in_words(score.column)}"
-    if sources.truth.pool.better_sign < 0:
-        x_label += ", lower is better"
-    if score.falls:
-        y_label += ", inverted"
-    frame = Frame.of((290, 230), (x_label, x_range), (y_label, y_range), score.falls)
-    panels = []
-    for run, table in zip(runs, tables, strict=True):
-        points = cloud(frame, table[truth].to_numpy(float), table[score.column].to_numpy(float))
-        panels.append(Panel(frame, points, run.label, _tau_note(sources, run, score), colours.of(run.group)))
-    return panels
-
-
-def _together(columns: list[pd.Series]) -> tuple[float, float]:
-    """One range for all columns."""
-    return span([edge for column in columns for edge in limits(column.astype(float))])
-
-
-def _tau_note(sources: Sources, run: Run, score: Scored) -> str:
+def _tau_note(sources: Sources, run: ReportedRun, score: NamedScore) -> str:
     m = sources.metrics
     mine = m[(m["run"] == run.name) & (m["score"] == score.name) & (m["statistic"] == "kendall_tau")]
     if mine.empty:
@@ -187,6 +155,8 @@ def _tau_note(sources: Sources, run: Run, score: Scored) -> str:
 
 @dataclass(frozen=True)
 class Line:
+    """One run's line, as an SVG path."""
+
     path: str
     title: str
     colour: int
@@ -195,7 +165,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Chart:
-    """Lines over the epochs of training; ``file`` is the table behind it."""
+    """Lines over the epochs of training; ``file`` is the CSV file with their values."""
 
     title: str
     note: str
@@ -205,7 +175,7 @@ class Chart:
 
 
 def over_training(sources: Sources, score: str, colours: Colours) -> list[Chart]:
-    """Tau on pool and landmarks, violated pairs, the regulariser's weight, and the training loss."""
+    """Return the charts of tau, violated pairs, regulariser's weight and loss over training."""
     charts = [
         _chart(sources, colours, "tracking", "kendall_tau", title, label, {"set": role, "score": score})
         for role, title, label in (
@@ -271,25 +241,27 @@ def _chart(
 
 
 @dataclass(frozen=True)
-class Cell:
-    """An architecture drawn, with the runs that found it."""
+class DrawnArchitecture:
+    """An architecture with its drawings and the runs that found it."""
 
     text: str
-    drawings: list[Drawing]
-    best: list[Best]
+    drawings: list[GraphLayout]
+    best: list[BestArchitecture]
 
 
-def cells(sources: Sources, best: list[Best]) -> list[Cell]:
-    """The best architectures, each once."""
-    by_text: dict[str, list[Best]] = {}
+def drawn_architectures(sources: Sources, best: list[BestArchitecture]) -> list[DrawnArchitecture]:
+    """Return the distinct architectures among ``best``, drawn."""
+    by_text: dict[str, list[BestArchitecture]] = {}
     for item in best:
         by_text.setdefault(item.text, []).append(item)
     return [
-        Cell(text, [draw(graph) for graph in sources.study.space.graphs(items[0].arch)], items)
+        DrawnArchitecture(
+            text, [lay_out(graph) for graph in sources.study.space.graphs(items[0].arch)], items
+        )
         for text, items in by_text.items()
     ]
 
 
-def operations(sources: Sources) -> dict[str, int]:
-    """A colour for every operation of the space, the same in all cells."""
+def operation_colours(sources: Sources) -> dict[str, int]:
+    """Return a colour for every operation of the space, for use in all drawings."""
     return {"": 1} | {name: i % 8 for i, name in enumerate(sources.study.space.edge_labels)}

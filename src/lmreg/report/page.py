@@ -1,4 +1,4 @@
-"""The report: one self-contained HTML page, and the tables behind it as CSV."""
+"""The report: one self-contained HTML page, and the data behind it as CSV files."""
 
 from __future__ import annotations
 
@@ -14,84 +14,74 @@ import pandas as pd
 
 from lmreg.config.build import nearest
 from lmreg.errors import LmregError
-from lmreg.rank.compare import BASELINE, unpaired
-from lmreg.report import figures, pictures, provenance, tables, words
-from lmreg.report.scatter import in_words
+from lmreg.rank.compare import NO_REGULARISER, why_unpaired
+from lmreg.report import figures, prediction_pictures, provenance, tables, words
+from lmreg.report.scatter import NamedScore, in_words
 from lmreg.report.sources import Sources
 from lmreg.util.files import write_atomically, write_table
 
 
 @dataclass(frozen=True)
-class Score:
-    """A score by which super-nets rank: its name, column and that in words."""
-
-    name: str
-    column: str
-    in_words: str
-    falls: bool
-
-
-@dataclass(frozen=True)
-class Found:
-    """A comparison's finding, and sentences on rankings that need no super-net."""
+class FindingSection:
+    """A comparison's finding, and sentences that compare it with the cheap rankings."""
 
     finding: words.Finding
-    beside: list[str]
+    cheap_sentences: list[str]
 
 
 class Report:
     """The page about a study.
 
     Args:
-        title: the page's heading; None: the study's name.
-        by: the score that leads; None: the one that chose the searches' candidates.
+        title: heading of the page; None for the study's name.
+        by: the score that is shown first; None for the one that chose the searches' candidates.
 
     Raises:
-        LmregError: no such score, or it has not been evaluated.
+        LmregError: the task has no such score, or it has not been evaluated.
     """
 
     def __init__(self, sources: Sources, title: str | None = None, by: str | None = None):
         self._sources = sources
         self._title = title or sources.study.options.study
         self._scores = _scores(sources, by)
-        self._found = _findings(sources, self._scores[0])
+        self._findings = _finding_sections(sources, self._scores[0])
 
     @property
     def summary(self) -> list[str]:
         """The findings as lines for the terminal."""
-        findings = [found.finding for found in self._found]
+        findings = [section.finding for section in self._findings]
         lines = [f"{f.comparison}: {f.verdict}. {f.text}" for f in findings]
         sources = self._sources
-        why = "" if sources.pairs else f": {unpaired([run.finished for run in sources.runs])}"
+        why = "" if sources.pairs else f": {why_unpaired([run.finished for run in sources.runs])}"
         lines = lines or [f"{words.NO_PAIR}{why}."]
-        return [*lines, *self._earned]
+        return [*lines, *self._worth_training]
 
     @property
-    def _earned(self) -> list[str]:
-        """Of every super-net by the leading score, whether it has earned its training."""
+    def _worth_training(self) -> list[str]:
+        """For every super-net, whether it was worth its training by the leading score."""
         paired, by = self._sources.paired, self._scores[0].name
         if paired is None:
             return []
-        rows = paired[(paired["score"] == by) & (paired["against"] != BASELINE)]
-        return [words.earned(group, by) for group in _over_cheap(rows)]
+        rows = paired[(paired["score"] == by) & (paired["against"] != NO_REGULARISER)]
+        return [words.worth_training(group, by) for group in _over_cheap(rows)]
 
     def write(self, folder: Path) -> list[Path]:
-        """Write ``index.html`` and its CSVs into ``folder``; the paths written, the page first."""
-        behind = tables.behind(self._sources)
-        for name, table in behind.items():
+        """Write ``index.html`` and its CSV files into ``folder``; return their paths, the page first."""
+        files = tables.csv_tables(self._sources)
+        for name, table in files.items():
             write_table(folder / name, table)
-        for name in set(tables.FILES) - set(behind):  # of an earlier report
+        for name in set(tables.FILES) - set(files):  # from an earlier report
             (folder / name).unlink(missing_ok=True)
-        html = _template().render(self._content(set(behind)))
+        html = _template().render(self._content(set(files)))
         write_atomically(folder / "index.html", lambda file: file.write(html.encode()))
-        return [folder / "index.html", *(folder / name for name in behind)]
+        return [folder / "index.html", *(folder / name for name in files)]
 
     def _content(self, files: set[str]) -> dict[str, Any]:
-        """What the template shows, by name."""
+        """Return the values that the template shows, by name."""
         sources, scores = self._sources, self._scores
         lead, study = scores[0], sources.study
         colours = figures.Colours(sources)
-        best = tables.best(sources)
+        best = tables.best_architectures(sources)
         paired = sources.paired
         return {
             "title": self._title,
@@ -102,36 +92,38 @@ class Report:
             "files": files,
             "lead": lead,
             "n": int(sources.metrics["n"].max()),
-            "findings": self._found,
-            "earned": self._earned,
-            "over_cheap": paired is not None and (paired["against"] != BASELINE).any(),
+            "findings": self._findings,
+            "worth_training": self._worth_training,
+            "over_cheap": paired is not None and (paired["against"] != NO_REGULARISER).any(),
             "confidence": "" if paired is None else f"{100 * paired['confidence'].iloc[0]:.4g}",
             "left_out": [] if paired is None else words.seeds_left_out(paired),
-            "ceiling": tables.ceiling(sources),
+            "ceiling": tables.ceiling_row(sources),
             "norms": tables.norms(sources),
             "setup": tables.setup(sources),
-            "truth": tables.truth(sources),
+            "truth": tables.truth_rows(sources),
             "truth_words": in_words(sources.truth.pool.column),
-            "pictures": pictures.columns(sources.folder, in_words(sources.truth.landmarks.column)),
+            "pictures": prediction_pictures.picture_columns(
+                sources.folder, in_words(sources.truth.landmarks.column)
+            ),
             "gains": [(s, figures.gains(sources, s.name, colours)) for s in scores],
             "taus": [(s, figures.taus(sources, s.name, colours)) for s in scores],
             "statistics": [(s, tables.statistics(sources, s.name)) for s in scores],
-            "scatter": [(s, figures.scatter(sources, s, colours)) for s in scores],
+            "scatter": [(s, figures.scatter_groups(sources, s, colours)) for s in scores],
             "charts": figures.over_training(sources, lead.name, colours),
             "legend": colours.legend,
             "best": best,
-            "best_columns": tables.columns(sources, best),
-            "cells": figures.cells(sources, best),
-            "operations": figures.operations(sources),
-            "differences": provenance.differences(sources.runs),
+            "best_columns": tables.figure_columns(sources, best),
+            "cells": figures.drawn_architectures(sources, best),
+            "operations": figures.operation_colours(sources),
+            "differences": provenance.config_differences(sources.runs),
             "protocol": tables.protocol(sources),
-            "commands": provenance.commands(sources),
+            "commands": provenance.reproducing_commands(sources),
             "facts": provenance.facts(sources),
         }
 
 
 def _template() -> jinja2.Template:
-    """The page's template: everything put into it is escaped, and a misspelt name is an error."""
+    """Load the page's template. It escapes every value, and a misspelt name in it is an error."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,
@@ -139,13 +131,17 @@ def _template() -> jinja2.Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    formats: dict[str, Callable[..., str]] = {"number": words.number, "counted": words.counted}
+    formats: dict[str, Callable[..., str]] = {
+        "number": words.number,
+        "counted": words.counted,
+        "in_words": in_words,
+    }
     environment.filters.update(formats)
     return environment.get_template("page.html.j2")
 
 
-def _scores(sources: Sources, by: str | None) -> list[Score]:
-    """The task's scores, the leading one first."""
+def _scores(sources: Sources, by: str | None) -> list[NamedScore]:
+    """Return the evaluated scores of the task, the leading one first."""
     known = sources.study.task.scores
     chosen = sources.runs[0].finished.result["chosen_by"]
     lead = by or next((name for name, score in known.items() if score.column == chosen), next(iter(known)))
@@ -153,30 +149,28 @@ def _scores(sources: Sources, by: str | None) -> list[Score]:
         raise LmregError(f"score={lead}{nearest(lead, known)}")
     evaluated = set(sources.metrics["score"])
     if lead not in evaluated:
-        raise LmregError(f"score={lead}: not evaluated; 'lmreg evaluate' has {', '.join(sorted(evaluated))}")
+        raise LmregError(f"score={lead} has not been evaluated; choose one of {', '.join(sorted(evaluated))}")
     names = [lead, *(name for name in known if name != lead and name in evaluated)]
-    return [
-        Score(n, known[n].column, in_words(known[n].column), not known[n].higher_is_better) for n in names
-    ]
+    return [NamedScore(name, known[name].column, not known[name].higher_is_better) for name in names]
 
 
-def _findings(sources: Sources, lead: Score) -> list[Found]:
-    """What each comparison tells by the leading score."""
+def _finding_sections(sources: Sources, lead: NamedScore) -> list[FindingSection]:
+    """Return the findings of all comparisons by the leading score."""
     if sources.paired is None:
         return []
     rows = sources.paired[sources.paired["score"] == lead.name]
-    plain, cheap = rows[rows["against"] == BASELINE], rows[rows["against"] != BASELINE]
+    plain, cheap = rows[rows["against"] == NO_REGULARISER], rows[rows["against"] != NO_REGULARISER]
     found = []
     for name, group in plain.groupby("comparison"):
-        beside = [words.earned(some, lead.name) for some in _over_cheap(cheap, str(name))]
+        sentences = [words.worth_training(some, lead.name) for some in _over_cheap(cheap, str(name))]
         if sources.baselines is not None:
-            beside.append(words.cheap_rankings(tables.cheap(sources.baselines)))
-        found.append(Found(words.finding(group, lead.name), beside))
+            sentences.append(words.cheap_rankings(tables.shared_cheap_rankings(sources.baselines)))
+        found.append(FindingSection(words.finding(group, lead.name), sentences))
     return found
 
 
 def _over_cheap(rows: pd.DataFrame, name: str | None = None) -> list[pd.DataFrame]:
-    """The comparisons with a cheap ranking, of the runs of that name or of all."""
+    """Split ``rows`` into the comparisons with a cheap ranking: of all runs, or of those called ``name``."""
     groups = [group for _, group in rows.groupby("comparison", sort=False)]
     whose = [str(g["comparison"].iloc[0]).removesuffix(f" over {g['against'].iloc[0]}") for g in groups]
     return [group for group, runs in zip(groups, whose, strict=True) if name in (None, runs)]

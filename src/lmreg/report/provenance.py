@@ -1,4 +1,4 @@
-"""How a study was made: what its configs share, where they differ, and the commands."""
+"""How a study was made: shared config, differences between runs, commands, versions."""
 
 from __future__ import annotations
 
@@ -14,13 +14,20 @@ from lmreg.config.arguments import argument
 from lmreg.config.build import dotted
 from lmreg.config.identity import BEFORE_THERE_WAS, config_hash
 from lmreg.experiment.run_name import TOLD_BY_SPACE
-from lmreg.report.sources import Run, Sources
+from lmreg.report.sources import ReportedRun, Sources
 from lmreg.report.words import counted
 
 
 @dataclass(frozen=True)
-class Differences:
-    """``groups``: the runs of equal config but for the seed; ``rows``: (key, one value per group)."""
+class ConfigDifferences:
+    """The differences between the configs of a study's runs.
+
+    Attributes:
+        groups: labels of the groups of runs that differ only in the seed.
+        seeds: the seeds of each group.
+        rows: (key, its value in each group) for the keys that differ.
+        shared: the other keys as YAML.
+    """
 
     groups: list[str]
     seeds: list[str]
@@ -28,24 +35,25 @@ class Differences:
     shared: str
 
 
-def differences(runs: list[Run]) -> Differences:
-    """Where the runs' configs differ, and as YAML what they share."""
-    groups: dict[str, list[Run]] = {}
+def config_differences(runs: list[ReportedRun]) -> ConfigDifferences:
+    """Return the differences between the runs' configs."""
+    groups: dict[str, list[ReportedRun]] = {}
     for run in runs:
         groups.setdefault(config_hash(run.finished.config_without("seed")), []).append(run)
     configs = [dotted(members[0].finished.config_without("seed")) for members in groups.values()]
     keys = sorted({key for config in configs for key in config})
     missing = object()
     same = {k for k in keys if all(c.get(k, missing) == configs[0].get(k, missing) for c in configs)}
-    unsaid = {key: _value(value) for key, value in BEFORE_THERE_WAS.items()}
-    rows = [
-        (k, [_value(c[k]) if k in c else unsaid.get(k, "") for c in configs]) for k in keys if k not in same
-    ]
+    implied = {key: _yaml_value(value) for key, value in BEFORE_THERE_WAS.items()}
+    values = {
+        key: [_yaml_value(c[key]) if key in c else implied.get(key, "") for c in configs] for key in keys
+    }
+    rows = [(key, values[key]) for key in keys if key not in same]
     shared = OmegaConf.create({})
     for key in keys:
         if key in same:
             OmegaConf.update(shared, key, configs[0][key], force_add=True)
-    return Differences(
+    return ConfigDifferences(
         [members[0].group for members in groups.values()],
         [", ".join(str(r.finished.result["seed"]) for r in members) for members in groups.values()],
         rows,
@@ -53,15 +61,15 @@ def differences(runs: list[Run]) -> Differences:
     )
 
 
-def _value(value: Any) -> str:
+def _yaml_value(value: Any) -> str:
     return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def commands(sources: Sources) -> list[str]:
-    """The commands that make this study again."""
+def reproducing_commands(sources: Sources) -> list[str]:
+    """Return the commands that reproduce this study."""
     options, cfg = sources.study.options, sources.runs[0].finished.cfg
     where = [argument("root", options.root)] if options.root != "outputs" else []
-    # A choice is called like its module; its own name may be that of the user's folder or file.
+    # A choice is named like its module; its `name` may be that of the user's folder or file.
     task, space, data = (str(cfg[group]["_target_"]).split(".")[-2] for group in ("task", "space", "data"))
     names = [f"space={space}", f"data={data}"]
     given = {key: OmegaConf.select(cfg, key) for key in TOLD_BY_SPACE}
@@ -72,8 +80,8 @@ def commands(sources: Sources) -> list[str]:
     path += [f"task={task}"] if task != catalogue.groups("search")["task"] else []
     lines = []
     overrides = sources.truth.manifest.get("overrides")
-    if overrides is None:  # landmarks of an earlier lmreg
-        lines.append("# lmreg train-landmarks with what landmarks/manifest.json tells below")
+    if overrides is None:  # landmarks from an earlier lmreg
+        lines.append("# lmreg train-landmarks with the options in landmarks/manifest.json, shown below")
     else:
         seed = sources.truth.manifest.get("seed", 0)
         lines.append(_line("train-landmarks", where, names, path, overrides, [f"seed={seed}"]))
@@ -94,7 +102,7 @@ def _line(command: str, *parts: Iterable[str]) -> str:
 
 
 def facts(sources: Sources) -> list[tuple[str, str]]:
-    """Versions, device and hashes, those that runs disagree on all named."""
+    """Return (name, value) of versions, device and hashes; where runs disagree, all their values."""
     results = [run.finished.result for run in sources.runs]
 
     def all_of(values: Iterable[Any]) -> str:
@@ -108,10 +116,9 @@ def facts(sources: Sources) -> list[tuple[str, str]]:
         return f"{result['device']}{threads}" if result.get("device") else None
 
     def norm(result: dict[str, Any]) -> str:
-        affine = result.get("affine", True)  # with an earlier lmreg they always had them
-        return (
-            "as the network has them" if affine is None else f"{'with' if affine else 'no'} scale and shift"
-        )
+        affine = result.get("affine", True)  # always so in an earlier lmreg
+        kinds = {None: "as the network defines them", True: "with scale and shift"}
+        return kinds.get(affine, "without scale and shift")
 
     return [
         ("Batch norms in the super-nets' cells", all_of(map(norm, results))),

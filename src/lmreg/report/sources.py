@@ -1,4 +1,4 @@
-"""What a report is made from: everything that the other commands have left in a study's folder."""
+"""The sources of a report: what the other commands have written into a study's folder."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lmreg.config.build import nearest
 from lmreg.errors import LmregError
 from lmreg.experiment.study import Options, Study
 from lmreg.landmarks.truth import MANIFEST, Truth
-from lmreg.rank.compare import BASELINE, pairs_of
+from lmreg.rank.compare import NO_REGULARISER, matched_pairs
 from lmreg.rank.finished_run import BUDGET_IN_STEPS, FinishedRun, distinct, finished_runs, shared_overrides
 from lmreg.util.files import read_table
 
@@ -24,13 +24,14 @@ PAIRED = {
 }
 BASELINES = {"baseline", "run", "label", "score", "statistic", "value", "low", "high", "n", "ceiling"}
 TRAINING = {"step", "epoch"}
-Read = Callable[[Path, Collection[str]], pd.DataFrame]
 TRACKING = {"step", "epoch", "set", "score", "kendall_tau", "n"}
+TableReader = Callable[[Path, Collection[str]], pd.DataFrame]
+"""Reads a table that must have certain columns."""
 
 
 @dataclass(frozen=True)
-class Run:
-    """A ranked run: what the search left, and ``group``, its label without the seed."""
+class ReportedRun:
+    """An evaluated run and its tables; ``group`` is its label without the seed."""
 
     finished: FinishedRun
     label: str
@@ -50,22 +51,25 @@ class Run:
 
     @property
     def regularised(self) -> bool:
-        return self.finished.result["reg"] != BASELINE
+        return self.finished.result["reg"] != NO_REGULARISER
 
 
 @dataclass(frozen=True)
 class Sources:
-    """A study's results, those of ``evaluate`` from the folder ``evaluation``.
+    """A study's results.
 
-    ``pairs`` are (without, with the regulariser), equal in all else.
+    Attributes:
+        evaluation: the folder of the evaluation that ``metrics``, ``paired`` and ``baselines`` are from.
+        pairs: (without, with the regulariser) runs that agree in everything else.
+        notes: what a reader must know about the completeness of the report.
     """
 
     folder: Path
     evaluation: Path
     study: Study
     truth: Truth
-    runs: list[Run]
-    pairs: list[tuple[Run, Run]]
+    runs: list[ReportedRun]
+    pairs: list[tuple[ReportedRun, ReportedRun]]
     metrics: pd.DataFrame
     paired: pd.DataFrame | None
     baselines: pd.DataFrame | None
@@ -73,7 +77,7 @@ class Sources:
 
     @property
     def groups(self) -> list[str]:
-        """The runs' groups, each once: those without a regulariser first."""
+        """The runs' distinct groups, those without a regulariser first."""
         return list(dict.fromkeys(r.group for r in sorted(self.runs, key=lambda r: r.regularised)))
 
     @classmethod
@@ -81,29 +85,29 @@ class Sources:
         """Read the study's folder.
 
         Args:
-            evaluation: which of several that a sweep over options of ``evaluate`` has left, by its folder's
-                name; None for the one that a single call leaves.
+            evaluation: folder name of one evaluation of a sweep over options of ``evaluate``; None for the
+                evaluation of a single call.
 
         Raises:
-            LmregError: there is nothing to report yet, or a file is not what it should be.
+            LmregError: there is nothing to report yet, or a file is invalid.
         """
         folder = Path(options.root) / options.study
         finished, again = distinct(finished_runs(folder))
         evaluated = _evaluation(folder / "evaluate", evaluation)
-        metrics = _metrics(evaluated / "metrics.csv")
+        metrics = _read_metrics(evaluated / "metrics.csv")
         study = Study(finished[0].cfg, options)
         truth = Truth.load(folder / "landmarks", study.space)
         ranked = [run for run in finished if run.name in set(metrics["run"])]
         if not ranked:
-            raise LmregError(f"{folder} has no results of its present searches; 'lmreg evaluate' makes them")
+            raise LmregError(f"{folder}: none of its searches has been evaluated; 'lmreg evaluate' does that")
         shared = shared_overrides(finished)
         labels = dict(zip(metrics["run"], metrics["label"].astype(str), strict=True))
         runs = [_run(run, labels[run.name], run.label(shared, seed=False), evaluated) for run in ranked]
         by_name = {run.name: run for run in runs}
         runs.sort(key=lambda r: (r.finished.result["algo"], r.regularised, r.group, r.seed))
-        norms = set(metrics["norm"])  # one for all, where evaluate was given it
+        norms = set(metrics["norm"])  # a single one if evaluate was given norm=
         norm = str(min(norms)) if len(norms) == 1 else None
-        pairs = [(by_name[a.name], by_name[b.name]) for a, b in pairs_of(ranked, norm)]
+        pairs = [(by_name[a.name], by_name[b.name]) for a, b in matched_pairs(ranked, norm)]
         pairs.sort(key=lambda pair: (pair[1].group, pair[1].seed))
         return cls(
             folder,
@@ -113,36 +117,36 @@ class Sources:
             runs,
             pairs,
             metrics[metrics["run"].isin(by_name)],
-            _optional(evaluated / "paired.csv", PAIRED, _of_evaluation),
-            _optional(evaluated / "baselines.csv", BASELINES, _of_evaluation),
+            _optional(evaluated / "paired.csv", PAIRED, _evaluation_table),
+            _optional(evaluated / "baselines.csv", BASELINES, _evaluation_table),
             [
-                *_of_others(folder / "evaluate", evaluated),
-                *_notes(evaluated, finished, again, runs, metrics, truth),
+                *_evaluation_note(folder / "evaluate", evaluated),
+                *_completeness_notes(evaluated, finished, again, runs, metrics, truth),
             ],
         )
 
 
-def _metrics(path: Path) -> pd.DataFrame:
+def _read_metrics(path: Path) -> pd.DataFrame:
     if not path.exists():
         raise LmregError(
             f"no evaluation in {path.parent}; 'lmreg evaluate' makes it (give it the same root and study)"
         )
-    return _of_evaluation(path, METRICS)
+    return _evaluation_table(path, METRICS)
 
 
-def _of_evaluation(path: Path, columns: Collection[str]) -> pd.DataFrame:
+def _evaluation_table(path: Path, columns: Collection[str]) -> pd.DataFrame:
     try:
         return read_table(path, columns)
     except LmregError as error:
         raise LmregError(f"{error}; 'lmreg evaluate' writes it again") from None
 
 
-def _optional(path: Path, columns: Collection[str], read: Read = read_table) -> pd.DataFrame | None:
+def _optional(path: Path, columns: Collection[str], read: TableReader = read_table) -> pd.DataFrame | None:
     return read(path, columns) if path.exists() else None
 
 
 def _evaluations(folder: Path) -> list[Path]:
-    """What there is in ``<study>/evaluate``: of a single call the folder itself, of a sweep those inside."""
+    """List the evaluations in ``<study>/evaluate``: itself (a single call), then those of a sweep."""
     return [
         path.parent
         for path in (folder / "metrics.csv", *sorted(folder.glob("*/metrics.csv")))
@@ -151,55 +155,54 @@ def _evaluations(folder: Path) -> list[Path]:
 
 
 def _evaluation(folder: Path, name: str | None) -> Path:
-    """The evaluation of that name.
+    """Return the folder of the evaluation with that name, see `Sources.load`.
 
     Raises:
-        LmregError: there is none such.
+        LmregError: there is no such evaluation, or only those of a sweep and no name is given.
     """
     wanted, names = folder / (name or ""), [path.name for path in _evaluations(folder) if path != folder]
     if name is None and not (folder / "metrics.csv").exists() and names:
         raise LmregError(
-            f"the evaluations in {folder} are of a sweep; pass evaluation=<name>: {', '.join(names)}"
+            f"the evaluations in {folder} are a sweep's; choose one by evaluation=<name>: {', '.join(names)}"
         )
     if name is not None and name not in names:
-        raise LmregError(
-            f"evaluation={name}{nearest(name, names) if names else f': {folder} has none but its own'}"
-        )
+        hint = nearest(name, names) if names else f": {folder} has no evaluations of a sweep"
+        raise LmregError(f"evaluation={name}{hint}")
     return wanted
 
 
-def _of_others(folder: Path, shown: Path) -> list[str]:
-    """Which evaluation the page shows, where there are several."""
+def _evaluation_note(folder: Path, shown: Path) -> list[str]:
+    """Say which evaluation the page shows, if there are several."""
     others = [path for path in _evaluations(folder) if path != shown]
     if not others:
         return []
     names = [f"evaluate/{path.name}" if path != folder else "evaluate" for path in (shown, *others)]
     return [
-        f"This page shows the evaluation in {names[0]}; there are also {', '.join(names[1:])} "
+        f"This page shows the evaluation in {names[0]}; others are in {', '.join(names[1:])} "
         "(lmreg report evaluation=<name>)."
     ]
 
 
-def _run(finished: FinishedRun, label: str, group: str, evaluated: Path) -> Run:
+def _run(finished: FinishedRun, label: str, group: str, evaluated: Path) -> ReportedRun:
     ranking = _optional(evaluated / f"ranking-{finished.name}.csv", {"arch"})
     training = _optional(finished.folder / "metrics.csv", TRAINING)
     tracking = _optional(finished.folder / "tracking.csv", TRACKING)
     candidates = read_table(finished.folder / "candidates.csv", {"arch"})
-    return Run(finished, label, group, ranking, training, tracking, candidates)
+    return ReportedRun(finished, label, group, ranking, training, tracking, candidates)
 
 
-def _notes(
+def _completeness_notes(
     evaluated: Path,
     finished: list[FinishedRun],
     again: dict[str, FinishedRun],
-    runs: list[Run],
+    runs: list[ReportedRun],
     metrics: pd.DataFrame,
     truth: Truth,
 ) -> list[str]:
-    """What a reader must know about the completeness of the page."""
+    """Say which runs are not shown and why, and what else limits the page."""
     folder, written = runs[0].finished.study_folder, (evaluated / "metrics.csv").stat().st_mtime
     notes = [
-        f"{name} is {first.name} again (the same configuration, seed and data): counted once."
+        f"{name} repeats {first.name} (same configuration, seed and data) and is not counted again."
         for name, first in again.items()
     ]
     done = {run.name for run in finished}
@@ -213,11 +216,11 @@ def _notes(
     if missing := sorted(done - shown - strange):
         notes.append(f"Finished but not evaluated, so not shown: {', '.join(missing)}. Run lmreg evaluate.")
     if gone := sorted(set(metrics["run"].astype(str)) - done - set(again)):
-        notes.append(f"Evaluated, but the run is no longer there, so not shown: {', '.join(gone)}.")
+        notes.append(f"Evaluated, but the run no longer exists, so not shown: {', '.join(gone)}.")
     if begun := sorted(
         p.parent.name for p in folder.glob("search/*/config.yaml") if p.parent.name not in done | set(again)
     ):
-        notes.append(f"Begun but not finished, so not shown: {', '.join(begun)}.")
+        notes.append(f"Started but not finished, so not shown: {', '.join(begun)}.")
     others = [
         run.name
         for run in runs
@@ -230,12 +233,12 @@ def _notes(
         if "landmarks" in run.finished.config_without():
             count = len(run.finished.result["landmarks"])
             notes.append(
-                f"{run.label} added landmarks while it trained and had {count} in the end; "
-                "ridge regressions beside it are fitted to all of these."
+                f"{run.label} added landmarks during training and ended with {count}; "
+                "the ridge regressions it is compared with are fitted to all of these."
             )
     stale = [run.name for run in runs if (run.finished.folder / "result.json").stat().st_mtime > written]
     if (folder / "landmarks" / MANIFEST).stat().st_mtime > written:
-        notes.append("The landmarks or the pool were written again since the last lmreg evaluate.")
+        notes.append("The landmarks or the pool have been rewritten since the last lmreg evaluate.")
     if noise := truth.pool.noise_note():
         notes.append(f"The truth of the pool is {noise}; no ranking can agree well with it.")
     if stale:

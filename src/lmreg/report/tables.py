@@ -1,4 +1,4 @@
-"""The page's tables, and the CSVs behind page and figures."""
+"""The tables of the page, and the CSV files that hold the data behind it."""
 
 from __future__ import annotations
 
@@ -15,19 +15,22 @@ from lmreg.landmarks.truth import LandmarkSet
 from lmreg.rank.ceiling import CEILING, TRUTH_SEEDS
 from lmreg.report import words
 from lmreg.report.scatter import in_words
-from lmreg.report.sources import Run, Sources
+from lmreg.report.sources import ReportedRun, Sources
 from lmreg.space.base import Arch
 from lmreg.strategy.problem import DISCRETISED
 
 
 @dataclass(frozen=True)
-class Best:
-    """An architecture that one run ends with, and its stand-alone score where the study knows it.
+class BestArchitecture:
+    """An architecture that a run has found.
 
-    ``learned``: by the algorithm itself, not put first by the super-net's scores.
+    Attributes:
+        learned: whether the algorithm itself learned it, rather than the super-net's scores putting it first.
+        figures: super-net scores and sizes by column of ``candidates.csv``.
+        truth: its stand-alone score in words; empty if the study doesn't know it.
     """
 
-    run: Run
+    run: ReportedRun
     learned: bool
     arch: Arch
     text: str
@@ -39,8 +42,8 @@ class Best:
         return self.run.label + (", learned" if self.learned else "")
 
 
-def best(sources: Sources) -> list[Best]:
-    """Of every run the candidate that its search put first, and the one that was learned if another."""
+def best_architectures(sources: Sources) -> list[BestArchitecture]:
+    """Return for every run its search's first candidate, and the learned one if that is another."""
     space = sources.study.space
     known = {}
     for members, remark in ((sources.truth.landmarks, ", a landmark"), (sources.truth.pool, "")):
@@ -58,18 +61,18 @@ def best(sources: Sources) -> list[Best]:
             arch = space.read(text, f"{file}, row {int(index) + 2}, column 'arch'")
             figures = {str(k): v for k, v in row.items() if isinstance(v, int | float)}
             truth = (mine | known).get(space.canonical(arch), "")
-            found.append(Best(run, place > 0, arch, text, figures, truth))
+            found.append(BestArchitecture(run, place > 0, arch, text, figures, truth))
     return found
 
 
 def norms(sources: Sources) -> str:
-    """The batch-norm policies under which the runs were scored, where that is recorded."""
+    """Return the batch-norm policies by which the runs were scored, as far as they are recorded."""
     recorded = sources.metrics.get("norm", pd.Series(dtype=str)).dropna()
     return ", ".join(sorted(set(recorded.astype(str))))
 
 
-def columns(sources: Sources, found: list[Best]) -> list[tuple[str, str, int]]:
-    """(name, heading, digits) of the figures that all the best have: scores first, then sizes."""
+def figure_columns(sources: Sources, found: list[BestArchitecture]) -> list[tuple[str, str, int]]:
+    """Return (name, heading, digits) of the figures that all of ``found`` have, scores first, then sizes."""
     scores = [score.column for score in sources.study.task.scores.values()]
     headings = {name: in_words(name) for name in scores} | {"params": "parameters", "macs": "MACs"}
     digits = {name: 2 if name.endswith("_percent") else 3 for name in scores}
@@ -81,60 +84,63 @@ def _with_error(score: float, error: float) -> str:
     return words.number(score, 2) + (f" ± {words.number(error, 2)}" if math.isfinite(error) else "")
 
 
-def ceiling(sources: Sources) -> dict[str, Any] | None:
-    """Kendall's tau of a perfect ranking, as a row of ``baselines.csv``; None if not known."""
+def ceiling_row(sources: Sources) -> dict[str, Any] | None:
+    """Return the row of ``baselines.csv`` with the ceiling, a perfect ranking's tau; None if unknown."""
     if sources.baselines is None:
         return None
     rows = sources.baselines[sources.baselines["baseline"] == CEILING]
     return None if rows.empty else {str(key): value for key, value in rows.iloc[0].to_dict().items()}
 
 
-def cheap(baselines: pd.DataFrame) -> pd.DataFrame:
-    """Kendall taus of the cheap rankings that all runs share."""
+def shared_cheap_rankings(baselines: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows with Kendall's tau of the cheap rankings that all runs share."""
     of_truth = baselines["baseline"].isin([CEILING, TRUTH_SEEDS])
     return baselines[baselines["run"].isna() & ~of_truth & (baselines["statistic"] == "kendall_tau")]
 
 
 def taus_of_baselines(baselines: pd.DataFrame, score: str) -> pd.DataFrame:
-    """Kendall taus of the baselines that need no super-net's score, and of those by ``score``."""
+    """Return the rows with Kendall's tau of the baselines that use no super-net score or use ``score``."""
     mine = baselines["score"].isna() | (baselines["score"].astype(str) == score)
     return baselines[mine & (baselines["statistic"] == "kendall_tau")]
 
 
 @dataclass(frozen=True)
 class Statistics:
-    """One row per run, one column per statistic: (value, interval).
+    """A table of statistics.
 
-    ``columns`` are (what it is, n where it isn't the pool's).
+    Attributes:
+        columns: (description, note on n if that isn't the pool's).
+        rows: (run, its cells); a cell is (value, interval).
     """
 
     columns: list[tuple[words.Statistic, str]]
-    rows: list[tuple[Run, list[tuple[str, str]]]]
+    rows: list[tuple[ReportedRun, list[tuple[str, str]]]]
 
 
 def statistics(sources: Sources, score: str) -> Statistics:
-    """Every statistic of every run by one score."""
+    """Return every statistic of every run by one score."""
     mine = sources.metrics[sources.metrics["score"] == score]
     there = list(dict.fromkeys(mine["statistic"]))
     names = [n for n in words.STATISTICS if n in there] + [n for n in there if n not in words.STATISTICS]
     rows = []
     for run in sources.runs:
         by_name = {r["statistic"]: r for r in mine[mine["run"] == run.name].to_dict("records")}
-        rows.append((run, [_cell(by_name.get(name), words.statistic(name).digits) for name in names]))
+        cells = [_statistic_cell(by_name.get(name), words.statistic(name).digits) for name in names]
+        rows.append((run, cells))
     whole = mine["n"].max()
     smaller = {n: sorted(set(some["n"]) - {whole}) for n, some in mine.groupby("statistic")}
     notes = [f"n = {', '.join(f'{n:,}' for n in smaller[name])}" if smaller[name] else "" for name in names]
     return Statistics([(words.statistic(name), note) for name, note in zip(names, notes, strict=True)], rows)
 
 
-def _cell(row: dict[str, Any] | None, digits: int) -> tuple[str, str]:
+def _statistic_cell(row: dict[str, Any] | None, digits: int) -> tuple[str, str]:
     if row is None:
         return words.NOTHING, ""
     return words.number(row["value"], digits), words.interval(row["low"], row["high"], digits)
 
 
 def setup(sources: Sources) -> dict[str, Any]:
-    """What was ranked, against what."""
+    """Return what was ranked and what it is compared with, by name in the template."""
     manifest, study = sources.truth.manifest, sources.study
     trainings = manifest.get("trainings_per_architecture", {})
     return {
@@ -149,8 +155,8 @@ def setup(sources: Sources) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class Members:
-    """A row of the table of landmarks and pool."""
+class TruthRow:
+    """A row of the table of landmarks and pool; ``scores`` are worst, median and best."""
 
     role: str
     count: int
@@ -161,8 +167,8 @@ class Members:
     error: str
 
 
-def truth(sources: Sources) -> list[Members]:
-    """Landmarks and pool in numbers."""
+def truth_rows(sources: Sources) -> list[TruthRow]:
+    """Return the rows that describe the landmarks and the pool."""
     manifest = sources.truth.manifest
     rows = []
     for role, members in (("landmarks", sources.truth.landmarks), ("pool", sources.truth.pool)):
@@ -174,7 +180,7 @@ def truth(sources: Sources) -> list[Members]:
         name = "landmarks" if role == "landmarks" else "held-out pool"
         column = in_words(members.column)
         rows.append(
-            Members(name, len(scores), column, split, str(trainings), (worst, middle, top), _error(members))
+            TruthRow(name, len(scores), column, split, str(trainings), (worst, middle, top), _error(members))
         )
     return rows
 
@@ -185,7 +191,7 @@ def _error(members: LandmarkSet) -> str:
 
 
 def protocol(sources: Sources) -> str:
-    """The landmarks' manifest as YAML."""
+    """Return the landmarks' manifest as YAML."""
     return OmegaConf.to_yaml(OmegaConf.create(sources.truth.manifest))
 
 
@@ -195,30 +201,30 @@ FILES = (
 )
 
 
-def behind(sources: Sources) -> dict[str, pd.DataFrame]:
-    """By file name, the tables from which the page is made."""
+def csv_tables(sources: Sources) -> dict[str, pd.DataFrame]:
+    """Return the tables from which the page is made, by file name."""
     stack = functools.partial(_stacked, sources.runs)
     made = (
         *(sources.metrics, sources.paired, sources.baselines),
         *(stack("ranking"), stack("tracking"), stack("training")),
-        pd.DataFrame([_row(b) for b in best(sources)]),
+        pd.DataFrame([_best_row(item) for item in best_architectures(sources)]),
     )
     return {name: table for name, table in zip(FILES, made, strict=True) if table is not None}
 
 
-def _stacked(runs: list[Run], part: str) -> pd.DataFrame | None:
-    """One table of all runs that have it, the run's name and label first."""
-    kept = [(run, getattr(run, part)) for run in runs if getattr(run, part) is not None]
-    if not kept:
+def _stacked(runs: list[ReportedRun], part: str) -> pd.DataFrame | None:
+    """Concatenate one table of all runs that have it, with the run's name and label in front."""
+    found = [(run, getattr(run, part)) for run in runs if getattr(run, part) is not None]
+    if not found:
         return None
     frames = []
-    for run, table in kept:
+    for run, table in found:
         about = pd.DataFrame({"run": run.name, "label": run.label}, index=table.index)
         frames.append(pd.concat([about, table], axis=1))
     return pd.concat(frames, ignore_index=True)
 
 
-def _row(item: Best) -> dict[str, Any]:
+def _best_row(item: BestArchitecture) -> dict[str, Any]:
     result = item.run.finished.result
     row: dict[str, Any] = {"run": item.run.name, "label": item.label, "learned": item.learned}
     row |= {key: result[key] for key in ("algo", "reg", "seed")}

@@ -9,14 +9,14 @@ from lmreg.strategy.problem import SearchProblem
 
 
 class Strategy(ABC):
-    """Decides which architectures are scored."""
+    """Chooses the architectures that a search scores."""
 
     config: Limits
 
     @abstractmethod
     def search(self, problem: SearchProblem) -> None:
-        """Have architectures scored by ``problem``, which keeps them."""
+        """Have architectures scored by ``problem``, which keeps the results."""
 
     @abstractmethod
     def budget(self) -> int:
-        """How many architectures are scored at most."""
+        """Return the greatest number of architectures that are scored."""

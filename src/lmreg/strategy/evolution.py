@@ -1,4 +1,4 @@
-"""Regularised evolution: tournaments choose parents, and the oldest member dies, not the worst.
+"""Regularised evolution: tournaments choose the parents, and the oldest member dies rather than the worst.
 
 Source: Real, Aggarwal, Huang, Le, "Regularized Evolution for Image Classifier Architecture Search",
 AAAI 2019, algorithm 1.
@@ -33,10 +33,10 @@ class Config(Limits):
 
 
 class Evolution(Strategy):
-    """Regularised (aging) evolution from the algorithm's own proposals, one mutation per child.
+    """Regularised (aging) evolution that starts from the algorithm's proposals, with one mutation per child.
 
-    A child that breaks the limits is not born: another tournament is held. One that is isomorphic to an
-    architecture already scored lives with that one's score and costs no budget.
+    A child that violates the limits is discarded, and another tournament is held. A child that is isomorphic
+    to a scored architecture joins the population with that score and costs no budget.
     """
 
     def __init__(self, config: Config):
@@ -46,7 +46,7 @@ class Evolution(Strategy):
         config = self.config
         first = problem.propose(config.population)
         population = deque(zip(problem.values(first), first, strict=True), config.population)
-        misses = 0  # children in a row that brought nothing new: there may be nothing left
+        misses = 0  # consecutive children that were not scored, since there may be nothing new left
         while problem.scored < config.budget and misses < _PATIENCE:
             drawn = problem.rng.integers(len(population), size=config.tournament)
             _, parent = max((population[i] for i in drawn), key=lambda member: member[0])
@@ -54,7 +54,7 @@ class Evolution(Strategy):
             before = problem.scored
             if problem.admissible(child):
                 (value,) = problem.values([child])
-                population.append((value, child))  # a full deque drops its oldest
+                population.append((value, child))  # a full deque drops its oldest member
             misses = 0 if problem.scored > before else misses + 1
 
     def budget(self) -> int:

@@ -1,4 +1,4 @@
-"""Limits on what a candidate may cost."""
+"""Limits on the size of a candidate."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lmreg.errors import LmregError
 from lmreg.space.base import Arch, Space
 
 Cost = Callable[[Arch], dict[str, int]]
-"""Parameters and MACs of one image of an architecture's stand-alone network: ``params``, ``macs``."""
+"""Returns the ``params`` of an architecture's stand-alone network and its ``macs`` (per image)."""
 
 _BOUNDS = (("max_params", "params", 1), ("min_params", "params", -1), ("max_macs", "macs", 1))
 _STARTS = 5
@@ -38,7 +38,7 @@ class Limits:
         return {name: value for name, value in values.items() if value is not None}
 
     def excess(self, cost: dict[str, int]) -> float:
-        """By how much the limits are broken, as a share of each and summed; 0 for what is admissible."""
+        """Return by how much the limits are exceeded, as shares of each, summed; 0 if admissible."""
         given = self.given
         shares = [
             sign * (cost[column] - given[name]) / given[name]
@@ -48,12 +48,12 @@ class Limits:
         return sum(max(0.0, share) for share in shares)
 
     def example(self, space: Space, cost: Cost) -> Arch:
-        """An admissible architecture, found by steepest descent on the excess from random starts.
+        """Return an admissible architecture, found by steepest descent on the excess from random starts.
 
         Raises:
-            LmregError: none is found; says what the nearest one has.
+            LmregError: none is found; the message describes the closest architecture.
         """
-        rng = np.random.default_rng(0)  # the same one whenever it is asked for
+        rng = np.random.default_rng(0)  # fixed, so that the result is always the same
 
         def excess(arch: Arch) -> float:
             return self.excess(cost(arch))
@@ -67,13 +67,13 @@ class Limits:
         limits = ", ".join(f"strategy.{name}={value}" for name, value in self.given.items())
         has = cost(nearest)
         raise LmregError(
-            f"no architecture of {space.name} is found that keeps {limits}; the nearest "
+            f"found no architecture of {space.name} within {limits}; the closest "
             f"has {has['params']:,} parameters and {has['macs']:,} MACs ({space.format(nearest)})"
         )
 
 
 def _descend(arch: Arch, space: Space, height: Callable[[Arch], float]) -> Arch:
-    """Move to the lowest neighbour until that is no lower, or the ground is reached."""
+    """Move to the lowest neighbour until none is lower, or the height is 0."""
     while height(arch) > 0:
         lowest = min(space.neighbours(arch), key=height)
         if height(lowest) >= height(arch):

@@ -1,4 +1,4 @@
-"""A trained super-net as something to search."""
+"""The search problem that a trained super-net poses to a strategy."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from lmreg.train.context import Context
 from lmreg.util.progress import say
 
 ScoreArchs = Callable[[Sequence[Arch]], pd.DataFrame]
-"""Scores architectures on the score split: one row each, one column per score of the task."""
+"""Scores architectures on the score split; returns a row for each and a column per score of the task."""
 
 DISCRETISED = "discretised"
-"""How the table of candidates marks the architecture that an algorithm has learned."""
+"""The ``origin`` of the architecture that an algorithm has learned, in the table of candidates."""
 
 _PATIENCE = 20
 
 
 class SearchProblem:
-    """What a strategy gets to see. It keeps what has been scored: every class of isomorphic architectures
-    once, whichever of them comes first."""
+    """The interface between a strategy and a super-net. Keeps the scored architectures; of isomorphic ones
+    only the first is scored."""
 
     def __init__(
         self, ctx: Context, algo: Algorithm, score: ScoreArchs, by: Score, cost: Cost, limits: Limits
@@ -40,22 +40,22 @@ class SearchProblem:
 
     @property
     def scored(self) -> int:
-        """How many architectures have been scored so far, no two isomorphic."""
+        """Number of architectures scored so far, no two of them isomorphic."""
         return len(self._archs)
 
     def admissible(self, arch: Arch) -> bool:
-        """Whether ``arch`` keeps the limits."""
+        """Return whether ``arch`` is within the limits."""
         return not self._limits.given or self._limits.excess(self._cost(arch)) == 0
 
     def propose(self, count: int) -> list[Arch]:
-        """Up to ``count`` admissible architectures that the algorithm proposes, no two isomorphic.
+        """Return up to ``count`` admissible architectures proposed by the algorithm, no two isomorphic.
 
-        The one that it has learned, if it learns one, comes first. It is asked again for those that
-        break the limits, until 20 times in a row nothing new comes; if none has come then, one is
-        looked for.
+        The architecture that the algorithm has learned, if any, comes first. The algorithm is asked again to
+        replace proposals that violate the limits, until 20 consecutive answers bring nothing new. If none is
+        admissible, one is searched for, see `Limits.example`.
 
         Raises:
-            LmregError: no architecture is found that keeps the limits.
+            LmregError: no architecture within the limits is found.
         """
         learned = self._algo.discretised(self._ctx)
         found: dict[str, Arch] = {}
@@ -65,7 +65,7 @@ class SearchProblem:
                 found[self.space.canonical(learned)] = learned
             else:
                 text = self.space.format(learned)
-                say(f"the architecture that was learned breaks the limits: {text}")
+                say(f"Note: the learned architecture violates the limits: {text}")
         misses = 0
         while len(found) < count and misses < (_PATIENCE if self._limits.given else 1):
             before = len(found)
@@ -78,9 +78,10 @@ class SearchProblem:
         return proposed
 
     def values(self, archs: Sequence[Arch]) -> list[float]:
-        """How good architectures are by `scoring.by`, growing with quality.
+        """Return the architectures' scores by ``scoring.by``, signed so that higher is better.
 
-        Only classes not yet known are scored, all in one go; a score that is no number is the worst.
+        Architectures isomorphic to scored ones aren't scored again; the others are scored together. NaN
+        becomes −∞.
         """
         keys = [self.space.canonical(arch) for arch in archs]
         new: dict[str, Arch] = {}
@@ -96,10 +97,10 @@ class SearchProblem:
         return [self._values[key] for key in keys]
 
     def candidates(self) -> pd.DataFrame:
-        """What has been scored, best first.
+        """Return the scored architectures, best first.
 
-        The columns are ``arch``, ``origin`` (discretised, sampled or mutated), ``params``, ``macs`` and
-        the task's scores.
+        The columns are ``arch``, ``origin`` (discretised, sampled or mutated), ``params``, ``macs`` and the
+        task's scores.
         """
         about = [
             {"arch": self.space.format(arch), "origin": self._origin(arch), **self._cost(arch)}

@@ -17,7 +17,7 @@ class Config(Limits):
 
 
 class RandomSearch(Strategy):
-    """The algorithm's own proposals, scored once each."""
+    """Scores the algorithm's proposals, each once."""
 
     def __init__(self, config: Config):
         self.config: Config = config

@@ -8,7 +8,7 @@ from collections.abc import Callable, Hashable
 import numpy as np
 
 from lmreg.errors import LmregError
-from lmreg.report.cell import draw
+from lmreg.report.graph_layout import lay_out
 from lmreg.space.base import Arch, Space
 from lmreg.testing.fault import require
 
@@ -168,7 +168,7 @@ def check_graphs(space: Space, rng: np.random.Generator) -> None:
                     f"graph {graph.title!r} of {arch.id}: edge {label!r} leads from {start} to {end}",
                 )
             require(0 < graph.inputs <= last, f"graph {graph.title!r} of {arch.id}: {graph.inputs} inputs")
-            drawing = draw(graph)
+            drawing = lay_out(graph)
             require(
                 len(drawing.nodes) == len(graph.nodes) and len(drawing.edges) == len(graph.edges),
                 f"graph {graph.title!r} of {arch.id} is not drawn as a whole",

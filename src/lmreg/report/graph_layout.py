@@ -1,4 +1,4 @@
-"""Where the nodes and edges of a cell are drawn: nodes one below the other, edges as arcs beside them."""
+"""The layout of an architecture's graph: nodes one below the other, edges as arcs beside them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ Box = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)
-class Node:
+class NodeShape:
+    """A node: the centre and width of its box."""
+
     x: float
     y: float
     width: float
@@ -23,8 +25,8 @@ class Node:
 
 
 @dataclass(frozen=True)
-class Edge:
-    """An SVG path with an arrow head, the place of its label, and whether it matters to the output."""
+class EdgeShape:
+    """An edge: its SVG path, arrow head and label position; ``live`` if it lies on a path to the output."""
 
     path: str
     head: str
@@ -35,21 +37,23 @@ class Edge:
 
 
 @dataclass(frozen=True)
-class Drawing:
+class GraphLayout:
+    """A graph as shapes, px; ``left`` is the least x, and ``in_words`` describes it to screen readers."""
+
     title: str
     left: float
     width: float
     height: float
-    nodes: list[Node]
-    edges: list[Edge]
+    nodes: list[NodeShape]
+    edges: list[EdgeShape]
     in_words: str
 
 
-def draw(graph: Graph) -> Drawing:
+def lay_out(graph: Graph) -> GraphLayout:
     """Lay out ``graph`` around x = 0, from the top down."""
     height = _GAP * (len(graph.nodes) - 1) + 40
     nodes = [
-        Node(0, 20 + _GAP * i, max(34, _LETTER * len(label) + 18), label)
+        NodeShape(0, 20 + _GAP * i, max(34, _LETTER * len(label) + 18), label)
         for i, label in enumerate(graph.nodes)
     ]
     live = graph.live()
@@ -63,12 +67,11 @@ def draw(graph: Graph) -> Drawing:
     reach += [abs(way) for way in ways]
     half = max(reach) + 6
     words = ", ".join(f"{graph.nodes[a]} to {graph.nodes[b]}{': ' * bool(t)}{t}" for a, b, t in graph.edges)
-    return Drawing(graph.title, -half, 2 * half, height, nodes, edges, words)
+    return GraphLayout(graph.title, -half, 2 * half, height, nodes, edges, words)
 
 
 def _sides(graph: Graph, widest: float) -> list[float]:
-    """How far right (negative: left) of the middle each edge swings out; zero for the first between
-    neighbours."""
+    """Return how far each edge bends to the right (negative: left); 0 for the first between neighbours."""
     longest = max((len(label) for _, _, label in graph.edges), default=0)
     first = max(widest / 2 + 26, _LETTER * longest + 14)
     step = 20 + _LETTER * longest / 3
@@ -91,7 +94,9 @@ def _sides(graph: Graph, widest: float) -> list[float]:
     return ways
 
 
-def _edge(start: Node, end: Node, way: float, label: str, boxes: list[Box], live: bool) -> Edge:
+def _edge(
+    start: NodeShape, end: NodeShape, way: float, label: str, boxes: list[Box], live: bool
+) -> EdgeShape:
     if way == 0:
         top, tip = start.y + 13, end.y - 13
         path, head = f"M0 {top}V{tip - 6}", f"M-4.5 {tip - 8}h9L0 {tip}z"
@@ -115,7 +120,7 @@ def _edge(start: Node, end: Node, way: float, label: str, boxes: list[Box], live
         places, key=lambda place: sum(_overlap(_box(place[0], place[1], width, _LINE), b) for b in boxes)
     )
     boxes.append(_box(x, y, width, _LINE))
-    return Edge(path, head, round(x, 1), round(y, 1), label, live)
+    return EdgeShape(path, head, round(x, 1), round(y, 1), label, live)
 
 
 def _bezier(a: float, b: float, c: float, d: float, t: float) -> float:

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from lmreg.report.cell import Drawing, draw
+from lmreg.report.graph_layout import GraphLayout, lay_out
 from lmreg.space.base import Graph
 from lmreg.space.nasbench201 import NASBench201
 
@@ -25,8 +25,8 @@ ON_NODES = Graph(
 )
 
 
-def overlap(drawing: Drawing) -> float:
-    """The area that labels share with each other, px²."""
+def overlap(drawing: GraphLayout) -> float:
+    """The total area by which labels overlap, px²."""
     boxes = [(e.x, e.y, 6.3 * len(e.label)) for e in drawing.edges if e.label]
     area = 0.0
     for (x, y, w), (u, v, z) in itertools.combinations(boxes, 2):
@@ -36,7 +36,7 @@ def overlap(drawing: Drawing) -> float:
 
 @pytest.mark.parametrize("graph", [DARTS, ON_NODES], ids=["darts", "on nodes"])
 def test_other_kinds_of_cells_are_drawn_within_their_frame(graph: Graph) -> None:
-    drawing = draw(graph)
+    drawing = lay_out(graph)
     assert [n.label for n in drawing.nodes] == list(graph.nodes)
     assert sorted(e.label for e in drawing.edges) == sorted(label for *_, label in graph.edges)
     for edge in drawing.edges:
@@ -51,18 +51,18 @@ def test_labels_of_a_benchmark_cell_do_not_cover_each_other(
 ) -> None:
     for _ in range(50):
         (graph,) = space.graphs(space.sample(rng))
-        drawing = draw(graph)
+        drawing = lay_out(graph)
         assert overlap(drawing) == 0
         assert drawing.width <= 360  # legible on a phone
-    assert overlap(draw(DARTS)) < 400  # a few touch, none lies on another
+    assert overlap(lay_out(DARTS)) < 400  # a few touch, but none covers another
 
 
-def test_what_does_nothing_is_told_apart() -> None:
+def test_edges_without_effect_are_marked() -> None:
     graph = Graph(("input", "1", "2", "output"), ((0, 1, "a"), (1, 2, "b"), (0, 3, "c")))
-    assert {e.label: e.live for e in draw(graph).edges} == {"a": False, "b": False, "c": True}
+    assert {e.label: e.live for e in lay_out(graph).edges} == {"a": False, "b": False, "c": True}
 
 
 def test_a_cell_without_edges_is_drawn_too() -> None:
-    drawing = draw(Graph(("input", "output"), ()))
+    drawing = lay_out(Graph(("input", "output"), ()))
     assert (len(drawing.nodes), drawing.edges) == (2, [])
     assert np.isfinite([drawing.left, drawing.width, drawing.height]).all()

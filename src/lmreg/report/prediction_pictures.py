@@ -1,4 +1,4 @@
-"""Pictures of what landmarks of a dense task predict, as the page embeds them."""
+"""Pictures of the landmarks' predictions for a dense task, as the page embeds them."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from PIL import Image
 from lmreg.landmarks.example_maps import EXAMPLES_FILE, read_examples
 from lmreg.report import words
 
-_SIDE = 144  # at least so many pixels wide on the page, without smoothing: what is seen is what was predicted
+_SIDE = 144  # least width on the page, px; enlarged without smoothing, to show the prediction as it is
 _MISSING = (128, 128, 128)
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column of pictures: its heading, what it is of, and each picture as a ``data:`` address."""
+    """A column of pictures, each a ``data:`` address; ``arch`` is the predicting landmark, if any."""
 
     heading: str
     note: str
@@ -28,16 +28,17 @@ class Column:
     pictures: list[str]
 
 
-def columns(study_folder: Path, column: str) -> list[Column]:
-    """Image, truth, and the best and the worst landmark's prediction; empty where there are none.
+def picture_columns(study_folder: Path, column: str) -> list[Column]:
+    """Return columns with the images, the truth, and the predictions of the best and the worst landmark; none
+    if the study has no pictures.
 
     Args:
-        column: in words, what ordered the landmarks.
+        column: the score that ordered the landmarks, in words.
     """
     found = read_examples(study_folder / "landmarks" / EXAMPLES_FILE)
     if found is None:
         return []
-    # One scale per image, that of its truth: what a prediction has beyond is shown at the ends.
+    # Each image has the scale of its truth; predictions beyond it are clipped to its ends.
     scales = [(np.nanmin(t), np.nanmax(t)) if np.isfinite(t).any() else (0.0, 1.0) for t in found.truth]
     shown = [Column("image", "", "", [_address(_colours(image)) for image in found.images])]
     shown.append(Column("truth", "grey: missing", "", _maps(found.truth, scales)))
@@ -58,14 +59,14 @@ def _maps(maps: np.ndarray, scales: list[tuple[float, float]]) -> list[str]:
 
 
 def _colours(image: np.ndarray) -> np.ndarray:
-    """uint8 [height, width, 3] of an image with any number of channels; others than 1 or 3 by their mean."""
+    """Return an image as uint8 [height, width, 3]; unless it has 3 channels, their mean is shown as grey."""
     if image.shape[-1] == 3:
         return image
     return np.repeat(image.mean(-1, keepdims=True).astype(np.uint8), 3, axis=-1)
 
 
 def _address(pixels: np.ndarray) -> str:
-    """A picture uint8 [height, width, 3] as a PNG in a ``data:`` address."""
+    """Return a picture, uint8 [height, width, 3], as a PNG in a ``data:`` address."""
     picture = Image.fromarray(np.ascontiguousarray(pixels))
     factor = max(1, -(-_SIDE // picture.width))
     picture = picture.resize((factor * picture.width, factor * picture.height), Image.Resampling.NEAREST)

@@ -11,12 +11,12 @@ from lmreg.rank.ceiling import Ceiling
 from lmreg.rank.correlation import Draws
 from lmreg.rank.intervals import Estimate
 from lmreg.rank.pool import Ranking
-from lmreg.rank.statistics import Truths
-from lmreg.report.evaluation import Ranked, _ceiling, _gains, _warnings
+from lmreg.rank.statistics import ResampledTruth
+from lmreg.report.terminal import RankingStatistics, _ceiling_sentence, _gains, _warnings
 
 
 def test_gains_without_an_interval_are_shown_without_one() -> None:
-    """Two seeds whose gains are equal: their spread is unknown, not zero, and "nan" tells nobody anything."""
+    """The spread of two equal gains is unknown rather than zero, and no cell says "nan"."""
     row = {
         "comparison": "spos",
         "against": "ridge",
@@ -37,13 +37,15 @@ def test_gains_without_an_interval_are_shown_without_one() -> None:
 
 
 @pytest.mark.filterwarnings("error")
-def test_a_pool_whose_truths_are_all_alike_is_told() -> None:
+def test_a_pool_whose_truths_are_all_equal_is_reported() -> None:
     scores = np.arange(8.0)
-    for truth, told in ((np.ones(8), "no τ is defined"), (scores, "the pool is small, n = 8")):
-        truths = Truths(truth, Draws(8, 50, 0), 100.0, 0.95)
-        found = _warnings([Ranked(Ranking(scores), truths.estimates(scores, [5]))], pd.DataFrame(), truths)
+    for truth, warning in ((np.ones(8), "no τ is defined"), (scores, "the pool is small, n = 8")):
+        truths = ResampledTruth(truth, Draws(8, 50, 0), 100.0, 0.95)
+        found = _warnings(
+            [RankingStatistics(Ranking(scores), truths.estimates(scores, [5]))], pd.DataFrame(), truths
+        )
         assert len(found) == 1
-        assert told in found[0]
+        assert warning in found[0]
         assert "nan" not in found[0]
 
 
@@ -51,10 +53,12 @@ def test_the_ceiling_in_words() -> None:
     def tau(value: float) -> Estimate:
         return Estimate(value, value - 0.1, value + 0.1, 40)
 
-    told = _ceiling(Ceiling(tau(0.9), tau(0.8), 2.0, from_errors=False))
-    assert told == (
+    sentence = _ceiling_sentence(Ceiling(tau(0.9), tau(0.8), 2.0, from_errors=False))
+    assert sentence == (
         "Ceiling: the truth is a mean of 2 trainings each; two seeds agree at τ 0.800, "
         "so a perfect ranking would reach about 0.900."
     )
-    assert "drawn from means and standard errors" in _ceiling(Ceiling(tau(0.9), tau(0.8), 2, True))
-    assert "reliability is not known" in _ceiling(None)
+    assert "simulated from means and standard errors" in _ceiling_sentence(
+        Ceiling(tau(0.9), tau(0.8), 2, True)
+    )
+    assert "ceiling of τ is unknown" in _ceiling_sentence(None)
