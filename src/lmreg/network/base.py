@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.modules.batchnorm import _BatchNorm, _NormBase
-from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
 
 from lmreg.config.schema import option
 from lmreg.data.base import InputShape
@@ -191,29 +194,32 @@ def count_params(net: nn.Module) -> int:
 
 
 def count_macs(net: nn.Module, shape: InputShape) -> int:
-    """Multiply-accumulates of convolutions and linear layers (bias included) for one image.
+    """Multiply-accumulates for one image: convolutions and matrix products, biases included."""
+    device = next(net.parameters()).device
+    # Fused attention has no formula on the CPU; its plain form is made of products that have one.
+    with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), _MacCounter() as counter:
+        # Two images, as batch statistics need more than one value.
+        net(torch.zeros(2, shape.channels, shape.height, shape.width, device=device))
+    return counter.total // 2
 
-    Of any number of dimensions; what is computed by functions instead of these layers isn't seen.
+
+class _MacCounter(TorchDispatchMode):
+    """Counts multiply-accumulates by torch's own formulas, call by call.
+
+    torch's ``FlopCounterMode`` gives the same figures, but it also tries to decompose every call and keeps
+    track of modules: 23 s for 1,000 architectures of NAS-Bench-201, where this takes 8 s.
     """
+
     total = 0
 
-    def add(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        nonlocal total
-        if isinstance(module, _ConvTransposeNd):
-            products = inputs[0][0].numel() * module.weight[0].numel()
-        elif isinstance(module, _ConvNd | nn.Linear):
-            products = output[0].numel() * module.weight[0].numel()
-        else:
-            return
-        total += products + (0 if module.bias is None else output[0].numel())
-
-    hooks = [m.register_forward_hook(add) for m in net.modules()]
-    try:
-        with torch.no_grad():
-            device = next(net.parameters()).device
-            # Two images: batch statistics of a single value don't exist.
-            net(torch.zeros(2, shape.channels, shape.height, shape.width, device=device))
-    finally:
-        for hook in hooks:
-            hook.remove()
-    return total
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        output = func(*args, **(kwargs or {}))
+        operation = func._overloadpacket
+        if operation is torch.ops.aten.convolution:  # written out, as the general formula below is slow
+            x, weight, bias, _, _, _, transposed, *_ = args
+            self.total += (x if transposed else output).numel() * weight[0].numel()
+            self.total += 0 if bias is None else output.numel()
+        elif operation in flop_registry:
+            self.total += flop_registry[operation](*args, **(kwargs or {}), out_val=output) // 2
+            self.total += output.numel() if operation is torch.ops.aten.addmm else 0
+        return output
