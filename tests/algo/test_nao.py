@@ -15,7 +15,7 @@ from lmreg.errors import LmregError
 from lmreg.network.base import SuperNet
 from lmreg.reg.none import NoRegulariser
 from lmreg.space.base import Arch, Space
-from lmreg.space.darts import DARTS
+from lmreg.space.darts import DARTSSpace
 from lmreg.space.nasbench201 import NASBench201
 from lmreg.task.classification import Classification
 from lmreg.train import checkpoint
@@ -213,7 +213,7 @@ def test_a_small_space_with_rules_and_decisions_of_different_sizes(size: int, pa
 
 
 def test_steps_lead_to_architectures_where_few_combinations_of_choices_are_some() -> None:
-    space = DARTS()
+    space = DARTSSpace()
     ctx, _ = context(space, last_choice)
     algo = NAO(Config(pool=20, **SMALL))
     algo.on_interval(ctx)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from lmreg.space.genotype import CELLS
+from lmreg.space.genotype import CELL_NAMES
 from lmreg.space.macro import NASBenchMacro
 from lmreg.space.nasbench101 import NASBench101
 from lmreg.space.nds import NDS, Config
@@ -137,7 +137,7 @@ def write_nds(path: Path, count: int) -> None:
     for number in range(count):
         arch = space.sample(rng)
         genotype: dict[str, Any] = {}
-        for name, cell in zip(CELLS, space.cells(arch), strict=True):
+        for name, cell in zip(CELL_NAMES, space.cells(arch), strict=True):
             genotype[name] = [[space.edge_labels[o], source] for node in cell for source, o in node]
             genotype[f"{name}_concat"] = space.joined(cell)
         entries.append(nds_entry(genotype, 30 - number / 8))

@@ -12,7 +12,7 @@ from lmreg.errors import LmregError
 from lmreg.export.code import plain_code
 from lmreg.export.writer import check, write_code, write_onnx
 from lmreg.network.base import track_statistics
-from lmreg.network.depth_decoder import Config, Network
+from lmreg.network.depth_decoder import Config, DepthDecoderNetwork
 from lmreg.space.depth_decoder import UPSAMPLINGS, DepthDecoder
 from lmreg.space.depth_decoder import Config as SpaceConfig
 from lmreg.task.base import Output
@@ -53,7 +53,9 @@ def test_every_way_of_upsampling_is_the_same_in_every_file(tmp_path: Path) -> No
     edges = len(space.edges)
     # Each block has another way, and an edge with weights from all that it's given.
     choices = [choice for way in range(len(UPSAMPLINGS)) for choice in (*(3,) * edges, way)]
-    alone = Network(Config(channels=4, widths=[4, 4, 6, 6]), space, shape, 1).standalone(space.arch(choices))
+    alone = DepthDecoderNetwork(Config(channels=4, widths=[4, 4, 6, 6]), space, shape, 1).standalone(
+        space.arch(choices)
+    )
     track_statistics(alone)
     for norm in alone.modules():
         if isinstance(norm, nn.BatchNorm2d):

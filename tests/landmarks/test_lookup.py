@@ -20,7 +20,7 @@ from lmreg.landmarks.truth import Truth
 from lmreg.selector.random import Config as RandomConfig
 from lmreg.selector.random import RandomSelector
 from lmreg.space.base import Arch, Space
-from lmreg.space.darts import DARTS
+from lmreg.space.darts import DARTSSpace
 from lmreg.space.nasbench101 import OPERATIONS, NASBench101
 from lmreg.space.nds import NDS
 from lmreg.space.nds import Config as NDSConfig
@@ -30,7 +30,7 @@ def table_of(archs: list[Arch], scores: list[float]) -> ScoreTable:
     return ScoreTable(Path("t.csv"), list(range(2, len(archs) + 2)), archs, {"acc": np.array(scores)})
 
 
-def relabelled(space: NASBench101, arch: Arch, rng: np.random.Generator) -> Arch | None:
+def reorderings(space: NASBench101, arch: Arch, rng: np.random.Generator) -> Arch | None:
     """The same cell with two neighbouring vertices swapped; None where all swaps give itself."""
     cell = space.cell(arch)
     for vertex in rng.permutation(np.arange(1, cell.vertices - 2)):
@@ -50,7 +50,7 @@ def test_a_nasbench101_cell_is_found_in_any_order_of_its_vertices(rng: np.random
     space = NASBench101()
     archs = list({space.canonical(arch): arch for arch in (space.sample(rng) for _ in range(300))}.values())
     lookup = Lookup(table_of(archs, list(range(len(archs)))), "acc", space)
-    others = [(place, relabelled(space, arch, rng)) for place, arch in enumerate(archs)]
+    others = [(place, reorderings(space, arch, rng)) for place, arch in enumerate(archs)]
     found = [(place, other) for place, other in others if other is not None]
     assert len(found) > 100
     for place, other in found:
@@ -118,7 +118,7 @@ def test_further_landmarks_are_found_in_any_form(
     about = source.origin(study) | scored.about
     Truth.save(folder, space, scored.tables, scored.columns, scored.higher_is_better, about)
     further = further_scores(study, Truth.load(folder, space), folder)
-    others = [(score, relabelled(space, arch, rng)) for score, arch in zip(scores, archs, strict=True)]
+    others = [(score, reorderings(space, arch, rng)) for score, arch in zip(scores, archs, strict=True)]
     known = [(score, arch) for score, arch in others if arch is not None]
     table = further.score([arch for _, arch in known], 50)
     assert table["arch"].tolist() == [space.format(arch) for _, arch in known[:50]]
@@ -126,7 +126,7 @@ def test_further_landmarks_are_found_in_any_form(
 
 
 def test_darts_cells_are_found_by_their_key(rng: np.random.Generator) -> None:
-    space, found = DARTS(), 0
+    space, found = DARTSSpace(), 0
     for _ in range(30):
         arch = space.sample(rng)
         lookup = Lookup(table_of([arch], [5.0]), "acc", space)

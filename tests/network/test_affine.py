@@ -32,7 +32,7 @@ from lmreg.rank.finished_run import FinishedRun
 from lmreg.rank.score_cache import ScoredRun
 from lmreg.report.provenance import facts
 from lmreg.space.base import Space
-from lmreg.space.darts import DARTS
+from lmreg.space.darts import DARTSSpace
 from lmreg.testing import NETWORK_CHECKS
 from lmreg.testing.network import NetworkCheck
 from lmreg.util.files import read_json, write_json
@@ -109,9 +109,9 @@ def test_defaults_follow_the_space() -> None:
 
 
 def test_the_published_genotype_keeps_its_size() -> None:
-    space, shape = DARTS(), InputShape(3, 32, 32)
+    space, shape = DARTSSpace(), InputShape(3, 32, 32)
     with torch.device("meta"):
-        net = darts.Network(Config(channels=36, cells=20, affine=False), space, shape, 10)
+        net = darts.DARTSNetwork(Config(channels=36, cells=20, affine=False), space, shape, 10)
         assert count_params(net.standalone(space.parse(DARTS_V2))) == 3_349_342
 
 
@@ -160,7 +160,7 @@ def test_an_older_run_is_what_it_was(in_process: InProcess, tmp_path: Path) -> N
     searches = tmp_path / "darts-fashion_mini" / "search"
     (folder,) = searches.iterdir()
     assert read_json(folder / "result.json")["affine"] is True
-    archs = [DARTS().sample(np.random.default_rng(3))]
+    archs = [DARTSSpace().sample(np.random.default_rng(3))]
     scores = ScoredRun(FinishedRun.load(folder), Options()).scores(archs)
     shutil.rmtree(folder / ".scores")
 

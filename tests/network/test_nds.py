@@ -11,8 +11,8 @@ from lmreg.network import darts
 from lmreg.network.base import count_params
 from lmreg.network.cells import AuxiliaryHead, Config
 from lmreg.network.mixture import Mixture
-from lmreg.network.nds import Network
-from lmreg.space.darts import DARTS
+from lmreg.network.nds import NDSNetwork
+from lmreg.space.darts import DARTSSpace
 from lmreg.space.nds import FAMILIES, NDS, Family
 from lmreg.testing import check_network
 
@@ -25,24 +25,26 @@ def x() -> torch.Tensor:
     return torch.randn(4, 1, 8, 8, generator=torch.Generator().manual_seed(1))
 
 
-def net(space: NDS, config: Config = TINY) -> Network:
+def net(space: NDS, config: Config = TINY) -> NDSNetwork:
     torch.manual_seed(0)
-    return Network(config, space, SHAPE, outputs=3)
+    return NDSNetwork(config, space, SHAPE, outputs=3)
 
 
 def test_the_published_genotype_has_its_published_size() -> None:
     """3,349,342 parameters at 20 cells and 36 channels."""
     space = of("darts")
     with torch.device("meta"):
-        big = Network(Config(channels=36, cells=20), space, InputShape(3, 32, 32), 10, space.parse(DARTS_V2))
+        big = NDSNetwork(
+            Config(channels=36, cells=20), space, InputShape(3, 32, 32), 10, space.parse(DARTS_V2)
+        )
     assert count_params(big) == 3_349_342
 
 
 def test_cells_of_both_spaces_are_the_same_networks(x: torch.Tensor, rng: np.random.Generator) -> None:
-    space, other = of("darts"), DARTS()
+    space, other = of("darts"), DARTSSpace()
     for found in [other.sample(rng) for _ in range(3)]:
         mine = space.parse(other.format(found))
-        a, b = darts.Network(TINY, other, SHAPE, 3, found), Network(TINY, space, SHAPE, 3, mine)
+        a, b = darts.DARTSNetwork(TINY, other, SHAPE, 3, found), NDSNetwork(TINY, space, SHAPE, 3, mine)
         for ours, theirs in zip(b.state_dict().values(), a.state_dict().values(), strict=True):
             ours.copy_(theirs)  # the same modules in the same order
         torch.testing.assert_close(b(x, mine), a(x, found), rtol=0, atol=0)
@@ -68,7 +70,7 @@ def test_every_family_has_a_super_net(family: str, x: torch.Tensor, rng: np.rand
 
 def test_parameters_by_hand() -> None:
     """Of cells whose loose ends are the nodes 4 and 6 in normal cells and all five in reduction cells."""
-    alone = Network(Config(channels=3, cells=3), of("enas"), SHAPE, 4).standalone(of("enas").parse(ENAS))
+    alone = NDSNetwork(Config(channels=3, cells=3), of("enas"), SHAPE, 4).standalone(of("enas").parse(ENAS))
 
     def sep(channels: int, *kernels: int) -> int:
         return sum(2 * (channels * k * k + channels**2 + 2 * channels) for k in kernels)

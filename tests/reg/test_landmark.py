@@ -12,7 +12,7 @@ from lmreg.data.base import Part
 from lmreg.data.images import Batch, BatchStream, Split
 from lmreg.errors import LmregError
 from lmreg.landmarks.truth import LandmarkSet
-from lmreg.network.nasbench201 import Network
+from lmreg.network.nasbench201 import NASBench201Network
 from lmreg.reg.landmark import Config, Landmark
 from lmreg.space.nasbench201 import NASBench201
 from lmreg.task.classification import Classification
@@ -36,7 +36,7 @@ class FixedLosses(Context):
 
 
 @pytest.fixture
-def ctx(space: NASBench201, net: Network) -> FixedLosses:
+def ctx(space: NASBench201, net: NASBench201Network) -> FixedLosses:
     streams = Streams(0, CPU)
     part = Part(np.zeros((8, 8, 8, 1), np.uint8), np.zeros(8, np.int64))
     batches = BatchStream(Split(part, torch.zeros(1), torch.ones(1), 0, False), 4, streams.rank)
@@ -251,7 +251,7 @@ def test_which_images_it_acts_on(
 
 
 def test_all_pairs_at_once_have_the_gradient_of_all_pairs_one_by_one(
-    space: NASBench201, net: Network
+    space: NASBench201, net: NASBench201Network
 ) -> None:
     """On a real network, where landmarks share weights and graphs are made anew for the backward pass."""
     landmarks = landmark_set(space, [80.0, 70.0, 60.0, 50.0])

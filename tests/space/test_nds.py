@@ -13,8 +13,8 @@ from lmreg.algo.fairnas import FairNAS
 from lmreg.errors import LmregError
 from lmreg.report.cell import draw
 from lmreg.space.base import Arch
-from lmreg.space.darts import DARTS
-from lmreg.space.genotype import CELLS, CellInputs
+from lmreg.space.darts import DARTSSpace
+from lmreg.space.genotype import CELL_NAMES, CellInputs
 from lmreg.space.nds import FAMILIES, NDS, Config, Family
 from lmreg.testing import check_space
 
@@ -75,7 +75,7 @@ def test_genotypes_go_in_and_out(space: NDS) -> None:
         "skip_connect~0",
     ]
     assert of("enas").format(of("enas").parse(ENAS)) == ENAS
-    darts = DARTS()  # whose genotypes all are of this space, too
+    darts = DARTSSpace()  # whose genotypes all are of this space, too
     for drawn in [darts.sample(np.random.default_rng(seed)) for seed in range(20)]:
         assert space.format(space.parse(darts.format(drawn))) == darts.format(drawn)
 
@@ -199,7 +199,7 @@ def test_sampling_networks_is_uniform_over_classes(tiny: NDS) -> None:
     rng, first = np.random.default_rng(0), tiny_cells()[0]
     keys = {tiny.benchmark_key(arch(tiny, cell, first)) for cell in tiny_cells()}
     archs = [tiny.sample_network(rng) for _ in range(3_000)]
-    for number in range(len(CELLS)):
+    for number in range(len(CELL_NAMES)):
         alone = [arch(tiny, tiny.cells(a)[number], first) for a in archs]
         seen = Counter(tiny.benchmark_key(a) for a in alone)
         assert seen.keys() <= keys

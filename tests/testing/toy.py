@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from lmreg.data.base import InputShape
 from lmreg.errors import LmregError
 from lmreg.network.base import MIXTURES, Standalone, SuperNet, batch_norm
-from lmreg.network.mixture import Choice, terms
+from lmreg.network.mixture import Choice, weighted_options
 from lmreg.space.base import Arch, Graph, Space
 
 OPERATIONS = ("none", "conv1", "conv3")
@@ -69,7 +69,7 @@ class ToyNet(SuperNet):
         x = self.stem(x)
         total = x
         for decision, edge in enumerate(self.edges):
-            for option, weight in terms(choice, decision):
+            for option, weight in weighted_options(choice, decision):
                 if option:
                     value = edge[OPERATIONS[option]](x)  # type: ignore[index]
                     total = total + (value if weight is None else weight * value)

@@ -21,7 +21,7 @@ from lmreg.data.images import Batch
 from lmreg.network.base import MIXTURES
 from lmreg.network.mixture import Mixture
 from lmreg.space.base import Arch
-from lmreg.space.draw import draw_up_to
+from lmreg.space.distinct import draw_distinct_up_to
 from lmreg.train.context import Context
 
 SPLITS = ["rank", "score", "train"]
@@ -115,7 +115,7 @@ class AlphaAlgorithm(Algorithm):
 
     def propose(self, ctx: Context, count: int) -> list[Arch]:
         strengths, rng = self.strengths(), ctx.streams.arch
-        return draw_up_to(ctx.space, lambda: ctx.space.sample_from(strengths, rng), count)
+        return draw_distinct_up_to(ctx.space, lambda: ctx.space.sample_from(strengths, rng), count)
 
     def figures(self) -> dict[str, float]:
         """``alpha_entropy_nats``: mean over decisions; log(options) before anything is learned."""

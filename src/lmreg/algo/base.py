@@ -10,7 +10,7 @@ from torch import Tensor
 
 from lmreg.data.images import Batch
 from lmreg.space.base import Arch, Space
-from lmreg.space.draw import draw_up_to
+from lmreg.space.distinct import draw_distinct_up_to
 from lmreg.train.context import Context
 
 
@@ -66,7 +66,7 @@ class Algorithm(ABC):
     def propose(self, ctx: Context, count: int) -> list[Arch]:
         """Up to ``count`` candidates for the search over the trained super-net, no two isomorphic;
         uniform ones by default."""
-        return draw_up_to(ctx.space, lambda: ctx.space.sample(ctx.streams.arch), count)
+        return draw_distinct_up_to(ctx.space, lambda: ctx.space.sample(ctx.streams.arch), count)
 
     def state_dict(self) -> dict[str, Any]:
         """Everything needed to go on exactly; only tensors, numbers, strings and containers."""

@@ -21,7 +21,7 @@ from lmreg.config.schema import option
 from lmreg.data.images import Batch
 from lmreg.errors import LmregError
 from lmreg.space.base import Arch
-from lmreg.space.draw import draw_up_to
+from lmreg.space.distinct import draw_distinct_up_to
 from lmreg.train.context import Context
 
 _STEPS = tuple(0.1 * i for i in range(1, 31))
@@ -164,7 +164,7 @@ class Round:
 def _uniform(ctx: Context, count: int, seen: set[str]) -> list[Arch]:
     """Up to ``count`` architectures of other classes than ``seen`` ones, from the ``arch`` stream."""
     space, rng = ctx.space, ctx.streams.arch
-    return draw_up_to(
+    return draw_distinct_up_to(
         space, lambda: space.sample(rng), count, accept=lambda arch, _: space.canonical(arch) not in seen
     )
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from lmreg.algo.base import Algorithm
 from lmreg.data.images import Batch
 from lmreg.space.base import Arch
-from lmreg.space.draw import draw_up_to
+from lmreg.space.distinct import draw_distinct_up_to
 from lmreg.train.context import Context
 
 
@@ -33,4 +33,4 @@ class SPOSUnique(Algorithm):
         yield ctx.loss(ctx.space.sample_network(ctx.streams.arch), batch)
 
     def propose(self, ctx: Context, count: int) -> list[Arch]:
-        return draw_up_to(ctx.space, lambda: ctx.space.sample_network(ctx.streams.arch), count)
+        return draw_distinct_up_to(ctx.space, lambda: ctx.space.sample_network(ctx.streams.arch), count)

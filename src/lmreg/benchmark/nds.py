@@ -19,7 +19,7 @@ from lmreg.benchmark.base import PERCENT_DIGITS, Benchmark, Imported, read_publi
 from lmreg.config.schema import option
 from lmreg.errors import LmregError
 from lmreg.space.base import Arch
-from lmreg.space.genotype import CELLS
+from lmreg.space.genotype import CELL_NAMES
 from lmreg.space.nds import FAMILIES, NDS
 from lmreg.space.nds import Config as SpaceConfig
 
@@ -132,7 +132,7 @@ def _training(where: str, entry: Any) -> tuple[str, dict[str, Any]] | str:
 def _genotype(cells: dict[str, Any]) -> str:
     """The text form ``Genotype(normal=[...], ...)``, the joined nodes ascending."""
     parts = []
-    for name in CELLS:
+    for name in CELL_NAMES:
         pairs = [(str(operation), int(source)) for operation, source in cells[name]]
         joined = sorted(int(node) for node in cells[f"{name}_concat"])
         parts += [f"{name}={pairs}", f"{name}_concat={joined}"]

@@ -134,7 +134,7 @@ def applied(module: nn.Module, x: Tensor, drop: Drop | None) -> Tensor:
     return value if drop is None or isinstance(module, nn.Identity) else drop(value)
 
 
-class Cell(nn.Module, ABC):
+class TwoInputCell(nn.Module, ABC):
     """Nodes that are sums of operations on earlier ones; some or all of them, joined, are the output.
 
     Args:
@@ -187,7 +187,7 @@ class CellNetwork(SuperNet):
     """Stem, normal cells, reduction cells at a third and two thirds of them, global pooling, classifier.
 
     Args:
-        build: makes a cell from its first four arguments, see `Cell`.
+        build: makes a cell from its first four arguments, see `TwoInputCell`.
         head: whether there is an auxiliary head.
     """
 
@@ -196,7 +196,7 @@ class CellNetwork(SuperNet):
         config: Config,
         shape: InputShape,
         outputs: int,
-        build: Callable[[tuple[int, int], int, bool, bool], Cell],
+        build: Callable[[tuple[int, int], int, bool, bool], TwoInputCell],
         head: bool,
     ):
         super().__init__()

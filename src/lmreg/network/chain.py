@@ -11,7 +11,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from lmreg.network.base import MIXTURES, Pointwise, Standalone, SuperNet, batch_norm
-from lmreg.network.mixture import Choice, Mixture, terms, weighted_sum
+from lmreg.network.mixture import Choice, Mixture, weighted_options, weighted_sum
 from lmreg.space.base import Arch
 
 
@@ -64,12 +64,12 @@ class Layer(nn.ModuleDict):
         """The weighted sum of blocks on ``x`` [B, channels, height, width].
 
         Args:
-            weighted: options with their weights, see `lmreg.network.mixture.terms`.
+            weighted: options with their weights, see `lmreg.network.mixture.weighted_options`.
         """
         return weighted_sum(lambda choice: self[self._names[choice]](x), weighted)
 
 
-class Chain(SuperNet):
+class ChainNetwork(SuperNet):
     """Stem, layers, head, global pooling, classifier.
 
     A subclass makes these, with all options of a layer or with those of ``offered``, and keeps its other
@@ -87,7 +87,7 @@ class Chain(SuperNet):
         x = self.stem(x)
         factors = choice.edges if isinstance(choice, Mixture) else None
         for i, layer in enumerate(self.layers):
-            x = layer(x, terms(choice, i))
+            x = layer(x, weighted_options(choice, i))
             x = x if factors is None else factors[i] * x
         return self.classifier(self.head(x).mean((2, 3)))
 

@@ -10,9 +10,9 @@ from torch import nn
 from lmreg.config.schema import option
 from lmreg.data.base import InputShape
 from lmreg.errors import LmregError
-from lmreg.network.chain import Chain, Layer, conv_norm
+from lmreg.network.chain import ChainNetwork, Layer, conv_norm
 from lmreg.network.modules import build_modules, require_fit
-from lmreg.space.custom import Custom, CustomStage, place
+from lmreg.space.custom import CustomSpace, CustomStage, place
 
 
 @dataclass
@@ -22,7 +22,7 @@ class Config:
     head: int = option(0, min=0, help="channels of a 1×1 convolution behind the last stage; 0: none")
 
 
-class Network(Chain):
+class CustomNetwork(ChainNetwork):
     """The super-net, or with one option offered per layer the network of one architecture.
 
     Modules of the super-net are tried on noise of their layer's shape, but for those of one on the meta
@@ -32,12 +32,12 @@ class Network(Chain):
         LmregError: a module that can't be built or doesn't fit its layer; odd resolutions round up.
     """
 
-    of_space = Custom
+    of_space = CustomSpace
 
     def __init__(
         self,
         config: Config,
-        space: Custom,
+        space: CustomSpace,
         shape: InputShape,
         outputs: int,
         offered: Sequence[Sequence[int]] | None = None,

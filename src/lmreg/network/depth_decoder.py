@@ -25,8 +25,8 @@ from lmreg.network.base import (
     remove_affine,
 )
 from lmreg.network.encoder import LEVELS, Convolutional, Timm, to_size
-from lmreg.network.mixture import Choice, terms, weighted_sum
-from lmreg.network.nasbench201 import Cell
+from lmreg.network.mixture import Choice, weighted_options, weighted_sum
+from lmreg.network.nasbench201 import NASBench201Cell
 from lmreg.space.base import Arch
 from lmreg.space.depth_decoder import BLOCKS, DepthDecoder
 
@@ -69,7 +69,7 @@ class Upsampling(nn.ModuleDict):
         return to_size(self[name](x) if name in self else x, size)
 
 
-class Network(SuperNet):
+class DepthDecoderNetwork(SuperNet):
     """The super-net, or with one option offered per decision the network of one architecture.
 
     The encoder's features are brought to one number of channels by 1×1 convolutions. Block by block from
@@ -113,7 +113,9 @@ class Network(SuperNet):
         for number in range(BLOCKS):
             decisions = space.block(number)
             mine = offered[decisions]
-            self.cells.append(Cell(config.channels, mine[:edges], partial, space.edges, decisions.start))
+            self.cells.append(
+                NASBench201Cell(config.channels, mine[:edges], partial, space.edges, decisions.start)
+            )
             ways = [self._ups[c] for c in mine[edges]] if mine[edges:] else self._ups
             self.upsamplings.append(Upsampling(ways, config.channels))
         if plain:
@@ -145,10 +147,10 @@ class Network(SuperNet):
         decision, ways = self._decisions[number], self.upsamplings[number]
         if decision is None:
             return ways(self._ups[0], x, size)
-        return weighted_sum(lambda way: ways(self._ups[way], x, size), terms(choice, decision))
+        return weighted_sum(lambda way: ways(self._ups[way], x, size), weighted_options(choice, decision))
 
     def standalone(self, arch: Arch) -> Standalone:
-        return Standalone(Network(*self._parts, offered=[[c] for c in arch.choices]), arch)
+        return Standalone(DepthDecoderNetwork(*self._parts, offered=[[c] for c in arch.choices]), arch)
 
 
 def _project(c_in: int, c_out: int) -> nn.Sequential:

@@ -30,7 +30,7 @@ class Mixture:
 Choice = Arch | Mixture
 
 
-def terms(choice: Choice, decision: int) -> list[tuple[int, Tensor | None]]:
+def weighted_options(choice: Choice, decision: int) -> list[tuple[int, Tensor | None]]:
     """The options that count at ``decision``, each with its weight, a scalar; None for 1."""
     if isinstance(choice, Arch):
         return [(choice.choices[decision], None)]
@@ -40,7 +40,7 @@ def terms(choice: Choice, decision: int) -> list[tuple[int, Tensor | None]]:
 
 
 def weighted_sum(apply: Callable[[int], Tensor], weighted: Sequence[tuple[int, Tensor | None]]) -> Tensor:
-    """The sum of what ``apply`` gives for each option, times its weight; ``weighted`` as `terms` gives it."""
+    """The weighted sum of ``apply(option)`` over the options of `weighted_options`."""
     values = [apply(option) if weight is None else weight * apply(option) for option, weight in weighted]
     return sum(values[1:], start=values[0])
 

@@ -15,8 +15,8 @@ from lmreg.config.schema import option
 from lmreg.data.base import InputShape
 from lmreg.network.base import Standalone, SuperNet, SuperNetOnly, remove_affine
 from lmreg.network.mixture import Choice
-from lmreg.space import dag
 from lmreg.space.base import Arch
+from lmreg.space.cell_graph import CellGraph
 from lmreg.space.nasbench101 import KERNELS, OPERATIONS, VERTICES, NASBench101
 
 STACKS = 3
@@ -29,7 +29,7 @@ class Config(SuperNetOnly):
     cells: int = option(1, min=1, help="cells per stack (the benchmark has 3)")
 
 
-def vertex_channels(cell: dag.Cell, width: int) -> list[int]:
+def vertex_channels(cell: CellGraph, width: int) -> list[int]:
     """Channels of every vertex but the input, which has no number of its own (0).
 
     The cell's ``width`` is divided among the vertices that lead to the output, the first ones getting
@@ -90,7 +90,7 @@ class ConvNormReLU(nn.Module):
         return F.relu(self.norm(self.conv(x, channels)))
 
 
-class Cell(nn.Module):
+class NASBench101Cell(nn.Module):
     """A graph of operations. What leads into a vertex is added up; into the output, joined.
 
     From the input leads a 1×1 projection of its own to each vertex, the output among them.
@@ -99,7 +99,7 @@ class Cell(nn.Module):
         only: the graph whose parts there are, at the widths it needs; None for all parts at full width.
     """
 
-    def __init__(self, c_in: int, width: int, only: dag.Cell | None):
+    def __init__(self, c_in: int, width: int, only: CellGraph | None):
         super().__init__()
         if only is None:
             inner = range(1, VERTICES - 1)
@@ -119,7 +119,7 @@ class Cell(nn.Module):
             {key: ConvNormReLU(c, c, KERNELS[name]) for key, (c, name) in operated.items()}
         )
 
-    def forward(self, x: Tensor, cell: dag.Cell) -> Tensor:
+    def forward(self, x: Tensor, cell: CellGraph) -> Tensor:
         channels = vertex_channels(cell, self._width)
         last = cell.vertices - 1
         values = [x]
@@ -146,7 +146,7 @@ def _key(vertex: int, operation: str) -> str:
     return f"{vertex}:{operation}"
 
 
-class Network(SuperNet):
+class NASBench101Network(SuperNet):
     """The super-net, or with ``only`` the network of one architecture, the benchmark's own.
 
     Every vertex has all operations at the full width of its cell. An architecture that needs fewer
@@ -167,7 +167,7 @@ class Network(SuperNet):
         c_in = widths[0]
         for width in widths:
             inputs = [c_in] + [width] * (config.cells - 1)
-            self.stacks.append(nn.ModuleList(Cell(c, width, cell) for c in inputs))
+            self.stacks.append(nn.ModuleList(NASBench101Cell(c, width, cell) for c in inputs))
             c_in = width
         if only is None and not config.affine:
             remove_affine(self.stacks)
@@ -188,7 +188,7 @@ class Network(SuperNet):
         return self.classifier(x.mean((2, 3)))
 
     def standalone(self, arch: Arch) -> Standalone:
-        return Standalone(Network(*self._parts, only=arch), arch)
+        return Standalone(NASBench101Network(*self._parts, only=arch), arch)
 
     def extract(self, arch: Arch) -> Standalone:
         """The stand-alone network of ``arch`` with the first channels of the super-net's weights."""

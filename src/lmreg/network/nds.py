@@ -13,16 +13,15 @@ import torch
 from torch import Tensor, nn
 
 from lmreg.data.base import InputShape
-from lmreg.network import cells
 from lmreg.network.base import MIXTURES, Standalone, remove_affine
-from lmreg.network.cells import CellNetwork, Config, Drop, applied, operation
-from lmreg.network.mixture import Choice, Mixture, terms, weighted_sum
+from lmreg.network.cells import CellNetwork, Config, Drop, TwoInputCell, applied, operation
+from lmreg.network.mixture import Choice, Mixture, weighted_options, weighted_sum
 from lmreg.space.base import Arch
-from lmreg.space.genotype import CELLS, INPUTS, READ
+from lmreg.space.genotype import CELL_INPUTS, CELL_NAMES, NODE_INPUTS
 from lmreg.space.nds import NDS, NONE
 
 
-class Slot(nn.ModuleDict):
+class NodeInput(nn.ModuleDict):
     """What one input of a node may be, by the option's name: an operation on an earlier node.
 
     The two inputs of a node share no weights: an operation drawn twice is two of them. Those on a cell's
@@ -36,7 +35,7 @@ class Slot(nn.ModuleDict):
             source, number = space.input(option)
             name = space.edge_labels[number]
             if name != NONE:
-                self[self._names[option]] = operation(name, channels, stride if source < INPUTS else 1)
+                self[self._names[option]] = operation(name, channels, stride if source < CELL_INPUTS else 1)
 
     def forward(
         self, nodes: Sequence[Tensor], weighted: list[tuple[int, Tensor | None]], drop: Drop | None
@@ -45,7 +44,7 @@ class Slot(nn.ModuleDict):
         is zero.
 
         Args:
-            weighted: options with their weights, see `lmreg.network.mixture.terms`.
+            weighted: options with their weights, see `lmreg.network.mixture.weighted_options`.
         """
 
         def value(option: int) -> Tensor:
@@ -55,7 +54,7 @@ class Slot(nn.ModuleDict):
         return weighted_sum(value, real) if real else None
 
 
-class Cell(cells.Cell):
+class NDSCell(TwoInputCell):
     """Nodes, each the sum of its two inputs. Its output joins all of them or the loose ends only.
 
     In the super-net loose ends have their places among all nodes, and those of the others are zeros. For
@@ -72,14 +71,14 @@ class Cell(cells.Cell):
         space: NDS,
         only: Arch | None,
     ):
-        every = list(range(INPUTS, INPUTS + space.family.nodes))
+        every = list(range(CELL_INPUTS, CELL_INPUTS + space.family.nodes))
         joined = every if only is None else space.joined(space.cells(only)[int(reduction)])
         super().__init__(c_in, channels, reduction, after_reduction, len(joined))
         self.joined, self._space = joined, space
-        half = len(space.options) // len(CELLS)
+        half = len(space.options) // len(CELL_NAMES)
         self._decisions = range(half, 2 * half) if reduction else range(half)
         self.slots = nn.ModuleList(
-            Slot(
+            NodeInput(
                 space,
                 d,
                 range(len(space.options[d])) if only is None else [only.choices[d]],
@@ -94,10 +93,10 @@ class Cell(cells.Cell):
         factors = choice.edges if isinstance(choice, Mixture) else None
         values: list[Tensor] = []
         for place, (d, slot) in enumerate(zip(self._decisions, self.slots, strict=True), start=1):
-            value = slot(nodes, terms(choice, d), drop)
+            value = slot(nodes, weighted_options(choice, d), drop)
             if value is not None:
                 values.append(value if factors is None else factors[d] * value)
-            if place % READ == 0:
+            if place % NODE_INPUTS == 0:
                 nodes.append(self.total(values, nodes[0]))
                 values = []
         shares = self._shares(choice)
@@ -109,10 +108,10 @@ class Cell(cells.Cell):
         In a mixture, whose inputs are independent of each other, it is the product, over all inputs, of
         the weight of the options that don't read the node.
         """
-        shares: list[float | Tensor] = [1.0] * (INPUTS + self._space.family.nodes)
+        shares: list[float | Tensor] = [1.0] * (CELL_INPUTS + self._space.family.nodes)
         for d in self._decisions if self._space.family.loose_ends else ():
             read: dict[int, float | Tensor] = {}
-            for option, weight in terms(choice, d):
+            for option, weight in weighted_options(choice, d):
                 source, _ = self._space.input(option)
                 read[source] = read.get(source, 0.0) + (1.0 if weight is None else weight)
             for source, total in read.items():
@@ -126,7 +125,7 @@ def _share(node: Tensor, share: float | Tensor) -> Tensor:
     return node if share else torch.zeros_like(node)
 
 
-class Network(CellNetwork):
+class NDSNetwork(CellNetwork):
     """The super-net, or with ``only`` the network of one architecture."""
 
     offers = frozenset({MIXTURES})
@@ -141,13 +140,13 @@ class Network(CellNetwork):
         only: Arch | None = None,
         head: bool = False,
     ):
-        super().__init__(config, shape, outputs, partial(Cell, space=space, only=only), head)
+        super().__init__(config, shape, outputs, partial(NDSCell, space=space, only=only), head)
         if only is None and not config.affine:
             remove_affine(self.cells)
         self._parts = (config, space, shape, outputs)
 
-    def only(self, arch: Arch, head: bool) -> Network:
-        return Network(*self._parts, only=arch, head=head)
+    def only(self, arch: Arch, head: bool) -> NDSNetwork:
+        return NDSNetwork(*self._parts, only=arch, head=head)
 
     def extract(self, arch: Arch) -> Standalone:
         """The stand-alone network of ``arch`` with the super-net's weights copied into it; of what reads a
@@ -155,7 +154,7 @@ class Network(CellNetwork):
         alone, count = self.standalone(arch), self._parts[1].family.nodes
         state = self.state_for(alone)
         for cell, prefix in self._readers():
-            joined = [node - INPUTS for node in alone.net.cells[cell].joined]  # type: ignore
+            joined = [node - CELL_INPUTS for node in alone.net.cells[cell].joined]  # type: ignore
             for key, value in state.items():
                 if key.startswith(prefix) and value.dim() > 1:
                     state[key] = value.unflatten(1, (count, -1))[:, joined].flatten(1, 2)

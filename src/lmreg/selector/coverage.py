@@ -10,7 +10,7 @@ from lmreg.config.schema import option
 from lmreg.errors import LmregError
 from lmreg.selector.base import Candidates, Selector
 from lmreg.space.base import Arch
-from lmreg.space.draw import draw_up_to
+from lmreg.space.distinct import draw_distinct_up_to
 
 
 @dataclass
@@ -42,7 +42,7 @@ class CoverageSelector(Selector):
             raise LmregError(
                 f"selector.candidates={wanted}: must be at least landmarks.count, which is {count}"
             )
-        drawn = draw_up_to(space, lambda: candidates.draw(rng), wanted, candidates.taken)
+        drawn = draw_distinct_up_to(space, lambda: candidates.draw(rng), wanted, candidates.taken)
         if len(drawn) < count:
             raise LmregError(
                 f"selector=coverage found only {len(drawn)} architectures of different functions; "

@@ -9,7 +9,7 @@ import numpy as np
 from lmreg.errors import LmregError
 from lmreg.selector.base import Candidates, Selector
 from lmreg.space.base import Arch
-from lmreg.space.draw import draw_distinct
+from lmreg.space.distinct import draw_distinct
 
 
 @dataclass

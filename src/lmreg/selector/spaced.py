@@ -12,7 +12,7 @@ from lmreg.config.schema import option
 from lmreg.errors import LmregError
 from lmreg.selector.base import Candidates, Selector
 from lmreg.space.base import Arch
-from lmreg.space.draw import draw_up_to
+from lmreg.space.distinct import draw_distinct_up_to
 
 _PATIENCE, _QUICK = 10_000, 300
 """Draws in a row without success after which a distance is given up: one that must be, one that needn't."""
@@ -68,4 +68,4 @@ def _apart(
     def far(arch: Arch, found: Sequence[Arch]) -> bool:  # different networks are 1 apart anyway
         return least == 1 or all(space.distance(arch, other) >= least for other in (*taken, *found))
 
-    return draw_up_to(space, lambda: candidates.draw(rng), count, taken, far, patience)
+    return draw_distinct_up_to(space, lambda: candidates.draw(rng), count, taken, far, patience)

@@ -47,7 +47,7 @@ class CustomStage(Stage):
     parts: Mapping[str, tuple[Mapping[str, Any], ...]] | None = None
 
 
-class Custom(StagedChain):
+class CustomSpace(StagedChain):
     """Stages of layers, each one of the modules that a YAML file lists under ``choices``.
 
     A choice of `torch.nn.Identity` skips the layer; the first layer of a stage hasn't it. In the text form

@@ -15,16 +15,16 @@ import numpy as np
 from lmreg.errors import LmregError
 from lmreg.space.base import Arch, Graph, Space
 from lmreg.space.genotype import (
-    CELLS,
-    INPUTS,
-    READ,
+    CELL_INPUTS,
+    CELL_NAMES,
+    NODE_INPUTS,
     CellInputs,
-    Inputs,
-    cell_graphs,
+    NodeInputs,
     format_genotype,
     function_key,
+    genotype_graphs,
     read_genotype,
-    relabelled,
+    reorderings,
 )
 
 OPERATIONS = (
@@ -39,11 +39,11 @@ OPERATIONS = (
 )
 NONE = 0
 NODES = 4
-EDGES = tuple((source, node) for node in range(INPUTS, INPUTS + NODES) for source in range(node))
+EDGES = tuple((source, node) for node in range(CELL_INPUTS, CELL_INPUTS + NODES) for source in range(node))
 """(from, to) of each decision of a cell; first come those of the normal cell."""
 
-_ALL_NODES = list(range(INPUTS, INPUTS + NODES))
-_JOINED = (_ALL_NODES,) * len(CELLS)
+_ALL_NODES = list(range(CELL_INPUTS, CELL_INPUTS + NODES))
+_JOINED = (_ALL_NODES,) * len(CELL_NAMES)
 
 
 @dataclass
@@ -51,7 +51,7 @@ class Config:
     name: str = "darts"
 
 
-class DARTS(Space):
+class DARTSSpace(Space):
     """Pairs of cells, 1.08e18 of them.
 
     A decision is an edge, and `none` one of its options: so there are mixtures of all operations on
@@ -63,16 +63,16 @@ class DARTS(Space):
 
     def __init__(self, config: Config | None = None):
         self.name = (config or Config()).name
-        self.options = (OPERATIONS,) * (len(EDGES) * len(CELLS))
-        self.targets = tuple(node + NODES * cell for cell in range(len(CELLS)) for _, node in EDGES)
+        self.options = (OPERATIONS,) * (len(EDGES) * len(CELL_NAMES))
+        self.targets = tuple(node + NODES * cell for cell in range(len(CELL_NAMES)) for _, node in EDGES)
         nodes = sorted(set(self.targets))
         self._into = [[d for d, target in enumerate(self.targets) if target == node] for node in nodes]
 
     @property
     def size(self) -> int:
         """Number of architectures, isomorphic ones counted separately."""
-        operations = (len(OPERATIONS) - 1) ** READ
-        return math.prod(math.comb(len(edges), READ) * operations for edges in self._into)
+        operations = (len(OPERATIONS) - 1) ** NODE_INPUTS
+        return math.prod(math.comb(len(edges), NODE_INPUTS) * operations for edges in self._into)
 
     def arch(self, choices: tuple[int, ...]) -> Arch:
         """The architecture with these choices.
@@ -83,9 +83,10 @@ class DARTS(Space):
         """
         arch = super().arch(choices)
         for edges in self._into:
-            if (count := sum(arch.choices[d] != NONE for d in edges)) != READ:
+            if (count := sum(arch.choices[d] != NONE for d in edges)) != NODE_INPUTS:
                 raise LmregError(
-                    f"{choices} is not an architecture of {self.name}: a node has {count} inputs, not {READ}"
+                    f"{choices} is not an architecture of {self.name}: a node has {count} inputs, "
+                    f"not {NODE_INPUTS}"
                 )
         return arch
 
@@ -101,7 +102,7 @@ class DARTS(Space):
         """An architecture drawn uniformly: inputs of each node, then their operations."""
         choices = [NONE] * len(self.options)
         for edges in self._into:
-            for d in rng.choice(edges, READ, replace=False):
+            for d in rng.choice(edges, NODE_INPUTS, replace=False):
                 choices[d] = int(rng.integers(1, len(OPERATIONS)))
         return self.arch(tuple(choices))
 
@@ -113,7 +114,7 @@ class DARTS(Space):
         """
         while True:
             arch = self.sample(rng)
-            if rng.integers(math.prod(len(relabelled(cell)) for cell in self.cells(arch))) == 0:
+            if rng.integers(math.prod(len(reorderings(cell)) for cell in self.cells(arch))) == 0:
                 return arch
 
     def enumerate(self) -> Iterator[Arch]:
@@ -121,8 +122,8 @@ class DARTS(Space):
         operations = range(1, len(OPERATIONS))
         nodes = []
         for edges in self._into:
-            pairs = itertools.combinations(range(len(edges)), READ)
-            chosen = itertools.product(pairs, itertools.product(operations, repeat=READ))
+            pairs = itertools.combinations(range(len(edges)), NODE_INPUTS)
+            chosen = itertools.product(pairs, itertools.product(operations, repeat=NODE_INPUTS))
             nodes.append([tuple(zip(sources, ops, strict=True)) for sources, ops in chosen])
         return map(self._arch, itertools.product(*nodes))
 
@@ -150,7 +151,7 @@ class DARTS(Space):
         """
         choices = [NONE] * len(self.options)
         for edges in self._into:
-            for d in sorted(edges, key=lambda d: -weights[d][1:].max())[:READ]:
+            for d in sorted(edges, key=lambda d: -weights[d][1:].max())[:NODE_INPUTS]:
                 choices[d] = 1 + int(np.argmax(weights[d][1:]))
         return self.arch(tuple(choices))
 
@@ -162,7 +163,7 @@ class DARTS(Space):
         choices = [NONE] * len(self.options)
         for edges in self._into:
             shares = {d: float(weights[d][1:].sum()) for d in edges}
-            pairs = list(itertools.combinations(edges, READ))
+            pairs = list(itertools.combinations(edges, NODE_INPUTS))
             products = np.array([math.prod(shares[d] for d in pair) for pair in pairs])
             for d in pairs[int(rng.choice(len(pairs), p=products / products.sum()))]:
                 choices[d] = 1 + int(rng.choice(len(OPERATIONS) - 1, p=weights[d][1:] / shares[d]))
@@ -183,11 +184,11 @@ class DARTS(Space):
         all channels. So the nodes' order doesn't matter as long as every edge leads forward, nor does
         the order of a node's inputs, which are added up.
         """
-        nodes = itertools.chain.from_iterable(min(relabelled(cell)) for cell in self.cells(arch))
+        nodes = itertools.chain.from_iterable(min(reorderings(cell)) for cell in self.cells(arch))
         return self.format(self._arch(tuple(nodes)))
 
     def graphs(self, arch: Arch) -> tuple[Graph, ...]:
-        return cell_graphs(self.cells(arch), _JOINED, OPERATIONS)
+        return genotype_graphs(self.cells(arch), _JOINED, OPERATIONS)
 
     def format(self, arch: Arch) -> str:
         return format_genotype(self.cells(arch), _JOINED, OPERATIONS)
@@ -199,12 +200,12 @@ class DARTS(Space):
             LmregError: the text is no genotype or not of this space; says why.
         """
         problem = f"{text!r} is not a DARTS genotype"
-        nodes: list[Inputs] = []
+        nodes: list[NodeInputs] = []
         cells = read_genotype(text, NODES, (None, *OPERATIONS[1:]), problem)
-        for name, (cell, joined) in zip(CELLS, cells, strict=True):
+        for name, (cell, joined) in zip(CELL_NAMES, cells, strict=True):
             if joined != _ALL_NODES:
                 raise LmregError(f"{problem}: {name}_concat must be {_ALL_NODES}, all nodes of the cell")
-            for node, (first, second) in enumerate(cell, start=INPUTS):
+            for node, (first, second) in enumerate(cell, start=CELL_INPUTS):
                 if first[0] == second[0]:
                     raise LmregError(
                         f"{problem}: {name}: node {node} has both its inputs from node {first[0]}"
@@ -212,7 +213,7 @@ class DARTS(Space):
             nodes += cell
         return self._arch(tuple(nodes))
 
-    def _arch(self, nodes: tuple[Inputs, ...]) -> Arch:
+    def _arch(self, nodes: tuple[NodeInputs, ...]) -> Arch:
         """The architecture whose nodes, of both cells, have these inputs."""
         choices = [NONE] * len(self.options)
         for edges, inputs in zip(self._into, nodes, strict=True):

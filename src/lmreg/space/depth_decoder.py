@@ -16,8 +16,8 @@ import numpy as np
 from lmreg.config.schema import option
 from lmreg.errors import LmregError
 from lmreg.space.base import Arch, Graph, Space
-from lmreg.space.function import Terms, Value, total
 from lmreg.space.nasbench201 import OPERATIONS, operated
+from lmreg.space.symbolic import Sum, SymbolicCell, add
 
 BLOCKS = 4
 INPUTS = ("p", "f")
@@ -191,7 +191,7 @@ class DepthDecoder(Space):
         return self.arch(tuple(choices))
 
     def canonical(self, arch: Arch) -> str:
-        """What the output is a function of, block by block, see `lmreg.space.function`.
+        """What the output is a function of, block by block, see `lmreg.space.symbolic`.
 
         Blocks before one that doesn't use its previous block's output are left out, with its upsampling.
         The first block's inputs are of one kind, so their exchange changes nothing.
@@ -259,13 +259,13 @@ class DepthDecoder(Space):
     def _function(self, choices: Sequence[int], inputs: Sequence[str]) -> tuple[str, bool]:
         """What a block computes of its ``inputs``, as a text that blocks of one function share, and whether
         it depends on the previous block."""
-        terms = Terms(inputs)
-        into: list[list[Value]] = [[value] for value in terms.inputs] + [[] for _ in range(self.nodes)]
+        symbolic = SymbolicCell(inputs)
+        into: list[list[Sum]] = [[value] for value in symbolic.inputs] + [[] for _ in range(self.nodes)]
         for (source, target), choice in zip(self.edges, choices, strict=False):
-            into[target].append(operated(terms, OPERATIONS[choice], total(into[source])))
-        output = [total(into[-1])]
+            into[target].append(operated(symbolic, OPERATIONS[choice], add(into[source])))
+        output = [add(into[-1])]
         end = f"^{self.upsamplings[choices[-1]]}" if self._chosen else ""
-        return terms.key(output) + end, inputs.index(INPUTS[0]) in terms.used(output)
+        return symbolic.key(output) + end, inputs.index(INPUTS[0]) in symbolic.dependencies(output)
 
 
 def _source(place: int) -> str:

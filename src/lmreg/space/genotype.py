@@ -13,12 +13,12 @@ from hashlib import md5
 
 from lmreg.errors import LmregError
 from lmreg.space.base import Graph
-from lmreg.space.function import Terms, total
+from lmreg.space.symbolic import SymbolicCell, add
 
-CELLS = ("normal", "reduce")
-INPUTS = 2
+CELL_NAMES = ("normal", "reduce")
+CELL_INPUTS = 2
 """Nodes 0 and 1 of a cell are the outputs of the last cell but one and of the last cell."""
-READ = 2
+NODE_INPUTS = 2
 """Inputs of each other node."""
 
 _EXAMPLE = (
@@ -31,18 +31,18 @@ _FIELDS = ("normal", "normal_concat", "reduce", "reduce_concat")
 _BEFORE = re.compile(r"[\d/:.,\-\[\] ]*((AM|PM|INFO)[: ]+(root:)?)*(\w+ ?[=:] ?)?(\w+\.)*")
 """What may stand before ``Genotype(``: time and level of a log's line, the name of a variable, a module."""
 
-Inputs = tuple[tuple[int, int], ...]
+NodeInputs = tuple[tuple[int, int], ...]
 """(source, operation) of each input of a node."""
-CellInputs = tuple[Inputs, ...]
+CellInputs = tuple[NodeInputs, ...]
 """The inputs of a cell's nodes, from node 2 on."""
 
 
-def relabelled(cell: CellInputs) -> set[CellInputs]:
+def reorderings(cell: CellInputs) -> set[CellInputs]:
     """The cell with its nodes in every order in which all edges lead forward, their inputs ascending."""
     found = set()
     for order in _orders(cell):
-        place = {node: place for place, node in enumerate([*range(INPUTS), *order])}
-        found.add(tuple(tuple(sorted((place[s], o) for s, o in cell[node - INPUTS])) for node in order))
+        place = {node: place for place, node in enumerate([*range(CELL_INPUTS), *order])}
+        found.add(tuple(tuple(sorted((place[s], o) for s, o in cell[node - CELL_INPUTS])) for node in order))
     return found
 
 
@@ -50,35 +50,35 @@ def _orders(cell: CellInputs, placed: tuple[int, ...] = ()) -> Iterator[tuple[in
     """The orders of a cell's nodes, of which ``placed`` come first, in which all edges lead forward."""
     if len(placed) == len(cell):
         yield placed
-    for node, inputs in enumerate(cell, start=INPUTS):
-        if node not in placed and all(source < INPUTS or source in placed for source, _ in inputs):
+    for node, inputs in enumerate(cell, start=CELL_INPUTS):
+        if node not in placed and all(source < CELL_INPUTS or source in placed for source, _ in inputs):
             yield from _orders(cell, (*placed, node))
 
 
 def function_key(
     cells: Sequence[CellInputs], joined: Sequence[Sequence[int]], operations: Sequence[str]
 ) -> str:
-    """A hash of what two cells compute, see `lmreg.space.function`; arguments as of `format_genotype`.
+    """A hash of what two cells compute, see `lmreg.space.symbolic`; arguments as of `format_genotype`.
 
     The order of nodes doesn't matter: what reads a cell's output begins with layers over all its channels.
     A skip connection is its source, but on an input of the reduction cell it is a convolution that reduces.
     Pools are normalised.
     """
     texts = []
-    for name, cell, nodes in zip(CELLS, cells, joined, strict=True):
-        terms = Terms(("before", "last"))
-        values = list(terms.inputs)
+    for name, cell, nodes in zip(CELL_NAMES, cells, joined, strict=True):
+        symbolic = SymbolicCell(("before", "last"))
+        values = list(symbolic.inputs)
         for inputs in cell:
             read = []
             for source, choice in inputs:
                 operation, value = operations[choice], values[source]
-                if operation == "skip_connect" and not (name == "reduce" and source < INPUTS):
+                if operation == "skip_connect" and not (name == "reduce" and source < CELL_INPUTS):
                     read.append(value)
                 elif operation != "none":
                     plain = operation.startswith(("max_pool", "avg_pool"))
-                    read.append((terms.normalised if plain else terms.weighted)(operation, value))
-            values.append(total(read))
-        texts.append(terms.key([values[node] for node in nodes]))
+                    read.append((symbolic.normalised if plain else symbolic.weighted)(operation, value))
+            values.append(add(read))
+        texts.append(symbolic.key([values[node] for node in nodes]))
     return md5(" / ".join(texts).encode(), usedforsecurity=False).hexdigest()
 
 
@@ -87,7 +87,7 @@ def format_genotype(
 ) -> str:
     """The text form of two cells; of each the nodes ``joined`` to its output, and names of operations."""
     parts = []
-    for name, cell, nodes in zip(CELLS, cells, joined, strict=True):
+    for name, cell, nodes in zip(CELL_NAMES, cells, joined, strict=True):
         edges = [(operations[choice], source) for inputs in cell for source, choice in inputs]
         parts.append(f"{name}={edges}, {name}_concat={list(nodes)}")
     return f"Genotype({', '.join(parts)})"
@@ -114,11 +114,11 @@ def read_genotype(
         raise LmregError(f"{problem}; expected {_EXAMPLE}")
     return [
         (_cell(values[name], nodes, operations, f"{problem}: {name}"), values[f"{name}_concat"])
-        for name in CELLS
+        for name in CELL_NAMES
     ]
 
 
-def cell_graphs(
+def genotype_graphs(
     cells: Sequence[CellInputs], joined: Sequence[Sequence[int]], operations: Sequence[str]
 ) -> tuple[Graph, ...]:
     """Two cells to look at, without the edges whose operation is `none`."""
@@ -127,12 +127,12 @@ def cell_graphs(
         names = ("last but one", "last", *(str(node) for node in range(1, len(cell) + 1)), "output")
         edges = [
             (source, node, operations[choice])
-            for node, inputs in enumerate(cell, start=INPUTS)
+            for node, inputs in enumerate(cell, start=CELL_INPUTS)
             for source, choice in inputs
             if operations[choice] != "none"
         ]
         edges += [(node, len(names) - 1, "") for node in ends]
-        graphs.append(Graph(names, tuple(edges), title=title, inputs=INPUTS))
+        graphs.append(Graph(names, tuple(edges), title=title, inputs=CELL_INPUTS))
     return tuple(graphs)
 
 
@@ -182,11 +182,16 @@ def _cell(edges: object, nodes: int, operations: Sequence[str | None], problem: 
     Raises:
         LmregError: it isn't one; begins with ``problem``.
     """
-    if not isinstance(edges, list) or len(edges) != READ * nodes:
-        raise LmregError(f"{problem} must list {READ * nodes} edges, {READ} for each of {nodes} nodes")
+    if not isinstance(edges, list) or len(edges) != NODE_INPUTS * nodes:
+        raise LmregError(
+            f"{problem} must list {NODE_INPUTS * nodes} edges, {NODE_INPUTS} for each of {nodes} nodes"
+        )
     return tuple(
-        tuple(_edge(edge, node, operations, problem) for edge in edges[READ * (node - INPUTS) :][:READ])
-        for node in range(INPUTS, INPUTS + nodes)
+        tuple(
+            _edge(edge, node, operations, problem)
+            for edge in edges[NODE_INPUTS * (node - CELL_INPUTS) :][:NODE_INPUTS]
+        )
+        for node in range(CELL_INPUTS, CELL_INPUTS + nodes)
     )
 
 

@@ -15,8 +15,15 @@ import numpy as np
 
 from lmreg.errors import LmregError
 from lmreg.space.base import Arch, Graph, Space
-from lmreg.space.dag import Cell, edit_distance, labellings, module_hash, path_features, pruned
-from lmreg.space.function import Terms, total
+from lmreg.space.cell_graph import (
+    CellGraph,
+    count_labellings,
+    edit_distance,
+    module_hash,
+    path_encoding,
+    pruned,
+)
+from lmreg.space.symbolic import SymbolicCell, add
 
 OPERATIONS = ("conv3x3-bn-relu", "conv1x1-bn-relu", "maxpool3x3")
 KERNELS = {"conv3x3-bn-relu": 3, "conv1x1-bn-relu": 1}
@@ -67,14 +74,14 @@ class NASBench101(Space):
         choices = super().arch(choices).choices
         edges = frozenset(edge for edge, there in zip(EDGES, choices, strict=False) if there)
         problem = f"{choices} is not an architecture of {self.name}"
-        return self._arch(Cell(choices[len(EDGES) :], edges), problem)
+        return self._arch(CellGraph(choices[len(EDGES) :], edges), problem)
 
-    def cell(self, arch: Arch) -> Cell:
+    def cell(self, arch: Arch) -> CellGraph:
         """The graph of an architecture; its operations are indices of `OPERATIONS`."""
         edges = [edge for edge, there in zip(EDGES, arch.choices, strict=False) if there]
         interior = max(source for source, _ in edges)
         moved = frozenset((a, interior + 1 if b == _OUTPUT else b) for a, b in edges)
-        return Cell(arch.choices[len(EDGES) : len(EDGES) + interior], moved)
+        return CellGraph(arch.choices[len(EDGES) : len(EDGES) + interior], moved)
 
     def sample(self, rng: np.random.Generator) -> Arch:
         """An architecture drawn uniformly from all pruned cells.
@@ -93,7 +100,7 @@ class NASBench101(Space):
         """
         while True:
             arch = self.sample(rng)
-            if rng.integers(labellings(self.cell(arch))) == 0:
+            if rng.integers(count_labellings(self.cell(arch))) == 0:
                 return arch
 
     def enumerate(self) -> Iterator[Arch]:
@@ -123,7 +130,7 @@ class NASBench101(Space):
         Source: White, Neiswanger, Savani, "BANANAS: Bayesian Optimization with Neural Architectures for
         Neural Architecture Search", AAAI 2021, section 4.
         """
-        return path_features(self.cell(arch), len(OPERATIONS), VERTICES - 2)
+        return path_encoding(self.cell(arch), len(OPERATIONS), VERTICES - 2)
 
     def distance(self, a: Arch, b: Arch) -> int:
         """The least number of edges and vertices' operations in which two cells differ, over all ways to
@@ -135,7 +142,7 @@ class NASBench101(Space):
         return (Graph(self._labels(cell), tuple((a, b, "") for a, b in sorted(cell.edges))),)
 
     def canonical(self, arch: Arch) -> str:
-        """A hash of what the cell computes, see `lmreg.space.function`.
+        """A hash of what the cell computes, see `lmreg.space.symbolic`.
 
         Maximum pools have no weights: those of the same vertices are one value, however many vertices
         compute it. What leads from the cell's input has a projection of its own. Where its output is of
@@ -143,20 +150,20 @@ class NASBench101(Space):
         order; that is left out, as in the benchmark's own hash.
         """
         cell = self.cell(arch)
-        terms, last = Terms("x"), cell.vertices - 1
-        values = list(terms.inputs)
+        symbolic, last = SymbolicCell("x"), cell.vertices - 1
+        values = list(symbolic.inputs)
         projected = [
-            terms.weighted("projection", values[0]) if (0, vertex) in cell.edges else ()
+            symbolic.weighted("projection", values[0]) if (0, vertex) in cell.edges else ()
             for vertex in range(cell.vertices)
         ]
         for vertex in range(1, last):
             operation = OPERATIONS[cell.operations[vertex - 1]]
             read = [values[source] for source in cell.sources(vertex) if source > 0]
-            value = total([projected[vertex], *read])
-            apply = terms.weighted if operation in KERNELS else terms.homogeneous
+            value = add([projected[vertex], *read])
+            apply = symbolic.weighted if operation in KERNELS else symbolic.homogeneous
             values.append(apply(operation, value))
         joined = [values[source] for source in cell.sources(last) if source > 0]
-        key = " & ".join((terms.key(joined), terms.key([projected[last]])))
+        key = " & ".join((symbolic.key(joined), symbolic.key([projected[last]])))
         return md5(key.encode(), usedforsecurity=False).hexdigest()
 
     def benchmark_key(self, arch: Arch) -> str:
@@ -167,7 +174,7 @@ class NASBench101(Space):
         """
         return module_hash(self.cell(arch))
 
-    def sketch(self, arch: Arch) -> Hashable:
+    def coarse_key(self, arch: Arch) -> Hashable:
         """Of every vertex its operation and those before and behind it: a tenth of the key's time."""
         labels = ("input", *arch.choices[len(EDGES) :], "output")
         before: list[list[str]] = [[] for _ in labels]
@@ -204,12 +211,12 @@ class NASBench101(Space):
         edges = frozenset(divmod(place, count) for place, digit in enumerate(digits) if digit == "1")
         if any(source >= target for source, target in edges):
             raise LmregError(f"{problem}: the matrix isn't upper triangular")
-        return self._arch(Cell(tuple(map(OPERATIONS.index, names)), edges), problem)
+        return self._arch(CellGraph(tuple(map(OPERATIONS.index, names)), edges), problem)
 
-    def _labels(self, cell: Cell) -> tuple[str, ...]:
+    def _labels(self, cell: CellGraph) -> tuple[str, ...]:
         return ("input", *(OPERATIONS[choice] for choice in cell.operations), "output")
 
-    def _arch(self, cell: Cell, problem: str) -> Arch:
+    def _arch(self, cell: CellGraph, problem: str) -> Arch:
         """The architecture of a cell.
 
         Raises:
@@ -240,21 +247,21 @@ class NASBench101(Space):
         return Arch(self.name, (*(mask >> place & 1 for place in range(len(EDGES))), *operations))
 
 
-def _changes(cell: Cell) -> Iterator[Cell]:
+def _changes(cell: CellGraph) -> Iterator[CellGraph]:
     """See `NASBench101.neighbours`; unpruned, not all in the space."""
     count = cell.vertices
     for edge in ((a, b) for b in range(1, count) for a in range(b)):
-        yield Cell(cell.operations, cell.edges ^ {edge})
+        yield CellGraph(cell.operations, cell.edges ^ {edge})
     for vertex, old in enumerate(cell.operations):
         for new in set(range(len(OPERATIONS))) - {old}:
-            yield Cell((*cell.operations[:vertex], new, *cell.operations[vertex + 1 :]), cell.edges)
+            yield CellGraph((*cell.operations[:vertex], new, *cell.operations[vertex + 1 :]), cell.edges)
     if count == VERTICES:
         return
     for source, target in ((a, b) for b in range(1, count) for a in range(b)):
         shifted = {(a + (a > source), b + (b > source)) for a, b in cell.edges}  # makes room after source
         edges = frozenset(shifted | {(source, source + 1), (source + 1, target + 1)})
         for new in range(len(OPERATIONS)):
-            yield Cell((*cell.operations[:source], new, *cell.operations[source:]), edges)
+            yield CellGraph((*cell.operations[:source], new, *cell.operations[source:]), edges)
 
 
 @functools.cache

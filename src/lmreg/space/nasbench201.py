@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from lmreg.errors import LmregError
 from lmreg.space.base import Arch, Graph, Space
-from lmreg.space.function import Terms, Value, total
+from lmreg.space.symbolic import Sum, SymbolicCell, add
 
 OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 NODES = 4
@@ -33,7 +33,7 @@ class NASBench201(Space):
         self.targets = tuple(target for _, target in EDGES)
 
     def canonical(self, arch: Arch) -> str:
-        """What the cell computes of its input "x", see `lmreg.space.function`.
+        """What the cell computes of its input "x", see `lmreg.space.symbolic`.
 
         So zeros vanish from sums, skip connections stand for their source, a pool of a sum is the sum of
         pools, and what doesn't reach the output is left out. Two convolutions of one node aren't twice the
@@ -92,22 +92,22 @@ class NASBench201(Space):
         )
 
 
-def operated(terms: Terms, operation: str, value: Value) -> Value:
+def operated(symbolic: SymbolicCell, operation: str, value: Sum) -> Sum:
     """What one of the benchmark's operations makes of a value."""
     if operation == "none":
         return ()
     if operation == "skip_connect":
         return value
     if operation == "avg_pool_3x3":
-        return terms.linear(operation, value)
-    return terms.weighted(operation, value)
+        return symbolic.linear(operation, value)
+    return symbolic.weighted(operation, value)
 
 
 @functools.cache
 def _function(choices: tuple[int, ...]) -> str:
     """See `NASBench201.canonical`."""
-    terms = Terms("x")
-    into: list[list[Value]] = [terms.inputs, *([] for _ in range(1, NODES))]
+    symbolic = SymbolicCell("x")
+    into: list[list[Sum]] = [symbolic.inputs, *([] for _ in range(1, NODES))]
     for (source, target), choice in zip(EDGES, choices, strict=True):
-        into[target].append(operated(terms, OPERATIONS[choice], total(into[source])))
-    return terms.key([total(into[-1])])
+        into[target].append(operated(symbolic, OPERATIONS[choice], add(into[source])))
+    return symbolic.key([add(into[-1])])

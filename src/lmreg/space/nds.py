@@ -14,15 +14,15 @@ from lmreg.config.schema import option
 from lmreg.errors import LmregError
 from lmreg.space.base import Arch, Graph, Space
 from lmreg.space.genotype import (
-    CELLS,
-    INPUTS,
-    READ,
+    CELL_INPUTS,
+    CELL_NAMES,
+    NODE_INPUTS,
     CellInputs,
-    cell_graphs,
     format_genotype,
     function_key,
+    genotype_graphs,
     read_genotype,
-    relabelled,
+    reorderings,
 )
 
 NONE = "none"
@@ -94,17 +94,17 @@ class NDS(Space):
     def __init__(self, config: Config | None = None):
         config = config or Config()
         self.name, self.family = config.name, FAMILIES[config.family]
-        names, last = self.family.operations, INPUTS + self.family.nodes
+        names, last = self.family.operations, CELL_INPUTS + self.family.nodes
         inputs = [[f"{name}~{source}" for source in range(node) for name in names] for node in range(last)]
         self.options = tuple(
-            tuple(inputs[n]) for _ in CELLS for n in range(INPUTS, last) for _ in range(READ)
+            tuple(inputs[n]) for _ in CELL_NAMES for n in range(CELL_INPUTS, last) for _ in range(NODE_INPUTS)
         )
         self._none = names.index(NONE) if NONE in names else None
         # Without weights, so that zeros stay zeros.
         self._plain = {i for i, name in enumerate(names) if "pool" in name or name == "skip_connect"}
         self._different = [
             sorted({self._same(self.input(choice)) for choice in range(node * len(names))})
-            for node in range(INPUTS, last)
+            for node in range(CELL_INPUTS, last)
         ]
 
     @property
@@ -118,13 +118,13 @@ class NDS(Space):
     def cells(self, arch: Arch) -> tuple[CellInputs, ...]:
         """The inputs of the nodes of the normal cell, and of those of the reduction cell."""
         inputs = [self.input(choice) for choice in arch.choices]
-        nodes = list(zip(inputs[::READ], inputs[1::READ], strict=True))
+        nodes = list(zip(inputs[::NODE_INPUTS], inputs[1::NODE_INPUTS], strict=True))
         return tuple(nodes[: self.family.nodes]), tuple(nodes[self.family.nodes :])
 
     def joined(self, cell: CellInputs) -> list[int]:
         """The nodes whose values, one beside the other, are the output of a cell; at least the last."""
         read = {source for inputs in cell for source, _ in inputs} if self.family.loose_ends else set()
-        return [node for node in range(INPUTS, INPUTS + len(cell)) if node not in read]
+        return [node for node in range(CELL_INPUTS, CELL_INPUTS + len(cell)) if node not in read]
 
     def sample_network(self, rng: np.random.Generator) -> Arch:
         """An architecture drawn so that every class of one `benchmark_key` is equally likely, and within
@@ -133,7 +133,7 @@ class NDS(Space):
         By rejection, each cell by itself: a draw in which nothing but `none` is surely zero is kept with
         probability 1 / number of its orders.
         """
-        return self._arch([self._sample_cell(rng) for _ in CELLS])
+        return self._arch([self._sample_cell(rng) for _ in CELL_NAMES])
 
     def _sample_cell(self, rng: np.random.Generator) -> CellInputs:
         while True:
@@ -143,7 +143,7 @@ class NDS(Space):
                 first, second = int(rng.integers(len(inputs))), int(rng.integers(len(inputs) + 1))
                 drawn.append((inputs[first], inputs[first if second == len(inputs) else second]))
             cell = tuple(tuple(sorted(pair)) for pair in drawn)
-            if self._simplest(cell) == cell and rng.integers(len(relabelled(cell))) == 0:
+            if self._simplest(cell) == cell and rng.integers(len(reorderings(cell))) == 0:
                 return tuple(drawn)
 
     def neighbours(self, arch: Arch) -> list[Arch]:
@@ -165,7 +165,7 @@ class NDS(Space):
         """The number of inputs, over all nodes, that two architectures have not in common, whatever their
         order; an operation on another source is another input, unless it is `none`."""
         pairs = zip(self._nodes(a), self._nodes(b), strict=True)
-        return sum(0 if one == other else READ - bool(set(one) & set(other)) for one, other in pairs)
+        return sum(0 if one == other else NODE_INPUTS - bool(set(one) & set(other)) for one, other in pairs)
 
     def encode(self, arch: Arch) -> np.ndarray:
         """How many inputs of each node have each operation, and how many each source, float32 of shape
@@ -179,7 +179,7 @@ class NDS(Space):
             operations = [operation for _, operation in inputs]
             sources = [source for source, operation in inputs if operation != self._none]
             parts.append(np.bincount(operations, minlength=len(self.edge_labels)))
-            parts.append(np.bincount(sources, minlength=INPUTS + number % self.family.nodes))
+            parts.append(np.bincount(sources, minlength=CELL_INPUTS + number % self.family.nodes))
         return np.concatenate(parts).astype(np.float32)
 
     def canonical(self, arch: Arch) -> str:
@@ -199,12 +199,12 @@ class NDS(Space):
         of a node's inputs; nor which source `none` has. A node of which both inputs are zero is zero, and
         so are pools and skip connections of it.
         """
-        cells = [min(relabelled(self._simplest(cell))) for cell in self.cells(arch)]
+        cells = [min(reorderings(self._simplest(cell))) for cell in self.cells(arch)]
         return self.format(self._arch(cells))
 
     def graphs(self, arch: Arch) -> tuple[Graph, ...]:
         cells = self.cells(arch)
-        return cell_graphs(cells, [self.joined(cell) for cell in cells], self.edge_labels)
+        return genotype_graphs(cells, [self.joined(cell) for cell in cells], self.edge_labels)
 
     def format(self, arch: Arch) -> str:
         cells = self.cells(arch)
@@ -219,7 +219,7 @@ class NDS(Space):
         problem = f"{text!r} is not a genotype of {self.name}"
         cells = read_genotype(text, self.family.nodes, self.edge_labels, problem)
         meaning = "the nodes that no other reads" if self.family.loose_ends else "all nodes of the cell"
-        for name, (cell, joined) in zip(CELLS, cells, strict=True):
+        for name, (cell, joined) in zip(CELL_NAMES, cells, strict=True):
             if joined != self.joined(cell):
                 raise LmregError(f"{problem}: {name}_concat must be {self.joined(cell)}, {meaning}")
         return self._arch([cell for cell, _ in cells])
@@ -239,7 +239,7 @@ class NDS(Space):
         node 0."""
         zero: set[int] = set()
         found = []
-        for node, pair in enumerate(cell, start=INPUTS):
+        for node, pair in enumerate(cell, start=CELL_INPUTS):
             inputs = tuple(sorted(self._same(given, zero) for given in pair))
             if all(operation == self._none for _, operation in inputs):
                 zero.add(node)

@@ -100,11 +100,14 @@ def check_canonical(space: Space, rng: np.random.Generator) -> None:
             space.canonical(other) == key,
             f"{key!r} is the key of {arch.id}, but as an architecture has the key {space.canonical(other)!r}",
         )
-    sketches: dict[str, tuple[Arch, Hashable]] = {}
+    coarse: dict[str, tuple[Arch, Hashable]] = {}
     near = [other for arch in archs[:5] for other in space.neighbours(arch)]
     for member in [*archs, *near]:
-        first, sketch = sketches.setdefault(space.canonical(member), (member, space.sketch(member)))
-        require(space.sketch(member) == sketch, f"{member.id} and {first.id} share a key, but not the sketch")
+        first, key = coarse.setdefault(space.canonical(member), (member, space.coarse_key(member)))
+        require(
+            space.coarse_key(member) == key,
+            f"{member.id} and {first.id} share a key, but not the coarse key",
+        )
 
 
 def check_neighbours(space: Space, rng: np.random.Generator) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class CellGraph:
     """A directed acyclic graph. Vertex 0 is the input, the last one the output.
 
     Attributes:
@@ -38,7 +38,7 @@ class Cell:
         return matrix
 
 
-def pruned(cell: Cell) -> Cell | None:
+def pruned(cell: CellGraph) -> CellGraph | None:
     """Only what lies on a way from input to output, the vertices in their order; None without a way."""
     last = cell.vertices - 1
     ahead, back = {0}, {last}
@@ -53,10 +53,10 @@ def pruned(cell: Cell) -> Cell | None:
         return None
     number = {vertex: place for place, vertex in enumerate(live)}
     edges = frozenset((number[a], number[b]) for a, b in cell.edges if a in number and b in number)
-    return Cell(tuple(cell.operations[vertex - 1] for vertex in live[1:-1]), edges)
+    return CellGraph(tuple(cell.operations[vertex - 1] for vertex in live[1:-1]), edges)
 
 
-def module_hash(cell: Cell) -> str:
+def module_hash(cell: CellGraph) -> str:
     """NAS-Bench-101's hash of a pruned cell, 32 hexadecimal digits; isomorphic cells share it.
 
     Vertices start from degrees and label and take in their neighbours' hashes as many times as there
@@ -82,7 +82,7 @@ def _md5(text: str) -> str:
     return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
 
 
-def labellings(cell: Cell) -> int:
+def count_labellings(cell: CellGraph) -> int:
     """In how many ways the vertices can be ordered, every edge leading forward, and be told apart."""
     orders = _orders(cell.vertices)
     matrices, labels = _reordered(cell, cell.vertices, orders)
@@ -91,7 +91,7 @@ def labellings(cell: Cell) -> int:
     return len({row.tobytes() for row in both})
 
 
-def edit_distance(a: Cell, b: Cell, vertices: int) -> int:
+def edit_distance(a: CellGraph, b: CellGraph, vertices: int) -> int:
     """The least number of differing edges and operations over all matchings of interior vertices.
 
     Args:
@@ -111,7 +111,7 @@ def _orders(vertices: int) -> np.ndarray:
     return np.array([(0, *order, vertices - 1) for order in inner])
 
 
-def _reordered(cell: Cell, vertices: int, orders: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _reordered(cell: CellGraph, vertices: int, orders: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Matrices [orders, vertices, vertices] and interior labels [orders, vertices - 2], −1 for none.
 
     Vertices that ``cell`` lacks come before the output.
@@ -125,7 +125,7 @@ def _reordered(cell: Cell, vertices: int, orders: np.ndarray) -> tuple[np.ndarra
     return matrix[orders[:, :, None], orders[:, None, :]], labels[orders[:, 1:-1]]
 
 
-def path_features(cell: Cell, operations: int, longest: int) -> np.ndarray:
+def path_encoding(cell: CellGraph, operations: int, longest: int) -> np.ndarray:
     """Which sequences of operations lead from input to output, 0 or 1, float32 [sequences].
 
     Shorter sequences come first, those of one length in the order of numbers with ``operations`` as base.
