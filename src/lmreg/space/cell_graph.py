@@ -1,4 +1,4 @@
-"""Cells as graphs with operations on their vertices: pruning, isomorphism, distance, paths."""
+"""Cells as graphs with operations on the vertices: pruning, isomorphism, distance, paths."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 
 @dataclass(frozen=True, slots=True)
 class CellGraph:
-    """A directed acyclic graph. Vertex 0 is the input, the last one the output.
+    """A directed acyclic graph whose vertex 0 is the input and whose last vertex is the output.
 
     Attributes:
         operations: one index per interior vertex.
@@ -27,11 +27,11 @@ class CellGraph:
         return len(self.operations) + 2
 
     def sources(self, vertex: int) -> list[int]:
-        """The vertices with an edge to ``vertex``, ascending."""
+        """Return the vertices with an edge to ``vertex``, ascending."""
         return sorted(a for a, b in self.edges if b == vertex)
 
     def matrix(self) -> np.ndarray:
-        """Adjacency matrix, int64 [vertices, vertices]: 1 in row *from*, column *to*."""
+        """Return the adjacency matrix, int64 [vertices, vertices]: 1 in row *from*, column *to*."""
         matrix = np.zeros((self.vertices, self.vertices), np.int64)
         for edge in self.edges:
             matrix[edge] = 1
@@ -39,7 +39,8 @@ class CellGraph:
 
 
 def pruned(cell: CellGraph) -> CellGraph | None:
-    """Only what lies on a way from input to output, the vertices in their order; None without a way."""
+    """Return the part on paths from input to output, its vertices in the same order; None if there is no
+    path."""
     last = cell.vertices - 1
     ahead, back = {0}, {last}
     for a, b in sorted(cell.edges):
@@ -57,10 +58,10 @@ def pruned(cell: CellGraph) -> CellGraph | None:
 
 
 def module_hash(cell: CellGraph) -> str:
-    """NAS-Bench-101's hash of a pruned cell, 32 hexadecimal digits; isomorphic cells share it.
+    """Return NAS-Bench-101's hash of a pruned cell, 32 hexadecimal digits; isomorphic cells share it.
 
-    Vertices start from degrees and label and take in their neighbours' hashes as many times as there
-    are vertices (Ying et al., ICML 2019, supplement; the benchmark's data are filed under these hashes).
+    A vertex's hash starts from its degrees and label and is updated by its neighbours' hashes, as many times
+    as there are vertices (Ying et al., ICML 2019, supplement). The benchmark files its data under this hash.
     """
     count = cell.vertices
     before: list[list[int]] = [[] for _ in range(count)]
@@ -83,7 +84,7 @@ def _md5(text: str) -> str:
 
 
 def count_labellings(cell: CellGraph) -> int:
-    """In how many ways the vertices can be ordered, every edge leading forward, and be told apart."""
+    """Return the number of distinct graphs that reorder the vertices such that every edge leads forward."""
     orders = _orders(cell.vertices)
     matrices, labels = _reordered(cell, cell.vertices, orders)
     forward = ~np.tril(matrices).any((1, 2))
@@ -92,10 +93,10 @@ def count_labellings(cell: CellGraph) -> int:
 
 
 def edit_distance(a: CellGraph, b: CellGraph, vertices: int) -> int:
-    """The least number of differing edges and operations over all matchings of interior vertices.
+    """Return the least number of differing edges and operations over all matchings of interior vertices.
 
     Args:
-        vertices: at least those of either cell; a vertex that a cell lacks differs from all operations.
+        vertices: at least as many as either cell has; a missing vertex differs from every operation.
     """
     orders = _orders(vertices)
     matrices, labels = _reordered(b, vertices, orders)
@@ -106,15 +107,15 @@ def edit_distance(a: CellGraph, b: CellGraph, vertices: int) -> int:
 
 @functools.cache
 def _orders(vertices: int) -> np.ndarray:
-    """Every order of the vertices with input and output in their places, [orders, vertices]."""
+    """Return every order of the vertices that keeps input and output in place, [orders, vertices]."""
     inner = itertools.permutations(range(1, vertices - 1))
     return np.array([(0, *order, vertices - 1) for order in inner])
 
 
 def _reordered(cell: CellGraph, vertices: int, orders: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Matrices [orders, vertices, vertices] and interior labels [orders, vertices - 2], −1 for none.
+    """Return matrices [orders, vertices, vertices] and interior labels [orders, vertices - 2], −1 for none.
 
-    Vertices that ``cell`` lacks come before the output.
+    Vertices that ``cell`` lacks are placed before the output.
     """
     place = [*range(cell.vertices - 1), vertices - 1]
     matrix = np.zeros((vertices, vertices), np.int8)
@@ -126,12 +127,12 @@ def _reordered(cell: CellGraph, vertices: int, orders: np.ndarray) -> tuple[np.n
 
 
 def path_encoding(cell: CellGraph, operations: int, longest: int) -> np.ndarray:
-    """Which sequences of operations lead from input to output, 0 or 1, float32 [sequences].
+    """Return, for every sequence of operations, 1 if a path from input to output has it, else 0; float32.
 
-    Shorter sequences come first, those of one length in the order of numbers with ``operations`` as base.
+    Shorter sequences come first; those of one length are ordered as numbers to the base ``operations``.
 
     Args:
-        operations: how many there are.
+        operations: number of operations.
         longest: length of the longest sequences.
     """
     features = np.zeros(sum(operations**length for length in range(longest + 1)), np.float32)

@@ -16,7 +16,7 @@ import numpy as np
 from lmreg.config.schema import option
 from lmreg.errors import LmregError
 from lmreg.space.base import Arch, Graph, Space
-from lmreg.space.nasbench201 import OPERATIONS, operated
+from lmreg.space.nasbench201 import OPERATIONS, apply_operation
 from lmreg.space.symbolic import Sum, SymbolicCell, add
 
 BLOCKS = 4
@@ -262,7 +262,7 @@ class DepthDecoder(Space):
         symbolic = SymbolicCell(inputs)
         into: list[list[Sum]] = [[value] for value in symbolic.inputs] + [[] for _ in range(self.nodes)]
         for (source, target), choice in zip(self.edges, choices, strict=False):
-            into[target].append(operated(symbolic, OPERATIONS[choice], add(into[source])))
+            into[target].append(apply_operation(symbolic, OPERATIONS[choice], add(into[source])))
         output = [add(into[-1])]
         end = f"^{self.upsamplings[choices[-1]]}" if self._chosen else ""
         return symbolic.key(output) + end, inputs.index(INPUTS[0]) in symbolic.dependencies(output)

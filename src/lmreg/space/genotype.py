@@ -1,4 +1,4 @@
-"""Pairs of cells, a normal and a reduction one, whose nodes each add up two operations on earlier ones.
+"""Pairs of cells, a normal and a reduction cell, whose nodes add up two operations on earlier nodes.
 
 Source: Liu, Simonyan, Yang, "DARTS: Differentiable Architecture Search", ICLR 2019, whose released code
 writes them as genotypes.
@@ -17,28 +17,28 @@ from lmreg.space.symbolic import SymbolicCell, add
 
 CELL_NAMES = ("normal", "reduce")
 CELL_INPUTS = 2
-"""Nodes 0 and 1 of a cell are the outputs of the last cell but one and of the last cell."""
+"""A cell's nodes 0 and 1 are the outputs of the last cell but one and of the last cell."""
 NODE_INPUTS = 2
-"""Inputs of each other node."""
+"""Inputs of every other node."""
 
 _EXAMPLE = (
     "Genotype(normal=[('sep_conv_3x3', 0), ('sep_conv_3x3', 1), ...], normal_concat=[2, 3, ...], "
     "reduce=[...], reduce_concat=[...])"
 )
-_MOST = 99
-"""Nodes of a cell, far more than any has."""
+_LARGEST_NODE = 99
+"""Limit for numbers in a ``range``, far above the number of nodes of any cell."""
 _FIELDS = ("normal", "normal_concat", "reduce", "reduce_concat")
 _BEFORE = re.compile(r"[\d/:.,\-\[\] ]*((AM|PM|INFO)[: ]+(root:)?)*(\w+ ?[=:] ?)?(\w+\.)*")
-"""What may stand before ``Genotype(``: time and level of a log's line, the name of a variable, a module."""
+"""Text allowed before ``Genotype(``: a log line's time and level, a variable's name, a module."""
 
 NodeInputs = tuple[tuple[int, int], ...]
-"""(source, operation) of each input of a node."""
+"""(source, operation) of each input of one node."""
 CellInputs = tuple[NodeInputs, ...]
-"""The inputs of a cell's nodes, from node 2 on."""
+"""The inputs of each of a cell's nodes, from node 2 on."""
 
 
 def reorderings(cell: CellInputs) -> set[CellInputs]:
-    """The cell with its nodes in every order in which all edges lead forward, their inputs ascending."""
+    """Return the cell with its nodes in every order in which all edges lead forward, with sorted inputs."""
     found = set()
     for order in _orders(cell):
         place = {node: place for place, node in enumerate([*range(CELL_INPUTS), *order])}
@@ -47,7 +47,7 @@ def reorderings(cell: CellInputs) -> set[CellInputs]:
 
 
 def _orders(cell: CellInputs, placed: tuple[int, ...] = ()) -> Iterator[tuple[int, ...]]:
-    """The orders of a cell's nodes, of which ``placed`` come first, in which all edges lead forward."""
+    """Yield the orders of a cell's nodes that begin with ``placed`` and in which all edges lead forward."""
     if len(placed) == len(cell):
         yield placed
     for node, inputs in enumerate(cell, start=CELL_INPUTS):
@@ -58,10 +58,11 @@ def _orders(cell: CellInputs, placed: tuple[int, ...] = ()) -> Iterator[tuple[in
 def function_key(
     cells: Sequence[CellInputs], joined: Sequence[Sequence[int]], operations: Sequence[str]
 ) -> str:
-    """A hash of what two cells compute, see `lmreg.space.symbolic`; arguments as of `format_genotype`.
+    """Return a hash of the functions of two cells, see `lmreg.space.symbolic`; arguments as in
+    `format_genotype`.
 
-    The order of nodes doesn't matter: what reads a cell's output begins with layers over all its channels.
-    A skip connection is its source, but on an input of the reduction cell it is a convolution that reduces.
+    The order of nodes doesn't matter, as the layers that read a cell's output see all its channels. A skip
+    connection equals its source, except on an input of the reduction cell, where it is a strided convolution.
     Pools are normalised.
     """
     texts = []
@@ -85,7 +86,12 @@ def function_key(
 def format_genotype(
     cells: Sequence[CellInputs], joined: Sequence[Sequence[int]], operations: Sequence[str]
 ) -> str:
-    """The text form of two cells; of each the nodes ``joined`` to its output, and names of operations."""
+    """Return the text form of two cells.
+
+    Args:
+        joined: for each cell, the nodes that are concatenated to its output.
+        operations: names of the operations by number.
+    """
     parts = []
     for name, cell, nodes in zip(CELL_NAMES, cells, joined, strict=True):
         edges = [(operations[choice], source) for inputs in cell for source, choice in inputs]
@@ -96,18 +102,19 @@ def format_genotype(
 def read_genotype(
     text: str, nodes: int, operations: Sequence[str | None], problem: str
 ) -> list[tuple[CellInputs, object]]:
-    """For each cell of a genotype its nodes' inputs as they are given, and what it has for the joined nodes.
+    """Return, for each cell of a genotype, its nodes' inputs and the value of its ``_concat``.
 
-    Nothing is evaluated. The text may be as logs and code have it: ``genotype = Genotype(...)`` with the
-    line's time before it and commas or semicolons behind it, over several lines, with ``range(2, 6)`` for
+    The text is parsed, not evaluated. It may be copied from logs or code: ``genotype = Genotype(...)`` with
+    the line's time before it and commas or semicolons after it, over several lines, with ``range(2, 6)`` for
     the list ``[2, 3, 4, 5]`` and ``np.int64(2)`` for 2.
 
     Args:
-        nodes: of each cell.
+        nodes: number of nodes of each cell.
         operations: names by number; None for a number that no edge may have.
 
     Raises:
-        LmregError: the text is no genotype, or of other nodes and operations; begins with ``problem``.
+        LmregError: the text isn't a genotype of these nodes and operations; the message begins with
+            ``problem``.
     """
     values = _keywords(text)
     if values is None or set(values) != set(_FIELDS):
@@ -121,7 +128,7 @@ def read_genotype(
 def genotype_graphs(
     cells: Sequence[CellInputs], joined: Sequence[Sequence[int]], operations: Sequence[str]
 ) -> tuple[Graph, ...]:
-    """Two cells to look at, without the edges whose operation is `none`."""
+    """Return the graphs of two cells, without edges whose operation is `none`."""
     graphs = []
     for title, cell, ends in zip(("normal cell", "reduction cell"), cells, joined, strict=True):
         names = ("last but one", "last", *(str(node) for node in range(1, len(cell) + 1)), "output")
@@ -137,7 +144,7 @@ def genotype_graphs(
 
 
 def _keywords(text: str) -> dict[str, object] | None:
-    """The arguments of a call ``Genotype(...)`` by name; None if it is none."""
+    """Return the arguments of a call ``Genotype(...)`` by name; None if ``text`` isn't such a call."""
     before, call, rest = " ".join(text.split()).partition("Genotype(")
     if not _BEFORE.fullmatch(before):
         return None
@@ -156,8 +163,12 @@ def _keywords(text: str) -> dict[str, object] | None:
 
 
 def _value(node: ast.expr) -> object:
-    """What an expression of literals stands for, in which there may be ranges, and numpy's numbers, texts
-    and arrays as it prints them."""
+    """Return the value of an expression of literals, ranges, and numpy's numbers, strings and arrays as
+    printed.
+
+    Raises:
+        ValueError: it contains anything else.
+    """
     if isinstance(node, ast.List | ast.Tuple):
         values = [_value(element) for element in node.elts]
         return values if isinstance(node, ast.List) else tuple(values)
@@ -165,7 +176,7 @@ def _value(node: ast.expr) -> object:
         return ast.literal_eval(node)
     name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
     values = [_value(argument) for argument in node.args]
-    if name == "range" and all(type(value) is int and abs(value) <= _MOST for value in values):
+    if name == "range" and all(type(value) is int and abs(value) <= _LARGEST_NODE for value in values):
         return list(range(*values))  # type: ignore[call-overload]
     if len(values) == 1:
         (value,) = values
@@ -177,10 +188,10 @@ def _value(node: ast.expr) -> object:
 
 
 def _cell(edges: object, nodes: int, operations: Sequence[str | None], problem: str) -> CellInputs:
-    """The nodes' inputs of a genotype's list of edges.
+    """Return the nodes' inputs of a genotype's list of edges.
 
     Raises:
-        LmregError: it isn't one; begins with ``problem``.
+        LmregError: it isn't such a list; the message begins with ``problem``.
     """
     if not isinstance(edges, list) or len(edges) != NODE_INPUTS * nodes:
         raise LmregError(
@@ -196,7 +207,7 @@ def _cell(edges: object, nodes: int, operations: Sequence[str | None], problem: 
 
 
 def _edge(edge: object, node: int, operations: Sequence[str | None], problem: str) -> tuple[int, int]:
-    """(source, operation) of ``('sep_conv_3x3', 0)``, an edge into ``node``."""
+    """Return (source, operation) of an edge into ``node`` such as ``('sep_conv_3x3', 0)``."""
     names = [name for name in operations if name is not None]
     operation, source = edge if isinstance(edge, tuple | list) and len(edge) == 2 else (None, None)
     if operation not in names or type(source) is not int or not 0 <= source < node:

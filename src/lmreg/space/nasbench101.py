@@ -1,4 +1,4 @@
-"""NAS-Bench-101: cells that are graphs of at most 7 vertices and 9 edges, 3 operations on the vertices.
+"""NAS-Bench-101: cells that are graphs of at most 7 vertices and 9 edges, with 3 operations on vertices.
 
 Source: Ying et al., "NAS-Bench-101: Towards Reproducible Neural Architecture Search", ICML 2019.
 """
@@ -27,11 +27,11 @@ from lmreg.space.symbolic import SymbolicCell, add
 
 OPERATIONS = ("conv3x3-bn-relu", "conv1x1-bn-relu", "maxpool3x3")
 KERNELS = {"conv3x3-bn-relu": 3, "conv1x1-bn-relu": 1}
-"""Of the operations that have weights."""
+"""Kernel sizes of the operations that have weights."""
 VERTICES = 7
 MAX_EDGES = 9
 EDGES = tuple((source, target) for target in range(1, VERTICES) for source in range(target))
-"""(from, to) of the first 21 decisions, column by column of the matrix; the operations follow."""
+"""(from, to) of the first 21 decisions, column by column of the matrix; the vertices' operations follow."""
 
 _OUTPUT = VERTICES - 1
 
@@ -42,17 +42,17 @@ class Config:
 
 
 class NASBench101(Space):
-    """The benchmark's cells: 423,624 up to isomorphism, 1,293,208 with their vertices in some order.
+    """The benchmark's cells: 423,624 up to isomorphism, 1,293,208 counting orders of the vertices.
 
-    The choices say for 21 edges of a 7-vertex matrix whether they are there, and which operation each
-    of the 5 interior vertices has. Vertices that aren't on a way from input to output do nothing: an
-    `Arch` is always in the *pruned form* that lacks them. The others keep their order and come first, the
-    output stays the last; absent edges and absent vertices' operations are 0.
+    The choices are whether each of the 21 edges of a 7-vertex matrix is present, and the operation of each of
+    the 5 interior vertices. Vertices that aren't on a path from input to output have no effect, so an `Arch`
+    is always in *pruned form*: these vertices are removed, the others keep their order and come first, and
+    the output remains the last vertex. Absent edges, and operations of absent vertices, are 0.
 
     The text form is the benchmark's record of a cell, ``adjacency|input|operation|...|output``, for
     instance ``011001000|input|maxpool3x3|output``: the rows of the matrix one after the other, then the
-    vertices' operations. Cells of any size are read, also with commas between the operations, and
-    pruned; cells are written pruned.
+    vertices' operations. Cells of any size are parsed, also with commas between the operations, and then
+    pruned; cells are always written pruned.
     """
 
     def __init__(self, config: Config | None = None):
@@ -61,15 +61,15 @@ class NASBench101(Space):
 
     @property
     def size(self) -> int:
-        """Number of pruned cells, isomorphic ones counted separately."""
+        """Number of pruned cells, with isomorphic ones counted separately."""
         return int(_wirings()[1][-1])
 
     def arch(self, choices: tuple[int, ...]) -> Arch:
-        """The architecture with these choices, in pruned form.
+        """Return the architecture with these choices, in pruned form.
 
         Raises:
-            LmregError: a choice is missing or outside its decision's options, the output isn't
-                connected to the input, or more than 9 edges are left after pruning.
+            LmregError: a choice is missing or isn't one of its decision's options, the output isn't
+                connected to the input, or more than 9 edges remain after pruning.
         """
         choices = super().arch(choices).choices
         edges = frozenset(edge for edge, there in zip(EDGES, choices, strict=False) if there)
@@ -77,26 +77,25 @@ class NASBench101(Space):
         return self._arch(CellGraph(choices[len(EDGES) :], edges), problem)
 
     def cell(self, arch: Arch) -> CellGraph:
-        """The graph of an architecture; its operations are indices of `OPERATIONS`."""
+        """Return the graph of an architecture; its operations are indices of `OPERATIONS`."""
         edges = [edge for edge, there in zip(EDGES, arch.choices, strict=False) if there]
         interior = max(source for source, _ in edges)
         moved = frozenset((a, interior + 1 if b == _OUTPUT else b) for a, b in edges)
         return CellGraph(arch.choices[len(EDGES) : len(EDGES) + interior], moved)
 
     def sample(self, rng: np.random.Generator) -> Arch:
-        """An architecture drawn uniformly from all pruned cells.
+        """Draw uniformly from all pruned cells.
 
-        Unlike uniform bits and operations with rejection, this draws no cell more often for what can
-        be pruned from its matrices.
+        With uniform bits and operations and rejection, cells that many unpruned matrices reduce to would be
+        drawn more often.
         """
-        return self._nth(int(rng.integers(self.size)))
+        return self._cell_number(int(rng.integers(self.size)))
 
     def sample_network(self, rng: np.random.Generator) -> Arch:
-        """An architecture drawn so that every isomorphism class is equally likely, and so is every
-        member within its class.
+        """Draw such that isomorphism classes are equally likely, and so are the members of each class.
 
-        By rejection: a uniform draw is kept with probability 1 / number of its class's members; about
-        three draws are needed.
+        By rejection: a uniform draw is kept with probability 1 / size of its class; about three draws are
+        needed.
         """
         while True:
             arch = self.sample(rng)
@@ -104,14 +103,14 @@ class NASBench101(Space):
                 return arch
 
     def enumerate(self) -> Iterator[Arch]:
-        """Every pruned cell once, the smallest first."""
-        return map(self._nth, range(self.size))
+        """Yield every pruned cell once, the smallest first."""
+        return map(self._cell_number, range(self.size))
 
     def neighbours(self, arch: Arch) -> list[Arch]:
-        """What one edge more or less gives, another operation at a vertex, or a vertex more with one
-        edge to it and one from it.
+        """Return the cells with one edge added or removed, another operation at one vertex, or one more
+        vertex with one edge to it and one from it.
 
-        An edge less may mean vertices less, as what dangles is pruned.
+        Removing an edge may remove vertices too, as the result is pruned.
         """
         cell = self.cell(arch)
         found: dict[Arch, None] = {}
@@ -124,8 +123,8 @@ class NASBench101(Space):
         return list(found)
 
     def encode(self, arch: Arch) -> np.ndarray:
-        """Path encoding, the same for isomorphic cells: for each sequence of 0 to 5 operations whether
-        the cell has such a way from input to output, float32 [364].
+        """Return the path encoding, float32 [364]: for each sequence of 0 to 5 operations, whether the cell
+        has such a path from input to output. Isomorphic cells have the same encoding.
 
         Source: White, Neiswanger, Savani, "BANANAS: Bayesian Optimization with Neural Architectures for
         Neural Architecture Search", AAAI 2021, section 4.
@@ -133,8 +132,8 @@ class NASBench101(Space):
         return path_encoding(self.cell(arch), len(OPERATIONS), VERTICES - 2)
 
     def distance(self, a: Arch, b: Arch) -> int:
-        """The least number of edges and vertices' operations in which two cells differ, over all ways to
-        match their interior vertices; 0 for isomorphic ones."""
+        """Return the graph edit distance: the least number of edges and operations that differ, over all
+        ways to match interior vertices; 0 for isomorphic cells."""
         return edit_distance(self.cell(a), self.cell(b), VERTICES)
 
     def graphs(self, arch: Arch) -> tuple[Graph, ...]:
@@ -142,12 +141,12 @@ class NASBench101(Space):
         return (Graph(self._labels(cell), tuple((a, b, "") for a, b in sorted(cell.edges))),)
 
     def canonical(self, arch: Arch) -> str:
-        """A hash of what the cell computes, see `lmreg.space.symbolic`.
+        """Return a hash of the function that the cell computes, see `lmreg.space.symbolic`.
 
-        Maximum pools have no weights: those of the same vertices are one value, however many vertices
-        compute it. What leads from the cell's input has a projection of its own. Where its output is of
-        three vertices and the width can't be divided by three, vertices differ by one channel, by their
-        order; that is left out, as in the benchmark's own hash.
+        Maximum pools have no weights, so that several pools of the same vertices are one value. Every edge
+        from the cell's input has its own projection. If three vertices lead to the output and the width isn't
+        divisible by three, the vertices' order decides which has one more channel; this difference is
+        ignored, as in the benchmark's own hash.
         """
         cell = self.cell(arch)
         symbolic, last = SymbolicCell("x"), cell.vertices - 1
@@ -167,24 +166,25 @@ class NASBench101(Space):
         return md5(key.encode(), usedforsecurity=False).hexdigest()
 
     def benchmark_key(self, arch: Arch) -> str:
-        """The benchmark's module hash, of the pruned cell, by which its data can be looked up.
+        """Return the benchmark's module hash of the pruned cell, under which its data are filed.
 
-        Isomorphic cells share it, also where they differ in a channel; it tells apart cells that are one
-        function because two of their maximum pools are.
+        Isomorphic graphs share it, even if vertices differ by one channel. Cells that are the same function
+        only because two of their maximum pools are equal have different hashes.
         """
         return module_hash(self.cell(arch))
 
     def coarse_key(self, arch: Arch) -> Hashable:
-        """Of every vertex its operation and those before and behind it: a tenth of the key's time."""
+        """Return, for every vertex, its operation and those before and after it, in a tenth of the time of
+        the canonical key."""
         labels = ("input", *arch.choices[len(EDGES) :], "output")
         before: list[list[str]] = [[] for _ in labels]
-        behind: list[list[str]] = [[] for _ in labels]
+        after: list[list[str]] = [[] for _ in labels]
         for (a, b), there in zip(EDGES, arch.choices, strict=False):
             if there:
                 before[b].append(str(labels[a]))
-                behind[a].append(str(labels[b]))
+                after[a].append(str(labels[b]))
         beside = (
-            " ".join((*sorted(some), "|", *sorted(more))) for some, more in zip(before, behind, strict=True)
+            " ".join((*sorted(some), "|", *sorted(more))) for some, more in zip(before, after, strict=True)
         )
         return tuple(sorted(f"{label}: {near}" for label, near in zip(labels, beside, strict=True)))
 
@@ -217,10 +217,10 @@ class NASBench101(Space):
         return ("input", *(OPERATIONS[choice] for choice in cell.operations), "output")
 
     def _arch(self, cell: CellGraph, problem: str) -> Arch:
-        """The architecture of a cell.
+        """Return the architecture of a cell.
 
         Raises:
-            LmregError: the pruned cell is outside the space; begins with ``problem``.
+            LmregError: the pruned cell isn't in the space; the message begins with ``problem``.
         """
         live = pruned(cell)
         if live is None:
@@ -235,8 +235,8 @@ class NASBench101(Space):
         bits = tuple(int(edge in there) for edge in EDGES)
         return Arch(self.name, bits + live.operations + (0,) * (VERTICES - live.vertices))
 
-    def _nth(self, index: int) -> Arch:
-        """The pruned cell of that number, 0 <= index < `size`."""
+    def _cell_number(self, index: int) -> Arch:
+        """Return the pruned cell number ``index``, 0 <= index < `size`."""
         masks, ends, interiors = _wirings()
         row = int(np.searchsorted(ends, index, side="right"))
         mask, interior = int(masks[row]), int(interiors[row])
@@ -248,7 +248,7 @@ class NASBench101(Space):
 
 
 def _changes(cell: CellGraph) -> Iterator[CellGraph]:
-    """See `NASBench101.neighbours`; unpruned, not all in the space."""
+    """Yield the changed cells of `NASBench101.neighbours`, unpruned; some aren't in the space."""
     count = cell.vertices
     for edge in ((a, b) for b in range(1, count) for a in range(b)):
         yield CellGraph(cell.operations, cell.edges ^ {edge})
@@ -266,11 +266,11 @@ def _changes(cell: CellGraph) -> Iterator[CellGraph]:
 
 @functools.cache
 def _wirings() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """All pruned graphs without operations, the smallest first, int64 [6472] each.
+    """Return all pruned graphs without operations, the smallest first, as three arrays int64 [6472].
 
     Returns:
-        Bit masks of `EDGES`, numbers of cells up to and including those of the graph, and numbers of
-        interior vertices.
+        The graph's bit mask of `EDGES`, the cumulative number of cells up to and including the graph's, and
+        its number of interior vertices.
     """
     masks, interiors = [], []
     for interior in range(VERTICES - 1):
