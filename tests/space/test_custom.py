@@ -71,7 +71,7 @@ def test_one_module_under_two_names_is_one_choice() -> None:
         ),
         ([stage(choices={"a": CONV, "b": 3})], r"choices\.b: must be a mapping with _target_"),
         ([stage(choices={"a": CONV, "b": []})], r"choices\.b: must be a mapping with _target_"),
-        ([stage(choices={"a": CONV, "s": SKIP, "t": SKIP})], "s and t are the same, identities"),
+        ([stage(choices={"a": CONV, "s": SKIP, "t": SKIP})], "s and t are all identities"),
         ([stage(choices={"a": CONV, "b": CONV | {"groups": "$c_inn"}})], r"b\.groups=\$c_inn: .*\$c_in"),
     ],
 )

@@ -12,7 +12,7 @@ from lmreg.data.base import InputShape
 from lmreg.errors import LmregError
 from lmreg.network.chain import ChainNetwork, Layer, conv_norm
 from lmreg.network.modules import build_modules, require_fit
-from lmreg.space.custom import CustomSpace, CustomStage, place
+from lmreg.space.custom import CustomSpace, CustomStage, config_key
 
 
 @dataclass
@@ -56,7 +56,7 @@ class CustomNetwork(ChainNetwork):
                 after = tuple(-(-s // stride) for s in size)
                 if offered is None and not self.stem[0].weight.is_meta:
                     for name, module in layer.items():
-                        require_fit(module, (c_in, *size), (stage.width, *after), place(number, name))
+                        require_fit(module, (c_in, *size), (stage.width, *after), config_key(number, name))
                 self.layers.append(layer)
                 c_in, size = stage.width, after
         self.head = conv_norm(c_in, config.head) if config.head else nn.Identity()
@@ -75,8 +75,8 @@ def _layer(
 
     def build(name: str) -> nn.Module:
         if hasattr(nn.ModuleDict(), name):
-            raise LmregError(f"{place(number, name)}: torch has another use for this name; take another")
+            raise LmregError(f"{config_key(number, name)}: torch has another use for this name; take another")
         assert stage.parts is not None
-        return build_modules(stage.parts[name], values, place(number, name))
+        return build_modules(stage.parts[name], values, config_key(number, name))
 
     return Layer(names, range(len(names)) if offered is None else offered, build)
