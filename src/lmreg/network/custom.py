@@ -1,4 +1,4 @@
-"""The network of a space of the user's: stem, the stages' layers, global pooling, classifier."""
+"""The network of a user's own space: stem, the stages' layers, global pooling, classifier."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ class Config:
 class CustomNetwork(ChainNetwork):
     """The super-net, or with one option offered per layer the network of one architecture.
 
-    Modules of the super-net are tried on noise of their layer's shape, but for those of one on the meta
-    device: the images' size isn't known before they are read.
+    The super-net's modules are tested on noise of their layer's shape, unless it is built on the meta device:
+    then the size of the images isn't known yet.
 
     Raises:
-        LmregError: a module that can't be built or doesn't fit its layer; odd resolutions round up.
+        LmregError: a module can't be built or doesn't fit its layer. Odd resolutions are rounded up.
     """
 
     of_space = CustomSpace

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from lmreg.data.base import InputShape
 from lmreg.network.base import MIXTURES, PARTIAL_CHANNELS, check_partial, remove_affine
-from lmreg.network.cells import CellNetwork, Config, Drop, TwoInputCell, applied, operation
+from lmreg.network.cells import CellNetwork, Config, Drop, TwoInputCell, apply_with_drop, operation
 from lmreg.network.mixture import Choice, Mixture, weighted_options, weighted_sum
 from lmreg.space.base import Arch
 from lmreg.space.darts import EDGES, NODES, NONE, OPERATIONS, DARTSSpace
@@ -22,10 +22,10 @@ from lmreg.space.genotype import CELL_INPUTS
 
 
 class DARTSEdge(nn.ModuleDict):
-    """The operations offered between two nodes, by name.
+    """The operations that are offered between two nodes, by name.
 
-    With ``partial`` = k they see the first 1/k of the channels; the others pass by, max-pooled where the
-    edge reduces, and all are shuffled (PC-DARTS, Xu et al., ICLR 2020, and its released code).
+    With ``partial`` = k they see the first 1/k of the channels. The other channels bypass them, max-pooled if
+    the edge reduces, and all channels are shuffled (PC-DARTS, Xu et al., ICLR 2020, and its released code).
     """
 
     def __init__(self, channels: int, stride: int, offered: Sequence[int], partial: int):
@@ -37,16 +37,18 @@ class DARTSEdge(nn.ModuleDict):
     def forward(
         self, x: Tensor, weighted: list[tuple[int, Tensor | None]], drop: Drop | None
     ) -> Tensor | None:
-        """The weighted sum of operations on ``x`` [B, channels, height, width]; None where it is zero.
+        """Return the weighted sum of operations on ``x`` [B, channels, height, width]; None if it is zero.
 
         Args:
-            weighted: operations with their weights, see `lmreg.network.mixture.weighted_options`.
+            weighted: operations with their weights, from `lmreg.network.mixture.weighted_options`.
         """
         whole = self._partial == 1
         part = x if whole else x[:, : self._seen]
         real = [(c, weight) for c, weight in weighted if c != NONE]
-        total = weighted_sum(lambda c: applied(self[OPERATIONS[c]], part, drop), real) if real else None
-        if whole or weighted == [(NONE, None)]:  # a path without this edge lacks its by-pass, too
+        total = (
+            weighted_sum(lambda c: apply_with_drop(self[OPERATIONS[c]], part, drop), real) if real else None
+        )
+        if whole or weighted == [(NONE, None)]:  # a path without this edge lacks its bypass too
             return total
         rest = x[:, self._seen :]
         if self._stride > 1:
@@ -57,7 +59,7 @@ class DARTSEdge(nn.ModuleDict):
 
 
 class DARTSCell(TwoInputCell):
-    """Four nodes, each the sum of its edges' operations on earlier ones; joined, they are the output."""
+    """Four nodes, each the sum of operations on earlier nodes; the output concatenates them."""
 
     def __init__(
         self,
@@ -81,19 +83,19 @@ class DARTSCell(TwoInputCell):
         into: dict[int, list[Tensor]] = {}
         for d, (source, target), edge in zip(self._decisions, EDGES, self.edges, strict=True):
             if source == 0 and target > CELL_INPUTS:
-                nodes.append(self.total(into.get(target - 1, []), nodes[0]))
+                nodes.append(self.node(into.get(target - 1, []), nodes[0]))
             value = edge(nodes[source], weighted_options(choice, d), drop)
             if value is not None:
                 value = value if factors is None else factors[d] * value
                 into.setdefault(target, []).append(value)
-        nodes.append(self.total(into.get(CELL_INPUTS + NODES - 1, []), nodes[0]))
+        nodes.append(self.node(into.get(CELL_INPUTS + NODES - 1, []), nodes[0]))
         return torch.cat(nodes[CELL_INPUTS:], 1)
 
 
 class DARTSNetwork(CellNetwork):
-    """The super-net, or with ``only`` the network of one architecture.
+    """The super-net, or the network of the architecture ``only``.
 
-    With ``partial`` = k the edges' operations see 1/k of the channels, see `DARTSEdge`.
+    With ``partial`` = k, operations see 1/k of the channels, see `DARTSEdge`.
     """
 
     offers = frozenset({MIXTURES, PARTIAL_CHANNELS})

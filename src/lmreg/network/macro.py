@@ -64,5 +64,5 @@ class NASBenchMacroNetwork(ChainNetwork):
 
 
 def _layer(c_in: int, stride: int, offered: Sequence[int]) -> Layer:
-    """A layer that, halving the resolution, doubles the channels."""
+    """Return a layer; if it halves the resolution, it doubles the channels."""
     return Layer(OPERATIONS, offered, lambda name: _operation(name, c_in, stride * c_in, stride))

@@ -45,7 +45,7 @@ class MBConvNetwork(ChainNetwork):
     """The super-net, or with one option offered per layer the network of one architecture.
 
     Raises:
-        LmregError: widths or strides are not one per stage of the space.
+        LmregError: the number of widths or strides isn't the number of stages of the space.
     """
 
     of_space = MBConv

@@ -54,9 +54,9 @@ def _operation(name: str, channels: int) -> nn.Module:
 
 
 class NASBench201Edge(nn.ModuleDict):
-    """The operations offered between two nodes, by name.
+    """The operations that are offered between two nodes, by name.
 
-    With ``partial`` = k they see the first 1/k of the channels; the others pass by, and all are
+    With ``partial`` = k they see the first 1/k of the channels. The other channels bypass them, and all are
     shuffled, so that the next edge's operations see others (PC-DARTS, Xu et al., ICLR 2020).
     """
 
@@ -66,10 +66,10 @@ class NASBench201Edge(nn.ModuleDict):
         self._seen, self._partial = seen, partial
 
     def forward(self, x: Tensor, weighted: list[tuple[int, Tensor | None]]) -> Tensor | None:
-        """The weighted sum of operations on ``x`` [B, channels, height, width]; None where it is zero.
+        """Return the weighted sum of operations on ``x`` [B, channels, height, width]; None if it is zero.
 
         Args:
-            weighted: operations with their weights, see `lmreg.network.mixture.weighted_options`.
+            weighted: operations with their weights, from `lmreg.network.mixture.weighted_options`.
         """
         whole = self._partial == 1
         part = x if whole else x[:, : self._seen]
@@ -80,18 +80,18 @@ class NASBench201Edge(nn.ModuleDict):
             value = self[OPERATIONS[choice]](part)
             value = value if weight is None else weight * value
             total = value if total is None else total + value
-        if whole or weighted == [(NONE, None)]:  # a path without this edge lacks its by-pass, too
+        if whole or weighted == [(NONE, None)]:  # a path without this edge lacks its bypass too
             return total
         total = torch.zeros_like(part) if total is None else total
         return F.channel_shuffle(torch.cat([total, x[:, self._seen :]], 1), self._partial)
 
 
 class NASBench201Cell(nn.Module):
-    """Nodes that are each the sum of their incoming edges' operations on earlier ones.
+    """A cell with operations on its edges: a node is the sum of its incoming edges.
 
     Args:
-        edges: (from, to), ascending by the node that they lead to; the last node is the output.
-        first: the decision of the first edge; those of the others follow.
+        edges: (from, to), ascending by the target node; the last node is the output.
+        first: the decision of the first edge; the other edges have the next decisions.
     """
 
     def __init__(
@@ -107,7 +107,7 @@ class NASBench201Cell(nn.Module):
         self._ends, self._first = tuple(edges), first
 
     def forward(self, inputs: Sequence[Tensor], choice: Choice) -> Tensor:
-        """The output for the first nodes' values [B, channels, height, width]."""
+        """Return the output for ``inputs``, the values [B, channels, height, width] of the first nodes."""
         x, last = inputs[0], self._ends[-1][1]
         nodes: list[Tensor | None] = [*inputs, *[None] * (last + 1 - len(inputs))]
         factors = choice.edges if isinstance(choice, Mixture) else None
@@ -125,7 +125,7 @@ class NASBench201Cell(nn.Module):
 
 
 class ResidualBlock(nn.Module):
-    """Halves the resolution (rounding up, so odd sizes work) and doubles the channels."""
+    """Halves the resolution (rounded up, so that odd sizes work) and doubles the channels."""
 
     def __init__(self, c_in: int, c_out: int):
         super().__init__()
@@ -141,7 +141,7 @@ class ResidualBlock(nn.Module):
 class NASBench201Network(SuperNet):
     """The super-net, or with one option offered per edge the network of one architecture.
 
-    With ``partial`` = k the edges' operations see 1/k of the channels, see `NASBench201Edge`.
+    With ``partial`` = k, operations see 1/k of the channels, see `NASBench201Edge`.
     """
 
     offers = frozenset({MIXTURES, PARTIAL_CHANNELS})

@@ -1,4 +1,4 @@
-"""The networks of NDS: DARTS's skeleton for small images, cells of five families.
+"""The networks of NDS: DARTS's skeleton for small images with cells of five families.
 
 Source: Radosavovic et al., "On Network Design Spaces for Visual Recognition", ICCV 2019, section 4 and the
 code that trained its networks, pycls.
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from lmreg.data.base import InputShape
 from lmreg.network.base import MIXTURES, Standalone, remove_affine
-from lmreg.network.cells import CellNetwork, Config, Drop, TwoInputCell, applied, operation
+from lmreg.network.cells import CellNetwork, Config, Drop, TwoInputCell, apply_with_drop, operation
 from lmreg.network.mixture import Choice, Mixture, weighted_options, weighted_sum
 from lmreg.space.base import Arch
 from lmreg.space.genotype import CELL_INPUTS, CELL_NAMES, NODE_INPUTS
@@ -22,10 +22,10 @@ from lmreg.space.nds import NDS, NONE
 
 
 class NodeInput(nn.ModuleDict):
-    """What one input of a node may be, by the option's name: an operation on an earlier node.
+    """The options of one input of a node, by name; each is an operation on an earlier node.
 
-    The two inputs of a node share no weights: an operation drawn twice is two of them. Those on a cell's
-    inputs reduce where the cell does.
+    The two inputs of a node don't share weights, so that an operation that is chosen for both is two layers.
+    In a reduction cell, operations on the cell's inputs are strided.
     """
 
     def __init__(self, space: NDS, decision: int, offered: Sequence[int], channels: int, stride: int):
@@ -40,26 +40,26 @@ class NodeInput(nn.ModuleDict):
     def forward(
         self, nodes: Sequence[Tensor], weighted: list[tuple[int, Tensor | None]], drop: Drop | None
     ) -> Tensor | None:
-        """The weighted sum of options on the nodes before, [B, channels, height, width] each; None where it
-        is zero.
+        """Return the weighted sum of options on earlier nodes [B, channels, height, width]; None if it is
+        zero.
 
         Args:
-            weighted: options with their weights, see `lmreg.network.mixture.weighted_options`.
+            weighted: options with their weights, from `lmreg.network.mixture.weighted_options`.
         """
 
         def value(option: int) -> Tensor:
-            return applied(self[self._names[option]], nodes[self._space.input(option)[0]], drop)
+            return apply_with_drop(self[self._names[option]], nodes[self._space.input(option)[0]], drop)
 
         real = [(option, weight) for option, weight in weighted if self._names[option] in self]
         return weighted_sum(value, real) if real else None
 
 
 class NDSCell(TwoInputCell):
-    """Nodes, each the sum of its two inputs. Its output joins all of them or the loose ends only.
+    """Nodes, each the sum of its two inputs; the output concatenates all of them, or only the loose ends.
 
-    In the super-net loose ends have their places among all nodes, and those of the others are zeros. For
-    what reads the output, convolutions without bias and a linear layer behind a mean, that is to use the
-    weights of the loose ends only, and that is all that a stand-alone network has (``only``).
+    In the super-net the output has a place for every node, and nodes that aren't loose ends are zeros in it.
+    The layers that read the output are convolutions without bias and a linear layer after a mean, so they use
+    only their weights for the loose ends. A stand-alone network (``only``) has just these weights.
     """
 
     def __init__(
@@ -97,16 +97,16 @@ class NDSCell(TwoInputCell):
             if value is not None:
                 values.append(value if factors is None else factors[d] * value)
             if place % NODE_INPUTS == 0:
-                nodes.append(self.total(values, nodes[0]))
+                nodes.append(self.node(values, nodes[0]))
                 values = []
-        shares = self._shares(choice)
+        shares = self._output_factors(choice)
         return torch.cat([_share(nodes[node], shares[node]) for node in self.joined], 1)
 
-    def _shares(self, choice: Choice) -> list[float | Tensor]:
-        """For each node how much of it is joined: of a loose end all of it, of others nothing.
+    def _output_factors(self, choice: Choice) -> list[float | Tensor]:
+        """Return each node's factor in the output: 1 for a loose end, 0 for other nodes.
 
-        In a mixture, whose inputs are independent of each other, it is the product, over all inputs, of
-        the weight of the options that don't read the node.
+        In a mixture, whose inputs are independent of each other, it is the product, over all inputs, of the
+        total weight of the options that don't read the node.
         """
         shares: list[float | Tensor] = [1.0] * (CELL_INPUTS + self._space.family.nodes)
         for d in self._decisions if self._space.family.loose_ends else ():
@@ -126,7 +126,7 @@ def _share(node: Tensor, share: float | Tensor) -> Tensor:
 
 
 class NDSNetwork(CellNetwork):
-    """The super-net, or with ``only`` the network of one architecture."""
+    """The super-net, or the network of the architecture ``only``."""
 
     offers = frozenset({MIXTURES})
     of_space = NDS
@@ -149,8 +149,10 @@ class NDSNetwork(CellNetwork):
         return NDSNetwork(*self._parts, only=arch, head=head)
 
     def extract(self, arch: Arch) -> Standalone:
-        """The stand-alone network of ``arch`` with the super-net's weights copied into it; of what reads a
-        cell's output, those for the nodes that are joined there."""
+        """Return the stand-alone network of ``arch`` with a copy of the super-net's weights.
+
+        Layers that read a cell's output get only their weights for the nodes that are concatenated there.
+        """
         alone, count = self.standalone(arch), self._parts[1].family.nodes
         state = self.state_for(alone)
         for cell, prefix in self._readers():
@@ -162,7 +164,8 @@ class NDSNetwork(CellNetwork):
         return alone
 
     def _readers(self) -> Iterator[tuple[int, str]]:
-        """Numbers of cells, each with what the names of the weights that read its output begin with."""
+        """Yield (cell, prefix) for every layer that reads a cell's output: its parameters' names have the
+        prefix."""
         for number in range(len(self.cells)):
             for back in (1, 2):
                 if number + back < len(self.cells):

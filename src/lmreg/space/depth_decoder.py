@@ -99,8 +99,8 @@ class DepthDecoder(Space):
         for cell in range(self.cells):
             if not self._valid(arch.choices[self.block(cell)]):
                 raise LmregError(
-                    f"{self.format(arch)} is not an architecture of {self.name}: no path without `none` leads "
-                    f"from an input to the output of block {cell + 1}"
+                    f"{self.format(arch)} is not an architecture of {self.name}: no path without `none` "
+                    f"leads from an input to the output of block {cell + 1}"
                 )
         return arch
 
