@@ -59,7 +59,7 @@ def test_decisions_may_differ_in_their_number_of_options() -> None:
     offered = [[0, 1], [2, 3, 4, 5, 6], [7], [8, 9, 10]]
     for decision, tokens in enumerate(offered):
         assert logits[:, decision].isfinite().any(0).nonzero().flatten().tolist() == tokens
-    for reached in model.moved(every_choice(), [-50, -1, 0, 1, 50]):
+    for reached in model.decoded_steps(every_choice(), [-50, -1, 0, 1, 50]):
         assert [shares.shape for shares in reached] == [(30, count) for count in COUNTS]
         for shares in reached:
             np.testing.assert_allclose(shares.sum(1), 1, rtol=1e-5)
@@ -69,13 +69,13 @@ def test_it_learns_scores_and_choices(fitted: LatentModel) -> None:
     choices = every_choice()
     # Ties of the scores can't be predicted as such, so tau-b stays below 1.
     assert stats.kendalltau(predictions(fitted, choices), choices.sum(1)).statistic > 0.9
-    (same,) = fitted.moved(choices, [0.0])
+    (same,) = fitted.decoded_steps(choices, [0.0])
     assert (likeliest(same) == choices).all()
 
 
 def test_steps_lead_uphill_and_back(fitted: LatentModel) -> None:
     choices = every_choice()
-    sums = [likeliest(reached).sum(1) for reached in fitted.moved(choices, [-2, -1, 0, 1, 2])]
+    sums = [likeliest(reached).sum(1) for reached in fitted.decoded_steps(choices, [-2, -1, 0, 1, 2])]
     means = [each.mean() for each in sums]
     assert means == sorted(means)
     assert means[0] < means[1] < means[2] < means[3] < means[4]
@@ -92,7 +92,7 @@ def test_a_step_follows_the_gradient_of_the_prediction(fitted: LatentModel) -> N
 
     model = Watched(COUNTS, OPTIONS["hidden"])
     model.load_state_dict(fitted.state_dict())
-    list(model.moved(every_choice(), [-0.01, 0, 0.01]))
+    list(model.decoded_steps(every_choice(), [-0.01, 0, 0.01]))
     with torch.no_grad():
         down, here, up = (model.predict(outputs) for outputs in seen)
     assert (down < here).all()
@@ -157,7 +157,7 @@ def test_steps_lead_to_better_real_networks_and_back_to_worse_ones(
     gains, seen = {}, set(known["key"])
     for sign in (1, -1):
         differences = {}
-        for reached in real.moved(choices_of(middle), [sign * step for step in _STEPS]):
+        for reached in real.decoded_steps(choices_of(middle), [sign * step for step in _STEPS]):
             for start, row in zip(middle[TRUTH], likeliest(reached).tolist(), strict=True):
                 key = SPACE.canonical(SPACE.arch(tuple(row)))
                 if key in truth.index and key not in seen:

@@ -9,7 +9,7 @@ import pytest
 import torch
 from tests.train.test_training import assert_same, make, regularised, run
 
-from lmreg.algo.nao import NAO, Config, Round
+from lmreg.algo.nao import NAO, Config, PoolRound
 from lmreg.data.images import Batch
 from lmreg.errors import LmregError
 from lmreg.network.base import SuperNet
@@ -152,7 +152,7 @@ def test_the_predictor_is_tested_on_what_it_was_not_fitted_to() -> None:
         ctx, _ = context(quality=quality)
         config = Config(pool=60, holdout=0.5, **SMALL)
         pools = [[NB201.sample(ctx.streams.arch) for _ in range(60)] for _ in range(4)]
-        taus[name] = np.mean([Round(ctx, p, config).figures["predictor_kendall_tau"] for p in pools])
+        taus[name] = np.mean([PoolRound(ctx, p, config).figures["predictor_kendall_tau"] for p in pools])
     assert abs(taus["noise"]) < 0.25
     assert taus["convolutions"] > 0.5
 
