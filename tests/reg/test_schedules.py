@@ -40,7 +40,9 @@ def test_every_schedule_is_worked_out() -> None:
     ("warmup", "epochs", "end"), [(100, 200, 5.0), (150, 400, 6.9), (100, 400, 8.5)], ids=str
 )
 def test_the_released_cosine_ends_where_the_authors_code_ends(warmup: int, epochs: int, end: float) -> None:
-    assert 10 * weight_factor("cosine_increase_released", 1.0, warmup / epochs) == pytest.approx(end, abs=0.05)
+    assert 10 * weight_factor("cosine_increase_released", 1.0, warmup / epochs) == pytest.approx(
+        end, abs=0.05
+    )
 
 
 @pytest.mark.parametrize("name", SCHEDULES)
