@@ -29,7 +29,7 @@ SMALL: dict[str, Any] = {"hidden": 16, "predictor_epochs": 60}
 
 
 class Toy(Space):
-    """2 × 3 × 4 choices. Not (1, 2, ·); and after a first 0 the last decision does nothing: 11 networks."""
+    """2 × 3 × 4 choices without (1, 2, ·); after a first 0 the last decision has no effect: 11 networks."""
 
     name = "toy"
     options = (("a", "b"), ("a", "b", "c"), ("a", "b", "c", "d"))
@@ -60,12 +60,12 @@ TOY_NETWORKS = 3 + 2 * 4
 
 
 def convolutions(archs: Sequence[Arch]) -> np.ndarray:
-    """A quality that is easy to learn."""
+    """An easily predicted quality."""
     return np.array([sum({2: 1, 3: 2}.get(c, 0) for c in arch.choices) for arch in archs], dtype=np.float64)
 
 
 class Scores:
-    """A scorer that remembers what it was asked."""
+    """A scorer that records its calls."""
 
     def __init__(self, quality: Callable[[Sequence[Arch]], np.ndarray]):
         self.quality = quality
@@ -98,7 +98,7 @@ def pool_of(algo: NAO, space: Space = NB201) -> list[Arch]:
 
 @pytest.fixture
 def paths(monkeypatch: pytest.MonkeyPatch) -> list[Arch]:
-    """What the super-net is asked to evaluate."""
+    """The architectures that the super-net evaluates."""
     seen: list[Arch] = []
     monkeypatch.setattr(Context, "loss", lambda self, arch, batch: seen.append(arch) or torch.zeros(()))
     return seen
@@ -274,7 +274,7 @@ def trained(reg: str) -> tuple[dict[int, Arch], NAO]:
 
 
 def test_the_paths_are_the_same_with_and_without_the_regulariser_up_to_the_first_refresh() -> None:
-    """Then the super-nets' scores, and so the pools, differ."""
+    """With another scoring, the super-net's scores and so the pools differ."""
     (without, alone), (with_it, regularised_too) = trained("none"), trained("landmark")
     assert {step: without[step] for step in range(6)} == {step: with_it[step] for step in range(6)}
     assert alone.state_dict()["pool"] != regularised_too.state_dict()["pool"]
@@ -295,7 +295,7 @@ def test_proposals_after_a_resume_are_those_of_never_stopping(tmp_path: Any) -> 
 
 
 def test_proposals_in_the_midst_of_a_training_are_not_taken_for_later_ones(paths: list[Arch]) -> None:
-    """Whoever asks between two rounds of landmarks gets what the weights say then."""
+    """A proposal between two rounds of landmarks uses the weights of that time."""
     batch = Batch(torch.zeros(2, 1, 8, 8), torch.zeros(2, dtype=torch.long))
     ctx, scores = context()
     algo = NAO(Config(pool=10, **SMALL))

@@ -1,4 +1,4 @@
-"""What all networks share: how they are counted, and a convolution of theirs."""
+"""What all networks share: counts of multiply-accumulates, and the strided 1×1 convolution."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from lmreg.space.base import Space
 
 
 class AlongRows(nn.Module):
-    """A layer of one dimension on the rows of an image of one channel, as tokens or as a signal."""
+    """A one-dimensional layer on the rows of a one-channel image, taken as tokens or as a signal."""
 
     def __init__(self, layer: nn.Module, flat: bool):
         super().__init__()
@@ -51,7 +51,7 @@ def test_a_layer_is_counted_as_often_as_it_is_used() -> None:
 
 
 def biased_values(net: nn.Module, shape: InputShape) -> int:
-    """Values of one image to which convolutions and linear layers add a bias."""
+    """Return the number of values per image to which convolutions and linear layers add a bias."""
     total = 0
 
     def add(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
@@ -68,7 +68,7 @@ def biased_values(net: nn.Module, shape: InputShape) -> int:
 
 
 def profiled(net: nn.Module, shape: InputShape) -> int:
-    """Multiply-accumulates of one image by torch's profiler, which counts two operations for each."""
+    """Return multiply-accumulates per image by torch's profiler, which counts two operations for each."""
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         net(torch.zeros(2, shape.channels, shape.height, shape.width))
     return counter.get_total_flops() // (2 * 2)
@@ -87,7 +87,7 @@ def test_networks_of_every_space_are_counted_as_by_the_profiler(name: str, rng: 
 
 
 class Functional(nn.Module):
-    """Multiplies without layers of its own: a convolution and products of matrices."""
+    """Multiplies by calls of functions: a convolution, attention and a matrix product."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -126,5 +126,5 @@ for channels in (2, 4, 6):
 
 
 def test_few_channels_do_not_corrupt_memory() -> None:
-    """In a process of its own, which a corrupt heap would end."""
+    """In its own process, which a corrupt heap would end."""
     assert subprocess.run([sys.executable, "-c", BACKWARD], check=False).returncode == 0

@@ -52,7 +52,7 @@ def test_the_published_genotype_has_its_published_size() -> None:
 
 
 def test_macs_by_hand() -> None:
-    """The smallest network of skips at stride 1 and pools: stem, inputs of cells, and the classifier."""
+    """The smallest network, with skip connections at stride 1 and pools: stem, cells' inputs, classifier."""
     text = DARTS_V2
     for name in OPERATIONS[3:]:
         text = text.replace(name, "max_pool_3x3")
@@ -75,7 +75,7 @@ def test_standalone_gives_the_super_nets_logits(
 
 
 def test_isomorphic_architectures_are_the_same_function(x: torch.Tensor) -> None:
-    """Nodes 2 and 3 of both cells change places, and weights go with them: so do the next cells' columns."""
+    """Swap nodes 2 and 3 of both cells with their weights, and the columns of the next cells' weights."""
     first, second = (("sep_conv_3x3", 0), ("skip_connect", 1)), (("dil_conv_5x5", 0), ("max_pool_3x3", 1))
     rest = (("skip_connect", 0), ("sep_conv_5x5", 2), ("avg_pool_3x3", 1), ("skip_connect", 3))
     swapped_rest = (("skip_connect", 0), ("sep_conv_5x5", 3), ("avg_pool_3x3", 1), ("skip_connect", 2))
@@ -121,7 +121,7 @@ def test_a_mixture_uses_every_operation_and_all_weights_learn(net: DARTSNetwork,
 
 
 def test_factors_of_edges(net: DARTSNetwork, x: torch.Tensor) -> None:
-    """Zero on all edges that an architecture lacks and one elsewhere leaves what its edges give."""
+    """Factors 0 for the edges that an architecture lacks and 1 for the others give the architecture."""
     weights = tuple(torch.eye(8)[max(choice, 4)] for choice in V2.choices)
     kept = torch.tensor([float(choice != NONE) for choice in V2.choices])
     arch = SPACE.arch(tuple(max(c, 4) if c != NONE else NONE for c in V2.choices))
@@ -170,7 +170,7 @@ def test_partial_channels(x: torch.Tensor) -> None:
 
 
 def test_recalibrated_statistics_of_a_path(net: DARTSNetwork, x: torch.Tensor) -> None:
-    """One batch alone: its own statistics are what is kept, up to the variance's denominator."""
+    """After one batch the running statistics are that batch's, up to the variance's denominator."""
     with torch.no_grad(), recalibrated(net) as fixed:
         fixed.fix(V2, [Batch(x, torch.zeros(4))])
         together, alone = net(x, V2), torch.cat([net(image[None], V2) for image in x])

@@ -29,7 +29,7 @@ def one_hot(arch: Arch) -> tuple[torch.Tensor, ...]:
 
 
 def test_params_and_macs_are_the_benchmarks(real_data: Path, rng: np.random.Generator) -> None:
-    """Of every row of the table, at the benchmark's size.
+    """The figures of every row of the table, at the benchmark's size.
 
     ``params`` are all trainable values, those of batch normalisation and the classifier's bias included;
     ``flops`` are multiply-accumulates of convolutions and the classifier without its bias (ours count it:
@@ -80,7 +80,7 @@ def test_standalone_has_the_paths_parts_only(macro_net: NASBenchMacroNetwork) ->
 
 
 def test_isomorphic_architectures_are_one_network() -> None:
-    """An identity's place doesn't matter: with the same weights the logits are the same."""
+    """The position of an identity doesn't matter: with the same weights the logits are equal."""
     x, nets = torch.randn(5, 1, 8, 8), []
     net = NASBenchMacroNetwork(Config(channels=2), MACRO, InputShape(1, 8, 8), outputs=3)
     for text in ("10120102", "10102120"):
@@ -93,7 +93,7 @@ def test_isomorphic_architectures_are_one_network() -> None:
 
 
 def test_shortcuts_are_where_shapes_stay(macro_net: NASBenchMacroNetwork) -> None:
-    """A block whose last normalisation gives zero is an identity in the middle of a stage, else zero."""
+    """A block whose last normalisation gives zero is an identity if it has a shortcut, else zero."""
     for i, layer in enumerate(macro_net.layers):
         block = layer["mb6_k5"]
         torch.nn.init.zeros_(block[2][1].weight)

@@ -35,7 +35,7 @@ def test_mobilenet_v2_has_its_published_size() -> None:
 
 
 def test_costs_by_hand() -> None:
-    """The least architecture and one layer more, 8×8 pixels, 3 classes."""
+    """The smallest architecture, and one with one more layer, for 8×8 pixels and 3 classes."""
     shape, space = InputShape(1, 8, 8), MBConv()
     net = MBConvNetwork(SMALL, space, shape, outputs=3)
     least = net.standalone(space.parse("mb3_k3+skip|mb3_k3+skip+skip|mb3_k3+skip+skip"))

@@ -22,7 +22,7 @@ def partial_net(space: NASBench201) -> NASBench201Network:
 
 
 def test_a_cell_of_one_weighted_edge_by_hand(net: NASBench201Network) -> None:
-    """Only the edge from the input to the output carries anything: its operations, weighted."""
+    """Only the edge from input to output isn't `none`: the output is its weighted operations."""
     cell, x = net.body[0].double(), torch.randn(6, 4, 8, 8, dtype=torch.float64)
     weights = [torch.tensor([1.0, 0, 0, 0, 0], dtype=torch.float64) for _ in range(6)]
     weights[3] = torch.tensor([0.1, 0.2, 0.3, 0.4, 0.5], dtype=torch.float64)

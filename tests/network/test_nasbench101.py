@@ -32,7 +32,7 @@ def net(space: NASBench101) -> NASBench101Network:
 
 @pytest.mark.parametrize(("text", "params"), [(FIRST_TEXT, 8_555_530), (INCEPTION_TEXT, 2_694_282)])
 def test_published_cells_have_their_published_parameters(space: NASBench101, text: str, params: int) -> None:
-    """At the benchmark's size; the second is its README's example, the first its data's first record."""
+    """At the benchmark's size, for the first record of its data and its README's example."""
     alone = NASBench101Network(Config(channels=128, cells=3), space, RGB, outputs=10, only=space.parse(text))
     assert count_params(alone) == params
 
@@ -76,7 +76,7 @@ def test_macs_by_hand(space: NASBench101) -> None:
 
 
 def test_first_channels_are_what_full_width_gives(rng: np.random.Generator) -> None:
-    """The rule as it is stated: convolve, normalise and rectify all channels, keep the first."""
+    """The definition: convolve, normalise and rectify all channels, and keep the first ones."""
     torch.manual_seed(0)
     part = ConvNormReLU(7, 9, 3).double()
     nn.init.normal_(part.norm.weight)
@@ -101,7 +101,7 @@ def test_extracted_weights_are_the_first_ones(net: NASBench101Network, space: NA
 
 
 def test_cell_by_hand(space: NASBench101) -> None:
-    """Sums into vertices, each with a projection of its own, the end joined and the input added."""
+    """Vertices add up projected inputs; the output concatenates vertices and adds the projected input."""
     torch.manual_seed(0)
     edges = ["01", "02", "12", "13", "23", "03"]
     digits = np.zeros((4, 4), int)
@@ -139,7 +139,7 @@ def test_only_the_paths_channels_get_a_gradient(net: NASBench101Network, space: 
 def test_fixed_statistics_are_those_of_the_paths_channels(
     net: NASBench101Network, space: NASBench101
 ) -> None:
-    """Statistics from one batch, unbiased in the variance, give nearly what the batch's own give."""
+    """Running statistics of one batch, with unbiased variance, give nearly the batch's own outputs."""
     arch, images = space.parse(INCEPTION_TEXT), torch.randn(64, 1, 12, 12)
     with torch.no_grad(), recalibrated(net) as fixed:
         own = net(images, arch)

@@ -15,7 +15,7 @@ ALL_NONE = "|none~0|+|none~0|none~1|+|none~0|none~1|none~2|"
 
 
 def test_params_and_macs_are_the_benchmarks(space: NASBench201, real_data: Path) -> None:
-    """Every combination of operation counts that the table has, at the benchmark's size."""
+    """One row for every combination of operation counts in the table, at the benchmark's size."""
     table = pd.read_csv(real_data / "nasbench201_half.csv")
     table = table.drop_duplicates(["params", "macs"])
     assert len(table) > 20
@@ -28,7 +28,7 @@ def test_params_and_macs_are_the_benchmarks(space: NASBench201, real_data: Path)
 
 
 def test_macs_by_hand(space: NASBench201) -> None:
-    """An empty cell at 1 channel in, 2 channels, 4x4 pixels, 3 classes: only the skeleton counts."""
+    """With an empty cell only the skeleton counts; 1 input channel, 2 channels, 4×4 pixels, 3 classes."""
     shape = InputShape(1, 4, 4)
     alone = NASBench201Network(Config(channels=2), space, shape, outputs=3).standalone(space.parse(ALL_NONE))
     stem = 16 * 9 * 1 * 2

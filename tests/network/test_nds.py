@@ -51,14 +51,14 @@ def test_cells_of_both_spaces_are_the_same_networks(x: torch.Tensor, rng: np.ran
 
 
 def test_a_super_net_with_loose_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Few options, for time; the family without loose ends is checked as the catalogue's."""
+    """With few options to save time; a family without loose ends is checked with the catalogue."""
     monkeypatch.setitem(FAMILIES, "small", Family(4, True, ("skip_connect", "conv_3x3", "max_pool_3x3")))
     check_network(net(of("small"), Config(channels=3, cells=4)), of("small"), SHAPE)
 
 
 @pytest.mark.parametrize("family", sorted(FAMILIES.keys() - {"darts"}))
 def test_every_family_has_a_super_net(family: str, x: torch.Tensor, rng: np.random.Generator) -> None:
-    """It gives what a network extracted from it gives, of which all operations have a part in that."""
+    """The super-net's path equals the extracted network, all of whose operations contribute."""
     space = of(family)
     whole = net(space)
     drawn = space.sample(rng)
@@ -69,7 +69,7 @@ def test_every_family_has_a_super_net(family: str, x: torch.Tensor, rng: np.rand
 
 
 def test_parameters_by_hand() -> None:
-    """Of cells whose loose ends are the nodes 4 and 6 in normal cells and all five in reduction cells."""
+    """The loose ends are nodes 4 and 6 of the normal cells and all five of the reduction cells."""
     alone = NDSNetwork(Config(channels=3, cells=3), of("enas"), SHAPE, 4).standalone(of("enas").parse(ENAS))
 
     def sep(channels: int, *kernels: int) -> int:
@@ -108,7 +108,7 @@ def test_the_two_inputs_of_a_node_share_no_weights(x: torch.Tensor) -> None:
 
 
 def test_isomorphic_architectures_are_the_same_function(x: torch.Tensor) -> None:
-    """Nodes 2 and 3 of both cells change places and the inputs of node 4, weights go with them."""
+    """Swap nodes 2 and 3 of both cells and the inputs of node 4, with their weights."""
     space = of("enas")
     skip, sep3, sep5, average, most = range(5)
     second = (((0, sep5), (1, skip)), ((0, sep3), (1, most)), ((3, sep5), (1, average)))
@@ -160,7 +160,7 @@ def test_in_a_mixture_nodes_are_joined_as_far_as_they_are_not_read() -> None:
 
 
 def test_cells_that_are_only_none_are_evaluated(x: torch.Tensor) -> None:
-    """NDS trained such, too; what follows sees what is the same for all images."""
+    """NDS has such architectures too; later layers then see constants."""
     space = of("darts")
     nothing = (((0, 0), (1, 0)),) * 4
     whole = net(space)

@@ -15,7 +15,7 @@ from lmreg.space.nasbench201 import NASBench201
 
 
 def size(arch: Arch) -> int:
-    """Grows with convolutions, like the parameters of the real network, and has many ties."""
+    """Increases with convolutions, like the number of parameters, and has many ties."""
     return 9 * arch.choices.count(3) + arch.choices.count(2)
 
 

@@ -31,7 +31,7 @@ def test_the_first_layer_of_a_stage_has_no_identity() -> None:
 
 
 def test_lmregs_example_says_what_it_is() -> None:
-    """Who forgot the path would think that their own network is searched."""
+    """Otherwise a user who forgot the path would think that their own network is searched."""
     config = choice_of("space", "custom", Space)[1]
     assert CustomSpace(config).note == "no space.path is given, so custom is lmreg's own example of a space"
     assert not CustomSpace(replace(config, path="mine.yaml")).note

@@ -45,7 +45,7 @@ def genotype(normal: str = SKIPS, reduce: str = SKIPS) -> str:
 
 
 def listed(*nodes: tuple[tuple[int, int], ...]) -> str:
-    """A cell's list of edges from (operation, source) pairs of each node."""
+    """Return a cell's list of edges from the (operation, source) pairs of each node."""
     return str([(OPERATIONS[choice], source) for node in nodes for choice, source in node])
 
 
@@ -184,7 +184,7 @@ def test_sampling_is_uniform_and_repeatable(space: DARTSSpace) -> None:
 
 
 def reordered(space: DARTSSpace, arch: Arch, rng: np.random.Generator) -> Arch:
-    """The same network with nodes in another order, written by hand; each node's inputs swapped."""
+    """Return the same network with its nodes in another order and each node's inputs swapped."""
     parts = []
     for name, cell in zip(CELL_NAMES, space.cells(arch), strict=True):
         left, place, edges = list(range(NODES)), {0: 0, 1: 1}, []
@@ -215,7 +215,7 @@ def test_canonical_is_invariant_and_idempotent(space: DARTSSpace, rng: np.random
 
 
 def test_canonical_tells_networks_apart(space: DARTSSpace) -> None:
-    """By hand: which of two chained nodes comes first matters, which of two unconnected ones doesn't."""
+    """The order of two connected nodes matters, that of two unconnected nodes doesn't."""
     rest = (((SKIP, 0), (SKIP, 1)), ((SKIP, 0), (SKIP, 1)))
 
     def key(*nodes: tuple[tuple[int, int], ...]) -> str:
@@ -262,8 +262,8 @@ def test_classes_have_as_many_members_as_orders_that_differ(space: DARTSSpace) -
 
 
 def test_sampling_networks_is_uniform_over_classes(space: DARTSSpace) -> None:
-    """A class with k members is drawn as often as any other: so the mean of k is lower than of uniform
-    draws, by the identity E_network[k] = 1 / E_uniform[1 / k]."""
+    """Classes are equally likely whatever their number k of members, so that the mean of k is lower than in
+    uniform draws: E_network[k] = 1 / E_uniform[1 / k]."""
 
     def members(arch: Arch) -> int:
         return math.prod(len(reorderings(cell)) for cell in space.cells(arch))

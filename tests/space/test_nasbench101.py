@@ -30,7 +30,7 @@ def space() -> NASBench101:
 
 
 def reorderings(space: NASBench101, arch: Arch, rng: np.random.Generator) -> Arch:
-    """The same cell with its interior vertices in another order."""
+    """Return the same cell with its interior vertices in another order."""
     cell = space.cell(arch)
     while True:
         order = [0, *(1 + rng.permutation(cell.vertices - 2)).tolist(), cell.vertices - 1]
@@ -54,7 +54,7 @@ def test_published_cells_have_their_published_hashes(space: NASBench101, text: s
 
 
 def test_the_order_in_which_the_benchmark_lists_a_cell_does_not_matter(space: NASBench101) -> None:
-    """A query for the README's cell answers with this matrix (the benchmark's notebook)."""
+    """The benchmark's notebook shows this matrix as the answer to a query for its README's cell."""
     answer = "0111100000000100000010000001000001000000010000000"
     listed = "|".join((answer, "input", CONV3, CONV1, POOL, CONV3, CONV3, "output"))
     one, other = space.parse(listed), space.parse(INCEPTION_TEXT)
@@ -126,7 +126,7 @@ def test_choices_are_pruned(space: NASBench101) -> None:
 
 
 def test_enumeration_has_every_small_cell_once(space: NASBench101) -> None:
-    """Compared with pruning all matrices of up to 4 vertices."""
+    """Pruning all matrices of up to 4 vertices gives the same cells."""
     expected = set()
     for inner in range(3):
         pairs = list(itertools.combinations(range(inner + 2), 2))
@@ -141,7 +141,7 @@ def test_enumeration_has_every_small_cell_once(space: NASBench101) -> None:
 
 
 def test_hashes_tell_isomorphism_classes_apart(space: NASBench101) -> None:
-    """Compared with counting each cell's isomorphic ones, by trying all orders of its vertices."""
+    """Trying all orders of a cell's vertices gives the same number."""
     hashes: dict[int, set[str]] = {}
     classes: Counter[int] = Counter()
     for arch in itertools.islice(space.enumerate(), 1 + 6 + 90 + 3267):
@@ -153,7 +153,7 @@ def test_hashes_tell_isomorphism_classes_apart(space: NASBench101) -> None:
 
 
 def test_the_space_has_as_many_networks_as_the_benchmark(space: NASBench101) -> None:
-    """By Burnside's lemma on every graph without operations; no hash and no sampler takes part."""
+    """Counted by Burnside's lemma on every graph without operations, independently of hashes and samplers."""
     orders, cycles = {}, {}
     for inner in range(6):
         orders[inner] = np.array([(0, *p, inner + 1) for p in itertools.permutations(range(1, inner + 1))])
@@ -193,7 +193,7 @@ def test_sampling_is_uniform_over_cells_and_repeatable(space: NASBench101) -> No
 
 
 def test_sampling_networks_is_uniform_over_classes(space: NASBench101) -> None:
-    """A class with k members is drawn as often as any other: the mean of k is that over classes."""
+    """Classes are equally likely whatever their number k of members: the mean of k is that over classes."""
     rng = np.random.default_rng(0)
     networks = np.array([count_labellings(space.cell(space.sample_network(rng))) for _ in range(800)])
     cells = np.array([count_labellings(space.cell(space.sample(rng))) for _ in range(800)])
@@ -215,7 +215,7 @@ def test_relabelled_cells_are_the_same_network(space: NASBench101, rng: np.rando
 
 
 def test_two_pools_of_one_vertex_are_one(space: NASBench101) -> None:
-    """Maximum pools have no weights: it is one function whether two vertices share one or have one each."""
+    """Maximum pools have no weights, so two vertices may share one or have one each."""
 
     def cell(edges: str, *operations: str) -> Arch:
         count = len(operations) + 2
@@ -257,7 +257,7 @@ def test_neighbours_by_hand(space: NASBench101) -> None:
 
 
 def test_every_small_network_is_reached_by_mutations(space: NASBench101) -> None:
-    """Also in both directions: from the smallest cell up, and back to it."""
+    """Neighbourhood is symmetric, also for the smallest cell."""
     small = {space.canonical(a): a for a in itertools.islice(space.enumerate(), 1 + 6 + 90)}
     near = {
         key: {space.canonical(other) for other in space.neighbours(arch)} & set(small)

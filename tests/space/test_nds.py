@@ -41,7 +41,7 @@ def of(family: str) -> NDS:
 
 
 def arch(space: NDS, normal: CellInputs, reduction: CellInputs = SKIPS) -> Arch:
-    """The architecture whose nodes have these (source, operation) pairs."""
+    """Return the architecture whose nodes have these (source, operation) pairs."""
     operations = len(space.family.operations)
     inputs = [pair for cell in (normal, reduction) for node in cell for pair in node]
     return space.arch(tuple(source * operations + operation for source, operation in inputs))
@@ -52,7 +52,7 @@ def arch(space: NDS, normal: CellInputs, reduction: CellInputs = SKIPS) -> Arch:
     [("darts", 242), ("enas", 5_063), ("pnas", 556_628), ("amoeba", 556_628), ("nasnet", 71_465_842)],
 )
 def test_spaces_are_as_large_as_the_paper_says(family: str, giga: int) -> None:
-    """Table 2 has the cells in billions; an architecture is two of them, drawn independently."""
+    """Table 2 gives billions of cells; an architecture is a pair of cells."""
     cells = math.isqrt(of(family).size)
     assert cells**2 == of(family).size
     assert int(cells / 1e9 + 0.5) == giga
@@ -152,7 +152,7 @@ def test_networks_that_are_surely_the_same_by_hand(space: NDS) -> None:
 
 
 def computed(cell: CellInputs, names: tuple[str, ...]) -> list[tuple[object, ...]]:
-    """What each node is, as a nested sum of its operations on the cell's inputs; the order left out."""
+    """Return each node as a nested sum of operations on the cell's inputs, independent of order."""
     nodes: list[tuple[object, ...]] = [("before",), ("last",)]
     for pair in cell:
         terms = [(names[operation], nodes[source]) for source, operation in pair]
@@ -169,15 +169,15 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> NDS:
 
 
 def tiny_cells() -> list[CellInputs]:
-    """All of that space."""
+    """Return all cells of that space."""
     inputs = [[(s, o) for s in range(node) for o in range(3)] for node in (2, 3)]
     return list(itertools.product(*(itertools.product(options, repeat=2) for options in inputs)))
 
 
 def test_one_key_means_one_computation(tiny: NDS) -> None:
-    """Over all cells of a small space: what has a key in common computes the same, by an own account of it.
+    """All cells of a small space that share a key compute the same, by an independent description of them.
 
-    With two nodes the converse holds as well: no node can tell two others apart that are alike.
+    With two nodes the converse holds too, as no node can distinguish two others that are equal.
     """
     cells = tiny_cells()
     assert len(cells) == 6**2 * 9**2
@@ -210,7 +210,7 @@ def test_sampling_networks_is_uniform_over_classes(tiny: NDS) -> None:
 
 
 def reordered(space: NDS, given: Arch, rng: np.random.Generator) -> Arch:
-    """The same network with nodes in another order, and each node's inputs swapped."""
+    """Return the same network with its nodes in another order and each node's inputs swapped."""
     cells = []
     for cell in space.cells(given):
         left, place, nodes = list(range(len(cell))), {0: 0, 1: 1}, []

@@ -45,7 +45,7 @@ def test_what_is_not_used_does_not_count() -> None:
 
 
 def random_terms(rng: np.random.Generator) -> tuple[list[tuple[str, list[int]]], list[list[int]]]:
-    """Layers, each with the nodes that it reads, and outputs: few kinds and many alike."""
+    """Draw layers, each with the nodes that it reads, and outputs, with few kinds so that many are equal."""
     count = int(rng.integers(2, 6))
     layers = [
         (
@@ -61,7 +61,7 @@ def random_terms(rng: np.random.Generator) -> tuple[list[tuple[str, list[int]]],
 
 
 def described(layers: list[tuple[str, list[int]]], outputs: list[list[int]]) -> tuple[str, str]:
-    """The key, and an own account of what it stands for: the least description over all numberings."""
+    """Return the key and an independent canonical form, the least description over all numberings."""
     cell = SymbolicCell("x")
     values: list[Sum] = list(cell.inputs)
     for operation, read in layers:
@@ -80,7 +80,7 @@ def described(layers: list[tuple[str, list[int]]], outputs: list[list[int]]) -> 
 
 
 def test_a_key_stands_for_one_pattern_of_layers(rng: np.random.Generator) -> None:
-    """Against trying all numberings of the layers; the order in which they are made doesn't matter."""
+    """Keys agree with a comparison over all numberings of the layers, whatever the order of creation."""
     keys: dict[str, set[str]] = defaultdict(set)
     patterns: dict[str, set[str]] = defaultdict(set)
     for _ in range(1500):
@@ -93,7 +93,7 @@ def test_a_key_stands_for_one_pattern_of_layers(rng: np.random.Generator) -> Non
 
 
 class Computed:
-    """NAS-Bench-201's cells in numbers, with any assignment of convolutions to their edges.
+    """Evaluates NAS-Bench-201's cells numerically with any assignment of convolutions to edges.
 
     Of each kind of convolution there are as many as a cell has edges. Normalisation as in the network, its
     epsilon next to nothing, so that a factor is undone.
@@ -124,7 +124,7 @@ class Computed:
 
     @functools.cache  # noqa: B019
     def node(self, terms: tuple[Any, ...]) -> Tensor:
-        """The sum of ``terms``: (choice, number, source) of each edge; the input if it is ("x",)."""
+        """Return the sum of ``terms``, (choice, number, source) of each edge; ("x",) is the input."""
         if terms == ("x",):
             return self.x
         values = [self.edge(*term) for term in terms if term[0]]
@@ -138,7 +138,7 @@ class Computed:
         return float((self.node(nodes[-1]) * self.look).sum())
 
     def fingerprint(self, arch: Arch) -> float:
-        """The least output over all ways to distribute convolutions among the edges that matter."""
+        """Return the least output over all assignments of convolutions to the edges that have an effect."""
         edges = [e for e, choice in enumerate(arch.choices) if choice in CONVOLUTIONS]
         usual = {e: place for place, e in enumerate(edges)}
         plain = self.output(arch, usual)
@@ -158,7 +158,7 @@ class Computed:
 
 @pytest.mark.slow
 def test_nasbench201_has_as_many_keys_as_functions(space: NASBench201) -> None:
-    """All 15,625 cells: what computes the same with matched convolutions shares the key, and nothing else."""
+    """Of all 15,625 cells, exactly those that compute the same with matched convolutions share a key."""
     computed = Computed()
     archs = list(space.enumerate())
     prints = np.array([computed.fingerprint(arch) for arch in archs])

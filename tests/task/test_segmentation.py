@@ -1,4 +1,4 @@
-"""The document's example of another task is one that works."""
+"""The documentation's example of another task works."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Twins too rare to be met by `check_keys`, in numbers."""
+"""Isomorphic architectures that are too rare for `check_keys`, checked numerically."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CONV3, CONV1, POOL = "conv3x3-bn-relu", "conv1x1-bn-relu", "maxpool3x3"
 
 
 def genotype(*nodes: str) -> str:
-    """Of cells whose nodes read such as ``"skip_connect0 sep_conv_3x3_1"``, all nodes joined."""
+    """Return the genotype of cells whose nodes read like ``"skip_connect0 sep_conv_3x3_1"``."""
     edges = [(edge[:-1].rstrip("_"), int(edge[-1])) for node in nodes for edge in node.split()]
     joined = list(range(2, 2 + len(nodes)))
     return f"Genotype(normal={edges}, normal_concat={joined}, reduce={edges}, reduce_concat={joined})"

@@ -1,4 +1,4 @@
-"""A space and a super-net as small as can be; the tests break them in every way that a check looks for."""
+"""A minimal space and super-net, which tests break in every way that a check detects."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ T = TypeVar("T")
 
 
 def broken(cls: type[T], **members: Any) -> type[T]:
-    """``cls`` with some members of other kinds."""
+    """Return a subclass of ``cls`` with other members."""
     return type("Broken", (cls,), members)
 
 
 class Toy(Space):
-    """Four operations side by side; their order doesn't matter, and one of each kind is enough."""
+    """Four parallel operations whose order doesn't matter."""
 
     def __init__(self, config: None = None):
         self.name = "toy"

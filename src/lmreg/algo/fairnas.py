@@ -27,8 +27,7 @@ class Config:
 
 
 class FairNAS(Algorithm):
-    """Trains K paths per step on one batch, where K is the number of options; one update sums their
-    gradients."""
+    """Trains K paths per step on one batch and adds up their gradients; K is the number of options."""
 
     def __init__(self, config: Config | None = None):
         self.config = config or Config()

@@ -119,8 +119,7 @@ class TopologyBenchmark(Benchmark):
 
 
 class NASBench201File(TopologyBenchmark):
-    """NAS-Bench-201-v1_1-096897.pth through the package nas-bench-201 (which reads the whole file into
-    memory)."""
+    """NAS-Bench-201-v1_1-096897.pth through the package nas-bench-201, which reads all of it into memory."""
 
     package = "nas-bench-201"
 
