@@ -70,7 +70,8 @@ def test_alphas_get_no_gradient_from_weight_losses_and_regulariser(name: str, pa
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_regulariser_changes_alphas_through_the_weights_alone(name: str) -> None:
-    """The noise starts with the alphas' phase, in whose first step the update is still the same."""
+    """The alphas' first update is the same, as the regulariser's effect on the weights begins in that
+    step."""
     both = [
         make(reg, algo=ALGOS[name]())
         for reg in (NoRegulariser(), regularised(warmup=0.3, schedule="constant"))

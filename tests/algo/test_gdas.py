@@ -99,7 +99,7 @@ def test_the_temperature_is_logged() -> None:
 
 
 def test_following_the_gradients_lowers_the_expected_loss() -> None:
-    """With fixed weights only the choice of paths can reduce the loss; ascent raises it."""
+    """With fixed weights, descent on the alphas' gradients gives a lower expected loss than ascent."""
     means = {}
     for sign in (-1, 1):
         training = run(make(NoRegulariser(), algo=GDAS(Config(temperature=1.0, alpha_warmup=1.0))), 20)

@@ -274,7 +274,7 @@ def trained(reg: str) -> tuple[dict[int, Arch], NAO]:
 
 
 def test_the_paths_are_the_same_with_and_without_the_regulariser_up_to_the_first_refresh() -> None:
-    """With another scoring, the super-net's scores and so the pools differ."""
+    """After the refresh, the super-nets' scores differ, and so do the pools."""
     (without, alone), (with_it, regularised_too) = trained("none"), trained("landmark")
     assert {step: without[step] for step in range(6)} == {step: with_it[step] for step in range(6)}
     assert alone.state_dict()["pool"] != regularised_too.state_dict()["pool"]

@@ -93,7 +93,7 @@ def test_isomorphic_architectures_are_one_network() -> None:
 
 
 def test_shortcuts_are_where_shapes_stay(macro_net: NASBenchMacroNetwork) -> None:
-    """A block whose last normalisation gives zero is an identity if it has a shortcut, else zero."""
+    """A block whose last normalisation gives zero is the identity, except in the first layer of a stage."""
     for i, layer in enumerate(macro_net.layers):
         block = layer["mb6_k5"]
         torch.nn.init.zeros_(block[2][1].weight)

@@ -257,7 +257,7 @@ def test_neighbours_by_hand(space: NASBench101) -> None:
 
 
 def test_every_small_network_is_reached_by_mutations(space: NASBench101) -> None:
-    """Neighbourhood is symmetric, also for the smallest cell."""
+    """Mutations lead from the smallest cell to every small one, and from every small one back."""
     small = {space.canonical(a): a for a in itertools.islice(space.enumerate(), 1 + 6 + 90)}
     near = {
         key: {space.canonical(other) for other in space.neighbours(arch)} & set(small)

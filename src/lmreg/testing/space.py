@@ -106,9 +106,9 @@ def check_canonical(space: Space, rng: np.random.Generator) -> None:
     coarse: dict[str, tuple[Arch, Hashable]] = {}
     near = [other for arch in archs[:5] for other in space.neighbours(arch)]
     for member in [*archs, *near]:
-        first, key = coarse.setdefault(space.canonical(member), (member, space.coarse_key(member)))
+        first, expected = coarse.setdefault(space.canonical(member), (member, space.coarse_key(member)))
         require(
-            space.coarse_key(member) == key,
+            space.coarse_key(member) == expected,
             f"{member.id} and {first.id} share a key, but not the coarse key",
         )
 
