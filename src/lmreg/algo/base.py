@@ -34,8 +34,7 @@ class Algorithm(ABC):
         """
 
     def paths_per_step(self, space: Space) -> int:
-        """Return how many paths a step trains on its batch, as counted by budgets; a mixture counts as
-        one."""
+        """Return the paths that a step trains on its batch, as budgets count; a mixture is one."""
         return 1
 
     def network_options(self) -> dict[str, int]:

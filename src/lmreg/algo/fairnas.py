@@ -44,8 +44,7 @@ class FairNAS(Algorithm):
 
 
 def fair_paths(space: Space, rng: np.random.Generator) -> list[Arch]:
-    """Return as many paths as a decision has options; path k takes the k-th of each decision's shuffled
-    options.
+    """Return one path per option; path k takes the k-th of each decision's shuffled options.
 
     If not every combination of options is an architecture, options are shuffled again until all paths are
     architectures. Each option is still trained once.

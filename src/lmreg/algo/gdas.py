@@ -33,8 +33,7 @@ class GDAS(AlphaAlgorithm):
         self._temperature = self.config.temperature
 
     def temperature(self, progress: float) -> float:
-        """Return the temperature at ``progress`` in [0, 1]: linear while the alphas learn, constant
-        before."""
+        """Return the temperature at ``progress`` in [0, 1]: constant, then linear while alphas learn."""
         config = self.config
         learning = 1 - config.alpha_warmup
         share = max(0.0, progress - config.alpha_warmup) / learning if learning > 0 else 0.0

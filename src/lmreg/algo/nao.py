@@ -144,8 +144,8 @@ class PoolRound:
     def take(self, ctx: Context, count: int) -> list[Arch]:
         """Return up to ``count`` architectures not returned before, no two isomorphic.
 
-        These are the pool's best, then new ones from latent steps; if they are too few, uniform draws, and
-        finally the rest of the pool.
+        First the pool's best, then latent steps, uniform draws if these are too few, at last the rest of the
+        pool.
         """
         kept = list(islice(self._best, round(self._keep * count)))
         decoded = list(islice(self._decoded, count - len(kept)))
@@ -170,8 +170,7 @@ class PoolRound:
 
 
 def _uniform(ctx: Context, count: int, seen: set[str]) -> list[Arch]:
-    """Draw up to ``count`` architectures whose keys aren't in ``seen``, uniformly, from the ``arch``
-    stream."""
+    """Draw up to ``count`` architectures uniformly whose keys aren't in ``seen``."""
     space, rng = ctx.space, ctx.streams.arch
     return draw_distinct_up_to(
         space, lambda: space.sample(rng), count, accept=lambda arch, _: space.canonical(arch) not in seen

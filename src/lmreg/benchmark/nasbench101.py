@@ -213,8 +213,7 @@ class _Cells:
         return pd.DataFrame(columns)
 
     def _by_training(self) -> np.ndarray:
-        """Return the values, float64 [cells, largest number of trainings, fields], NaN for missing
-        trainings."""
+        """Return the values, float64 [cells, most trainings per cell, fields], NaN if missing."""
         rows = np.array(self.rows)
         order = np.argsort(rows, kind="stable")
         first = np.searchsorted(rows[order], np.arange(len(self.texts)))

@@ -27,8 +27,7 @@ def record_blocks(path: Path, block_bytes: int = _BLOCK_BYTES) -> Iterator[list[
     """Yield the contents of a file's records, about ``block_bytes`` at a time, after checking all checksums.
 
     Raises:
-        LmregError: the file is missing, truncated, damaged or not a TFRecord file; the message names the
-            record.
+        LmregError: the file is missing, cut off, damaged or not a TFRecord file; names the record.
     """
     try:
         with path.open("rb") as file:

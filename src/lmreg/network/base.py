@@ -37,8 +37,7 @@ class SuperNetOnly:
 class SuperNet(nn.Module, ABC):
     """A network that contains every architecture of a space.
 
-    ``net(x, choice)`` evaluates one path, or a mixture of paths if the network offers that. It keeps no state
-    between calls.
+    ``net(x, choice)`` evaluates one path, or a mixture of paths if that is offered. It keeps no state.
     """
 
     offers: frozenset[str] = frozenset()
@@ -53,8 +52,7 @@ class SuperNet(nn.Module, ABC):
         """Return the outputs [B, outputs] of ``choice`` for images ``x`` [B, channels, height, width]."""
 
     def learning_rates(self) -> dict[str, float]:
-        """Return factors of the learning rate by prefix of the parameters' names; by default there are
-        none."""
+        """Return factors of the learning rate by prefix of parameters' names; by default none."""
         return {}
 
     @abstractmethod
@@ -62,8 +60,7 @@ class SuperNet(nn.Module, ABC):
         """Return a newly initialised network that has only the parts of ``arch``, under the same names."""
 
     def for_training(self, arch: Arch) -> Standalone:
-        """Return `standalone` with parts that only its training needs, such as auxiliary heads; by default
-        none."""
+        """Return `standalone` with parts that only training needs, such as an auxiliary head."""
         return self.standalone(arch)
 
     def training_outputs(
@@ -93,8 +90,7 @@ class SuperNet(nn.Module, ABC):
         return alone
 
     def state_for(self, alone: Standalone) -> dict[str, Tensor]:
-        """Return the super-net's weights for the state of ``alone``, at full size if ``alone`` has fewer
-        channels.
+        """Return the super-net's weights, at full size, for the parameters of ``alone``.
 
         For batch norms that have scale and shift only in ``alone``, its own values are returned; in a new
         network these are 1 and 0, which have no effect.
@@ -149,8 +145,7 @@ def batch_norm(channels: int) -> nn.Module:
 def remove_affine(net: nn.Module) -> None:
     """Remove scale and shift from all batch normalisations of ``net``.
 
-    A learned scale after an operation could undo its weight in a mixture, which is why DARTS searches
-    without.
+    A learned scale could undo an operation's weight in a mixture; DARTS too searches without.
     """
     for layer in net.modules():
         if isinstance(layer, _BatchNorm):
@@ -160,8 +155,7 @@ def remove_affine(net: nn.Module) -> None:
 
 
 def plain_norms(net: nn.Module) -> set[str]:
-    """Return the names that scale and shift would have in the batch normalisations of ``net`` without
-    them."""
+    """Return the names of scale and shift that the batch normalisations of ``net`` lack."""
     plain = [
         name for name, layer in net.named_modules() if isinstance(layer, _BatchNorm) and not layer.affine
     ]
@@ -179,8 +173,7 @@ def use_batch_statistics(net: nn.Module) -> None:
 def track_statistics(net: nn.Module) -> None:
     """Make all batch normalisations of ``net`` keep running statistics, which they use in eval mode.
 
-    The network of one architecture needs this in use: its outputs for an image must not depend on the other
-    images of the batch.
+    In use, a network's outputs for an image must not depend on the other images of the batch.
     """
     device = next(net.parameters()).device
     for layer in net.modules():

@@ -45,8 +45,7 @@ class Config(SuperNetOnly):
 
 
 def drop_path(value: Tensor, chance: float, noise: torch.Generator) -> Tensor:
-    """Zero each image of ``value`` [B, channels, height, width] with probability ``chance``, keeping the
-    mean."""
+    """Zero each image of ``value`` [B, channels, height, width] by ``chance``; the mean stays."""
     kept = torch.empty(len(value), 1, 1, 1, device=value.device).bernoulli_(1 - chance, generator=noise)
     return value * (kept / (1 - chance))
 
@@ -97,8 +96,7 @@ def _separable(channels: int, kernel: int, stride: int = 1, dilation: int = 1) -
 
 
 def _scaled(pool: nn.Module, channels: int) -> nn.Module:
-    """Return ``pool`` followed by a normalisation without parameters, which brings it to the operations'
-    scale.
+    """Return ``pool`` and a normalisation without parameters, for a scale like the other operations'.
 
     DARTS does this in mixtures but not in stand-alone networks. Here paths and stand-alone networks have it
     too, so that a path of the super-net is what was trained.
@@ -109,8 +107,7 @@ def _scaled(pool: nn.Module, channels: int) -> nn.Module:
 def operation(name: str, channels: int, stride: int) -> nn.Module:
     """Return an operation other than `none`, such as ``sep_conv_3x3``, ``conv_7x1_1x7`` or ``skip_connect``.
 
-    It keeps the number of channels of [B, channels, height, width] and divides the resolution by ``stride``,
-    rounded up.
+    It keeps [B, channels, ...] and divides height and width by ``stride``, rounded up.
     """
     kind, _, size = name.rpartition("_")
     if name == "skip_connect":
@@ -143,8 +140,7 @@ class TwoInputCell(nn.Module, ABC):
     Args:
         c_in: channels of the last cell but one, and of the last cell.
         channels: channels of each node.
-        after_reduction: whether the last cell is a reduction cell, so that the cell before it has twice the
-            resolution.
+        after_reduction: whether the last cell reduced, so that the one before has twice its resolution.
         joined: number of nodes that are concatenated to the output.
     """
 
@@ -162,8 +158,7 @@ class TwoInputCell(nn.Module, ABC):
         """Return the output [B, c_out, height, width], at half the resolution in a reduction cell."""
 
     def node(self, values: list[Tensor], like: Tensor) -> Tensor:
-        """Return a node, the sum of ``values``; zeros if there are none, with the shape from a cell's
-        input."""
+        """Return a node, the sum of ``values``; without any, zeros shaped by ``like``, a cell's input."""
         if values:
             return sum(values[1:], start=values[0])
         height, width = (-(-size // self.stride) for size in like.shape[2:])

@@ -63,8 +63,7 @@ class Upsampling(nn.ModuleDict):
             self["shuffle"] = nn.Sequential(convolution, nn.PixelShuffle(2))
 
     def forward(self, name: str, x: Tensor, size: Sequence[int]) -> Tensor:
-        """Resize ``x`` [B, channels, height, width] to ``size`` = (height, width), about twice its own
-        size."""
+        """Upsample ``x`` [B, channels, height, width] to ``size`` = (height, width), about twice its own."""
         if name == "nearest":
             return F.interpolate(x, tuple(size), mode="nearest")
         return to_size(self[name](x) if name in self else x, size)

@@ -70,8 +70,7 @@ class Timm(nn.Module):
 
 
 def to_size(x: Tensor, size: Sequence[int]) -> Tensor:
-    """Interpolate ``x`` [B, channels, height, width] to ``size`` = (height, width) unless it has that
-    size."""
+    """Interpolate ``x`` [B, channels, height, width] to ``size`` = (height, width) if needed."""
     if x.shape[2:] == tuple(size):
         return x
     return F.interpolate(x, tuple(size), mode="bilinear", align_corners=False)
@@ -161,8 +160,7 @@ def _cached(
 def _timm_weights(path: Path, name: str, **options: Any) -> dict[str, Tensor]:
     """Return the state of the extractor ``name`` with the weights in the file at ``path``.
 
-    timm reads them, as it maps the file's names and adapts the first convolution to other numbers of
-    channels.
+    timm reads them: it maps names and adapts the first convolution to the images' channels.
 
     Raises:
         LmregError: the file doesn't hold weights of this model.

@@ -21,8 +21,7 @@ def build_modules(parts: Sequence[Mapping[str, Any]], values: Mapping[str, int],
     """Return the modules of ``parts`` in sequence; their normalisations use batch statistics.
 
     Args:
-        parts: for each module its ``_target_``, which `lmreg.config.build.resolve` has allowed, and
-            arguments.
+        parts: arguments of each module and its ``_target_``, allowed by `lmreg.config.build.resolve`.
         values: values of the placeholders among the arguments.
         where: key in the config, for error messages.
 
@@ -76,8 +75,7 @@ def _filled(value: Any, values: Mapping[str, int]) -> Any:
 
 
 def require_fit(module: nn.Module, given: Sequence[int], expected: Sequence[int], where: str) -> None:
-    """Check that ``module`` is a function that maps images of shape ``given`` to images of shape
-    ``expected``.
+    """Check that ``module`` is a function from images of shape ``given`` to shape ``expected``.
 
     Args:
         given, expected: channels, height, width.

@@ -40,8 +40,7 @@ class NodeInput(nn.ModuleDict):
     def forward(
         self, nodes: Sequence[Tensor], weighted: list[tuple[int, Tensor | None]], drop: Drop | None
     ) -> Tensor | None:
-        """Return the weighted sum of options on earlier nodes [B, channels, height, width]; None if it is
-        zero.
+        """Return the weighted sum of options on ``nodes`` [B, channels, height, width]; None if zero.
 
         Args:
             weighted: options with their weights, from `lmreg.network.mixture.weighted_options`.
@@ -164,8 +163,7 @@ class NDSNetwork(CellNetwork):
         return alone
 
     def _readers(self) -> Iterator[tuple[int, str]]:
-        """Yield (cell, prefix) for every layer that reads a cell's output: its parameters' names have the
-        prefix."""
+        """Yield, for each layer that reads a cell's output, the cell and the prefix of its parameters."""
         for number in range(len(self.cells)):
             for back in (1, 2):
                 if number + back < len(self.cells):

@@ -40,8 +40,7 @@ def adjacent(pairs: np.ndarray, count: int, rng: np.random.Generator) -> list[np
 
 
 def triples(pairs: np.ndarray, count: int, rng: np.random.Generator) -> list[np.ndarray]:
-    """Draw m times the pairs among three landmarks: a pair, and a third landmark ordered relative to
-    either."""
+    """Draw m times the pairs among three landmarks: a pair and a third one ordered to either."""
     groups = []
     for pair in uniform(pairs, count, rng):
         two = pair[0]

@@ -173,8 +173,7 @@ class Space(ABC):
     def benchmark_key(self, arch: Arch) -> str:
         """Return the key under which the space's benchmark files an architecture, to join its tables.
 
-        By default this is `canonical`. A benchmark's own key may separate isomorphic architectures or merge
-        others.
+        By default this is `canonical`. A benchmark's own key may separate or merge classes.
         """
         return self.canonical(arch)
 

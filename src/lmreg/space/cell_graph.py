@@ -39,8 +39,7 @@ class CellGraph:
 
 
 def pruned(cell: CellGraph) -> CellGraph | None:
-    """Return the part on paths from input to output, its vertices in the same order; None if there is no
-    path."""
+    """Return the part on paths from input to output, in the same order; None if there is no path."""
     last = cell.vertices - 1
     ahead, back = {0}, {last}
     for a, b in sorted(cell.edges):

@@ -39,8 +39,8 @@ def chain_graph(labels: Sequence[str]) -> Graph:
 class Stage:
     """Layers that choose among the same blocks.
 
-    ``idle`` names the choice that makes a layer an identity. The first layer doesn't have it, as it changes
-    the shape.
+    ``idle`` names the choice that makes a layer an identity. The first layer, which changes the shape, lacks
+    it.
     """
 
     depth: int

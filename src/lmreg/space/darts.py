@@ -128,8 +128,7 @@ class DARTSSpace(Space):
         return map(self._arch, itertools.product(*nodes))
 
     def neighbours(self, arch: Arch) -> list[Arch]:
-        """Return the architectures with another operation on one edge, or with one edge from another
-        source."""
+        """Return the architectures in which one edge has another operation or another source."""
         found = []
         for edges in self._into:
             free = [d for d in edges if arch.choices[d] == NONE]

@@ -72,7 +72,7 @@ class DepthDecoder(Space):
         self._paths = _paths(self.edges, self.nodes)
 
     def block(self, number: int) -> slice:
-        """Return the decisions of block ``number``, where 0 is the deepest: edges, then upsampling if
+        """Return the decisions of block ``number``, 0 being the deepest: edges, then upsampling if
         searched."""
         start = 0 if self.shared else number * self._length
         return slice(start, start + self._length)
@@ -164,8 +164,7 @@ class DepthDecoder(Space):
     def strongest(self, weights: Sequence[np.ndarray]) -> Arch:
         """Return the option of largest weight at every decision.
 
-        If that leaves no path to a cell's output, the path that reduces the product of weights least is
-        added.
+        If a cell's output has no path then, the path that reduces the product of weights least is added.
         """
         choices = [int(np.argmax(row)) for row in weights]
         for cell in range(self.cells):
@@ -179,8 +178,7 @@ class DepthDecoder(Space):
         return self.arch(tuple(choices))
 
     def sample_from(self, weights: Sequence[np.ndarray], rng: np.random.Generator) -> Arch:
-        """Draw with a probability proportional to the product of the options' weights, [options] per
-        decision.
+        """Draw in proportion to the product of the options' weights, [options] per decision.
 
         By rejection, cell by cell; the `strongest` if nearly all weight is on cells without a path.
         """
@@ -264,8 +262,7 @@ class DepthDecoder(Space):
         return any(all(used[edge] for edge in path) for path in self._paths)
 
     def _function(self, choices: Sequence[int], inputs: Sequence[str]) -> tuple[str, bool]:
-        """Return the key of the function that a block computes, and whether it depends on the previous
-        block."""
+        """Return the key of a block's function, and whether it depends on the previous block."""
         symbolic = SymbolicCell(inputs)
         into: list[list[Sum]] = [[value] for value in symbolic.inputs] + [[] for _ in range(self.nodes)]
         for (source, target), choice in zip(self.edges, choices, strict=False):

@@ -58,7 +58,7 @@ def _orders(cell: CellInputs, placed: tuple[int, ...] = ()) -> Iterator[tuple[in
 def function_key(
     cells: Sequence[CellInputs], joined: Sequence[Sequence[int]], operations: Sequence[str]
 ) -> str:
-    """Return a hash of the functions of two cells, see `lmreg.space.symbolic`; arguments as in
+    """Return a hash of the functions of two cells (`lmreg.space.symbolic`); arguments as in
     `format_genotype`.
 
     The order of nodes doesn't matter, as the layers that read a cell's output see all its channels. A skip
@@ -113,8 +113,7 @@ def read_genotype(
         operations: names by number; None for a number that no edge may have.
 
     Raises:
-        LmregError: the text isn't a genotype of these nodes and operations; the message begins with
-            ``problem``.
+        LmregError: it isn't a genotype of these nodes and operations; the message begins with ``problem``.
     """
     values = _keywords(text)
     if values is None or set(values) != set(_FIELDS):
@@ -163,8 +162,7 @@ def _keywords(text: str) -> dict[str, object] | None:
 
 
 def _value(node: ast.expr) -> object:
-    """Return the value of an expression of literals, ranges, and numpy's numbers, strings and arrays as
-    printed.
+    """Return the value of an expression of literals, ranges, and numpy values as printed.
 
     Raises:
         ValueError: it contains anything else.

@@ -86,16 +86,14 @@ class NASBench101(Space):
     def sample(self, rng: np.random.Generator) -> Arch:
         """Draw uniformly from all pruned cells.
 
-        With uniform bits and operations and rejection, cells that many unpruned matrices reduce to would be
-        drawn more often.
+        Rejection from uniform bits and operations would favour cells that many matrices are pruned to.
         """
         return self._cell_number(int(rng.integers(self.size)))
 
     def sample_network(self, rng: np.random.Generator) -> Arch:
         """Draw such that isomorphism classes are equally likely, and so are the members of each class.
 
-        By rejection: a uniform draw is kept with probability 1 / size of its class; about three draws are
-        needed.
+        By rejection: uniform draws, about three, are kept with probability 1 / size of their class.
         """
         while True:
             arch = self.sample(rng)
@@ -174,8 +172,7 @@ class NASBench101(Space):
         return module_hash(self.cell(arch))
 
     def coarse_key(self, arch: Arch) -> Hashable:
-        """Return, for every vertex, its operation and those before and after it, in a tenth of the time of
-        the canonical key."""
+        """Return each vertex's operation and those next to it, in a tenth of the canonical key's time."""
         labels = ("input", *arch.choices[len(EDGES) :], "output")
         before: list[list[str]] = [[] for _ in labels]
         after: list[list[str]] = [[] for _ in labels]

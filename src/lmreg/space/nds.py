@@ -236,8 +236,7 @@ class NDS(Space):
         return (*normal, *reduction)
 
     def _simplest(self, cell: CellInputs) -> CellInputs:
-        """Return the cell with sorted inputs, in which everything that is certainly zero is `none` of node
-        0."""
+        """Return the cell with sorted inputs and with `none` of node 0 for all that is certainly zero."""
         zero: set[int] = set()
         found = []
         for node, pair in enumerate(cell, start=CELL_INPUTS):

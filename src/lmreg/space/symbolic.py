@@ -3,12 +3,10 @@
 Two cells are the same function (isomorphic) if the layers of one can be matched with those of the other so
 that, with equal weights in matched layers, both give the same output for every input. Three simplifications:
 
-- Normalisation after a convolution of zeros gives its bias, a constant that is initially zero. It counts as
-  zero.
+- Normalisation after a convolution of zeros gives its bias, which is initially zero, so it counts as zero.
 - Batch normalisation undoes a factor: a normalised operation on twice a value equals that operation on the
   value, up to the normalisation's epsilon. The two count as the same.
-- Cells that would be equal only with other weights, such as one convolution in place of the sum of two, count
-  as different.
+- Cells that are equal only with other weights (one convolution for the sum of two) count as different.
 """
 
 from __future__ import annotations

@@ -66,8 +66,7 @@ class Depth(Task):
         return torch.stack([self._losses(*maps).sum(), *(scores.sum() for scores in _scores(*maps))]).float()
 
     def maps(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-        """Return inverse depth, with the prediction aligned to the truth's scale and shift as for the
-        scores."""
+        """Return inverse depth, the prediction aligned to the truth's scale and shift as in scores."""
         predicted, true, valid = _masked(outputs, targets)
         slope, shift = _fit(predicted.flatten(1), true.flatten(1), valid.flatten(1))
         free = outputs.squeeze(1).float()
@@ -92,8 +91,7 @@ class Depth(Task):
 
 
 def _masked(outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Return predictions and targets [B, height, width], 0 where the target is missing, and a mask of
-    targets.
+    """Return predictions, targets (both 0 where these are missing) and their mask, [B, height, width].
 
     This precedes all arithmetic, as NaN times 0 is NaN, also in gradients.
     """
@@ -126,8 +124,7 @@ def _aligned(maps: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _median(values: Tensor, there: Tensor) -> Tensor:
-    """Return the lower median of each row's values in the mask ``there``, [B, 1]; undefined for an empty
-    row."""
+    """Return the lower median of each row's values in the mask ``there``, [B, 1]."""
     if not torch.are_deterministic_algorithms_enabled():
         return torch.where(there, values, math.nan).nanmedian(1, keepdim=True).values
     return _kth(torch.where(there, values, math.inf), (there.sum(1, keepdim=True) + 1) // 2)

@@ -112,8 +112,7 @@ def _drawn(net: SuperNet, rng: np.random.Generator) -> dict[_Kind, Tensor]:
 
 
 def _tied(net: SuperNet, drawn: dict[_Kind, Tensor]) -> SuperNet:
-    """Return a copy in double precision whose weights depend only on their kind and shape, not on their
-    layer.
+    """Return a copy in double precision whose weights depend only on their kind and shape.
 
     Normalisations have zero biases, so that they map zeros to zeros, and a negligible epsilon.
     """

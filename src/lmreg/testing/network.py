@@ -137,8 +137,7 @@ def _images(shape: InputShape, rng: np.random.Generator) -> Tensor:
 
 
 def _shaken(net: SuperNet, rng: np.random.Generator) -> SuperNet:
-    """Return a copy with noise added to all weights, as weights that are initially 0 or 1 would hide
-    faults."""
+    """Return a copy with noise on all weights, as initial values of 0 or 1 would hide faults."""
     net = copy.deepcopy(net)
     with torch.no_grad():
         for parameter in net.parameters():
