@@ -22,7 +22,8 @@ class Config:
 
 
 class CoverageSelector(Selector):
-    """Of random architectures, each next landmark is the one farthest from all previous ones.
+    """Chooses among random architectures, as the next landmark always the one farthest from all previous
+    ones.
 
     Distances are Euclidean between the space's encodings. The largest distance from a candidate to its
     nearest landmark is at most twice the minimum for this number of landmarks. The first landmark is the

@@ -18,7 +18,7 @@ class Config:
 
 
 class RandomSelector(Selector):
-    """The first random draws; with a larger count, the landmarks of a smaller count stay."""
+    """Chooses the first random draws; with a larger count, the landmarks of a smaller count stay."""
 
     def __init__(self, config: Config):
         self.config = config

@@ -30,7 +30,7 @@ class Config:
 
 
 class SpacedSelector(Selector):
-    """Random draws, of which those that are far enough from all previous landmarks are chosen.
+    """Chooses those random draws that are far enough from all previous landmarks.
 
     With a larger count, the landmarks of a smaller count stay if the distance is the same.
     """

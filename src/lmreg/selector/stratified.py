@@ -23,7 +23,7 @@ class Config:
 
 
 class StratifiedSelector(Selector):
-    """As many landmarks from each of equally large strata of random architectures by parameters.
+    """Sorts random architectures by parameters into equal strata and chooses equally many from each.
 
     The numbers of landmarks of two strata differ by at most one. With a larger count, the landmarks of a
     smaller count stay, unless there were fewer landmarks than strata.

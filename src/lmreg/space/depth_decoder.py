@@ -24,7 +24,7 @@ INPUTS = ("p", "f")
 """A cell's inputs: the previous block's output and the encoder's feature of the block's level. The first
 block has two projections of the deepest feature instead."""
 UPSAMPLINGS = ("bilinear", "nearest", "transposed", "shuffle")
-"""How a block doubles the resolution: interpolation, a transposed convolution, or a pixel shuffle."""
+"""Ways to double a block's resolution: interpolation, a transposed convolution, or a pixel shuffle."""
 NONE = OPERATIONS.index("none")
 _DRAWS = 1000  # attempts of rejection sampling; nearly all cells are valid
 
