@@ -154,9 +154,9 @@ def test_in_a_mixture_nodes_are_joined_as_far_as_they_are_not_read() -> None:
         rows[slot] = 0.5 * rows[slot]
         rows[slot][5 * source] = 0.5
     cell = net(space).cells[0]
-    shares = cell._shares(Mixture(tuple(rows)))  # type: ignore[operator]
+    shares = cell._output_factors(Mixture(tuple(rows)))  # type: ignore[operator]
     assert [float(share) for share in shares[2:]] == [0, 0, 0.5, 0.25, 1]
-    assert cell._shares(given)[2:] == [0, 0, 1, 0, 1]  # type: ignore[operator]
+    assert cell._output_factors(given)[2:] == [0, 0, 1, 0, 1]  # type: ignore[operator]
 
 
 def test_cells_that_are_only_none_are_evaluated(x: torch.Tensor) -> None:
