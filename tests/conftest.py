@@ -23,7 +23,7 @@ from lmreg.cli.main import main
 from lmreg.config.paths import conf_dir
 from lmreg.data.base import InputShape
 from lmreg.network.nasbench201 import Config as NetworkConfig
-from lmreg.network.nasbench201 import Network
+from lmreg.network.nasbench201 import NASBench201Network
 from lmreg.space.nasbench201 import NASBench201
 from tests.processes import Started
 
@@ -62,9 +62,9 @@ def space() -> NASBench201:
 
 
 @pytest.fixture
-def net(space: NASBench201) -> Network:
+def net(space: NASBench201) -> NASBench201Network:
     torch.manual_seed(0)
-    return Network(NetworkConfig(channels=4, cells=1), space, InputShape(1, 8, 8), outputs=3)
+    return NASBench201Network(NetworkConfig(channels=4, cells=1), space, InputShape(1, 8, 8), outputs=3)
 
 
 Compose = Callable[..., DictConfig]

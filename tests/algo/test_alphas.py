@@ -1,4 +1,4 @@
-"""What holds for every differentiable algorithm."""
+"""Properties of every differentiable algorithm."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_the_weights_get_no_gradient_from_the_alphas_step(name: str) -> None:
 @pytest.mark.parametrize("passes", ["path", "soft_oneshot"])
 @pytest.mark.parametrize("name", NAMES)
 def test_alphas_get_no_gradient_from_weight_losses_and_regulariser(name: str, passes: str) -> None:
-    """Not a zero one: none at all, for no graph leads from there to an alpha."""
+    """There is no gradient at all, not a zero one, as no autograd graph leads to an alpha."""
     reg = regularised(passes=passes, skip_satisfied=False, warmup=0.0, schedule="constant")
     training = make(reg, algo=ALGOS[name]())
     ctx, batch = training.ctx, next(training._train)
@@ -70,7 +70,8 @@ def test_alphas_get_no_gradient_from_weight_losses_and_regulariser(name: str, pa
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_regulariser_changes_alphas_through_the_weights_alone(name: str) -> None:
-    """It starts with the alphas' phase; in its first step they still get the same update."""
+    """The alphas' first update is the same, as the regulariser's effect on the weights begins in that
+    step."""
     both = [
         make(reg, algo=ALGOS[name]())
         for reg in (NoRegulariser(), regularised(warmup=0.3, schedule="constant"))
@@ -104,7 +105,7 @@ def test_what_is_learned_is_proposed(name: str, rng: np.random.Generator) -> Non
 
 
 def test_alphas_have_a_stream_of_their_own() -> None:
-    """What the regulariser draws must not shift the alphas' batches: the runs would not be paired."""
+    """The regulariser's draws must not shift the alphas' batches, or runs would not be paired."""
     seen: dict[str, list[float]] = {}
     factories: dict[str, Callable[[], Training]] = {
         "none": lambda: make(NoRegulariser(), algo=ALGOS["darts"]()),

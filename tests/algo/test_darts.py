@@ -26,7 +26,7 @@ def test_weights_train_on_the_softmax_of_the_alphas() -> None:
 
 
 def test_first_order_gradients_are_those_of_the_held_out_loss() -> None:
-    """Against central differences in float64."""
+    """Compared with central differences in float64."""
     training = make(NoRegulariser(), algo=DARTS())
     ctx, algo = training.ctx, training.algo
     assert isinstance(algo, DARTS)

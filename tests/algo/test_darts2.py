@@ -23,7 +23,7 @@ TRAINERS = {
 
 
 def in_double(trainer: TrainerConfig, steps: int) -> tuple[Context, DARTS2, Batch, Batch]:
-    """A training in float64 after some steps, so that there are velocities; and two batches."""
+    """Return a training in float64 after some steps, so that there is momentum, and two batches."""
     training = make(NoRegulariser(), trainer=trainer, algo=DARTS2())
     ctx, algo = training.ctx, training.algo
     assert isinstance(algo, DARTS2)
@@ -44,7 +44,7 @@ def in_double(trainer: TrainerConfig, steps: int) -> tuple[Context, DARTS2, Batc
 
 
 def step(ctx: Context, algo: DARTS2, batch: Batch) -> None:
-    """The real optimizer's step on the search loss."""
+    """Take the optimizer's step on the search loss."""
     ctx.optimizer.zero_grad(set_to_none=False)
     with torch.no_grad():
         mixture = algo.mixture(ctx)

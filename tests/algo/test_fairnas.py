@@ -8,7 +8,7 @@ from tests.algo.test_spos import ctx  # noqa: F401
 from lmreg.algo.fairnas import FairNAS, fair_paths
 from lmreg.data.images import Batch
 from lmreg.errors import LmregError
-from lmreg.network.nasbench201 import Network
+from lmreg.network.nasbench201 import NASBench201Network
 from lmreg.space.nasbench201 import NASBench201
 from lmreg.train.context import Context
 
@@ -28,7 +28,7 @@ def test_every_option_exactly_once_per_decision_and_step(
 
 def test_one_batch_gives_k_losses_whose_gradients_add_up(
     ctx: Context,  # noqa: F811
-    net: Network,
+    net: NASBench201Network,
     space: NASBench201,
 ) -> None:
     batch = Batch(torch.randn(6, 1, 8, 8), torch.tensor([0, 1, 2, 0, 1, 2]))

@@ -43,7 +43,7 @@ def test_samples_are_hard_and_follow_the_alphas() -> None:
 
 
 def test_gradients_pass_straight_through_to_all_alphas_of_a_decision() -> None:
-    """The soft sample's Jacobian times the gradient of the one evaluated operation, by hand."""
+    """The soft sample's Jacobian times the gradient of the evaluated operation, computed by hand."""
     training = make(NoRegulariser(), algo=GDAS(Config(temperature=2.0)))
     ctx, algo = training.ctx, training.algo
     assert isinstance(algo, GDAS)
@@ -99,7 +99,7 @@ def test_the_temperature_is_logged() -> None:
 
 
 def test_following_the_gradients_lowers_the_expected_loss() -> None:
-    """Weights held still, so only the choice of paths can do it; up the gradient it rises."""
+    """With fixed weights, descent on the alphas' gradients gives a lower expected loss than ascent."""
     means = {}
     for sign in (-1, 1):
         training = run(make(NoRegulariser(), algo=GDAS(Config(temperature=1.0, alpha_warmup=1.0))), 20)

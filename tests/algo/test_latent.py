@@ -1,4 +1,4 @@
-"""The encoder, the predictor and the decoder alone, on made-up scores and on a benchmark's."""
+"""Encoder, predictor and decoder on artificial scores and on a benchmark's."""
 
 from __future__ import annotations
 
@@ -36,19 +36,19 @@ def predictions(model: LatentModel, choices: np.ndarray) -> np.ndarray:
 
 
 def likeliest(reached: list[np.ndarray]) -> np.ndarray:
-    """The option of every decision that is most likely, int64 [n, decisions]."""
+    """Return the most likely option of every decision, int64 [n, decisions]."""
     return np.stack([shares.argmax(1) for shares in reached], axis=1)
 
 
 @pytest.fixture(scope="module")
 def fitted() -> LatentModel:
-    """On all 30 architectures; the more the choices add up to, the better."""
+    """Fit all 30 architectures with scores that increase with the sum of choices."""
     choices = every_choice()
     return fit(choices, ranks(choices.sum(1)), COUNTS, seed=0, **OPTIONS)
 
 
 def test_decisions_may_differ_in_their_number_of_options() -> None:
-    """Also before anything is learned, only what a decision offers is decoded."""
+    """Even without fitting, only a decision's own options are decoded."""
     torch.manual_seed(0)
     model, choices = LatentModel(COUNTS, hidden=8), torch.from_numpy(every_choice())
     outputs = model.encode(choices)
@@ -59,7 +59,7 @@ def test_decisions_may_differ_in_their_number_of_options() -> None:
     offered = [[0, 1], [2, 3, 4, 5, 6], [7], [8, 9, 10]]
     for decision, tokens in enumerate(offered):
         assert logits[:, decision].isfinite().any(0).nonzero().flatten().tolist() == tokens
-    for reached in model.moved(every_choice(), [-50, -1, 0, 1, 50]):
+    for reached in model.decoded_steps(every_choice(), [-50, -1, 0, 1, 50]):
         assert [shares.shape for shares in reached] == [(30, count) for count in COUNTS]
         for shares in reached:
             np.testing.assert_allclose(shares.sum(1), 1, rtol=1e-5)
@@ -69,20 +69,20 @@ def test_it_learns_scores_and_choices(fitted: LatentModel) -> None:
     choices = every_choice()
     # Ties of the scores can't be predicted as such, so tau-b stays below 1.
     assert stats.kendalltau(predictions(fitted, choices), choices.sum(1)).statistic > 0.9
-    (same,) = fitted.moved(choices, [0.0])
+    (same,) = fitted.decoded_steps(choices, [0.0])
     assert (likeliest(same) == choices).all()
 
 
 def test_steps_lead_uphill_and_back(fitted: LatentModel) -> None:
     choices = every_choice()
-    sums = [likeliest(reached).sum(1) for reached in fitted.moved(choices, [-2, -1, 0, 1, 2])]
+    sums = [likeliest(reached).sum(1) for reached in fitted.decoded_steps(choices, [-2, -1, 0, 1, 2])]
     means = [each.mean() for each in sums]
     assert means == sorted(means)
     assert means[0] < means[1] < means[2] < means[3] < means[4]
 
 
 def test_a_step_follows_the_gradient_of_the_prediction(fitted: LatentModel) -> None:
-    """A short one raises it for every architecture, whatever is decoded."""
+    """A short step raises the prediction for every architecture, whatever is decoded."""
     seen: list[Tensor] = []
 
     class Watched(LatentModel):
@@ -92,7 +92,7 @@ def test_a_step_follows_the_gradient_of_the_prediction(fitted: LatentModel) -> N
 
     model = Watched(COUNTS, OPTIONS["hidden"])
     model.load_state_dict(fitted.state_dict())
-    list(model.moved(every_choice(), [-0.01, 0, 0.01]))
+    list(model.decoded_steps(every_choice(), [-0.01, 0, 0.01]))
     with torch.no_grad():
         down, here, up = (model.predict(outputs) for outputs in seen)
     assert (down < here).all()
@@ -116,7 +116,7 @@ def test_one_seed_gives_one_model_and_nobody_elses_numbers_or_threads_change() -
 
 @pytest.fixture(scope="module")
 def table(real_data: Path) -> pd.DataFrame:
-    """NAS-Bench-201's accuracies in random order, isomorphic architectures once."""
+    """Return NAS-Bench-201's accuracies in random order, with isomorphic architectures once."""
     table = pd.read_csv(real_data / "nasbench201_half.csv").sample(frac=1, random_state=0)
     table["key"] = [SPACE.canonical(SPACE.parse(text)) for text in table["arch"]]
     return table.drop_duplicates("key")
@@ -151,13 +151,14 @@ def test_it_predicts_real_accuracies(table: pd.DataFrame, real: LatentModel) -> 
 def test_steps_lead_to_better_real_networks_and_back_to_worse_ones(
     table: pd.DataFrame, real: LatentModel
 ) -> None:
-    """From the middle third of 300: there is room both ways. Those that the fit has seen don't count."""
+    """Steps start from the middle third of 300, so that both directions are possible. Fitted architectures
+    don't count."""
     known, truth = table[:300], table.set_index("key")[TRUTH]
     middle = known.sort_values(TRUTH)[100:200]
     gains, seen = {}, set(known["key"])
     for sign in (1, -1):
         differences = {}
-        for reached in real.moved(choices_of(middle), [sign * step for step in _STEPS]):
+        for reached in real.decoded_steps(choices_of(middle), [sign * step for step in _STEPS]):
             for start, row in zip(middle[TRUTH], likeliest(reached).tolist(), strict=True):
                 key = SPACE.canonical(SPACE.arch(tuple(row)))
                 if key in truth.index and key not in seen:

@@ -9,13 +9,13 @@ import pytest
 import torch
 from tests.train.test_training import assert_same, make, regularised, run
 
-from lmreg.algo.nao import NAO, Config, Round
+from lmreg.algo.nao import NAO, Config, PoolRound
 from lmreg.data.images import Batch
 from lmreg.errors import LmregError
 from lmreg.network.base import SuperNet
 from lmreg.reg.none import NoRegulariser
 from lmreg.space.base import Arch, Space
-from lmreg.space.darts import DARTS
+from lmreg.space.darts import DARTSSpace
 from lmreg.space.nasbench201 import NASBench201
 from lmreg.task.classification import Classification
 from lmreg.train import checkpoint
@@ -29,7 +29,7 @@ SMALL: dict[str, Any] = {"hidden": 16, "predictor_epochs": 60}
 
 
 class Toy(Space):
-    """2 × 3 × 4 choices. Not (1, 2, ·); and after a first 0 the last decision does nothing: 11 networks."""
+    """2 × 3 × 4 choices without (1, 2, ·); after a first 0 the last decision has no effect: 11 networks."""
 
     name = "toy"
     options = (("a", "b"), ("a", "b", "c"), ("a", "b", "c", "d"))
@@ -60,12 +60,12 @@ TOY_NETWORKS = 3 + 2 * 4
 
 
 def convolutions(archs: Sequence[Arch]) -> np.ndarray:
-    """A quality that is easy to learn."""
+    """An easily predicted quality."""
     return np.array([sum({2: 1, 3: 2}.get(c, 0) for c in arch.choices) for arch in archs], dtype=np.float64)
 
 
 class Scores:
-    """A scorer that remembers what it was asked."""
+    """A scorer that records its calls."""
 
     def __init__(self, quality: Callable[[Sequence[Arch]], np.ndarray]):
         self.quality = quality
@@ -98,7 +98,7 @@ def pool_of(algo: NAO, space: Space = NB201) -> list[Arch]:
 
 @pytest.fixture
 def paths(monkeypatch: pytest.MonkeyPatch) -> list[Arch]:
-    """What the super-net is asked to evaluate."""
+    """The architectures that the super-net evaluates."""
     seen: list[Arch] = []
     monkeypatch.setattr(Context, "loss", lambda self, arch, batch: seen.append(arch) or torch.zeros(()))
     return seen
@@ -152,7 +152,7 @@ def test_the_predictor_is_tested_on_what_it_was_not_fitted_to() -> None:
         ctx, _ = context(quality=quality)
         config = Config(pool=60, holdout=0.5, **SMALL)
         pools = [[NB201.sample(ctx.streams.arch) for _ in range(60)] for _ in range(4)]
-        taus[name] = np.mean([Round(ctx, p, config).figures["predictor_kendall_tau"] for p in pools])
+        taus[name] = np.mean([PoolRound(ctx, p, config).figures["predictor_kendall_tau"] for p in pools])
     assert abs(taus["noise"]) < 0.25
     assert taus["convolutions"] > 0.5
 
@@ -213,7 +213,7 @@ def test_a_small_space_with_rules_and_decisions_of_different_sizes(size: int, pa
 
 
 def test_steps_lead_to_architectures_where_few_combinations_of_choices_are_some() -> None:
-    space = DARTS()
+    space = DARTSSpace()
     ctx, _ = context(space, last_choice)
     algo = NAO(Config(pool=20, **SMALL))
     algo.on_interval(ctx)
@@ -274,7 +274,7 @@ def trained(reg: str) -> tuple[dict[int, Arch], NAO]:
 
 
 def test_the_paths_are_the_same_with_and_without_the_regulariser_up_to_the_first_refresh() -> None:
-    """Then the super-nets' scores, and so the pools, differ."""
+    """After the refresh, the super-nets' scores differ, and so do the pools."""
     (without, alone), (with_it, regularised_too) = trained("none"), trained("landmark")
     assert {step: without[step] for step in range(6)} == {step: with_it[step] for step in range(6)}
     assert alone.state_dict()["pool"] != regularised_too.state_dict()["pool"]
@@ -295,7 +295,7 @@ def test_proposals_after_a_resume_are_those_of_never_stopping(tmp_path: Any) -> 
 
 
 def test_proposals_in_the_midst_of_a_training_are_not_taken_for_later_ones(paths: list[Arch]) -> None:
-    """Whoever asks between two rounds of landmarks gets what the weights say then."""
+    """A proposal between two rounds of landmarks uses the weights of that time."""
     batch = Batch(torch.zeros(2, 1, 8, 8), torch.zeros(2, dtype=torch.long))
     ctx, scores = context()
     algo = NAO(Config(pool=10, **SMALL))

@@ -7,7 +7,7 @@ import torch
 
 from lmreg.algo.spos import SPOS
 from lmreg.data.images import Batch
-from lmreg.network.nasbench201 import Network
+from lmreg.network.nasbench201 import NASBench201Network
 from lmreg.space.nasbench201 import NASBench201
 from lmreg.task.classification import Classification
 from lmreg.train.context import Context
@@ -15,7 +15,7 @@ from lmreg.train.random_streams import Streams
 
 
 @pytest.fixture
-def ctx(space: NASBench201, net: Network) -> Context:
+def ctx(space: NASBench201, net: NASBench201Network) -> Context:
     return Context(space, net, Classification(), Streams(3, torch.device("cpu")), None, total_steps=10)
 
 
@@ -34,7 +34,7 @@ def test_one_uniform_path_per_step(ctx: Context, space: NASBench201, monkeypatch
     assert [space.sample(again.arch) for _ in range(10)] == seen[:10]
 
 
-def test_the_loss_is_that_of_the_path(ctx: Context, space: NASBench201, net: Network) -> None:
+def test_the_loss_is_that_of_the_path(ctx: Context, space: NASBench201, net: NASBench201Network) -> None:
     batch = Batch(torch.randn(6, 1, 8, 8), torch.tensor([0, 1, 2, 0, 1, 2]))
     (loss,) = SPOS().weight_losses(ctx, batch)
     arch = space.sample(Streams(3, torch.device("cpu")).arch)

@@ -13,7 +13,7 @@ from lmreg.train.context import Context
 
 
 def test_networks_are_equally_likely_not_encodings(space: NASBench201, rng: np.random.Generator) -> None:
-    """The class of all cells that output zero has 225 of 15,625 encodings, but is one of 6,466 networks."""
+    """Cells that output zero are 225 of 15,625 encodings, but one of 6,466 networks."""
     zero = space.canonical(space.arch((0,) * 6))
     encodings = Counter(space.canonical(space.sample(rng)) for _ in range(3_000))
     networks = Counter(space.canonical(space.sample_network(rng)) for _ in range(3_000))

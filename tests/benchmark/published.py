@@ -1,4 +1,4 @@
-"""Benchmark files as they are published, written from scratch: nothing here comes from what reads them."""
+"""Benchmark files in their published formats, written independently of lmreg's readers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from lmreg.space.genotype import CELLS
+from lmreg.space.genotype import CELL_NAMES
 from lmreg.space.macro import NASBenchMacro
 from lmreg.space.nasbench101 import NASBench101
 from lmreg.space.nds import NDS, Config
@@ -24,7 +24,7 @@ for _byte in range(256):
 
 
 def masked_crc32c(content: bytes) -> int:
-    """Byte by byte, as the definition has it."""
+    """CRC-32C byte by byte, by its definition."""
     crc = 0xFFFFFFFF
     for byte in content:
         crc = crc >> 8 ^ _BYTES[(crc ^ byte) & 0xFF]
@@ -58,7 +58,7 @@ def _bytes(field: int, content: bytes) -> bytes:
 
 
 def metrics(evaluations: Sequence[Sequence[float]], params: int) -> bytes:
-    """ModelMetrics; an evaluation is epoch, seconds, train, validation and test accuracy."""
+    """Return a ModelMetrics message; an evaluation is epoch, seconds, train, validation and test accuracy."""
     messages = []
     for number, values in enumerate(evaluations):
         message = b"".join(_double(field, value) for field, value in enumerate(values, 1))
@@ -70,7 +70,7 @@ def metrics(evaluations: Sequence[Sequence[float]], params: int) -> bytes:
 def training(
     module_hash: str, cell: str, valid: float, test: float, params: int = 2_694_282, epochs: int = 108
 ) -> bytes:
-    """A record of NAS-Bench-101; ``cell`` in lmreg's text form."""
+    """Return a record of NAS-Bench-101; ``cell`` is in lmreg's text form."""
     adjacency, *operations = cell.split("|")
     halfway = (epochs / 2, 500.0, 0.6, valid / 2, test / 2)
     final = (float(epochs), 1000.5, 0.9999, valid, test)
@@ -80,7 +80,7 @@ def training(
 
 
 def cells(count: int, rng: np.random.Generator) -> Iterator[tuple[str, str]]:
-    """Hash and text form of so many cells, no two isomorphic."""
+    """Return hash and text form of ``count`` cells, no two isomorphic."""
     space, seen = NASBench101(), set()
     while len(seen) < count:
         arch = space.sample(rng)
@@ -137,7 +137,7 @@ def write_nds(path: Path, count: int) -> None:
     for number in range(count):
         arch = space.sample(rng)
         genotype: dict[str, Any] = {}
-        for name, cell in zip(CELLS, space.cells(arch), strict=True):
+        for name, cell in zip(CELL_NAMES, space.cells(arch), strict=True):
             genotype[name] = [[space.edge_labels[o], source] for node in cell for source, o in node]
             genotype[f"{name}_concat"] = space.joined(cell)
         entries.append(nds_entry(genotype, 30 - number / 8))

@@ -17,7 +17,7 @@ def read(path: Path) -> Imported:
 
 
 def entry(**changes: Any) -> dict[str, Any]:
-    """Of the architecture 22212202, the published digits."""
+    """The published figures of architecture 22212202."""
     accs = {"test_acc": [93.0, 93.1, 93.29], "mean_acc": 93.13000000000001, "std": 0.12027745701779}
     return accs | {"params": 3010554, "flops": 118024192} | changes
 

@@ -146,7 +146,7 @@ def test_what_is_wrong_with_a_record_is_told_with_its_number(tmp_path: Path, kin
 
 
 def test_memory_is_for_the_table_not_for_the_file(tmp_path: Path) -> None:
-    """Peak resident memory of a process of its own, before and after 20,000 records (9 MB)."""
+    """Peak resident memory of a separate process before and after reading 20,000 records (9 MB)."""
     write_nasbench101(tmp_path / "small", 20)
     scores = write_nasbench101(tmp_path / "large", 100, seeds=200)
     code = (

@@ -26,7 +26,7 @@ API = '''
 import json, os
 
 class API:
-    """Answers from a JSON file, asked as the real one is."""
+    """Has the real API's calls and answers from a JSON file."""
 
     def __init__(self, path, verbose=True):
         assert not verbose

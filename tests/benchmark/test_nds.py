@@ -92,7 +92,7 @@ def test_none_and_inputs_drawn_twice_are_in_the_table(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("family", [None, "enas"])
 def test_the_family_is_that_of_the_cells(tmp_path: Path, family: str | None) -> None:
-    """Of ENAS's operations are those of others, too: it is the smallest space."""
+    """Other families have ENAS's operations too, but ENAS is the smallest space."""
     imported = read(tmp_path / "ENAS.json", [entry(ENAS, 6.0), entry(V2, 5.0), entry(ENAS, 5.0)], family)
     space = NDS(SpaceConfig(family="enas"))
     text = genotype(ENAS | {"normal_concat": [5, 6]})
@@ -136,13 +136,13 @@ def test_seeds_are_averaged_settings_are_not(tmp_path: Path) -> None:
 
 
 def genotype(cells: dict[str, Any]) -> str:
-    """In the space's text form, as it stands there."""
+    """In the space's text form."""
     values = {key: [tuple(v) if isinstance(v, list) else v for v in value] for key, value in cells.items()}
     return f"Genotype({', '.join(f'{key}={value}' for key, value in values.items())})"
 
 
 def outside() -> list[dict[str, Any]]:
-    """Genotypes of other spaces: an operation, a node's inputs, the nodes joined, their number."""
+    """Genotypes of other spaces: other operations, inputs, concatenated nodes or number of nodes."""
     other_operation = [["sep_conv_7x7", 0], *V2["normal"][1:]]
     from_itself = [["sep_conv_3x3", 2], *V2["normal"][1:]]
     return [

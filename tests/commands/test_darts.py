@@ -9,7 +9,7 @@ import pandas as pd
 from PIL import Image
 from tests.conftest import InProcess
 
-from lmreg.space.darts import DARTS
+from lmreg.space.darts import DARTSSpace
 from lmreg.util.files import read_json
 
 SPACE = ("space=darts", "network.channels=2")
@@ -29,7 +29,7 @@ def test_every_stage(in_process: InProcess, tmp_path: Path) -> None:
             picture = rng.integers(255, size=(8, 8), dtype=np.uint8)
             Image.fromarray(picture).save(images / label / f"{i}.png")
     data = ("data=folder", f"data.path={images}")
-    space, root = DARTS(), f"root={tmp_path}"
+    space, root = DARTSSpace(), f"root={tmp_path}"
     trained = ("trainer.steps=2", "trainer.batch_size=16", *FULLY)
     for command, *options in (
         ("train-landmarks", *SPACE, *TINY, *trained),

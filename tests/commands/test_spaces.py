@@ -10,7 +10,7 @@ from tests.conftest import InProcess
 
 from lmreg.data.base import InputShape
 from lmreg.network.base import count_params
-from lmreg.network.macro import Config, Network
+from lmreg.network.macro import Config, NASBenchMacroNetwork
 from lmreg.space.macro import NASBenchMacro
 from lmreg.space.mbconv import Config as MBConvConfig
 from lmreg.space.mbconv import MBConv
@@ -25,7 +25,7 @@ SHORT = (
 def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Some architectures with their number of parameters, which serves as truth without training."""
     space = NASBenchMacro()
-    net = Network(Config(channels=2), space, InputShape(1, 12, 12), outputs=10)
+    net = NASBenchMacroNetwork(Config(channels=2), space, InputShape(1, 12, 12), outputs=10)
     archs = list(space.enumerate())[:2000:45]
     params = [count_params(net.standalone(arch)) for arch in archs]
     path = tmp_path_factory.mktemp("table") / "macro.csv"

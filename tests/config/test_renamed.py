@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import re
 from pathlib import Path
@@ -47,6 +48,7 @@ def test_todays_names_are_those_that_there_are() -> None:
 def old(config: Any) -> Any:
     """A config as the lmreg wrote it that had the old names."""
     config["algo"] = {"_target_": "lmreg.algo.randomnas.RandomNAS", "name": "randomnas"}
+    config["network"]["_target_"] = "lmreg.network.nasbench201.Network"
     config["strategy"]["count"] = config["strategy"].pop("budget")
     config["trainer"].pop("untouched", None)
     return config
@@ -62,7 +64,36 @@ def test_a_config_keeps_its_hash(composed: Compose) -> None:
     assert first == config
     # Evolution's budget has always been called that.
     evolved = result_config(composed("search", "strategy=evolution"))
-    assert in_first_names(evolved) == evolved
+    assert in_first_names(evolved)["strategy"] == evolved["strategy"]
+
+
+@pytest.mark.parametrize("name", choices("space"))
+def test_every_renamed_class_keeps_the_hash(name: str, composed: Compose) -> None:
+    data = ("data=shapes_depth", "task=depth") if name == "depth_decoder" else ()
+    config = result_config(composed("search", f"space={name}", "reg=none", "strategy=evolution", *data))
+    first = copy.deepcopy(config)
+    first["network"]["_target_"] = f"lmreg.network.{name}.Network"
+    if name in ("custom", "darts"):
+        first["space"]["_target_"] = f"lmreg.space.{name}.{ {'custom': 'Custom', 'darts': 'DARTS'}[name] }"
+    assert in_first_names(config) == first
+    assert config_hash(config) == digest(json.dumps(first, sort_keys=True).encode())
+    take_todays_names(first)
+    assert first == config
+
+
+def test_a_run_of_a_renamed_network_counts_as_finished(in_process: InProcess, tmp_path: Path) -> None:
+    """As left by an lmreg whose networks all were a class ``Network``."""
+    given = ("search", *SMALL, "strategy.budget=2", f"root={tmp_path}")
+    assert in_process(*given)[0] == 0
+    (path,) = tmp_path.glob("*/search/*/config.yaml")
+    text = path.read_text()
+    assert "lmreg.network.nasbench201.NASBench201Network" in text
+    path.write_text(text.replace("nasbench201.NASBench201Network", "nasbench201.Network"))
+    code, said, errors = in_process(*given)
+    assert (code, "finished already" in said, errors) == (0, True, "")
+    assert (
+        FinishedRun.load(path.parent).config_without()["network"]["_target_"].endswith("NASBench201Network")
+    )
 
 
 def test_an_old_config_file_is_read_under_todays_names(composed: Compose, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from lmreg.data.pixels import resize
 from lmreg.errors import LmregError
 from lmreg.network.base import count_macs
 from lmreg.network.nasbench201 import Config as NetworkConfig
-from lmreg.network.nasbench201 import Network
+from lmreg.network.nasbench201 import NASBench201Network
 from lmreg.space.nasbench201 import NASBench201
 from lmreg.task.classification import Classification
 from lmreg.train.optimise import TrainerConfig
@@ -309,7 +309,7 @@ def test_any_resolution_trains(resolution: int, space: NASBench201, rng: np.rand
     assert (data.shape.height, data.shape.width) == (resolution, resolution)
     task, config = Classification(), TrainerConfig(steps=1, batch_size=8)
     arch = space.sample(rng)
-    net = Network(NetworkConfig(channels=2), space, data.shape, len(data.classes))
+    net = NASBench201Network(NetworkConfig(channels=2), space, data.shape, len(data.classes))
     for trained in (net, net.extract(arch).net):
         before = trained.get_parameter("classifier.weight").clone()
         standalone_training(trained, arch, space, task, data, Streams(0, CPU), config).run()  # type: ignore[arg-type]

@@ -20,7 +20,7 @@ from lmreg.experiment.retraining import Recipe, Retraining, read_retraining
 from lmreg.experiment.study import Options, Study
 from lmreg.network.base import track_statistics
 from lmreg.network.nasbench101 import Config as Config101
-from lmreg.network.nasbench101 import Network as Network101
+from lmreg.network.nasbench101 import NASBench101Network
 from lmreg.rank.intervals import over_seeds
 from lmreg.space.nasbench101 import NASBench101
 from lmreg.task.base import Task
@@ -191,7 +191,7 @@ def test_all_training_images_and_no_test_image_fit_the_weights(study: Study) -> 
 
 def test_statistics_are_tracked_where_channels_are_cut_too() -> None:
     space = NASBench101()
-    net = Network101(Config101(channels=4), space, InputShape(1, 8, 8), outputs=3)
+    net = NASBench101Network(Config101(channels=4), space, InputShape(1, 8, 8), outputs=3)
     arch = space.sample(np.random.default_rng(0))
     alone = net.standalone(arch)
     track_statistics(alone)

@@ -12,7 +12,7 @@ from lmreg.errors import LmregError
 from lmreg.export.code import to_plain_module
 from lmreg.export.writer import check_outputs, write_code, write_onnx
 from lmreg.network.base import track_statistics
-from lmreg.network.depth_decoder import Config, Network
+from lmreg.network.depth_decoder import Config, DepthDecoderNetwork
 from lmreg.space.depth_decoder import UPSAMPLINGS, DepthDecoder
 from lmreg.space.depth_decoder import Config as SpaceConfig
 from lmreg.task.base import Output
@@ -54,7 +54,9 @@ def test_every_way_of_upsampling_is_the_same_in_every_file(tmp_path: Path) -> No
     edges = len(space.edges)
     # Each block upsamples in another way, and has an edge with weights from each of its inputs.
     choices = [choice for way in range(len(UPSAMPLINGS)) for choice in (*(3,) * edges, way)]
-    alone = Network(Config(channels=4, widths=[4, 4, 6, 6]), space, shape, 1).standalone(space.arch(choices))
+    alone = DepthDecoderNetwork(Config(channels=4, widths=[4, 4, 6, 6]), space, shape, 1).standalone(
+        space.arch(choices)
+    )
     track_statistics(alone)
     for norm in alone.modules():
         if isinstance(norm, nn.BatchNorm2d):

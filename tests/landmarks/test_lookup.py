@@ -20,7 +20,7 @@ from lmreg.landmarks.truth import Truth
 from lmreg.selector.random import Config as RandomConfig
 from lmreg.selector.random import RandomSelector
 from lmreg.space.base import Arch, Space
-from lmreg.space.darts import DARTS
+from lmreg.space.darts import DARTSSpace
 from lmreg.space.nasbench101 import OPERATIONS, NASBench101
 from lmreg.space.nds import NDS
 from lmreg.space.nds import Config as NDSConfig
@@ -126,7 +126,7 @@ def test_scores_of_added_landmarks_are_found_in_any_form(
 
 
 def test_darts_cells_are_found_by_their_key(rng: np.random.Generator) -> None:
-    space, found = DARTS(), 0
+    space, found = DARTSSpace(), 0
     for _ in range(30):
         arch = space.sample(rng)
         lookup = ScoreLookup(table_of([arch], [5.0]), "acc", space)

@@ -32,7 +32,7 @@ from lmreg.rank.finished_run import FinishedRun
 from lmreg.rank.score_cache import ScoreCache
 from lmreg.report.provenance import facts
 from lmreg.space.base import Space
-from lmreg.space.darts import DARTS
+from lmreg.space.darts import DARTSSpace
 from lmreg.testing import NETWORK_CHECKS
 from lmreg.testing.network import NetworkCheck
 from lmreg.util.files import read_json, write_json
@@ -65,13 +65,13 @@ def made(choice: str, affine: bool) -> tuple[SuperNet, Space]:
 
 
 def norms(net: nn.Module) -> dict[str, nn.BatchNorm2d]:
-    """Those that could have scale and shift: all but the ones behind pools."""
+    """Return the normalisations that can have scale and shift: all except those after pools."""
     found = {name: layer for name, layer in net.named_modules() if isinstance(layer, nn.BatchNorm2d)}
     return {name: layer for name, layer in found.items() if "pool" not in name}
 
 
 def in_cells(choice: str, name: str) -> bool:
-    """Whether it is a part of a cell; of NAS-Bench-201 residual blocks stand between these."""
+    """Whether a module is part of a cell; in NAS-Bench-201 there are residual blocks between cells."""
     return name.startswith(f"{CELLS[choice]}.") and not (choice == "nasbench201" and ".conv_" in name)
 
 
@@ -96,7 +96,7 @@ def test_with_it_all_norms_have_both(choice: str) -> None:
 @pytest.mark.parametrize("check", NETWORK_CHECKS)
 @pytest.mark.parametrize("choice", ["nasbench201", "nasbench101", "depth_decoder"])
 def test_super_nets_without_it_conform(choice: str, check: NetworkCheck, rng: np.random.Generator) -> None:
-    """Those of the other spaces are without it by default, and are checked as the catalogue's."""
+    """The other spaces' networks have no scale and shift by default, and are checked with the catalogue."""
     check(*made(choice, affine=False), SHAPE, rng)
 
 
@@ -109,9 +109,9 @@ def test_defaults_follow_the_space() -> None:
 
 
 def test_the_published_genotype_keeps_its_size() -> None:
-    space, shape = DARTS(), InputShape(3, 32, 32)
+    space, shape = DARTSSpace(), InputShape(3, 32, 32)
     with torch.device("meta"):
-        net = darts.Network(Config(channels=36, cells=20, affine=False), space, shape, 10)
+        net = darts.DARTSNetwork(Config(channels=36, cells=20, affine=False), space, shape, 10)
         assert count_params(net.standalone(space.parse(DARTS_V2))) == 3_349_342
 
 
@@ -154,13 +154,13 @@ SEARCH = (
 
 
 def test_an_older_run_is_what_it_was(in_process: InProcess, tmp_path: Path) -> None:
-    """Its config doesn't say that its cells' norms had scale and shift."""
+    """The old config doesn't have the option; its cells' normalisations had scale and shift."""
     code, _, errors = in_process(*SEARCH, f"root={tmp_path}", "network.affine=true")
     assert code == 0, errors
     searches = tmp_path / "darts-fashion_mini" / "search"
     (folder,) = searches.iterdir()
     assert read_json(folder / "result.json")["affine"] is True
-    archs = [DARTS().sample(np.random.default_rng(3))]
+    archs = [DARTSSpace().sample(np.random.default_rng(3))]
     scores = ScoreCache(FinishedRun.load(folder), Options()).scores(archs)
     shutil.rmtree(folder / ".scores")
 

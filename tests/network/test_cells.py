@@ -1,4 +1,4 @@
-"""What the networks of cells are made of."""
+"""The parts of networks of cells."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from lmreg.network.cells import AuxiliaryHead, FactorizedReduce, operation
 )
 @pytest.mark.parametrize("stride", [1, 2])
 def test_operations(name: str, params: int, stride: int) -> None:
-    """Their parameters at 4 channels, their shapes, and how far they see."""
+    """Parameters at 4 channels, output shapes and receptive fields."""
     module = operation(name, 4, stride)
     assert count_params(module) == params
     assert module(torch.randn(2, 4, 7, 9)).shape == ((2, 4, 7, 9) if stride == 1 else (2, 4, 4, 5))

@@ -8,16 +8,16 @@ from tests.space.test_custom import CONV, stage
 
 from lmreg.data.base import InputShape
 from lmreg.errors import LmregError
-from lmreg.network.custom import Config, Network
+from lmreg.network.custom import Config, CustomNetwork
 from lmreg.space.custom import Config as SpaceConfig
-from lmreg.space.custom import Custom
+from lmreg.space.custom import CustomSpace
 
 NORM = {"_target_": "torch.nn.BatchNorm2d", "num_features": "$c_out"}
 
 
-def made(choice: Any, **keys: Any) -> Network:
-    space = Custom(SpaceConfig(stages=[stage(choices={"a": CONV, "b": choice}, **keys)]))
-    return Network(Config(channels=4), space, InputShape(1, 5, 6), outputs=3)
+def made(choice: Any, **keys: Any) -> CustomNetwork:
+    space = CustomSpace(SpaceConfig(stages=[stage(choices={"a": CONV, "b": choice}, **keys)]))
+    return CustomNetwork(Config(channels=4), space, InputShape(1, 5, 6), outputs=3)
 
 
 def test_normalisation_is_by_batch_statistics() -> None:
@@ -51,6 +51,6 @@ def test_wrong_modules_are_told_with_their_place(choice: Any, message: str) -> N
 
 @pytest.mark.parametrize("name", ["forward", "training"])
 def test_names_that_torch_needs_are_refused(name: str) -> None:
-    space = Custom(SpaceConfig(stages=[stage(choices={"a": CONV, name: CONV})]))
+    space = CustomSpace(SpaceConfig(stages=[stage(choices={"a": CONV, name: CONV})]))
     with pytest.raises(LmregError, match=rf"choices\.{name}: torch has another use"):
-        Network(Config(), space, InputShape(1, 5, 6), outputs=3)
+        CustomNetwork(Config(), space, InputShape(1, 5, 6), outputs=3)

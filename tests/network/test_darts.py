@@ -11,26 +11,26 @@ from lmreg.data.images import Batch
 from lmreg.errors import LmregError
 from lmreg.network.base import Standalone, SuperNet, count_macs, count_params
 from lmreg.network.cells import Config, drop_path
-from lmreg.network.darts import Network
+from lmreg.network.darts import DARTSNetwork
 from lmreg.network.mixture import Mixture
 from lmreg.rank.norm import recalibrated
 from lmreg.space.base import Arch
-from lmreg.space.darts import DARTS, EDGES, NONE, OPERATIONS
+from lmreg.space.darts import EDGES, NONE, OPERATIONS, DARTSSpace
 from lmreg.task.classification import Classification
 from lmreg.train.context import Context
 from lmreg.train.optimise import TrainerConfig, make_optimizer
 from lmreg.train.random_streams import Streams, initialised
 
-SPACE = DARTS()
+SPACE = DARTSSpace()
 V2 = SPACE.parse(DARTS_V2)
 SHAPE = InputShape(1, 8, 8)
 CPU = torch.device("cpu")
 
 
 @pytest.fixture
-def net() -> Network:
+def net() -> DARTSNetwork:
     torch.manual_seed(0)
-    return Network(Config(channels=4, cells=4), SPACE, SHAPE, outputs=3)
+    return DARTSNetwork(Config(channels=4, cells=4), SPACE, SHAPE, outputs=3)
 
 
 @pytest.fixture
@@ -45,18 +45,18 @@ def one_hot(arch: Arch) -> Mixture:
 def test_the_published_genotype_has_its_published_size() -> None:
     """3,349,342 parameters and 528 million multiply-accumulates at 20 cells and 36 channels."""
     with torch.device("meta"):
-        big = Network(Config(channels=36, cells=20), SPACE, InputShape(3, 32, 32), 10, V2)
+        big = DARTSNetwork(Config(channels=36, cells=20), SPACE, InputShape(3, 32, 32), 10, V2)
     assert count_params(big) == 3_349_342
     assert round(count_macs(Standalone(big, V2), InputShape(3, 32, 32)) / 1e6) == 528
     assert big.standalone(V2).arch == V2
 
 
 def test_macs_by_hand() -> None:
-    """The smallest network of skips at stride 1 and pools: stem, inputs of cells, and the classifier."""
+    """The smallest network, with skip connections at stride 1 and pools: stem, cells' inputs, classifier."""
     text = DARTS_V2
     for name in OPERATIONS[3:]:
         text = text.replace(name, "max_pool_3x3")
-    alone = Network(Config(channels=2, cells=3), SPACE, SHAPE, outputs=3).standalone(SPACE.parse(text))
+    alone = DARTSNetwork(Config(channels=2, cells=3), SPACE, SHAPE, outputs=3).standalone(SPACE.parse(text))
     stem = 64 * 9 * 6
     first = 64 * (6 * 2 + 6 * 2)  # normal, 2 channels a node
     second = 64 * (6 * 4 + 8 * 4)  # reduction, 4
@@ -66,7 +66,7 @@ def test_macs_by_hand() -> None:
 
 
 def test_standalone_gives_the_super_nets_logits(
-    net: Network, x: torch.Tensor, rng: np.random.Generator
+    net: DARTSNetwork, x: torch.Tensor, rng: np.random.Generator
 ) -> None:
     for arch in [V2, *(SPACE.sample(rng) for _ in range(4))]:
         alone = net.extract(arch)
@@ -75,7 +75,7 @@ def test_standalone_gives_the_super_nets_logits(
 
 
 def test_isomorphic_architectures_are_the_same_function(x: torch.Tensor) -> None:
-    """Nodes 2 and 3 of both cells change places, and weights go with them: so do the next cells' columns."""
+    """Swap nodes 2 and 3 of both cells with their weights, and the columns of the next cells' weights."""
     first, second = (("sep_conv_3x3", 0), ("skip_connect", 1)), (("dil_conv_5x5", 0), ("max_pool_3x3", 1))
     rest = (("skip_connect", 0), ("sep_conv_5x5", 2), ("avg_pool_3x3", 1), ("skip_connect", 3))
     swapped_rest = (("skip_connect", 0), ("sep_conv_5x5", 3), ("avg_pool_3x3", 1), ("skip_connect", 2))
@@ -89,7 +89,7 @@ def test_isomorphic_architectures_are_the_same_function(x: torch.Tensor) -> None
     one, other = arch(*first, *second, *rest), arch(*second, *first, *swapped_rest)
     assert one != other
     assert SPACE.canonical(one) == SPACE.canonical(other)
-    net = Network(Config(channels=2, cells=3), SPACE, SHAPE, outputs=3).double()
+    net = DARTSNetwork(Config(channels=2, cells=3), SPACE, SHAPE, outputs=3).double()
     a, b = net.extract(one).net.double(), net.extract(other).net.double()
     place = {0: 0, 1: 1, 2: 3, 3: 2, 4: 4, 5: 5}
     columns, moved = [1, 0, 2, 3], {}
@@ -107,11 +107,11 @@ def test_isomorphic_architectures_are_the_same_function(x: torch.Tensor) -> None
     assert not torch.allclose(net.extract(other).double()(x.double()), a(x.double(), one))
 
 
-def test_a_one_hot_mixture_is_the_path(net: Network, x: torch.Tensor) -> None:
+def test_a_one_hot_mixture_is_the_path(net: DARTSNetwork, x: torch.Tensor) -> None:
     torch.testing.assert_close(net(x, one_hot(V2)), net(x, V2))
 
 
-def test_a_mixture_uses_every_operation_and_all_weights_learn(net: Network, x: torch.Tensor) -> None:
+def test_a_mixture_uses_every_operation_and_all_weights_learn(net: DARTSNetwork, x: torch.Tensor) -> None:
     weights = torch.full((28, 8), 1 / 8, requires_grad=True)
     net(x, Mixture(tuple(weights))).square().sum().backward()
     assert all(p.grad is not None for p in net.parameters())
@@ -120,8 +120,8 @@ def test_a_mixture_uses_every_operation_and_all_weights_learn(net: Network, x: t
     assert (weights.grad[:, NONE] == 0).all()  # it adds nothing; only softmax ties it to the others
 
 
-def test_factors_of_edges(net: Network, x: torch.Tensor) -> None:
-    """Zero on all edges that an architecture lacks and one elsewhere leaves what its edges give."""
+def test_factors_of_edges(net: DARTSNetwork, x: torch.Tensor) -> None:
+    """Factors 0 for the edges that an architecture lacks and 1 for the others give the architecture."""
     weights = tuple(torch.eye(8)[max(choice, 4)] for choice in V2.choices)
     kept = torch.tensor([float(choice != NONE) for choice in V2.choices])
     arch = SPACE.arch(tuple(max(c, 4) if c != NONE else NONE for c in V2.choices))
@@ -129,7 +129,7 @@ def test_factors_of_edges(net: Network, x: torch.Tensor) -> None:
     assert not torch.allclose(net(x, Mixture(weights)), net(x, arch))
 
 
-def test_only_the_path_gets_a_gradient(net: Network, x: torch.Tensor) -> None:
+def test_only_the_path_gets_a_gradient(net: DARTSNetwork, x: torch.Tensor) -> None:
     net(x, V2).sum().backward()
     for name, p in net.named_parameters():
         if "edges" not in name:
@@ -141,7 +141,7 @@ def test_only_the_path_gets_a_gradient(net: Network, x: torch.Tensor) -> None:
         assert (p.grad is not None) == (operation == OPERATIONS[choice]), name
 
 
-def test_nodes_without_any_operation_are_zero(net: Network, x: torch.Tensor) -> None:
+def test_nodes_without_any_operation_are_zero(net: DARTSNetwork, x: torch.Tensor) -> None:
     nothing = Mixture(tuple(torch.eye(8)[NONE] for _ in range(28)), active=(NONE,) * 28)
     logits = net(x, nothing)
     torch.testing.assert_close(logits, net.classifier.bias.expand_as(logits))
@@ -150,7 +150,7 @@ def test_nodes_without_any_operation_are_zero(net: Network, x: torch.Tensor) -> 
 @pytest.mark.parametrize(("height", "width", "channels"), [(14, 14, 1), (7, 9, 3), (5, 5, 2), (32, 32, 3)])
 def test_any_input_size(height: int, width: int, channels: int, rng: np.random.Generator) -> None:
     config, shape = Config(channels=3, cells=3, auxiliary=0.4), InputShape(channels, height, width)
-    net = Network(config, SPACE, shape, outputs=7)
+    net = DARTSNetwork(config, SPACE, shape, outputs=7)
     images, uniform = torch.randn(2, channels, height, width), Mixture(tuple(torch.full((28, 8), 1 / 8)))
     assert net(images, uniform).shape == (2, 7)
     arch = SPACE.sample(rng)
@@ -159,18 +159,18 @@ def test_any_input_size(height: int, width: int, channels: int, rng: np.random.G
 
 
 def test_partial_channels(x: torch.Tensor) -> None:
-    net = Network(Config(channels=8), SPACE, SHAPE, outputs=3, **PCDARTS().network_options())
+    net = DARTSNetwork(Config(channels=8), SPACE, SHAPE, outputs=3, **PCDARTS().network_options())
     assert net.cells[0].edges[0]["dil_conv_3x3"][2].weight.shape == (2, 2, 1, 1)  # type: ignore[index]
     assert net(x, Mixture(tuple(torch.full((28, 8), 1 / 8)))).shape == (4, 3)
     assert net(x, V2).shape == (4, 3)
     with pytest.raises(LmregError, match="partial channels"):
         net.extract(V2)
     with pytest.raises(LmregError, match=r"a multiple of 4; network\.channels=6"):
-        Network(Config(channels=6), SPACE, SHAPE, outputs=3, partial=4)
+        DARTSNetwork(Config(channels=6), SPACE, SHAPE, outputs=3, partial=4)
 
 
-def test_recalibrated_statistics_of_a_path(net: Network, x: torch.Tensor) -> None:
-    """One batch alone: its own statistics are what is kept, up to the variance's denominator."""
+def test_recalibrated_statistics_of_a_path(net: DARTSNetwork, x: torch.Tensor) -> None:
+    """After one batch the running statistics are that batch's, up to the variance's denominator."""
     with torch.no_grad(), recalibrated(net) as fixed:
         fixed.fix(V2, [Batch(x, torch.zeros(4))])
         together, alone = net(x, V2), torch.cat([net(image[None], V2) for image in x])
@@ -180,7 +180,7 @@ def test_recalibrated_statistics_of_a_path(net: Network, x: torch.Tensor) -> Non
 def auxiliary(**options: float) -> Standalone:
     config = Config(channels=4, cells=3, **options)  # type: ignore[arg-type]
     with initialised(0):
-        return Network(config, SPACE, SHAPE, outputs=3).for_training(V2)
+        return DARTSNetwork(config, SPACE, SHAPE, outputs=3).for_training(V2)
 
 
 def test_the_auxiliary_head_is_for_training_only(x: torch.Tensor) -> None:
@@ -192,7 +192,7 @@ def test_the_auxiliary_head_is_for_training_only(x: torch.Tensor) -> None:
     for name, value in without.net.state_dict().items():  # the rest begins as it would without
         assert torch.equal(net.state_dict()[name], value)
     assert torch.equal(with_head(x), without(x))
-    super_net = Network(Config(channels=4, auxiliary=0.4), SPACE, SHAPE, outputs=3)
+    super_net = DARTSNetwork(Config(channels=4, auxiliary=0.4), SPACE, SHAPE, outputs=3)
     assert super_net.head is None
     assert count_params(super_net.standalone(V2)) == count_params(without)
     assert set(super_net.extract(V2).net.state_dict()) == set(without.net.state_dict())
@@ -230,7 +230,7 @@ def test_drop_path_grows_and_draws_from_its_own_stream(x: torch.Tensor) -> None:
     assert torch.equal(net(x, V2), start)  # nor does it stay
 
 
-def test_drop_path_keeps_the_mean_and_leaves_identities_alone(net: Network) -> None:
+def test_drop_path_keeps_the_mean_and_leaves_identities_alone(net: DARTSNetwork) -> None:
     seen: list[torch.Tensor] = []
 
     def watched(value: torch.Tensor) -> torch.Tensor:

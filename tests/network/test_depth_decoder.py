@@ -8,7 +8,7 @@ from torch import nn
 from lmreg.data.base import InputShape
 from lmreg.errors import LmregError
 from lmreg.network.base import count_params
-from lmreg.network.depth_decoder import Config, Network
+from lmreg.network.depth_decoder import Config, DepthDecoderNetwork
 from lmreg.space.depth_decoder import UPSAMPLINGS, DepthDecoder
 from lmreg.space.depth_decoder import Config as SpaceConfig
 from lmreg.testing import check_network
@@ -17,11 +17,11 @@ from lmreg.train.optimise import TrainerConfig, make_optimizer
 SHAPE = InputShape(3, 22, 19)  # sizes that halve with a remainder
 
 
-def made(config: Config | None = None, **options: object) -> tuple[Network, DepthDecoder]:
+def made(config: Config | None = None, **options: object) -> tuple[DepthDecoderNetwork, DepthDecoder]:
     torch.manual_seed(0)
     space = DepthDecoder(SpaceConfig(**options))  # type: ignore[arg-type]
     small = Config(channels=4, widths=[4, 4, 6, 6])
-    return Network(config or small, space, SHAPE, 2), space
+    return DepthDecoderNetwork(config or small, space, SHAPE, 2), space
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 
 from lmreg.data.base import InputShape
 from lmreg.network.base import count_macs, count_params
-from lmreg.network.macro import Config, Network
+from lmreg.network.macro import Config, NASBenchMacroNetwork
 from lmreg.network.mixture import Mixture
 from lmreg.space.base import Arch
 from lmreg.space.macro import NASBenchMacro
@@ -19,9 +19,9 @@ MACRO = NASBenchMacro()
 
 
 @pytest.fixture
-def macro_net() -> Network:
+def macro_net() -> NASBenchMacroNetwork:
     torch.manual_seed(0)
-    return Network(Config(channels=2), MACRO, InputShape(1, 8, 8), outputs=3)
+    return NASBenchMacroNetwork(Config(channels=2), MACRO, InputShape(1, 8, 8), outputs=3)
 
 
 def one_hot(arch: Arch) -> tuple[torch.Tensor, ...]:
@@ -29,7 +29,7 @@ def one_hot(arch: Arch) -> tuple[torch.Tensor, ...]:
 
 
 def test_params_and_macs_are_the_benchmarks(real_data: Path, rng: np.random.Generator) -> None:
-    """Of every row of the table, at the benchmark's size.
+    """The figures of every row of the table, at the benchmark's size.
 
     ``params`` are all trainable values, those of batch normalisation and the classifier's bias included;
     ``flops`` are multiply-accumulates of convolutions and the classifier without its bias (ours count it:
@@ -38,7 +38,7 @@ def test_params_and_macs_are_the_benchmarks(real_data: Path, rng: np.random.Gene
     """
     table = pd.read_csv(real_data / "nasbench_macro.csv", dtype={"arch": str})
     shape = InputShape(3, 32, 32)
-    net = Network(Config(channels=32), MACRO, shape, outputs=10)
+    net = NASBenchMacroNetwork(Config(channels=32), MACRO, shape, outputs=10)
 
     def cost(*choices: int) -> np.ndarray:
         alone = net.standalone(MACRO.arch(choices))
@@ -59,7 +59,9 @@ def test_params_and_macs_are_the_benchmarks(real_data: Path, rng: np.random.Gene
 def test_costs_by_hand() -> None:
     """One layer of each kind, 2 channels, 4x4 pixels, 3 classes."""
     shape = InputShape(1, 4, 4)
-    alone = Network(Config(channels=2), MACRO, shape, outputs=3).standalone(MACRO.parse("12000000"))
+    alone = NASBenchMacroNetwork(Config(channels=2), MACRO, shape, outputs=3).standalone(
+        MACRO.parse("12000000")
+    )
     # 4x4 -> 2x2 -> 1x1 -> 1x1 pixels, 2 -> 4 -> 8 -> 16 channels, a head of 80.
     stem = 16 * 9 * 2
     first = 16 * 2 * 6 + 4 * 9 * 6 + 4 * 6 * 4
@@ -70,7 +72,7 @@ def test_costs_by_hand() -> None:
     assert count_params(alone) == weights + 2 * (2 + (6 + 6 + 4) + (24 + 24 + 4) + 8 + 16 + 80)
 
 
-def test_standalone_has_the_paths_parts_only(macro_net: Network) -> None:
+def test_standalone_has_the_paths_parts_only(macro_net: NASBenchMacroNetwork) -> None:
     least = macro_net.standalone(MACRO.parse("00000000"))
     assert set(least.net.state_dict()) < set(macro_net.state_dict())
     in_layers = {name.split(".")[1] for name, _ in least.net.named_parameters() if name.startswith("layers")}
@@ -78,9 +80,9 @@ def test_standalone_has_the_paths_parts_only(macro_net: Network) -> None:
 
 
 def test_isomorphic_architectures_are_one_network() -> None:
-    """An identity's place doesn't matter: with the same weights the logits are the same."""
+    """The position of an identity doesn't matter: with the same weights the logits are equal."""
     x, nets = torch.randn(5, 1, 8, 8), []
-    net = Network(Config(channels=2), MACRO, InputShape(1, 8, 8), outputs=3)
+    net = NASBenchMacroNetwork(Config(channels=2), MACRO, InputShape(1, 8, 8), outputs=3)
     for text in ("10120102", "10102120"):
         alone = net.standalone(MACRO.parse(text))
         for seed, parameter in enumerate(alone.parameters()):
@@ -90,8 +92,8 @@ def test_isomorphic_architectures_are_one_network() -> None:
     assert torch.equal(nets[0](x), nets[1](x))
 
 
-def test_shortcuts_are_where_shapes_stay(macro_net: Network) -> None:
-    """A block whose last normalisation gives zero is an identity in the middle of a stage, else zero."""
+def test_shortcuts_are_where_shapes_stay(macro_net: NASBenchMacroNetwork) -> None:
+    """A block whose last normalisation gives zero is the identity, except in the first layer of a stage."""
     for i, layer in enumerate(macro_net.layers):
         block = layer["mb6_k5"]
         torch.nn.init.zeros_(block[2][1].weight)
@@ -102,19 +104,19 @@ def test_shortcuts_are_where_shapes_stay(macro_net: Network) -> None:
 
 @pytest.mark.parametrize(("height", "width", "channels"), [(12, 12, 1), (7, 9, 3), (5, 5, 2), (1, 1, 1)])
 def test_any_input_size(height: int, width: int, channels: int) -> None:
-    net = Network(Config(channels=2), MACRO, InputShape(channels, height, width), outputs=7)
+    net = NASBenchMacroNetwork(Config(channels=2), MACRO, InputShape(channels, height, width), outputs=7)
     for text in ("00000000", "11111111", "22222222"):
         assert net(torch.randn(3, channels, height, width), MACRO.parse(text)).shape == (3, 7)
 
 
-def test_a_weighted_layer_by_hand(macro_net: Network) -> None:
+def test_a_weighted_layer_by_hand(macro_net: NASBenchMacroNetwork) -> None:
     layer, x = macro_net.layers[1].double(), torch.randn(6, 4, 4, 4, dtype=torch.float64)
     weights = [(i, torch.tensor(w, dtype=torch.float64)) for i, w in enumerate((0.2, 0.3, 0.5))]
     expected = 0.2 * x + 0.3 * layer["mb3_k3"](x) + 0.5 * layer["mb6_k5"](x)
     torch.testing.assert_close(layer(x, weights), expected)
 
 
-def test_factors_multiply_whole_layers(macro_net: Network) -> None:
+def test_factors_multiply_whole_layers(macro_net: NASBenchMacroNetwork) -> None:
     net, x = macro_net.double(), torch.randn(6, 1, 8, 8, dtype=torch.float64)
     arch = MACRO.parse("00000001")
     edges = torch.tensor([1, 1, 1, 1, 1, 1, 1, 3], dtype=torch.float64)
@@ -125,7 +127,9 @@ def test_factors_multiply_whole_layers(macro_net: Network) -> None:
     torch.testing.assert_close(seen[1], 3 * seen[0])
 
 
-def test_every_weight_gets_its_gradient_and_only_active_ones_where_some_are(macro_net: Network) -> None:
+def test_every_weight_gets_its_gradient_and_only_active_ones_where_some_are(
+    macro_net: NASBenchMacroNetwork,
+) -> None:
     x = torch.randn(6, 1, 8, 8)
     weights = tuple(torch.full((3,), 1 / 3, requires_grad=True) for _ in range(8))
     macro_net(x, Mixture(weights)).square().sum().backward()

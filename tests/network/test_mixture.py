@@ -7,8 +7,8 @@ import torch.nn.functional as F
 
 from lmreg.data.base import InputShape
 from lmreg.errors import LmregError
-from lmreg.network.mixture import Mixture, soft_one_shot, terms
-from lmreg.network.nasbench201 import Config, Network
+from lmreg.network.mixture import Mixture, soft_one_shot, weighted_options
+from lmreg.network.nasbench201 import Config, NASBench201Network
 from lmreg.space.base import Arch
 from lmreg.space.nasbench201 import NASBench201
 
@@ -16,13 +16,13 @@ COUNTS = [5] * 6
 
 
 @pytest.fixture
-def partial_net(space: NASBench201) -> Network:
+def partial_net(space: NASBench201) -> NASBench201Network:
     torch.manual_seed(0)
-    return Network(Config(channels=4), space, InputShape(1, 8, 8), outputs=3, partial=2)
+    return NASBench201Network(Config(channels=4), space, InputShape(1, 8, 8), outputs=3, partial=2)
 
 
-def test_a_cell_of_one_weighted_edge_by_hand(net: Network) -> None:
-    """Only the edge from the input to the output carries anything: its operations, weighted."""
+def test_a_cell_of_one_weighted_edge_by_hand(net: NASBench201Network) -> None:
+    """Only the edge from input to output isn't `none`: the output is its weighted operations."""
     cell, x = net.body[0].double(), torch.randn(6, 4, 8, 8, dtype=torch.float64)
     weights = [torch.tensor([1.0, 0, 0, 0, 0], dtype=torch.float64) for _ in range(6)]
     weights[3] = torch.tensor([0.1, 0.2, 0.3, 0.4, 0.5], dtype=torch.float64)
@@ -35,7 +35,7 @@ def test_a_cell_of_one_weighted_edge_by_hand(net: Network) -> None:
 
 
 def test_every_weight_gets_its_gradient_and_only_active_ones_where_some_are(
-    net: Network, rng: np.random.Generator, space: NASBench201
+    net: NASBench201Network, rng: np.random.Generator, space: NASBench201
 ) -> None:
     x = torch.randn(6, 1, 8, 8)
     weights = tuple(torch.full((5,), 0.2, requires_grad=True) for _ in range(6))
@@ -50,7 +50,7 @@ def test_every_weight_gets_its_gradient_and_only_active_ones_where_some_are(
     assert all((row.grad != 0).tolist() == [False, False, False, True, False] for row in weights)
 
 
-def test_partial_channels_by_hand(partial_net: Network) -> None:
+def test_partial_channels_by_hand(partial_net: NASBench201Network) -> None:
     edge, x = partial_net.body[0].edges[0], torch.arange(4.0)[None, :, None, None].expand(2, 4, 2, 2)
     assert edge["nor_conv_3x3"][1].weight.shape == (2, 2, 3, 3)
     # Channels 0, 1 are doubled, 2, 3 pass by; then 0 2 1 3 of them in turn.
@@ -61,7 +61,7 @@ def test_partial_channels_by_hand(partial_net: Network) -> None:
 
 
 def test_partial_super_nets_take_paths_and_mixtures_but_extract_nothing(
-    partial_net: Network, space: NASBench201, rng: np.random.Generator
+    partial_net: NASBench201Network, space: NASBench201, rng: np.random.Generator
 ) -> None:
     x, arch = (
         torch.randn(6, 1, 8, 8),
@@ -72,14 +72,14 @@ def test_partial_super_nets_take_paths_and_mixtures_but_extract_nothing(
     with pytest.raises(LmregError, match="partial channels"):
         partial_net.extract(arch)
     # The network of the architecture itself is what it always is.
-    whole = Network(Config(channels=4), space, InputShape(1, 8, 8), outputs=3)
+    whole = NASBench201Network(Config(channels=4), space, InputShape(1, 8, 8), outputs=3)
     shapes = [p.shape for p in whole.standalone(arch).parameters()]
     assert [p.shape for p in partial_net.standalone(arch).parameters()] == shapes
 
 
 def test_channels_that_are_no_multiple(space: NASBench201) -> None:
     with pytest.raises(LmregError, match=r"multiple of 4; network\.channels=6"):
-        Network(Config(channels=6), space, InputShape(1, 8, 8), outputs=3, partial=4)
+        NASBench201Network(Config(channels=6), space, InputShape(1, 8, 8), outputs=3, partial=4)
 
 
 def test_soft_one_shot_by_hand(space: NASBench201) -> None:
@@ -95,7 +95,7 @@ def test_soft_one_shot_by_hand(space: NASBench201) -> None:
 
 def test_terms_of_paths_and_mixtures(space: NASBench201) -> None:
     arch = space.arch((0, 1, 2, 3, 4, 2))
-    assert terms(arch, 3) == [(3, None)]
+    assert weighted_options(arch, 3) == [(3, None)]
     weights = tuple(torch.arange(5.0) for _ in range(6))
-    assert terms(Mixture(weights), 0) == [(i, float(i)) for i in range(5)]
-    assert terms(Mixture(weights, active=(4,) * 6), 0) == [(4, 4.0)]
+    assert weighted_options(Mixture(weights), 0) == [(i, float(i)) for i in range(5)]
+    assert weighted_options(Mixture(weights, active=(4,) * 6), 0) == [(4, 4.0)]

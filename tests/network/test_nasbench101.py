@@ -11,9 +11,9 @@ from lmreg.data.base import InputShape
 from lmreg.data.images import Batch
 from lmreg.network.base import count_macs, count_params
 from lmreg.network.mixture import Mixture
-from lmreg.network.nasbench101 import Config, ConvNormReLU, Network, vertex_channels
+from lmreg.network.nasbench101 import Config, ConvNormReLU, NASBench101Network, vertex_channels
 from lmreg.rank.norm import recalibrated
-from lmreg.space.dag import Cell
+from lmreg.space.cell_graph import CellGraph
 from lmreg.space.nasbench101 import NASBench101
 
 RGB = InputShape(3, 32, 32)
@@ -25,15 +25,15 @@ def space() -> NASBench101:
 
 
 @pytest.fixture
-def net(space: NASBench101) -> Network:
+def net(space: NASBench101) -> NASBench101Network:
     torch.manual_seed(0)
-    return Network(Config(channels=6), space, InputShape(1, 12, 12), outputs=3)
+    return NASBench101Network(Config(channels=6), space, InputShape(1, 12, 12), outputs=3)
 
 
 @pytest.mark.parametrize(("text", "params"), [(FIRST_TEXT, 8_555_530), (INCEPTION_TEXT, 2_694_282)])
 def test_published_cells_have_their_published_parameters(space: NASBench101, text: str, params: int) -> None:
-    """At the benchmark's size; the second is its README's example, the first its data's first record."""
-    alone = Network(Config(channels=128, cells=3), space, RGB, outputs=10, only=space.parse(text))
+    """At the benchmark's size, for the first record of its data and its README's example."""
+    alone = NASBench101Network(Config(channels=128, cells=3), space, RGB, outputs=10, only=space.parse(text))
     assert count_params(alone) == params
 
 
@@ -54,7 +54,7 @@ def test_published_cells_have_their_published_parameters(space: NASBench101, tex
 def test_channels_of_vertices_are_the_benchmarks(edges: str, width: int, channels: list[int]) -> None:
     """The examples of the benchmark's own tests."""
     pairs = frozenset((int(a), int(b)) for a, b in edges.split())
-    assert vertex_channels(Cell((0,) * (len(channels) - 2), pairs), width) == channels
+    assert vertex_channels(CellGraph((0,) * (len(channels) - 2), pairs), width) == channels
 
 
 def test_every_vertex_has_channels_at_the_least_width(space: NASBench101, rng: np.random.Generator) -> None:
@@ -66,7 +66,7 @@ def test_macs_by_hand(space: NASBench101) -> None:
     """One vertex and a shortcut at 4, 8, 16 channels on 8×8, 4×4, 2×2 pixels, 3 classes."""
     shape = InputShape(1, 8, 8)
     arch = space.parse(f"011001000|input|{CONV3}|output")
-    alone = Network(Config(channels=4), space, shape, outputs=3).standalone(arch)
+    alone = NASBench101Network(Config(channels=4), space, shape, outputs=3).standalone(arch)
 
     def cell(c_in: int, c_out: int) -> int:
         return 2 * c_in * c_out + 9 * c_out * c_out
@@ -76,7 +76,7 @@ def test_macs_by_hand(space: NASBench101) -> None:
 
 
 def test_first_channels_are_what_full_width_gives(rng: np.random.Generator) -> None:
-    """The rule as it is stated: convolve, normalise and rectify all channels, keep the first."""
+    """The definition: convolve, normalise and rectify all channels, and keep the first ones."""
     torch.manual_seed(0)
     part = ConvNormReLU(7, 9, 3).double()
     nn.init.normal_(part.norm.weight)
@@ -89,7 +89,7 @@ def test_first_channels_are_what_full_width_gives(rng: np.random.Generator) -> N
     torch.testing.assert_close(part(x, 4), expected, rtol=0, atol=1e-12)
 
 
-def test_extracted_weights_are_the_first_ones(net: Network, space: NASBench101) -> None:
+def test_extracted_weights_are_the_first_ones(net: NASBench101Network, space: NASBench101) -> None:
     arch = space.parse(INCEPTION_TEXT)
     alone, x = net.extract(arch), torch.randn(8, 1, 12, 12)
     torch.testing.assert_close(alone(x), net(x, arch), rtol=1e-3, atol=1e-3)
@@ -101,14 +101,14 @@ def test_extracted_weights_are_the_first_ones(net: Network, space: NASBench101) 
 
 
 def test_cell_by_hand(space: NASBench101) -> None:
-    """Sums into vertices, each with a projection of its own, the end joined and the input added."""
+    """Vertices add up projected inputs; the output concatenates vertices and adds the projected input."""
     torch.manual_seed(0)
     edges = ["01", "02", "12", "13", "23", "03"]
     digits = np.zeros((4, 4), int)
     for a, b in edges:
         digits[int(a), int(b)] = 1
     arch = space.parse("|".join(("".join(map(str, digits.flatten())), "input", CONV1, POOL, "output")))
-    net = Network(Config(channels=5), space, InputShape(1, 12, 12), outputs=3)
+    net = NASBench101Network(Config(channels=5), space, InputShape(1, 12, 12), outputs=3)
     cell, x = net.stacks[1][0], torch.randn(4, 5, 6, 6)
     project, operate = cell.projections, cell.operations
     first = operate["1:conv1x1-bn-relu"](project["1"](x, 5), 5)
@@ -117,7 +117,7 @@ def test_cell_by_hand(space: NASBench101) -> None:
     torch.testing.assert_close(cell(x, space.cell(arch)), expected)
 
 
-def test_standalone_has_the_paths_parts_only(net: Network, space: NASBench101) -> None:
+def test_standalone_has_the_paths_parts_only(net: NASBench101Network, space: NASBench101) -> None:
     alone = net.standalone(space.parse(f"0110000100010000|input|{CONV1}|{POOL}|output"))
     cells = {name.removeprefix("stacks.0.0.") for name in alone.net.state_dict() if "stacks.0.0" in name}
     parts = {".".join(name.split(".")[:2]) for name in cells}
@@ -125,7 +125,7 @@ def test_standalone_has_the_paths_parts_only(net: Network, space: NASBench101) -
     assert set(alone.net.state_dict()) < set(net.state_dict())
 
 
-def test_only_the_paths_channels_get_a_gradient(net: Network, space: NASBench101) -> None:
+def test_only_the_paths_channels_get_a_gradient(net: NASBench101Network, space: NASBench101) -> None:
     net(torch.randn(4, 1, 12, 12), space.parse(INCEPTION_TEXT)).square().sum().backward()
     touched = {name: p.grad for name, p in net.named_parameters() if p.grad is not None}
     assert {name.split(".")[4] for name in touched if "operations" in name} == {
@@ -136,8 +136,10 @@ def test_only_the_paths_channels_get_a_gradient(net: Network, space: NASBench101
     assert gradient[2:].abs().sum() == gradient[:, 2:].abs().sum() == 0
 
 
-def test_fixed_statistics_are_those_of_the_paths_channels(net: Network, space: NASBench101) -> None:
-    """Statistics from one batch, unbiased in the variance, give nearly what the batch's own give."""
+def test_fixed_statistics_are_those_of_the_paths_channels(
+    net: NASBench101Network, space: NASBench101
+) -> None:
+    """Running statistics of one batch, with unbiased variance, give nearly the batch's own outputs."""
     arch, images = space.parse(INCEPTION_TEXT), torch.randn(64, 1, 12, 12)
     with torch.no_grad(), recalibrated(net) as fixed:
         own = net(images, arch)
@@ -149,10 +151,12 @@ def test_fixed_statistics_are_those_of_the_paths_channels(net: Network, space: N
 
 @pytest.mark.parametrize(("height", "width", "channels"), [(12, 12, 1), (7, 9, 3), (1, 1, 2), (32, 32, 3)])
 def test_any_input_size(space: NASBench101, height: int, width: int, channels: int) -> None:
-    net = Network(Config(channels=4, cells=2), space, InputShape(channels, height, width), outputs=7)
+    net = NASBench101Network(
+        Config(channels=4, cells=2), space, InputShape(channels, height, width), outputs=7
+    )
     assert net(torch.randn(2, channels, height, width), space.parse(FIRST_TEXT)).shape == (2, 7)
 
 
-def test_mixtures_are_refused(net: Network) -> None:
+def test_mixtures_are_refused(net: NASBench101Network) -> None:
     with pytest.raises(TypeError, match="paths only"):
         net(torch.randn(2, 1, 12, 12), Mixture(()))

@@ -11,8 +11,8 @@ from lmreg.network import darts
 from lmreg.network.base import count_params
 from lmreg.network.cells import AuxiliaryHead, Config
 from lmreg.network.mixture import Mixture
-from lmreg.network.nds import Network
-from lmreg.space.darts import DARTS
+from lmreg.network.nds import NDSNetwork
+from lmreg.space.darts import DARTSSpace
 from lmreg.space.nds import FAMILIES, NDS, Family
 from lmreg.testing import check_network
 
@@ -25,38 +25,40 @@ def x() -> torch.Tensor:
     return torch.randn(4, 1, 8, 8, generator=torch.Generator().manual_seed(1))
 
 
-def net(space: NDS, config: Config = TINY) -> Network:
+def net(space: NDS, config: Config = TINY) -> NDSNetwork:
     torch.manual_seed(0)
-    return Network(config, space, SHAPE, outputs=3)
+    return NDSNetwork(config, space, SHAPE, outputs=3)
 
 
 def test_the_published_genotype_has_its_published_size() -> None:
     """3,349,342 parameters at 20 cells and 36 channels."""
     space = of("darts")
     with torch.device("meta"):
-        big = Network(Config(channels=36, cells=20), space, InputShape(3, 32, 32), 10, space.parse(DARTS_V2))
+        big = NDSNetwork(
+            Config(channels=36, cells=20), space, InputShape(3, 32, 32), 10, space.parse(DARTS_V2)
+        )
     assert count_params(big) == 3_349_342
 
 
 def test_cells_of_both_spaces_are_the_same_networks(x: torch.Tensor, rng: np.random.Generator) -> None:
-    space, other = of("darts"), DARTS()
+    space, other = of("darts"), DARTSSpace()
     for found in [other.sample(rng) for _ in range(3)]:
         mine = space.parse(other.format(found))
-        a, b = darts.Network(TINY, other, SHAPE, 3, found), Network(TINY, space, SHAPE, 3, mine)
+        a, b = darts.DARTSNetwork(TINY, other, SHAPE, 3, found), NDSNetwork(TINY, space, SHAPE, 3, mine)
         for ours, theirs in zip(b.state_dict().values(), a.state_dict().values(), strict=True):
             ours.copy_(theirs)  # the same modules in the same order
         torch.testing.assert_close(b(x, mine), a(x, found), rtol=0, atol=0)
 
 
 def test_a_super_net_with_loose_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Few options, for time; the family without loose ends is checked as the catalogue's."""
+    """With few options to save time; a family without loose ends is checked with the catalogue."""
     monkeypatch.setitem(FAMILIES, "small", Family(4, True, ("skip_connect", "conv_3x3", "max_pool_3x3")))
     check_network(net(of("small"), Config(channels=3, cells=4)), of("small"), SHAPE)
 
 
 @pytest.mark.parametrize("family", sorted(FAMILIES.keys() - {"darts"}))
 def test_every_family_has_a_super_net(family: str, x: torch.Tensor, rng: np.random.Generator) -> None:
-    """It gives what a network extracted from it gives, of which all operations have a part in that."""
+    """The super-net's path equals the extracted network, all of whose operations contribute."""
     space = of(family)
     whole = net(space)
     drawn = space.sample(rng)
@@ -67,8 +69,8 @@ def test_every_family_has_a_super_net(family: str, x: torch.Tensor, rng: np.rand
 
 
 def test_parameters_by_hand() -> None:
-    """Of cells whose loose ends are the nodes 4 and 6 in normal cells and all five in reduction cells."""
-    alone = Network(Config(channels=3, cells=3), of("enas"), SHAPE, 4).standalone(of("enas").parse(ENAS))
+    """The loose ends are nodes 4 and 6 of the normal cells and all five of the reduction cells."""
+    alone = NDSNetwork(Config(channels=3, cells=3), of("enas"), SHAPE, 4).standalone(of("enas").parse(ENAS))
 
     def sep(channels: int, *kernels: int) -> int:
         return sum(2 * (channels * k * k + channels**2 + 2 * channels) for k in kernels)
@@ -106,7 +108,7 @@ def test_the_two_inputs_of_a_node_share_no_weights(x: torch.Tensor) -> None:
 
 
 def test_isomorphic_architectures_are_the_same_function(x: torch.Tensor) -> None:
-    """Nodes 2 and 3 of both cells change places and the inputs of node 4, weights go with them."""
+    """Swap nodes 2 and 3 of both cells and the inputs of node 4, with their weights."""
     space = of("enas")
     skip, sep3, sep5, average, most = range(5)
     second = (((0, sep5), (1, skip)), ((0, sep3), (1, most)), ((3, sep5), (1, average)))
@@ -152,13 +154,13 @@ def test_in_a_mixture_nodes_are_joined_as_far_as_they_are_not_read() -> None:
         rows[slot] = 0.5 * rows[slot]
         rows[slot][5 * source] = 0.5
     cell = net(space).cells[0]
-    shares = cell._shares(Mixture(tuple(rows)))  # type: ignore[operator]
+    shares = cell._output_factors(Mixture(tuple(rows)))  # type: ignore[operator]
     assert [float(share) for share in shares[2:]] == [0, 0, 0.5, 0.25, 1]
-    assert cell._shares(given)[2:] == [0, 0, 1, 0, 1]  # type: ignore[operator]
+    assert cell._output_factors(given)[2:] == [0, 0, 1, 0, 1]  # type: ignore[operator]
 
 
 def test_cells_that_are_only_none_are_evaluated(x: torch.Tensor) -> None:
-    """NDS trained such, too; what follows sees what is the same for all images."""
+    """NDS has such architectures too; later layers then see constants."""
     space = of("darts")
     nothing = (((0, 0), (1, 0)),) * 4
     whole = net(space)

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from lmreg.data.images import Batch
-from lmreg.network.nasbench201 import Network
+from lmreg.network.nasbench201 import NASBench201Network
 from lmreg.rank.norm import recalibrated
 from lmreg.rank.scoring import score
 from lmreg.space.nasbench201 import NASBench201
@@ -26,7 +26,7 @@ PATHS = [(3, 1, 0, 2, 4, 1), (2, 2, 2, 2, 2, 2), (0, 0, 0, 0, 0, 0), (1, 3, 4, 3
 
 @pytest.mark.parametrize(("recalibrate", "same"), [(True, True), (False, False)])
 def test_the_composition_of_scoring_batches_matters_only_with_their_own_statistics(
-    net: Network, space: NASBench201, recalibrate: bool, same: bool
+    net: NASBench201Network, space: NASBench201, recalibrate: bool, same: bool
 ) -> None:
     archs = [space.arch(path) for path in PATHS]
     calibration = batches([20, 20], seed=1) if recalibrate else []
@@ -38,7 +38,7 @@ def test_the_composition_of_scoring_batches_matters_only_with_their_own_statisti
         assert (other.to_numpy() == pytest.approx(tables[0].to_numpy(), rel=1e-5)) == same
 
 
-def test_a_score_depends_only_on_its_own_path_and_the_calibration(net: Network, space: NASBench201) -> None:
+def test_a_score_depends_only_on_its_own_path_and_the_calibration(net: NASBench201Network, space: NASBench201) -> None:
     archs = [space.arch(path) for path in PATHS]
     images, calibration = batches([60], seed=0), batches([20, 20], seed=1)
     together = score(net, Classification(), archs, images, calibration=calibration)
@@ -49,7 +49,9 @@ def test_a_score_depends_only_on_its_own_path_and_the_calibration(net: Network, 
     assert not other.equals(together)
 
 
-def test_statistics_are_averages_over_the_calibration_batches(net: Network, space: NASBench201) -> None:
+def test_statistics_are_averages_over_the_calibration_batches(
+    net: NASBench201Network, space: NASBench201
+) -> None:
     calibration = batches([25, 25], seed=1)
     conv, norm = net.stem
     features = [conv(batch.images) for batch in calibration]
@@ -62,7 +64,7 @@ def test_statistics_are_averages_over_the_calibration_batches(net: Network, spac
 
 
 @pytest.mark.parametrize("tracked", [False, True])
-def test_the_network_is_left_as_it_was(net: Network, space: NASBench201, tracked: bool) -> None:
+def test_the_network_is_left_as_it_was(net: NASBench201Network, space: NASBench201, tracked: bool) -> None:
     if tracked:  # as in a user's own network
         net.stem[1] = nn.BatchNorm2d(4, momentum=None)
         net.stem[1].eval()

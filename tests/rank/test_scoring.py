@@ -7,7 +7,7 @@ import torch.nn.functional as F
 
 from lmreg.data.base import Part
 from lmreg.data.images import Split
-from lmreg.network.nasbench201 import Network
+from lmreg.network.nasbench201 import NASBench201Network
 from lmreg.rank.scoring import score
 from lmreg.space.nasbench201 import NASBench201
 from lmreg.task.classification import Classification
@@ -22,7 +22,7 @@ def data(rng: np.random.Generator) -> Split:
 
 
 def test_scores_are_averages_over_images(
-    net: Network, space: NASBench201, data: Split, rng: np.random.Generator
+    net: NASBench201Network, space: NASBench201, data: Split, rng: np.random.Generator
 ) -> None:
     archs = [space.sample(rng) for _ in range(4)]
     batches = data.scoring_batches(25)
@@ -35,7 +35,9 @@ def test_scores_are_averages_over_images(
         assert row.accuracy_percent == pytest.approx(100 * right)
 
 
-def test_scoring_changes_nothing_and_repeats(net: Network, space: NASBench201, data: Split) -> None:
+def test_scoring_changes_nothing_and_repeats(
+    net: NASBench201Network, space: NASBench201, data: Split
+) -> None:
     before = {key: value.clone() for key, value in net.state_dict().items()}
     archs = [space.arch((3, 1, 0, 2, 4, 1)), space.arch((1,) * 6)]
     first, second = (score(net, Classification(), archs, data.scoring_batches(30)) for _ in range(2))

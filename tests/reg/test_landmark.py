@@ -12,7 +12,7 @@ from lmreg.data.base import Part
 from lmreg.data.images import Batch, BatchStream, Split
 from lmreg.errors import LmregError
 from lmreg.landmarks.truth import LandmarkSet
-from lmreg.network.nasbench201 import Network
+from lmreg.network.nasbench201 import NASBench201Network
 from lmreg.reg.landmark import Config, Landmark
 from lmreg.space.nasbench201 import NASBench201
 from lmreg.task.classification import Classification
@@ -29,14 +29,14 @@ def landmark_set(space: NASBench201, scores: list[float]) -> LandmarkSet:
 
 
 class FixedLosses(Context):
-    """A context in which the loss of an architecture is a parameter of its own."""
+    """A context in which each architecture's loss is a parameter."""
 
     def loss(self, arch: object, batch: object) -> Tensor:
         return self.values[arch] * 1.0  # type: ignore[attr-defined]
 
 
 @pytest.fixture
-def ctx(space: NASBench201, net: Network) -> FixedLosses:
+def ctx(space: NASBench201, net: NASBench201Network) -> FixedLosses:
     streams = Streams(0, CPU)
     part = Part(np.zeros((8, 8, 8, 1), np.uint8), np.zeros(8, np.int64))
     batches = BatchStream(Split(part, torch.zeros(1), torch.ones(1), 0, False), 4, streams.rank)
@@ -62,7 +62,8 @@ BATCH = Batch(torch.zeros(1), torch.zeros(1))
 
 
 def test_a_violated_pair_by_hand(ctx: FixedLosses, space: NASBench201) -> None:
-    """Better landmark loses 1.5, worse 1.0: λ · max(0, 1.5 − 1.0) with λ = 10 at the end."""
+    """The better landmark's loss is 1.5, the worse one's 1.0: λ · max(0, 1.5 − 1.0), with λ = 10 at the
+    end."""
     landmarks = landmark_set(space, [80.0, 70.0])
     better, worse = set_losses(ctx, landmarks, [1.5, 1.0])
     reg = Landmark(Config(weight=10, warmup=0.4), landmarks)
@@ -104,7 +105,7 @@ def test_m_pairs_are_summed_without_repetition(ctx: FixedLosses, space: NASBench
 def test_a_step_of_several_paths_weighs_as_much_as_steps_of_one(
     ctx: FixedLosses, space: NASBench201, sampler: str, pairs: int
 ) -> None:
-    """Also where there are fewer pairs than it should have."""
+    """Even if there are fewer pairs than requested."""
     landmarks = landmark_set(space, [80.0, 70.0, 60.0])
     set_losses(ctx, landmarks, [3.0, 2.0, 1.0])  # all three pairs are violated, by 1, 2 and 1
     reg = Landmark(Config(weight=1, sampler=sampler, pairs=pairs), landmarks)
@@ -149,7 +150,8 @@ def test_pairs_within_the_noise_are_left_out(space: NASBench201) -> None:
 
 
 def test_two_trainings_that_agree_by_chance_let_no_pair_in(space: NASBench201) -> None:
-    """Each one's own error from two seeds is near zero for some: four times as many pairs are wrong."""
+    """With each landmark's own error from two seeds, which is sometimes near zero, four times as many pairs
+    are wrong."""
     rng, wrong, admitted = np.random.default_rng(0), 0, 0
     archs = [space.format(space.arch((i % 5, i // 5 % 5, i // 25, 0, 0, 0))) for i in range(30)]
     for _ in range(20):
@@ -251,9 +253,9 @@ def test_which_images_it_acts_on(
 
 
 def test_all_pairs_at_once_have_the_gradient_of_all_pairs_one_by_one(
-    space: NASBench201, net: Network
+    space: NASBench201, net: NASBench201Network
 ) -> None:
-    """On a real network, where landmarks share weights and graphs are made anew for the backward pass."""
+    """On a real network, in which landmarks share weights and graphs are recomputed in the backward pass."""
     landmarks = landmark_set(space, [80.0, 70.0, 60.0, 50.0])
     gradients = {}
     for sampler in ("all", "uniform"):

@@ -1,4 +1,4 @@
-"""Values worked out by hand, and the gradient's side."""
+"""Values computed by hand, and the sign of the gradient."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ DRAWS = 6_000
 
 
 def shares(name: str, pairs: np.ndarray) -> dict[tuple[tuple[int, int], ...], float]:
-    """How often each group of pairs comes, in m = 1 draws."""
+    """Return how often each group of pairs occurs in draws with m = 1."""
     rng = np.random.default_rng(0)
     drawn: Counter[tuple[tuple[int, int], ...]] = Counter()
     for _ in range(DRAWS):

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from lmreg.reg.schedules import SCHEDULES, share
+from lmreg.reg.schedules import SCHEDULES, weight_factor
 
 # schedule, progress, value with a warm-up of 0.4: by hand.
 BY_HAND = [
@@ -29,7 +29,7 @@ BY_HAND = [
 
 @pytest.mark.parametrize(("name", "progress", "value"), BY_HAND)
 def test_by_hand(name: str, progress: float, value: float) -> None:
-    assert share(name, progress, 0.4) == pytest.approx(value, abs=1e-12)
+    assert weight_factor(name, progress, 0.4) == pytest.approx(value, abs=1e-12)
 
 
 def test_every_schedule_is_worked_out() -> None:
@@ -40,14 +40,16 @@ def test_every_schedule_is_worked_out() -> None:
     ("warmup", "epochs", "end"), [(100, 200, 5.0), (150, 400, 6.9), (100, 400, 8.5)], ids=str
 )
 def test_the_released_cosine_ends_where_the_authors_code_ends(warmup: int, epochs: int, end: float) -> None:
-    assert 10 * share("cosine_increase_released", 1.0, warmup / epochs) == pytest.approx(end, abs=0.05)
+    assert 10 * weight_factor("cosine_increase_released", 1.0, warmup / epochs) == pytest.approx(
+        end, abs=0.05
+    )
 
 
 @pytest.mark.parametrize("name", SCHEDULES)
 def test_nothing_during_the_warmup_and_one_direction_after(name: str) -> None:
-    assert share(name, 0.39, 0.4) == 0.0
-    assert share(name, 1.0, 1.0) == 0.0  # all of it is warm-up
-    assert share(name, 0.0, 0.0) == SCHEDULES[name](0.0, 0.0)
-    values = [share(name, i / 100, 0.4) for i in range(40, 101)]
+    assert weight_factor(name, 0.39, 0.4) == 0.0
+    assert weight_factor(name, 1.0, 1.0) == 0.0  # all of it is warm-up
+    assert weight_factor(name, 0.0, 0.0) == SCHEDULES[name](0.0, 0.0)
+    values = [weight_factor(name, i / 100, 0.4) for i in range(40, 101)]
     assert all(0 <= v <= 1 for v in values)
     assert values == sorted(values, reverse=name.endswith("decrease"))

@@ -1,4 +1,4 @@
-"""Every selector on every space."""
+"""Checks of every selector on every space."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ def select(
 
 
 def distances(space: NASBench201, archs: Sequence[Arch], others: Sequence[Arch]) -> np.ndarray:
-    """Euclidean, between encodings, [archs, others]."""
+    """Return Euclidean distances between encodings, [archs, others]."""
     one, other = (np.stack([space.encode(arch) for arch in some]) for some in (archs, others))
     return np.sqrt(np.maximum((one**2).sum(1)[:, None] + (other**2).sum(1) - 2 * one @ other.T, 0))
 
@@ -32,7 +32,7 @@ def farthest(space: NASBench201, archs: Sequence[Arch], landmarks: Sequence[Arch
 
 
 def test_within_twice_the_least_that_is_possible(space: NASBench201) -> None:
-    """Against all ways to choose 3 of 12, and the worst of them isn't."""
+    """Compared with all choices of 3 of 12, the worst of which isn't within the bound."""
     for seed in range(5):
         rng = np.random.default_rng(seed)
         few = [space.sample(rng) for _ in range(12)]
@@ -59,11 +59,12 @@ def test_each_is_the_farthest_from_those_before(space: NASBench201) -> None:
 
 @pytest.mark.parametrize("count", [10, 30])
 def test_the_whole_space_is_covered_better_than_by_chance(space: NASBench201, count: int) -> None:
-    """Of all 15,625 cells fewer are 4 decisions or more from every landmark, and the mean one is nearer."""
+    """Fewer of all 15,625 cells are 4 or more decisions from every landmark, and the mean distance is
+    lower."""
     every = np.array([arch.choices for arch in space.enumerate()])
 
     def gaps(chosen: Sequence[Arch]) -> np.ndarray:
-        """Decisions in which each cell differs from its nearest landmark."""
+        """Return in how many decisions each cell differs from its nearest landmark."""
         return np.min([(every != arch.choices).sum(1) for arch in chosen], axis=0)
 
     for seed in range(3):

@@ -17,7 +17,7 @@ def no_params(arch: object) -> int:
 
 
 def test_the_draws_are_those_of_studies_made_before_there_were_selectors(space: NASBench201) -> None:
-    """But for one, the 18th, which is one function with an earlier one: so one more is drawn at the end."""
+    """Except for the 18th, which is isomorphic to an earlier one, so that one more is drawn at the end."""
     rng = np.random.default_rng(derive(0, "landmarks"))
     chosen = SELECTOR.select(Candidates(space, space.sample, no_params), 30, rng)
     assert [a.id.removeprefix("nasbench201-") for a in (*chosen[:3], *chosen[-2:])] == [

@@ -10,12 +10,12 @@ from lmreg.experiment.study import Options, Study
 from lmreg.selector.base import Candidates
 from lmreg.selector.stratified import Config, StratifiedSelector
 from lmreg.space.base import Arch
-from lmreg.space.draw import draw_up_to
+from lmreg.space.distinct import draw_distinct_up_to
 from lmreg.space.nasbench201 import NASBench201
 
 
 def size(arch: Arch) -> int:
-    """Grows with convolutions, like the parameters of the real network, and has many ties."""
+    """Increases with convolutions, like the number of parameters, and has many ties."""
     return 9 * arch.choices.count(3) + arch.choices.count(2)
 
 
@@ -50,7 +50,7 @@ def test_it_covers_sizes_more_evenly_than_chance(space: NASBench201) -> None:
         """Largest gaps between the distribution of sizes among the candidates and that among those chosen, by
         strata and by chance (Kolmogorov)."""
         rng = np.random.default_rng(seed)
-        drawn = draw_up_to(space, lambda: space.sample(rng), Config().candidates)
+        drawn = draw_distinct_up_to(space, lambda: space.sample(rng), Config().candidates)
         every = np.sort([size(arch) for arch in drawn])
         gaps = []
         for chosen in (select(space, 30, seed), [drawn[i] for i in rng.permutation(len(drawn))[:30]]):

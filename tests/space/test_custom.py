@@ -11,7 +11,7 @@ from lmreg.config.build import choice_of, resolve
 from lmreg.config.files import part_of_file
 from lmreg.errors import LmregError
 from lmreg.space.base import Space
-from lmreg.space.custom import Config, Custom
+from lmreg.space.custom import Config, CustomSpace
 
 CONV = {"_target_": "torch.nn.Conv2d", "in_channels": "$c_in", "out_channels": "$c_out", "kernel_size": 1}
 SKIP = {"_target_": "torch.nn.Identity"}
@@ -22,7 +22,7 @@ def stage(**keys: Any) -> dict[str, Any]:
 
 
 def test_the_first_layer_of_a_stage_has_no_identity() -> None:
-    space = Custom(Config("mine", stages=[stage(layers=2), stage()]))
+    space = CustomSpace(Config("mine", stages=[stage(layers=2), stage()]))
     assert space.options == (("a", "b"), ("a", "b", "skip"), ("a", "b"))
     arch = space.parse("b+skip|a")
     assert (arch.choices, space.format(arch)) == ((1, 2, 0), "b+skip|a")
@@ -31,23 +31,23 @@ def test_the_first_layer_of_a_stage_has_no_identity() -> None:
 
 
 def test_lmregs_example_says_what_it_is() -> None:
-    """Who forgot the path would think that their own network is searched."""
+    """Otherwise a user who forgot the path would think that their own network is searched."""
     config = choice_of("space", "custom", Space)[1]
-    assert Custom(config).note == "no space.path is given, so custom is lmreg's own example of a space"
-    assert not Custom(replace(config, path="mine.yaml")).note
-    assert not Custom(Config(stages=[stage()])).note
+    assert CustomSpace(config).note == "no space.path is given, so custom is lmreg's own example of a space"
+    assert not CustomSpace(replace(config, path="mine.yaml")).note
+    assert not CustomSpace(Config(stages=[stage()])).note
 
 
 def test_identities_have_any_place_in_their_stage() -> None:
     other = {"a": CONV, "b": [CONV, {"_target_": "torch.nn.ReLU"}], "skip": SKIP}
-    space = Custom(Config(stages=[stage(layers=3, choices=other), stage()]))
+    space = CustomSpace(Config(stages=[stage(layers=3, choices=other), stage()]))
     keys = [space.canonical(space.parse(text)) for text in ("a+skip+b|b", "a+b+skip|b", "b+a+skip|b")]
     assert keys[0] == keys[1] != keys[2]
 
 
 def test_one_module_under_two_names_is_one_choice() -> None:
     other = {"a": CONV, "b": [CONV, {"_target_": "torch.nn.ReLU"}], "c": [dict(reversed(CONV.items()))]}
-    space = Custom(Config(stages=[stage(layers=2, choices=other), stage()]))
+    space = CustomSpace(Config(stages=[stage(layers=2, choices=other), stage()]))
     keys = [space.canonical(space.parse(text)) for text in ("a+c|a", "c+a|b", "a+b|a", "c+b|a")]
     assert keys[0] == keys[1] != keys[2] == keys[3]
 
@@ -71,21 +71,21 @@ def test_one_module_under_two_names_is_one_choice() -> None:
         ),
         ([stage(choices={"a": CONV, "b": 3})], r"choices\.b: must be a mapping with _target_"),
         ([stage(choices={"a": CONV, "b": []})], r"choices\.b: must be a mapping with _target_"),
-        ([stage(choices={"a": CONV, "s": SKIP, "t": SKIP})], "s and t are the same, identities"),
+        ([stage(choices={"a": CONV, "s": SKIP, "t": SKIP})], "s and t are all identities"),
         ([stage(choices={"a": CONV, "b": CONV | {"groups": "$c_inn"}})], r"b\.groups=\$c_inn: .*\$c_in"),
     ],
 )
 def test_wrong_stages_are_told_with_their_place(stages: list[Any], message: str) -> None:
     with pytest.raises(LmregError, match=message):
-        Custom(Config(stages=stages))
+        CustomSpace(Config(stages=stages))
 
 
 def test_only_modules_of_torch_and_of_allowed_packages() -> None:
     wrong = [stage(), stage(choices={"a": CONV, "b": {"_target_": "os.system"}})]
-    node: Any = {"_target_": "lmreg.space.custom.Custom", "stages": wrong}
+    node: Any = {"_target_": "lmreg.space.custom.CustomSpace", "stages": wrong}
     with pytest.raises(LmregError, match=r"space\.stages\[1\]\.choices\.b\._target_=os\.system: only"):
         resolve(node, Space, "space")
-    assert resolve(node, Space, "space", allow=["os"])[0] is Custom
+    assert resolve(node, Space, "space", allow=["os"])[0] is CustomSpace
 
 
 @pytest.mark.parametrize(

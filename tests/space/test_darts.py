@@ -13,9 +13,9 @@ from lmreg.algo.pcdarts import PCDARTS
 from lmreg.errors import LmregError
 from lmreg.report.graph_layout import lay_out
 from lmreg.space.base import Arch
-from lmreg.space.darts import DARTS, EDGES, NODES, OPERATIONS
-from lmreg.space.draw import draw_distinct
-from lmreg.space.genotype import CELLS, relabelled
+from lmreg.space.darts import EDGES, NODES, OPERATIONS, DARTSSpace
+from lmreg.space.distinct import draw_distinct
+from lmreg.space.genotype import CELL_NAMES, reorderings
 
 DARTS_V2 = (
     "Genotype(normal=[('sep_conv_3x3', 0), ('sep_conv_3x3', 1), ('sep_conv_3x3', 0), ('sep_conv_3x3', 1), "
@@ -36,8 +36,8 @@ NONE, MAX, AVG, SKIP, SEP3, SEP5, DIL3, DIL5 = range(8)
 
 
 @pytest.fixture(scope="module")
-def space() -> DARTS:
-    return DARTS()
+def space() -> DARTSSpace:
+    return DARTSSpace()
 
 
 def genotype(normal: str = SKIPS, reduce: str = SKIPS) -> str:
@@ -45,11 +45,11 @@ def genotype(normal: str = SKIPS, reduce: str = SKIPS) -> str:
 
 
 def listed(*nodes: tuple[tuple[int, int], ...]) -> str:
-    """A cell's list of edges from (operation, source) pairs of each node."""
+    """Return a cell's list of edges from the (operation, source) pairs of each node."""
     return str([(OPERATIONS[choice], source) for node in nodes for choice, source in node])
 
 
-def test_the_published_genotype_goes_in_and_out(space: DARTS) -> None:
+def test_the_published_genotype_goes_in_and_out(space: DARTSSpace) -> None:
     arch = space.parse(DARTS_V2)
     normal, reduction = space.cells(arch)
     assert normal == (
@@ -63,7 +63,7 @@ def test_the_published_genotype_goes_in_and_out(space: DARTS) -> None:
     assert space.parse(space.format(arch)) == arch
 
 
-def test_other_spellings_are_read(space: DARTS, rng: np.random.Generator) -> None:
+def test_other_spellings_are_read(space: DARTSSpace, rng: np.random.Generator) -> None:
     arch = space.parse(DARTS_V2)
     for other in (
         f"  {DARTS_V2}\n",
@@ -133,14 +133,14 @@ def test_other_spellings_are_read(space: DARTS, rng: np.random.Generator) -> Non
         (genotype(reduce=SKIPS.replace("0", "1", 1)), "reduce: node 2 has both its inputs from node 1"),
     ],
 )
-def test_wrong_text_is_refused_in_one_line(space: DARTS, text: str, why: str) -> None:
+def test_wrong_text_is_refused_in_one_line(space: DARTSSpace, text: str, why: str) -> None:
     with pytest.raises(LmregError, match="is not a DARTS genotype") as error:
         space.parse(text)
     assert why in str(error.value)
     assert "\n" not in str(error.value)
 
 
-def test_an_architecture_has_two_inputs_at_every_node(space: DARTS) -> None:
+def test_an_architecture_has_two_inputs_at_every_node(space: DARTSSpace) -> None:
     choices = space.parse(DARTS_V2).choices
     assert space.options == (OPERATIONS,) * 28
     for changed, count in (((NONE, *choices[1:]), 1), ((*choices[:4], SEP5, *choices[5:]), 3)):
@@ -150,19 +150,19 @@ def test_an_architecture_has_two_inputs_at_every_node(space: DARTS) -> None:
         space.arch(choices[1:])
 
 
-def test_edges_know_their_targets(space: DARTS) -> None:
+def test_edges_know_their_targets(space: DARTSSpace) -> None:
     assert space.targets[:14] == tuple(node for _, node in EDGES)
     assert Counter(space.targets) == {2: 2, 3: 3, 4: 4, 5: 5, 6: 2, 7: 3, 8: 4, 9: 5}
 
 
-def test_the_space_is_as_large_as_the_paper_says(space: DARTS) -> None:
+def test_the_space_is_as_large_as_the_paper_says(space: DARTSSpace) -> None:
     """About 10^9 choices for each of the two cells (section 3.4.1)."""
     one = math.prod(n * (n - 1) // 2 * 7**2 for n in (2, 3, 4, 5))
     assert one == 1_037_664_180
     assert space.size == one**2
 
 
-def test_enumeration_begins_with_every_last_node(space: DARTS) -> None:
+def test_enumeration_begins_with_every_last_node(space: DARTSSpace) -> None:
     count = 10 * 7**2
     archs = list(itertools.islice(space.enumerate(), count + 1))
     assert len(set(archs)) == count + 1
@@ -171,7 +171,7 @@ def test_enumeration_begins_with_every_last_node(space: DARTS) -> None:
     assert all(space.arch(arch.choices) == arch for arch in archs)
 
 
-def test_sampling_is_uniform_and_repeatable(space: DARTS) -> None:
+def test_sampling_is_uniform_and_repeatable(space: DARTSSpace) -> None:
     assert space.sample(np.random.default_rng(7)) == space.sample(np.random.default_rng(7))
     rng, draws = np.random.default_rng(1), 3_000
     archs = np.array([space.sample(rng).choices for _ in range(draws)])
@@ -183,10 +183,10 @@ def test_sampling_is_uniform_and_repeatable(space: DARTS) -> None:
         assert (abs(seen - expected) <= 5 * (expected * (1 - expected) / draws) ** 0.5).all()
 
 
-def reordered(space: DARTS, arch: Arch, rng: np.random.Generator) -> Arch:
-    """The same network with nodes in another order, written by hand; each node's inputs swapped."""
+def reordered(space: DARTSSpace, arch: Arch, rng: np.random.Generator) -> Arch:
+    """Return the same network with its nodes in another order and each node's inputs swapped."""
     parts = []
-    for name, cell in zip(CELLS, space.cells(arch), strict=True):
+    for name, cell in zip(CELL_NAMES, space.cells(arch), strict=True):
         left, place, edges = list(range(NODES)), {0: 0, 1: 1}, []
         while left:
             ready = [node for node in left if all(s in place for s, _ in cell[node])]
@@ -198,7 +198,7 @@ def reordered(space: DARTS, arch: Arch, rng: np.random.Generator) -> Arch:
     return space.parse(f"Genotype({', '.join(parts)})")
 
 
-def test_canonical_is_invariant_and_idempotent(space: DARTS, rng: np.random.Generator) -> None:
+def test_canonical_is_invariant_and_idempotent(space: DARTSSpace, rng: np.random.Generator) -> None:
     changed = 0
     for arch in [space.sample(rng) for _ in range(40)]:
         key, other = space.benchmark_key(arch), reordered(space, arch, rng)
@@ -214,8 +214,8 @@ def test_canonical_is_invariant_and_idempotent(space: DARTS, rng: np.random.Gene
     assert space.canonical(space.parse(swapped)) == space.canonical(space.parse(DARTS_V2))
 
 
-def test_canonical_tells_networks_apart(space: DARTS) -> None:
-    """By hand: which of two chained nodes comes first matters, which of two unconnected ones doesn't."""
+def test_canonical_tells_networks_apart(space: DARTSSpace) -> None:
+    """The order of two connected nodes matters, that of two unconnected nodes doesn't."""
     rest = (((SKIP, 0), (SKIP, 1)), ((SKIP, 0), (SKIP, 1)))
 
     def key(*nodes: tuple[tuple[int, int], ...]) -> str:
@@ -231,7 +231,7 @@ def test_canonical_tells_networks_apart(space: DARTS) -> None:
     assert space.canonical(swapped) != key(one, other)  # another cell
 
 
-def test_sums_by_skip_connections_are_the_same_whichever_way_they_lead(space: DARTS) -> None:
+def test_sums_by_skip_connections_are_the_same_whichever_way_they_lead(space: DARTSSpace) -> None:
     first, both = ((SKIP, 0), (SEP3, 1)), ((SKIP, 0), (SKIP, 2))
 
     def keys(*nodes: tuple[tuple[int, int], ...]) -> tuple[str, str, str]:
@@ -253,20 +253,20 @@ def test_sums_by_skip_connections_are_the_same_whichever_way_they_lead(space: DA
     assert found[0] == found[1] == found[2]
 
 
-def test_classes_have_as_many_members_as_orders_that_differ(space: DARTS) -> None:
+def test_classes_have_as_many_members_as_orders_that_differ(space: DARTSSpace) -> None:
     alike, rest = ((0, SEP3), (1, SEP3)), ((0, SKIP), (1, SKIP))
-    assert len(relabelled((alike,) * 4)) == 1
-    assert len(relabelled((alike, alike, alike, rest))) == 4
+    assert len(reorderings((alike,) * 4)) == 1
+    assert len(reorderings((alike, alike, alike, rest))) == 4
     chain = (alike, ((1, MAX), (2, MAX)), ((1, MAX), (3, MAX)), ((1, MAX), (4, MAX)))
-    assert relabelled(chain) == {chain}
+    assert reorderings(chain) == {chain}
 
 
-def test_sampling_networks_is_uniform_over_classes(space: DARTS) -> None:
-    """A class with k members is drawn as often as any other: so the mean of k is lower than of uniform
-    draws, by the identity E_network[k] = 1 / E_uniform[1 / k]."""
+def test_sampling_networks_is_uniform_over_classes(space: DARTSSpace) -> None:
+    """Classes are equally likely whatever their number k of members, so that the mean of k is lower than in
+    uniform draws: E_network[k] = 1 / E_uniform[1 / k]."""
 
     def members(arch: Arch) -> int:
-        return math.prod(len(relabelled(cell)) for cell in space.cells(arch))
+        return math.prod(len(reorderings(cell)) for cell in space.cells(arch))
 
     rng = np.random.default_rng(0)
     networks = np.array([members(space.sample_network(rng)) for _ in range(150)])
@@ -280,7 +280,7 @@ def test_sampling_networks_is_uniform_over_classes(space: DARTS) -> None:
     assert uniform.mean() > networks.mean() + 5 * noise
 
 
-def test_neighbours_by_hand(space: DARTS) -> None:
+def test_neighbours_by_hand(space: DARTSSpace) -> None:
     arch = space.parse(DARTS_V2)
     near = space.neighbours(arch)
     # 16 edges can take 6 other operations; from nodes 2 to 5 lead 0, 1, 2 and 3 unused sources.
@@ -291,14 +291,14 @@ def test_neighbours_by_hand(space: DARTS) -> None:
     assert all(arch in space.neighbours(other) for other in near[::10])
 
 
-def test_mutation_changes_the_network_and_stays_valid(space: DARTS, rng: np.random.Generator) -> None:
+def test_mutation_changes_the_network_and_stays_valid(space: DARTSSpace, rng: np.random.Generator) -> None:
     for parent in [space.sample(rng) for _ in range(30)] + [space.parse(genotype())]:
         mutant = space.mutate(parent, rng)
         assert space.arch(mutant.choices) == mutant
         assert space.canonical(parent) != space.canonical(mutant)
 
 
-def test_discretisation_keeps_the_two_strongest_edges_without_none(space: DARTS) -> None:
+def test_discretisation_keeps_the_two_strongest_edges_without_none(space: DARTSSpace) -> None:
     weights = np.full((28, 8), 0.01)
     weights[:, NONE] = 0.9  # however strong, it is left out
     into_last = [d for d, target in enumerate(space.targets) if target == 9]
@@ -312,7 +312,9 @@ def test_discretisation_keeps_the_two_strongest_edges_without_none(space: DARTS)
     assert space.cells(space.strongest(list(weights)))[1][-1] == ((1, MAX), (3, SKIP))
 
 
-def test_what_an_architecture_is_discretised_to_is_itself(space: DARTS, rng: np.random.Generator) -> None:
+def test_what_an_architecture_is_discretised_to_is_itself(
+    space: DARTSSpace, rng: np.random.Generator
+) -> None:
     for arch in [space.sample(rng) for _ in range(20)]:
         weights = [0.1 + np.eye(8)[choice] for choice in arch.choices]
         assert space.strongest(weights) == arch
@@ -320,7 +322,7 @@ def test_what_an_architecture_is_discretised_to_is_itself(space: DARTS, rng: np.
         assert space.sample_from(sharp, rng) == arch
 
 
-def test_sampling_from_weights(space: DARTS, rng: np.random.Generator) -> None:
+def test_sampling_from_weights(space: DARTSSpace, rng: np.random.Generator) -> None:
     weights = np.ones((28, 8))
     weights[2] = [50, 0, 0, 3, 0, 0, 0, 0]  # into node 3: sums 3, 7 and 14
     weights[4] = 2
@@ -334,12 +336,12 @@ def test_sampling_from_weights(space: DARTS, rng: np.random.Generator) -> None:
     assert {choices[4] for choices in draws} == set(range(8))
 
 
-def test_distinct_draws_share_no_class(space: DARTS, rng: np.random.Generator) -> None:
+def test_distinct_draws_share_no_class(space: DARTSSpace, rng: np.random.Generator) -> None:
     archs = draw_distinct(space, lambda: space.sample(rng), 20)
     assert len({space.canonical(arch) for arch in archs}) == 20
 
 
-def test_two_cells_as_graphs(space: DARTS) -> None:
+def test_two_cells_as_graphs(space: DARTSSpace) -> None:
     normal, reduction = space.graphs(space.parse(DARTS_V2))
     assert (normal.title, reduction.title) == ("normal cell", "reduction cell")
     assert normal.nodes == ("last but one", "last", "1", "2", "3", "4", "output")
@@ -351,12 +353,12 @@ def test_two_cells_as_graphs(space: DARTS) -> None:
         assert sum(edge.label != "" for edge in lay_out(graph).edges) == 8
 
 
-def test_encoding_has_one_option_of_each_edge(space: DARTS, rng: np.random.Generator) -> None:
+def test_encoding_has_one_option_of_each_edge(space: DARTSSpace, rng: np.random.Generator) -> None:
     arch = space.sample(rng)
     assert space.encode(arch).reshape(28, 8).argmax(1).tolist() == list(arch.choices)
 
 
-def test_what_algorithms_make_of_it(space: DARTS) -> None:
+def test_what_algorithms_make_of_it(space: DARTSSpace) -> None:
     PCDARTS().check(space)
     with pytest.raises(
         LmregError, match=r"options that go with nearly any options.*darts don't; use algo=spos"

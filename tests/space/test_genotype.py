@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lmreg.errors import LmregError
-from lmreg.space.genotype import CellInputs, cell_graphs, format_genotype, read_genotype, relabelled
+from lmreg.space.genotype import CellInputs, format_genotype, genotype_graphs, read_genotype, reorderings
 
 OPERATIONS = ("none", "skip_connect", "conv_3x3")
 CELL = (((1, 2), (0, 1)), ((2, 2), (2, 2)))
@@ -31,7 +31,7 @@ def test_orders_are_those_permutations_that_lead_forward(nodes: int, rng: np.ran
             }
             if all(source < node for node, inputs in moved.items() for source, _ in inputs):
                 expected.add(tuple(moved[node] for node in range(2, 2 + nodes)))
-        assert relabelled(cell) == expected
+        assert reorderings(cell) == expected
 
 
 def test_text_goes_in_and_out() -> None:
@@ -56,6 +56,6 @@ def test_operations_that_no_edge_may_have() -> None:
 
 
 def test_graphs_have_no_edges_of_none() -> None:
-    normal, _ = cell_graphs([(((0, 0), (1, 2)),)] * 2, [[2], [2]], OPERATIONS)
+    normal, _ = genotype_graphs([(((0, 0), (1, 2)),)] * 2, [[2], [2]], OPERATIONS)
     assert normal.nodes == ("last but one", "last", "1", "output")
     assert normal.edges == ((1, 2, "conv_3x3"), (2, 3, ""))

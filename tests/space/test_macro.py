@@ -76,7 +76,7 @@ def test_the_classes(macro: NASBenchMacro) -> None:
 
 
 def test_the_classes_are_the_benchmarks(macro: NASBenchMacro, table: pd.DataFrame) -> None:
-    """In the whole table: same class, same results; other class, other results."""
+    """In the whole table, architectures have the same results exactly if they are of the same class."""
     keys = table["arch"].map(lambda text: macro.canonical(macro.parse(text)))
     both = table[RESULTS].assign(key=keys).drop_duplicates()
     assert len(both) == both["key"].nunique() == len(both[RESULTS].drop_duplicates()) == 3_969

@@ -11,8 +11,8 @@ from lmreg.algo.fairnas import FairNAS
 from lmreg.algo.pcdarts import PCDARTS
 from lmreg.errors import LmregError
 from lmreg.space.base import Arch
-from lmreg.space.dag import Cell, labellings, pruned
-from lmreg.space.draw import draw_distinct
+from lmreg.space.cell_graph import CellGraph, count_labellings, pruned
+from lmreg.space.distinct import draw_distinct
 from lmreg.space.nasbench101 import EDGES, OPERATIONS, NASBench101, _wirings
 
 CONV3, CONV1, POOL = OPERATIONS
@@ -29,15 +29,15 @@ def space() -> NASBench101:
     return NASBench101()
 
 
-def relabelled(space: NASBench101, arch: Arch, rng: np.random.Generator) -> Arch:
-    """The same cell with its interior vertices in another order."""
+def reorderings(space: NASBench101, arch: Arch, rng: np.random.Generator) -> Arch:
+    """Return the same cell with its interior vertices in another order."""
     cell = space.cell(arch)
     while True:
         order = [0, *(1 + rng.permutation(cell.vertices - 2)).tolist(), cell.vertices - 1]
         edges = [(order[a], order[b]) for a, b in cell.edges]
         if all(a < b for a, b in edges):
             names = {order[v + 1]: OPERATIONS[op] for v, op in enumerate(cell.operations)}
-            digits = Cell(cell.operations, frozenset(edges)).matrix().flatten()
+            digits = CellGraph(cell.operations, frozenset(edges)).matrix().flatten()
             labels = [names[v] for v in range(1, cell.vertices - 1)]
             return space.parse("|".join(("".join(map(str, digits)), "input", *labels, "output")))
 
@@ -54,7 +54,7 @@ def test_published_cells_have_their_published_hashes(space: NASBench101, text: s
 
 
 def test_the_order_in_which_the_benchmark_lists_a_cell_does_not_matter(space: NASBench101) -> None:
-    """A query for the README's cell answers with this matrix (the benchmark's notebook)."""
+    """The benchmark's notebook shows this matrix as the answer to a query for its README's cell."""
     answer = "0111100000000100000010000001000001000000010000000"
     listed = "|".join((answer, "input", CONV3, CONV1, POOL, CONV3, CONV3, "output"))
     one, other = space.parse(listed), space.parse(INCEPTION_TEXT)
@@ -114,7 +114,7 @@ def test_choices_are_pruned(space: NASBench101) -> None:
     arch = space.arch(choices({(0, 1), (1, 3), (3, 6), (0, 2), (4, 5), (5, 6)}, 0, 1, 2, 1, 1))
     assert arch == space.arch(choices({(0, 1), (1, 2), (2, 6)}, 0, 2, 0, 0, 0))
     assert space.format(arch) == f"0100001000010000|input|{CONV3}|{POOL}|output"
-    assert space.cell(arch) == Cell((0, 2), frozenset({(0, 1), (1, 2), (2, 3)}))
+    assert space.cell(arch) == CellGraph((0, 2), frozenset({(0, 1), (1, 2), (2, 3)}))
     for wrong, why in (
         (choices(set(), 0, 0, 0, 0, 0), "not connected"),
         (choices(set(EDGES), 0, 0, 0, 0, 0), "7 vertices and 21 edges"),
@@ -126,14 +126,14 @@ def test_choices_are_pruned(space: NASBench101) -> None:
 
 
 def test_enumeration_has_every_small_cell_once(space: NASBench101) -> None:
-    """Compared with pruning all matrices of up to 4 vertices."""
+    """Pruning all matrices of up to 4 vertices gives the same cells."""
     expected = set()
     for inner in range(3):
         pairs = list(itertools.combinations(range(inner + 2), 2))
         for bits in itertools.product((0, 1), repeat=len(pairs)):
             edges = frozenset(pair for pair, bit in zip(pairs, bits, strict=True) if bit)
             for operations in itertools.product(range(3), repeat=inner):
-                expected.add(pruned(Cell(operations, edges)))
+                expected.add(pruned(CellGraph(operations, edges)))
     archs = list(itertools.islice(space.enumerate(), 1 + 6 + 90 + 1))
     assert len(set(archs)) == len(archs)
     assert {space.cell(arch) for arch in archs[:-1]} == expected - {None}
@@ -141,19 +141,19 @@ def test_enumeration_has_every_small_cell_once(space: NASBench101) -> None:
 
 
 def test_hashes_tell_isomorphism_classes_apart(space: NASBench101) -> None:
-    """Compared with counting each cell's isomorphic ones, by trying all orders of its vertices."""
+    """Trying all orders of a cell's vertices gives the same number."""
     hashes: dict[int, set[str]] = {}
     classes: Counter[int] = Counter()
     for arch in itertools.islice(space.enumerate(), 1 + 6 + 90 + 3267):
         cell = space.cell(arch)
         hashes.setdefault(cell.vertices, set()).add(space.benchmark_key(arch))
-        classes[cell.vertices] += Fraction(1, labellings(cell))
+        classes[cell.vertices] += Fraction(1, count_labellings(cell))
     assert {vertices: len(keys) for vertices, keys in hashes.items()} == classes
     assert classes == {2: 1, 3: 6, 4: 84, 5: 2441}
 
 
 def test_the_space_has_as_many_networks_as_the_benchmark(space: NASBench101) -> None:
-    """By Burnside's lemma on every graph without operations; no hash and no sampler takes part."""
+    """Counted by Burnside's lemma on every graph without operations, independently of hashes and samplers."""
     orders, cycles = {}, {}
     for inner in range(6):
         orders[inner] = np.array([(0, *p, inner + 1) for p in itertools.permutations(range(1, inner + 1))])
@@ -193,10 +193,10 @@ def test_sampling_is_uniform_over_cells_and_repeatable(space: NASBench101) -> No
 
 
 def test_sampling_networks_is_uniform_over_classes(space: NASBench101) -> None:
-    """A class with k members is drawn as often as any other: the mean of k is that over classes."""
+    """Classes are equally likely whatever their number k of members: the mean of k is that over classes."""
     rng = np.random.default_rng(0)
-    networks = np.array([labellings(space.cell(space.sample_network(rng))) for _ in range(800)])
-    cells = np.array([labellings(space.cell(space.sample(rng))) for _ in range(800)])
+    networks = np.array([count_labellings(space.cell(space.sample_network(rng))) for _ in range(800)])
+    cells = np.array([count_labellings(space.cell(space.sample(rng))) for _ in range(800)])
     for mean, values in ((space.size / 423_624, networks), (423_624 / space.size, 1 / cells)):
         assert abs(values.mean() - mean) < 5 * values.std() / len(values) ** 0.5
     assert cells.mean() > networks.mean() + 1  # the other sampler prefers classes with many members
@@ -205,7 +205,7 @@ def test_sampling_networks_is_uniform_over_classes(space: NASBench101) -> None:
 def test_relabelled_cells_are_the_same_network(space: NASBench101, rng: np.random.Generator) -> None:
     changed = 0
     for arch in [space.sample(rng) for _ in range(60)]:
-        other = relabelled(space, arch, rng)
+        other = reorderings(space, arch, rng)
         changed += other != arch
         assert space.canonical(other) == space.canonical(arch)
         assert space.benchmark_key(other) == space.benchmark_key(arch)
@@ -215,7 +215,7 @@ def test_relabelled_cells_are_the_same_network(space: NASBench101, rng: np.rando
 
 
 def test_two_pools_of_one_vertex_are_one(space: NASBench101) -> None:
-    """Maximum pools have no weights: it is one function whether two vertices share one or have one each."""
+    """Maximum pools have no weights, so two vertices may share one or have one each."""
 
     def cell(edges: str, *operations: str) -> Arch:
         count = len(operations) + 2
@@ -257,7 +257,7 @@ def test_neighbours_by_hand(space: NASBench101) -> None:
 
 
 def test_every_small_network_is_reached_by_mutations(space: NASBench101) -> None:
-    """Also in both directions: from the smallest cell up, and back to it."""
+    """Mutations lead from the smallest cell to every small one, and from every small one back."""
     small = {space.canonical(a): a for a in itertools.islice(space.enumerate(), 1 + 6 + 90)}
     near = {
         key: {space.canonical(other) for other in space.neighbours(arch)} & set(small)

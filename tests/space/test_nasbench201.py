@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from lmreg.errors import LmregError
-from lmreg.space.draw import draw_distinct
+from lmreg.space.distinct import draw_distinct
 from lmreg.space.nasbench201 import EDGES, OPERATIONS, NASBench201
 
 TEXT = "|nor_conv_3x3~0|+|none~0|avg_pool_3x3~1|+|skip_connect~0|nor_conv_1x1~1|none~2|"

@@ -13,8 +13,8 @@ from lmreg.algo.fairnas import FairNAS
 from lmreg.errors import LmregError
 from lmreg.report.graph_layout import lay_out
 from lmreg.space.base import Arch
-from lmreg.space.darts import DARTS
-from lmreg.space.genotype import CELLS, CellInputs
+from lmreg.space.darts import DARTSSpace
+from lmreg.space.genotype import CELL_NAMES, CellInputs
 from lmreg.space.nds import FAMILIES, NDS, Config, Family
 from lmreg.testing import check_space
 
@@ -41,7 +41,7 @@ def of(family: str) -> NDS:
 
 
 def arch(space: NDS, normal: CellInputs, reduction: CellInputs = SKIPS) -> Arch:
-    """The architecture whose nodes have these (source, operation) pairs."""
+    """Return the architecture whose nodes have these (source, operation) pairs."""
     operations = len(space.family.operations)
     inputs = [pair for cell in (normal, reduction) for node in cell for pair in node]
     return space.arch(tuple(source * operations + operation for source, operation in inputs))
@@ -52,7 +52,7 @@ def arch(space: NDS, normal: CellInputs, reduction: CellInputs = SKIPS) -> Arch:
     [("darts", 242), ("enas", 5_063), ("pnas", 556_628), ("amoeba", 556_628), ("nasnet", 71_465_842)],
 )
 def test_spaces_are_as_large_as_the_paper_says(family: str, giga: int) -> None:
-    """Table 2 has the cells in billions; an architecture is two of them, drawn independently."""
+    """Table 2 gives billions of cells; an architecture is a pair of cells."""
     cells = math.isqrt(of(family).size)
     assert cells**2 == of(family).size
     assert int(cells / 1e9 + 0.5) == giga
@@ -75,7 +75,7 @@ def test_genotypes_go_in_and_out(space: NDS) -> None:
         "skip_connect~0",
     ]
     assert of("enas").format(of("enas").parse(ENAS)) == ENAS
-    darts = DARTS()  # whose genotypes all are of this space, too
+    darts = DARTSSpace()  # whose genotypes all are of this space, too
     for drawn in [darts.sample(np.random.default_rng(seed)) for seed in range(20)]:
         assert space.format(space.parse(darts.format(drawn))) == darts.format(drawn)
 
@@ -152,7 +152,7 @@ def test_networks_that_are_surely_the_same_by_hand(space: NDS) -> None:
 
 
 def computed(cell: CellInputs, names: tuple[str, ...]) -> list[tuple[object, ...]]:
-    """What each node is, as a nested sum of its operations on the cell's inputs; the order left out."""
+    """Return each node as a nested sum of operations on the cell's inputs, independent of order."""
     nodes: list[tuple[object, ...]] = [("before",), ("last",)]
     for pair in cell:
         terms = [(names[operation], nodes[source]) for source, operation in pair]
@@ -169,15 +169,15 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> NDS:
 
 
 def tiny_cells() -> list[CellInputs]:
-    """All of that space."""
+    """Return all cells of that space."""
     inputs = [[(s, o) for s in range(node) for o in range(3)] for node in (2, 3)]
     return list(itertools.product(*(itertools.product(options, repeat=2) for options in inputs)))
 
 
 def test_one_key_means_one_computation(tiny: NDS) -> None:
-    """Over all cells of a small space: what has a key in common computes the same, by an own account of it.
+    """All cells of a small space that share a key compute the same, by an independent description of them.
 
-    With two nodes the converse holds as well: no node can tell two others apart that are alike.
+    With two nodes the converse holds too, as no node can distinguish two others that are equal.
     """
     cells = tiny_cells()
     assert len(cells) == 6**2 * 9**2
@@ -199,7 +199,7 @@ def test_sampling_networks_is_uniform_over_classes(tiny: NDS) -> None:
     rng, first = np.random.default_rng(0), tiny_cells()[0]
     keys = {tiny.benchmark_key(arch(tiny, cell, first)) for cell in tiny_cells()}
     archs = [tiny.sample_network(rng) for _ in range(3_000)]
-    for number in range(len(CELLS)):
+    for number in range(len(CELL_NAMES)):
         alone = [arch(tiny, tiny.cells(a)[number], first) for a in archs]
         seen = Counter(tiny.benchmark_key(a) for a in alone)
         assert seen.keys() <= keys
@@ -210,7 +210,7 @@ def test_sampling_networks_is_uniform_over_classes(tiny: NDS) -> None:
 
 
 def reordered(space: NDS, given: Arch, rng: np.random.Generator) -> Arch:
-    """The same network with nodes in another order, and each node's inputs swapped."""
+    """Return the same network with its nodes in another order and each node's inputs swapped."""
     cells = []
     for cell in space.cells(given):
         left, place, nodes = list(range(len(cell))), {0: 0, 1: 1}, []

@@ -11,7 +11,7 @@ import torch
 
 from lmreg.algo.base import Algorithm
 from lmreg.algo.spos import SPOS
-from lmreg.network.nasbench201 import Network
+from lmreg.network.nasbench201 import NASBench201Network
 from lmreg.space.base import Arch
 from lmreg.space.nasbench201 import NASBench201
 from lmreg.strategy.limits import Limits
@@ -30,7 +30,7 @@ def convolutions(arch: Arch) -> int:
 
 
 @pytest.fixture
-def problem(space: NASBench201, net: Network) -> MakeProblem:
+def problem(space: NASBench201, net: NASBench201Network) -> MakeProblem:
     """A factory ``problem(limits, higher_is_better, seed, algo)``; ``.calls`` lists the scored
     architectures."""
 

@@ -9,7 +9,7 @@ from lmreg.data.base import InputShape
 from lmreg.errors import LmregError
 from lmreg.network import nasbench101
 from lmreg.network.base import count_macs, count_params
-from lmreg.network.nasbench201 import Network
+from lmreg.network.nasbench201 import NASBench201Network
 from lmreg.space.base import Arch
 from lmreg.space.nasbench101 import NASBench101
 from lmreg.space.nasbench201 import NASBench201
@@ -17,7 +17,7 @@ from lmreg.strategy.limits import Cost, Limits
 
 
 @pytest.fixture
-def cost(net: Network) -> Cost:
+def cost(net: NASBench201Network) -> Cost:
     @functools.cache
     def measure(arch: Arch) -> dict[str, int]:
         alone = net.standalone(arch)
@@ -48,7 +48,7 @@ def test_an_example_is_found_where_few_architectures_are_admissible(space: NASBe
 
 def test_an_example_in_a_space_with_invalid_choices() -> None:
     space = NASBench101()
-    skeleton = nasbench101.Network(
+    skeleton = nasbench101.NASBench101Network(
         nasbench101.Config(channels=4),
         space,
         InputShape(1, 8, 8),

@@ -23,7 +23,7 @@ def maps(count: int = 3, height: int = 9, width: int = 8, missing: float = 0.3) 
 
 
 def row(*values: float) -> Tensor:
-    """One image of one row."""
+    """Return one image of one row."""
     return torch.tensor([[values]], dtype=torch.float64)
 
 

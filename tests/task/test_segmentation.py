@@ -1,4 +1,4 @@
-"""The document's example of another task is one that works."""
+"""The documentation's example of another task works."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.conftest import ROOT
 
 from lmreg.data.base import InputShape, Part
 from lmreg.data.images import Split
-from lmreg.network.depth_decoder import Config, Network
+from lmreg.network.depth_decoder import Config, DepthDecoderNetwork
 from lmreg.rank.scoring import score
 from lmreg.space.depth_decoder import DepthDecoder
 from lmreg.task.base import Score, Task
@@ -34,7 +34,7 @@ def test_segmentation_of_the_document() -> None:
     assert (batch.targets == -100).any()
     torch.manual_seed(0)
     space = DepthDecoder()
-    net = Network(Config(channels=8), space, InputShape(3, 16, 16), task.outputs(2))
+    net = DepthDecoderNetwork(Config(channels=8), space, InputShape(3, 16, 16), task.outputs(2))
     arch = space.arch((3,) * len(space.options))
     optimizer = torch.optim.Adam(net.parameters(), 1e-2)
     batches = split.scoring_batches(10)

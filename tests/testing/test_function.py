@@ -1,4 +1,4 @@
-"""Twins too rare to be met by `check_keys`, in numbers."""
+"""Isomorphic architectures that are too rare for `check_keys`, checked numerically."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from lmreg.config.build import choice_of
 from lmreg.data.base import InputShape
 from lmreg.network.base import SuperNet
 from lmreg.space.base import Space
-from lmreg.testing.function import _alike, _Function
+from lmreg.testing.function import _alike, _Fingerprint
 
 CONV3, CONV1, POOL = "conv3x3-bn-relu", "conv1x1-bn-relu", "maxpool3x3"
 
 
 def genotype(*nodes: str) -> str:
-    """Of cells whose nodes read such as ``"skip_connect0 sep_conv_3x3_1"``, all nodes joined."""
+    """Return the genotype of cells whose nodes read like ``"skip_connect0 sep_conv_3x3_1"``."""
     edges = [(edge[:-1].rstrip("_"), int(edge[-1])) for node in nodes for edge in node.split()]
     joined = list(range(2, 2 + len(nodes)))
     return f"Genotype(normal={edges}, normal_concat={joined}, reduce={edges}, reduce_concat={joined})"
@@ -96,7 +96,7 @@ def test_rare_twins_are_one_function_and_have_one_key(name: str, same: list[str]
     torch.manual_seed(0)
     side = 32 if name == "depth_decoder" else 8
     shape = InputShape(1, side, side)
-    function = _Function(network(options, space, shape, 3), shape, np.random.default_rng(0))
+    function = _Fingerprint(network(options, space, shape, 3), shape, np.random.default_rng(0))
     twins, apart = ([space.parse(text) for text in texts] for texts in (same, others))
     for one, other in itertools.pairwise(twins):
         assert space.canonical(one) == space.canonical(other)

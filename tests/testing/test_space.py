@@ -50,7 +50,7 @@ def first_only(self: Toy, choices: tuple[int, ...]) -> Arch:
 
 
 class Counting:
-    """Something that changes from call to call."""
+    """Return a value that changes from call to call."""
 
     calls = 0
 
@@ -65,7 +65,7 @@ NO_INPUT = Graph(("in", "out"), ((0, 1, ""),), inputs=2)
 
 
 def test_each_check_is_seen_to_fail() -> None:
-    """The table below has a fault for each of them."""
+    """There is a fault for each check in the table below."""
     assert {fault[0] for fault in FAULTS} == set(SPACE_CHECKS)
 
 

@@ -1,4 +1,4 @@
-"""A space and a super-net as small as can be; the tests break them in every way that a check looks for."""
+"""A minimal space and super-net, which tests break in every way that a check detects."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from lmreg.data.base import InputShape
 from lmreg.errors import LmregError
 from lmreg.network.base import MIXTURES, Standalone, SuperNet, batch_norm
-from lmreg.network.mixture import Choice, terms
+from lmreg.network.mixture import Choice, weighted_options
 from lmreg.space.base import Arch, Graph, Space
 
 OPERATIONS = ("none", "conv1", "conv3")
@@ -19,12 +19,12 @@ T = TypeVar("T")
 
 
 def broken(cls: type[T], **members: Any) -> type[T]:
-    """``cls`` with some members of other kinds."""
+    """Return a subclass of ``cls`` with other members."""
     return type("Broken", (cls,), members)
 
 
 class Toy(Space):
-    """Four operations side by side; their order doesn't matter, and one of each kind is enough."""
+    """Four parallel operations whose order doesn't matter."""
 
     def __init__(self, config: None = None):
         self.name = "toy"
@@ -69,7 +69,7 @@ class ToyNet(SuperNet):
         x = self.stem(x)
         total = x
         for decision, edge in enumerate(self.edges):
-            for option, weight in terms(choice, decision):
+            for option, weight in weighted_options(choice, decision):
                 if option:
                     value = edge[OPERATIONS[option]](x)  # type: ignore[index]
                     total = total + (value if weight is None else weight * value)

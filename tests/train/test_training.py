@@ -28,7 +28,7 @@ from lmreg.errors import LmregError
 from lmreg.landmarks.truth import LandmarkSet
 from lmreg.network.base import SuperNet
 from lmreg.network.nasbench201 import Config as NetworkConfig
-from lmreg.network.nasbench201 import Network
+from lmreg.network.nasbench201 import NASBench201Network
 from lmreg.rank.scoring import score
 from lmreg.reg.base import Regulariser
 from lmreg.reg.landmark import Config, Landmark
@@ -73,7 +73,7 @@ def make(
     streams, algo = Streams(seed, CPU), algo or SPOS()
     shape = InputShape(1, 8, 8)
     with initialised(seed):
-        net = Network(NetworkConfig(channels=4), SPACE, shape, outputs=3, **algo.network_options())
+        net = NASBench201Network(NetworkConfig(channels=4), SPACE, shape, outputs=3, **algo.network_options())
     rank = BatchStream(split(1), 16, streams.rank)
     ctx = Context(SPACE, net, Classification(), streams, rank, STEPS, scorer=scores)
     if algo.alpha_split is not None:

@@ -1,8 +1,8 @@
-"""What differentiable algorithms share: architecture parameters (alphas), their phase, their end.
+"""The base of differentiable algorithms: architecture parameters (alphas), their training and discretisation.
 
-A training has up to three phases: weights alone, weights with the regulariser (from `reg.warmup` on),
-and alphas besides (from `alpha_warmup` on). The regulariser never reaches the alphas: what it
-evaluates are discrete paths, or mixtures of fixed weights.
+A training has up to three phases: only weights, weights with the regulariser (from `reg.warmup` on), and
+alphas too (from `alpha_warmup` on). The regulariser has no gradient for the alphas, as it evaluates discrete
+paths, or mixtures of fixed weights.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from lmreg.data.images import Batch
 from lmreg.network.base import MIXTURES
 from lmreg.network.mixture import Mixture
 from lmreg.space.base import Arch
-from lmreg.space.draw import draw_up_to
+from lmreg.space.distinct import draw_distinct_up_to
 from lmreg.train.context import Context
 
 SPLITS = ["rank", "score", "train"]
@@ -29,7 +29,7 @@ SPLITS = ["rank", "score", "train"]
 
 @dataclass
 class AlphaConfig:
-    """What every differentiable algorithm's config has."""
+    """Options of all differentiable algorithms."""
 
     name: str = "alphas"
     alpha_warmup: float = option(0.6, min=0, max=1, help="share of the training before the alphas learn")
@@ -40,9 +40,10 @@ class AlphaConfig:
 
 
 class AlphaAlgorithm(Algorithm):
-    """Architecture parameters learned by gradient descent beside the weights, which train on a mixture.
+    """Learns architecture parameters by gradient descent, and the weights on the mixture that they define.
 
-    A decision's options have probabilities softmax(alphas); alphas start at 0, all options alike.
+    The options of a decision have probabilities softmax(alphas). Alphas start at 0, so that all options are
+    equally likely.
     """
 
     needs = frozenset({MIXTURES})
@@ -69,7 +70,7 @@ class AlphaAlgorithm(Algorithm):
         )
 
     def more_parameters(self, ctx: Context) -> dict[str, int]:
-        """Names and sizes of other architecture parameters that learn along."""
+        """Return names and sizes of further architecture parameters."""
         return {}
 
     @property
@@ -78,7 +79,7 @@ class AlphaAlgorithm(Algorithm):
         return self._parameters["alphas"].split(self._counts)
 
     def mixture(self, ctx: Context) -> Mixture:
-        """What the super-net evaluates in a step: of the alphas as they are, with their graph."""
+        """Return the mixture of the current alphas that the super-net evaluates, with its autograd graph."""
         return Mixture(tuple(row.softmax(0) for row in self.alphas))
 
     def weight_losses(self, ctx: Context, batch: Batch) -> Iterator[Tensor]:
@@ -96,29 +97,29 @@ class AlphaAlgorithm(Algorithm):
         self._adam.step()
 
     def alpha_gradients(self, ctx: Context, train: Batch, held_out: Batch) -> Sequence[Tensor]:
-        """Of the held-out loss, one for each architecture parameter; the weights get none."""
+        """Return the gradient of the held-out loss for each architecture parameter; weights get none."""
         loss = ctx.loss(self.mixture(ctx), held_out)
         return torch.autograd.grad(loss, list(self._parameters.values()), materialize_grads=True)
 
     def probabilities(self) -> list[np.ndarray]:
-        """Of every decision's options, float64 [options], by the alphas as they are."""
+        """Return the current probabilities of each decision's options, float64 [options]."""
         return [row.detach().double().softmax(0).cpu().numpy() for row in self.alphas]
 
     def strengths(self) -> list[np.ndarray]:
-        """How strong every decision's options are, also beside those of other decisions, [options] each."""
+        """Return strengths of each decision's options [options], comparable between decisions."""
         return self.probabilities()
 
     def discretised(self, ctx: Context) -> Arch | None:
-        if not self._parameters["alphas"].any():  # still all alike: nothing is learned yet
+        if not self._parameters["alphas"].any():  # nothing is learned yet
             return None
         return ctx.space.strongest(self.strengths())
 
     def propose(self, ctx: Context, count: int) -> list[Arch]:
         strengths, rng = self.strengths(), ctx.streams.arch
-        return draw_up_to(ctx.space, lambda: ctx.space.sample_from(strengths, rng), count)
+        return draw_distinct_up_to(ctx.space, lambda: ctx.space.sample_from(strengths, rng), count)
 
     def figures(self) -> dict[str, float]:
-        """``alpha_entropy_nats``: mean over decisions; log(options) before anything is learned."""
+        """Return ``alpha_entropy_nats``, the mean entropy over decisions; it is log(options) at first."""
         entropies = [-float(p @ np.log(p.clip(1e-300))) for p in self.probabilities()]
         return {"alpha_entropy_nats": float(np.mean(entropies))}
 

@@ -1,4 +1,4 @@
-"""What a weight-sharing algorithm decides: which losses train the weights, and what it proposes."""
+"""The interface of weight-sharing algorithms: the losses that train the weights, and proposed candidates."""
 
 from __future__ import annotations
 
@@ -10,67 +10,71 @@ from torch import Tensor
 
 from lmreg.data.images import Batch
 from lmreg.space.base import Arch, Space
-from lmreg.space.draw import draw_up_to
+from lmreg.space.distinct import draw_distinct_up_to
 from lmreg.train.context import Context
 
 
 class Algorithm(ABC):
-    """Called once per training step, see `lmreg.train.step`."""
+    """A weight-sharing algorithm; `lmreg.train.step` calls it once per training step."""
 
     needs: frozenset[str] = frozenset()
-    """What the super-net must offer, see `SuperNet.offers`."""
+    """Features that the super-net must offer, see `SuperNet.offers`."""
     alpha_split: str | None = None
-    """The split whose images architecture parameters learn from; None without any."""
+    """The split on which architecture parameters are trained; None if there are none."""
     uses_scores: bool = False
-    """Whether it looks at `Context.scores` while it trains; then the way of scoring shapes the super-net."""
+    """Whether training uses `Context.scores`; if so, the super-net depends on the scoring options."""
     interval_epochs: float | None = None
-    """Epochs between two calls of `on_interval`; None for never."""
+    """Epochs between two calls of `on_interval`; None to never call it."""
 
     def check(self, space: Space) -> None:  # noqa: B027
-        """Before any data is read.
+        """Check that the algorithm can search ``space``, before any data are read.
 
         Raises:
-            LmregError: the algorithm can't search ``space``.
+            LmregError: it can't.
         """
 
     def paths_per_step(self, space: Space) -> int:
-        """Paths that a step trains on its batch, which is what a budget counts; a mixture counts as one."""
+        """Return the paths that a step trains on its batch, as budgets count; a mixture is one."""
         return 1
 
     def network_options(self) -> dict[str, int]:
-        """What the super-net is built with besides its config, of what it `offers`."""
+        """Return further arguments of the super-net's constructor, for features that it offers."""
         return {}
 
     def begin(self, ctx: Context) -> None:  # noqa: B027
-        """Make own state; called once before the first step, and before a state is loaded."""
+        """Create the algorithm's state; called once before the first step and before `load_state_dict`."""
 
     def arch_step(self, ctx: Context, train: Batch) -> None:  # noqa: B027
-        """Update architecture parameters on a batch of their own; ``train`` is what the weights will
-        be trained on in this step."""
+        """Update architecture parameters on a batch of their own split.
+
+        ``train`` is the batch on which the weights will be trained in this step.
+        """
 
     @abstractmethod
     def weight_losses(self, ctx: Context, batch: Batch) -> Iterator[Tensor]:
-        """Yield losses, each back-propagated before the next is asked for; their gradients add up."""
+        """Yield losses; each is back-propagated before the next is requested, and gradients add up."""
 
     def on_interval(self, ctx: Context) -> None:  # noqa: B027
-        """Called after every `interval_epochs` epochs, between two steps."""
+        """Called between two steps after every `interval_epochs` epochs."""
 
     def discretised(self, ctx: Context) -> Arch | None:
-        """The one architecture that was learned; None where the algorithm learns none."""
+        """Return the architecture that was learned, None if the algorithm doesn't learn one."""
         return None
 
     def figures(self) -> dict[str, float]:
-        """Figures for ``metrics.csv``, as of now."""
+        """Return the current values of the algorithm's columns in ``metrics.csv``."""
         return {}
 
     def propose(self, ctx: Context, count: int) -> list[Arch]:
-        """Up to ``count`` candidates for the search over the trained super-net, no two isomorphic;
-        uniform ones by default."""
-        return draw_up_to(ctx.space, lambda: ctx.space.sample(ctx.streams.arch), count)
+        """Return up to ``count`` candidates for the search in the trained super-net, no two isomorphic.
+
+        By default they are drawn uniformly.
+        """
+        return draw_distinct_up_to(ctx.space, lambda: ctx.space.sample(ctx.streams.arch), count)
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything needed to go on exactly; only tensors, numbers, strings and containers."""
+        """Return the state needed to resume exactly: only tensors, numbers, strings and containers."""
         return {}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:  # noqa: B027
-        """Restore what `state_dict` gave."""
+        """Restore the state that `state_dict` returned."""

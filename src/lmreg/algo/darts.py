@@ -1,4 +1,4 @@
-"""DARTS, first order: weights train on the mixture of all operations, alphas on held-out images.
+"""First-order DARTS: the weights are trained on the mixture of all operations, the alphas on held-out images.
 
 Source: Liu, Simonyan, Yang, "DARTS: Differentiable Architecture Search", ICLR 2019, section 2.3 with ξ = 0.
 """
@@ -16,7 +16,7 @@ class Config(AlphaConfig):
 
 
 class DARTS(AlphaAlgorithm):
-    """Every operation of every decision in every step, weighted by softmax(alphas)."""
+    """Trains every operation of every decision in every step, weighted by softmax(alphas)."""
 
     def __init__(self, config: Config | None = None):
         super().__init__(config or Config())

@@ -1,7 +1,7 @@
-"""DARTS, second order: alphas learn through the step that the weights are about to take.
+"""Second-order DARTS: the alphas' gradient includes the next step of the weights.
 
-Source: Liu, Simonyan, Yang, "DARTS: Differentiable Architecture Search", ICLR 2019, equations 5 to 7; but
-exact, where theirs leaves out momentum in the derivative and takes finite differences.
+Source: Liu, Simonyan, Yang, "DARTS: Differentiable Architecture Search", ICLR 2019, equations 5 to 7. Here
+the gradient is exact; the paper ignores momentum in the derivative and uses finite differences.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ class Config(AlphaConfig):
 
 
 class DARTS2(AlphaAlgorithm):
-    """Gradients of the held-out loss after one step of the search loss, by automatic differentiation.
+    """Differentiates the held-out loss after one step of the weights on the search loss.
 
-    The step is the optimizer's own, with momentum and weight decay. Clipping and the regulariser's
-    terms are left out of it.
+    The step is that of the optimizer, with momentum and weight decay, but without clipping and the
+    regulariser's terms.
     """
 
     def __init__(self, config: Config | None = None):
@@ -52,7 +52,7 @@ class DARTS2(AlphaAlgorithm):
 def after_step(
     optimizer: torch.optim.SGD, weights: Mapping[str, Tensor], gradients: Sequence[Tensor]
 ) -> dict[str, Tensor]:
-    """The weights after ``optimizer`` has taken a step with these gradients, as a function of them."""
+    """Return the weights after a step of ``optimizer`` with these gradients, differentiable in them."""
     group_of = {weight: group for group in optimizer.param_groups for weight in group["params"]}
     after = {}
     for (name, weight), gradient in zip(weights.items(), gradients, strict=True):

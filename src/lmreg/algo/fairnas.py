@@ -1,4 +1,4 @@
-"""FairNAS: each step trains every option of every decision exactly once (strict fairness).
+"""FairNAS: each step trains every option of every decision exactly once ("strict fairness").
 
 Source: Chu, Zhang, Xu, "FairNAS: Rethinking Evaluation Fairness of Weight Sharing Neural Architecture
 Search", ICCV 2021, algorithm 1.
@@ -27,7 +27,7 @@ class Config:
 
 
 class FairNAS(Algorithm):
-    """K paths per step on one batch, K the number of options; their gradients add up to one update."""
+    """Trains K paths per step on one batch and adds up their gradients; K is the number of options."""
 
     def __init__(self, config: Config | None = None):
         self.config = config or Config()
@@ -44,13 +44,13 @@ class FairNAS(Algorithm):
 
 
 def fair_paths(space: Space, rng: np.random.Generator) -> list[Arch]:
-    """As many paths as a decision has options; path k takes the k-th of each decision's shuffled options.
+    """Return one path per option; path k takes the k-th of each decision's shuffled options.
 
-    Where not all combinations of options are architectures, options are shuffled until all paths are:
-    each option is trained once for all that.
+    If not every combination of options is an architecture, options are shuffled again until all paths are
+    architectures. Each option is still trained once.
 
     Raises:
-        LmregError: no such paths exist, as the decisions differ in their number of options, or hardly any
+        LmregError: there are no such paths, as decisions differ in their number of options or too few
             combinations of options are architectures.
     """
     counts = {len(options) for options in space.options}

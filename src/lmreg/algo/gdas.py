@@ -1,4 +1,4 @@
-"""GDAS: each step samples one path from the alphas, and gradients reach them straight through.
+"""GDAS: each step samples one path from the alphas, with straight-through gradients.
 
 Source: Dong & Yang, "Searching for a Robust Neural Architecture in Four GPU Hours", CVPR 2019.
 """
@@ -24,7 +24,7 @@ class Config(AlphaConfig):
 
 
 class GDAS(AlphaAlgorithm):
-    """Hard Gumbel samples: one operation per decision is evaluated, forwards and backwards."""
+    """Draws hard Gumbel-softmax samples; forward and backward pass evaluate one operation per decision."""
 
     config: Config
 
@@ -33,7 +33,7 @@ class GDAS(AlphaAlgorithm):
         self._temperature = self.config.temperature
 
     def temperature(self, progress: float) -> float:
-        """Linear over the phase in which the alphas learn, constant before; ``progress`` in [0, 1]."""
+        """Return the temperature at ``progress`` in [0, 1]: constant, then linear while alphas learn."""
         config = self.config
         learning = 1 - config.alpha_warmup
         share = max(0.0, progress - config.alpha_warmup) / learning if learning > 0 else 0.0

@@ -1,4 +1,4 @@
-"""Architectures in a continuous space: an encoder, a predictor of scores and a decoder in one network.
+"""A continuous latent space of architectures: encoder, predictor of scores and decoder in one network.
 
 Source: Luo et al., "Neural Architecture Optimization", NeurIPS 2018, section 3.
 """
@@ -15,15 +15,15 @@ from torch import Tensor, nn
 
 
 class LatentModel(nn.Module):
-    """Encoder and decoder are LSTMs over the decisions, the predictor is an MLP on the mean of the
+    """An LSTM encoder and an LSTM decoder over the decisions, and an MLP predictor on the mean of the
     encoder's outputs.
 
-    An output and a decision belong together, so the decoder reads the outputs in their order and needs
-    neither the original's attention nor its own last choice.
+    Each of the encoder's outputs belongs to one decision, so the decoder reads them in order and needs
+    neither the original's attention nor its own previous choice.
 
     Args:
-        counts: how many options each decision has.
-        hidden: units of every layer.
+        counts: number of options of each decision.
+        hidden: number of units of every layer.
     """
 
     inside: Tensor
@@ -31,7 +31,7 @@ class LatentModel(nn.Module):
 
     def __init__(self, counts: Sequence[int], hidden: int):
         super().__init__()
-        # All options of all decisions are numbered through: these are the tokens.
+        # The tokens are the options of all decisions, numbered consecutively.
         tokens, ends = sum(counts), np.cumsum(counts)
         starts = torch.from_numpy(ends - counts)[:, None]
         number = torch.arange(tokens)
@@ -44,21 +44,21 @@ class LatentModel(nn.Module):
         self.head = nn.Linear(hidden, tokens)
 
     def encode(self, choices: Tensor) -> Tensor:
-        """Unit vectors [n, decisions, hidden] of choices, int64 [n, decisions]."""
+        """Return unit vectors [n, decisions, hidden] for choices, int64 [n, decisions]."""
         return F.normalize(self.encoder(self.embedding(choices + self.starts))[0], dim=-1)
 
     def predict(self, outputs: Tensor) -> Tensor:
-        """Scores in (0, 1), [n], of the encoder's outputs."""
+        """Return the predicted scores in (0, 1), [n], for the encoder's outputs."""
         return self.predictor(_latent(outputs)).squeeze(-1).sigmoid()
 
     def decode(self, outputs: Tensor) -> Tensor:
-        """Logits of tokens, [n, decisions, tokens]; those of other decisions' options are −∞."""
+        """Return logits of tokens, [n, decisions, tokens]; tokens of other decisions have −∞."""
         state = _latent(outputs)[None]
         hidden, _ = self.decoder(outputs, (state, torch.zeros_like(state)))
         return self.head(hidden).masked_fill(~self.inside, -torch.inf)
 
     def loss(self, choices: Tensor, scores: Tensor, trade_off: float) -> Tensor:
-        """``trade_off`` · squared error of the scores + the rest · negative log-likelihood of the choices."""
+        """Return ``trade_off`` · squared error of scores + (1 − ``trade_off``) · cross-entropy of choices."""
         outputs = self.encode(choices)
         error = F.mse_loss(self.predict(outputs), scores)
         tokens = (choices + self.starts).flatten()
@@ -66,18 +66,18 @@ class LatentModel(nn.Module):
             self.decode(outputs).flatten(0, 1), tokens
         )
 
-    def moved(self, choices: np.ndarray, steps: Sequence[float]) -> Iterator[list[np.ndarray]]:
-        """What is decoded after a step up the predictor's gradient, for one step size after the other.
+    def decoded_steps(self, choices: np.ndarray, steps: Sequence[float]) -> Iterator[list[np.ndarray]]:
+        """Decode points after a step up the predictor's gradient, for each of ``steps``.
 
-        Only the gradient's direction counts: its length says how flat the sigmoid is. A step of 1 is as
-        long as an output; a negative one goes down.
+        The gradient is normalised, as its length only says how flat the sigmoid is. A step of 1 is as long as
+        an output; a negative step goes down.
 
         Args:
-            choices: where to start, int64 [n, decisions].
+            choices: starting points, int64 [n, decisions].
 
         Yields:
-            For each decision the probabilities of its options, [n, options]. They are known for each decision
-            by itself: what is an architecture, the space must say.
+            For each decision the probabilities of its options, [n, options]. Decisions are independent here;
+            the space decides which combinations are architectures.
         """
         outputs = self.encode(torch.from_numpy(choices)).detach().requires_grad_()
         (gradient,) = torch.autograd.grad(self.predict(outputs).sum(), outputs)
@@ -90,7 +90,7 @@ class LatentModel(nn.Module):
 
 
 def _latent(outputs: Tensor) -> Tensor:
-    """One point per architecture, [n, hidden]: the direction of its outputs' mean."""
+    """Return one point per architecture, [n, hidden]: the normalised mean of its outputs."""
     return F.normalize(outputs.mean(1), dim=-1)
 
 
@@ -105,11 +105,11 @@ def fit(
     lr: float,
     trade_off: float,
 ) -> LatentModel:
-    """A model fitted from scratch by Adam on full batches, on one core; the same for the same ``seed``.
+    """Fit a new model by Adam on full batches, on one core; the result depends only on ``seed`` and data.
 
     Args:
         choices: int [n, decisions].
-        scores: in [0, 1], growing with quality, float [n].
+        scores: float [n] in [0, 1], higher is better.
     """
     with torch.random.fork_rng(devices=[]):
         torch.random.default_generator.manual_seed(seed)
@@ -126,7 +126,7 @@ def fit(
 
 @contextlib.contextmanager
 def _one_thread() -> Iterator[None]:
-    """For matrices so small that more threads mostly wait for each other."""
+    """Use one thread, as the matrices are so small that several threads mostly wait for each other."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

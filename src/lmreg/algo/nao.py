@@ -1,4 +1,4 @@
-"""NAO: paths come from a pool of architectures that moves uphill in a learned latent space.
+"""NAO: paths are drawn from a pool of architectures that is improved by steps in a learned latent space.
 
 Source: Luo et al., "Neural Architecture Optimization", NeurIPS 2018, with weight sharing.
 """
@@ -21,11 +21,11 @@ from lmreg.config.schema import option
 from lmreg.data.images import Batch
 from lmreg.errors import LmregError
 from lmreg.space.base import Arch
-from lmreg.space.draw import draw_up_to
+from lmreg.space.distinct import draw_distinct_up_to
 from lmreg.train.context import Context
 
 _STEPS = tuple(0.1 * i for i in range(1, 31))
-"""Lengths of the latent steps, in lengths of an encoder's output; longer ones all end in one place."""
+"""Lengths of the latent steps, in units of an encoder's output; longer steps all end at the same point."""
 
 
 @dataclass
@@ -43,10 +43,10 @@ class Config:
 
 
 class NAO(Algorithm):
-    """One path per step, uniform over the space before the first refresh, then uniform over the pool.
+    """Trains one path per step: uniform over the space before the first refresh, then uniform over the pool.
 
-    The original trains on its first random pool from the start. Before any score means something, that
-    would only narrow what the weights see: so the pool is drawn at the first refresh.
+    The original trains on a random pool from the start. That would only restrict the paths before scores are
+    meaningful, so here the pool is drawn at the first refresh.
     """
 
     uses_scores = True
@@ -61,36 +61,41 @@ class NAO(Algorithm):
             "new_by_gradient": 0,
             "new_at_random": 0,
         }
-        self._last: Round | None = None
+        self._last_round: PoolRound | None = None
 
     def weight_losses(self, ctx: Context, batch: Batch) -> Iterator[Tensor]:
-        self._last = None  # the weights move on: what was proposed before is out of date
+        self._last_round = None  # outdated, as the weights change
         pool, rng = self._pool, ctx.streams.arch
         path = ctx.space.arch(pool[int(rng.integers(len(pool)))]) if pool else ctx.space.sample(rng)
         yield ctx.loss(path, batch)
 
     def on_interval(self, ctx: Context) -> None:
-        # After the last step there are no more paths to draw, and `propose` has a round of its own.
+        # After the last step no more paths are drawn, and `propose` makes its own round.
         if self.config.warmup <= ctx.progress < 1:
             latest = self._round(ctx)
             self._pool = [arch.choices for arch in latest.take(ctx, self.config.pool)]
             self._figures = latest.figures
 
     def propose(self, ctx: Context, count: int) -> list[Arch]:
-        """From one more round on the trained weights: the best of the pool and what latent steps from
-        them give. Later calls go on where this one ended, until the training does."""
-        if self._last is None:
-            self._last = self._round(ctx)
-        return self._last.take(ctx, count)
+        """Return the best of the pool and architectures from latent steps, by one more round on the weights.
 
-    def _round(self, ctx: Context) -> Round:
+        Later calls continue where this one ended, until training continues.
+        """
+        if self._last_round is None:
+            self._last_round = self._round(ctx)
+        return self._last_round.take(ctx, count)
+
+    def _round(self, ctx: Context) -> PoolRound:
         pool = [ctx.space.arch(choices) for choices in self._pool]
-        return Round(ctx, pool or _uniform(ctx, self.config.pool, set()), self.config)
+        return PoolRound(ctx, pool or _uniform(ctx, self.config.pool, set()), self.config)
 
     def figures(self) -> dict[str, float]:
-        """Of the last refresh: ``predictor_kendall_tau`` between predictions and super-net scores of the
-        ``predictor_n`` architectures held out (NaN before the first); how many architectures of the pool
-        are new, and where from."""
+        """Return figures of the last refresh.
+
+        ``predictor_kendall_tau`` is that between predictions and super-net scores of the ``predictor_n``
+        held-out architectures (NaN before the first refresh). ``new_by_gradient`` and ``new_at_random`` count
+        the new architectures of the pool.
+        """
         return dict(self._figures)
 
     def state_dict(self) -> dict[str, Any]:
@@ -100,8 +105,8 @@ class NAO(Algorithm):
         self._pool, self._figures = state["pool"], state["figures"]
 
 
-class Round:
-    """A pool with its scores, a latent model fitted to them, and what comes out of it.
+class PoolRound:
+    """A pool with its scores, a latent model fitted to them, and the architectures that it gives.
 
     Attributes:
         figures: see `NAO.figures`.
@@ -109,12 +114,12 @@ class Round:
 
     def __init__(self, ctx: Context, pool: list[Arch], config: Config):
         self._keep = config.keep
-        # Ranks instead of the scores: a few networks that learn nothing would else fill the whole range.
+        # Ranks, as a few networks that learn nothing would otherwise take up the whole range of scores.
         scores = stats.rankdata(np.nan_to_num(ctx.scores(pool), nan=-np.inf)) - 1
         scores /= max(1, len(pool) - 1)
         choices = np.array([arch.choices for arch in pool])
         order = ctx.streams.arch.permutation(len(pool))
-        held, fitted = np.split(order, [int(config.holdout * len(pool))])
+        held_out, fitted = np.split(order, [int(config.holdout * len(pool))])
         model = fit(
             choices[fitted],
             scores[fitted],
@@ -130,15 +135,18 @@ class Round:
         self._best = iter(best)
         self._decoded = self._climb(ctx, model, best[: max(1, round(self._keep * len(best)))])
         self.figures: dict[str, float] = {
-            "predictor_kendall_tau": _kendall_tau(model, choices[held], scores[held]),
-            "predictor_n": len(held),
+            "predictor_kendall_tau": _kendall_tau(model, choices[held_out], scores[held_out]),
+            "predictor_n": len(held_out),
             "new_by_gradient": 0,
             "new_at_random": 0,
         }
 
     def take(self, ctx: Context, count: int) -> list[Arch]:
-        """Up to ``count`` architectures not taken before, no two isomorphic: the pool's best, then new ones
-        by latent steps; where these are too few, uniform ones, and in the end the rest of the pool."""
+        """Return up to ``count`` architectures not returned before, no two isomorphic.
+
+        First the pool's best, then latent steps, uniform draws if these are too few, at last the rest of the
+        pool.
+        """
         kept = list(islice(self._best, round(self._keep * count)))
         decoded = list(islice(self._decoded, count - len(kept)))
         drawn = _uniform(ctx, count - len(kept) - len(decoded), self._seen)
@@ -149,12 +157,12 @@ class Round:
         return found + list(islice(self._best, count - len(found)))
 
     def _climb(self, ctx: Context, model: LatentModel, starts: list[Arch]) -> Iterator[Arch]:
-        """Architectures that are new, those of the shortest steps first."""
-        for weights in model.moved(np.array([arch.choices for arch in starts]), _STEPS):
+        """Yield new architectures by latent steps from ``starts``, the shortest steps first."""
+        for weights in model.decoded_steps(np.array([arch.choices for arch in starts]), _STEPS):
             for row in range(len(starts)):
                 try:
                     arch = ctx.space.strongest([options[row] for options in weights])
-                except LmregError:  # it rules out some combinations, and doesn't know what is near them
+                except LmregError:  # not every combination is an architecture
                     continue
                 if (key := ctx.space.canonical(arch)) not in self._seen:
                     self._seen.add(key)
@@ -162,15 +170,15 @@ class Round:
 
 
 def _uniform(ctx: Context, count: int, seen: set[str]) -> list[Arch]:
-    """Up to ``count`` architectures of other classes than ``seen`` ones, from the ``arch`` stream."""
+    """Draw up to ``count`` architectures uniformly whose keys aren't in ``seen``."""
     space, rng = ctx.space, ctx.streams.arch
-    return draw_up_to(
+    return draw_distinct_up_to(
         space, lambda: space.sample(rng), count, accept=lambda arch, _: space.canonical(arch) not in seen
     )
 
 
 def _kendall_tau(model: LatentModel, choices: np.ndarray, scores: np.ndarray) -> float:
-    """Tau-b of predictions; NaN where there are fewer than two, or all are alike."""
+    """Return tau-b between predictions and scores; NaN if there are fewer than two or all are equal."""
     if len(choices) < 2:
         return float("nan")
     with torch.no_grad():

@@ -1,4 +1,4 @@
-"""PC-DARTS: a part of the channels passes through the mixture, and edges have weights of their own.
+"""PC-DARTS: only a part of the channels passes through the mixture, and edges have weights too.
 
 Source: Xu et al., "PC-DARTS: Partial Channel Connections for Memory-Efficient Architecture Search", ICLR
 2020.
@@ -28,7 +28,7 @@ class Config(AlphaConfig):
 
 
 class PCDARTS(AlphaAlgorithm):
-    """DARTS on a super-net with partial channels, with normalised weights on the edges into each node."""
+    """DARTS on a super-net with partial channels and with normalised weights of the edges into each node."""
 
     needs = frozenset({MIXTURES, PARTIAL_CHANNELS})
     config: Config
@@ -52,14 +52,14 @@ class PCDARTS(AlphaAlgorithm):
         return {"edges": len(ctx.space.targets)}
 
     def mixture(self, ctx: Context) -> Mixture:
-        return Mixture(super().mixture(ctx).weights, edges=self._shares())
+        return Mixture(super().mixture(ctx).weights, edges=self._edge_weights())
 
     def strengths(self) -> list[np.ndarray]:
-        """Probabilities times the weights of their edges, as in the paper's section 3.3."""
-        shares = self._shares().detach().double().cpu().numpy()
-        return [share * row for share, row in zip(shares, self.probabilities(), strict=True)]
+        """Return the probabilities times the weights of their edges, as in the paper's section 3.3."""
+        weights = self._edge_weights().detach().double().cpu().numpy()
+        return [weight * row for weight, row in zip(weights, self.probabilities(), strict=True)]
 
-    def _shares(self) -> Tensor:
-        """Each edge's share of the node that it leads to, [decisions]."""
-        # Row e: the edges into the node that edge e leads to, normalised; its own share is at e.
+    def _edge_weights(self) -> Tensor:
+        """Return each edge's normalised weight among the edges into the same node, [decisions]."""
+        # Row e has the normalised weights of the edges into the target of edge e; the diagonal is e's own.
         return torch.where(self._same_target, self._parameters["edges"], -torch.inf).softmax(1).diagonal()

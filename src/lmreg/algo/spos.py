@@ -21,7 +21,7 @@ class Config:
 
 
 class SPOS(Algorithm):
-    """Single path, one-shot, uniform sampling."""
+    """Single-path one-shot training with uniform sampling."""
 
     def __init__(self, config: Config | None = None):
         self.config = config or Config()

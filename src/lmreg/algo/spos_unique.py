@@ -1,7 +1,7 @@
-"""SPOS over unique architectures: isomorphic encodings share one chance.
+"""SPOS over unique architectures: isomorphic encodings share the probability of one architecture.
 
-Li & Talwalkar's RandomNAS ("Random Search and Reproducibility for Neural Architecture Search", UAI 2019)
-draws encodings uniformly, as SPOS does, so this isn't that. It was called randomnas in lmreg before.
+lmreg formerly called this randomnas. It isn't Li & Talwalkar's RandomNAS ("Random Search and Reproducibility
+for Neural Architecture Search", UAI 2019), which draws encodings uniformly, as SPOS does.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from torch import Tensor
 from lmreg.algo.base import Algorithm
 from lmreg.data.images import Batch
 from lmreg.space.base import Arch
-from lmreg.space.draw import draw_up_to
+from lmreg.space.distinct import draw_distinct_up_to
 from lmreg.train.context import Context
 
 
@@ -24,7 +24,7 @@ class Config:
 
 
 class SPOSUnique(Algorithm):
-    """SPOS, but paths are uniform over unique architectures instead of over their encodings."""
+    """SPOS with paths that are uniform over unique architectures instead of over encodings."""
 
     def __init__(self, config: Config | None = None):
         self.config = config or Config()
@@ -33,4 +33,4 @@ class SPOSUnique(Algorithm):
         yield ctx.loss(ctx.space.sample_network(ctx.streams.arch), batch)
 
     def propose(self, ctx: Context, count: int) -> list[Arch]:
-        return draw_up_to(ctx.space, lambda: ctx.space.sample_network(ctx.streams.arch), count)
+        return draw_distinct_up_to(ctx.space, lambda: ctx.space.sample_network(ctx.streams.arch), count)

@@ -1,4 +1,4 @@
-"""What a benchmark is published as, and the table that it becomes."""
+"""The interface of readers of published benchmark files, which turn them into tables."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ import pandas as pd
 from lmreg.errors import LmregError
 
 PERCENT_DIGITS = 4
-"""Digits kept of accuracies in percent: fewer would merge networks that differ in one of 10,000 images
-in one of 3 trainings, more would tell networks apart by the rounding of single-precision numbers."""
+"""Decimals of accuracies in percent. Fewer would merge networks that differ in one of 10,000 images in one of
+3 trainings; more would separate networks by the rounding of single-precision numbers."""
 
 
 @dataclass(frozen=True)
@@ -24,10 +24,10 @@ class Imported:
 
     Attributes:
         table: one row per architecture, its text form in column ``arch``.
-        scores: the column to order landmarks by, a validation score where there is one, and the
-            column that is the truth of the pool.
-        notes: what the user should know of how it came about, a line each.
-        space_options: overrides that the space needs besides `Benchmark.space`, such as ``space.x=2``.
+        scores: the column that ranks landmarks, a validation score if there is one, and the column that is
+            the truth of the pool.
+        notes: notes for the user about the conversion, one line each.
+        space_options: overrides that the space needs in addition to `Benchmark.space`, such as ``space.x=2``.
     """
 
     table: pd.DataFrame
@@ -37,33 +37,33 @@ class Imported:
 
 
 class Benchmark(ABC):
-    """Reads one kind of published file."""
+    """Reads the published files of one benchmark."""
 
     space: str
-    """The choice of ``space=`` whose text forms the table has."""
+    """The choice of ``space=`` whose text forms are in the table."""
 
     @abstractmethod
     def read(self, path: Path) -> Imported:
         """Read the benchmark's own file.
 
         Raises:
-            LmregError: it is missing, damaged or something else.
+            LmregError: it is missing, damaged or another kind of file.
         """
 
 
 def read_published_json(path: Path, keep: Callable[[dict[str, Any]], Any] | None = None) -> Any:
-    """The value in a JSON file of somebody else.
+    """Return the value in a published JSON file.
 
     Args:
-        keep: what each object becomes as soon as it is read, such as fewer keys to save memory.
+        keep: replaces each object as soon as it is read, for example by one with fewer keys to save memory.
 
     Raises:
-        LmregError: it is missing, or no JSON.
+        LmregError: it is missing or isn't JSON.
     """
     try:
         return json.loads(path.read_bytes(), object_hook=keep)
     except OSError as error:
         raise LmregError(f"can't read {path}: {error.strerror}") from error
     except ValueError as error:
-        reason = "it is no text" if isinstance(error, UnicodeDecodeError) else str(error)
+        reason = "it isn't text" if isinstance(error, UnicodeDecodeError) else str(error)
         raise LmregError(f"{path} is not a whole JSON file ({reason}); download it again") from None

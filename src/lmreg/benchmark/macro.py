@@ -23,7 +23,7 @@ class Config:
 
 
 class MacroFile(Benchmark):
-    """nas-bench-macro_cifar10.json: test accuracies of three seeds, there is no validation score."""
+    """nas-bench-macro_cifar10.json: test accuracies of three seeds, without a validation score."""
 
     space = "macro"
 

@@ -1,4 +1,4 @@
-"""NAS-Bench-101 as it is published: a TFRecord file with one record per training.
+"""NAS-Bench-101 as published: a TFRecord file with one record per training.
 
 A record is the JSON list [module hash, epochs, adjacency, operations, metrics]; the metrics are a protocol
 buffer in base64. Source: github.com/google-research/nasbench, `api.py` and `lib/model_metrics.proto`.
@@ -28,8 +28,8 @@ from lmreg.space.nasbench101 import NASBench101
 from lmreg.util.progress import Progress
 
 CELLS = 423_624
-"""Cells of the published benchmark."""
-_FINAL = 2  # of the evaluations at the start, half-way and at the end
+"""Number of cells of the published benchmark."""
+_FINAL = 2  # index of the last evaluation; others are at the start and half-way
 _EVALUATIONS, _PARAMETERS = 1, 2  # field numbers of ModelMetrics
 _FIELDS = {"training time": 2, "train accuracy": 3, "validation accuracy": 4, "test accuracy": 5}
 _SCORES = {"train": 1, "valid": 2, "test": 3}  # columns of the values collected
@@ -45,8 +45,8 @@ class Config:
 class NASBench101File(Benchmark):
     """nasbench_only108.tfrecord (499 MB) or nasbench_full.tfrecord, read without TensorFlow.
 
-    Record by record, so that memory is needed for the table only. Every checksum is checked, and that
-    every cell's hash is the one that its records are filed under.
+    Records are read one by one, so that memory is needed only for the table. All checksums are verified, as
+    is each cell's hash against the one that its records are filed under.
     """
 
     space = "nasbench101"
@@ -78,7 +78,7 @@ class NASBench101File(Benchmark):
 
 
 def _contents(path: Path) -> Iterator[bytes]:
-    """The file's records; the user sees how far it is."""
+    """Yield the file's records and show the progress."""
     size = path.stat().st_size if path.is_file() else 0
     done, records = 0, 0
     with Progress(f"{path.name}, MB", math.ceil(size / _MB)) as progress:
@@ -95,7 +95,7 @@ class _Training(NamedTuple):
     epochs: int
     cell: str
     values: tuple[float, ...]
-    """As `_FIELDS` has them: seconds, then shares of images."""
+    """In the order of `_FIELDS`: seconds, then accuracies in [0, 1]."""
     params: int
 
 
@@ -118,10 +118,10 @@ def _training(record: bytes, where: str) -> _Training:
 
 
 def _message(data: bytes) -> dict[int, list[Any]]:
-    """The values of a protocol buffer message by field number: whole numbers, doubles, or bytes.
+    """Return the values of a protocol buffer message by field number: integers, doubles or bytes.
 
     Raises:
-        ValueError, IndexError, struct.error: it is malformed or cut off.
+        ValueError, IndexError, struct.error: the message is malformed or truncated.
     """
     found: dict[int, list[Any]] = defaultdict(list)
     at = 0
@@ -146,7 +146,7 @@ def _message(data: bytes) -> dict[int, list[Any]]:
 
 
 def _varint(data: bytes, at: int) -> tuple[int, int]:
-    """A whole number in groups of seven bits, the lowest first, and where it ends."""
+    """Return an integer stored in groups of seven bits, the lowest first, and the position after it."""
     value = shift = 0
     while True:
         byte = data[at]
@@ -156,7 +156,7 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
 
 
 class _Cells:
-    """Cells in the order in which they come, and the figures of their trainings."""
+    """Cells in the order of the file, and the values of their trainings."""
 
     def __init__(self) -> None:
         self.texts: list[str] = []
@@ -167,14 +167,14 @@ class _Cells:
         self._space = NASBench101()
 
     def add(self, training: _Training, where: str) -> None:
-        """Take in a training.
+        """Add a training.
 
         Raises:
-            LmregError: its cell is outside the space, or filed under the hash of another.
+            LmregError: its cell isn't in the space, or is filed under another cell's hash.
         """
         key = training.module_hash.encode()
         row = self._row_of.get(key)
-        # Repeats come with the same matrix, which spares them the hash.
+        # Repeated trainings have the same matrix, so that the hash needn't be computed again.
         if row is None or self.texts[row] != training.cell:
             text = self._checked(training, where)
             if row is None:
@@ -197,7 +197,7 @@ class _Cells:
         return self._space.format(arch)
 
     def table(self) -> pd.DataFrame:
-        """One row per cell: means over trainings, their standard errors, each training's scores, costs."""
+        """Return one row per cell: means over trainings, standard errors, each training's scores, costs."""
         values = self._by_training()
         columns: dict[str, Any] = {"arch": self.texts}
         each: dict[str, np.ndarray] = {}
@@ -213,7 +213,7 @@ class _Cells:
         return pd.DataFrame(columns)
 
     def _by_training(self) -> np.ndarray:
-        """The figures, float64 [cells, most trainings of a cell, figures], NaN where there is none."""
+        """Return the values, float64 [cells, most trainings per cell, fields], NaN if missing."""
         rows = np.array(self.rows)
         order = np.argsort(rows, kind="stable")
         first = np.searchsorted(rows[order], np.arange(len(self.texts)))
@@ -225,7 +225,7 @@ class _Cells:
 
 
 def _mean_and_error(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Means over the columns that are there, and their standard errors, NaN for one value."""
+    """Return means over the finite columns and their standard errors, NaN for a single value."""
     count = np.isfinite(values).sum(1)
     mean = np.nansum(values, 1) / count
     squares = np.nansum((values - mean[:, None]) ** 2, 1)

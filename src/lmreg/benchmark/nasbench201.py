@@ -1,4 +1,4 @@
-"""NAS-Bench-201 through the API that its authors publish, `nas_201_api`, which reads its own file.
+"""NAS-Bench-201, read through its authors' API `nas_201_api`.
 
 Source: github.com/D-X-Y/NAS-Bench-201; Dong & Yang, "NAS-Bench-201: Extending the Scope of Reproducible
 Neural Architecture Search", ICLR 2020.
@@ -23,7 +23,7 @@ from lmreg.space.nasbench201 import NASBench201
 from lmreg.util.progress import Progress
 
 _VALIDATION = {"cifar10": "cifar10-valid"}
-"""The API's name of trainings on the training part alone, where validation scores come from, if another."""
+"""The API's dataset with validation scores, trained on the training part only, if its name differs."""
 _WITHOUT_WEIGHTS_ONLY = "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"
 
 
@@ -37,21 +37,21 @@ class Config:
 
 
 class TopologyBenchmark(Benchmark):
-    """Asks an authors' API for every architecture of NAS-Bench-201's space.
+    """Reads every architecture of NAS-Bench-201's space through its authors' API.
 
-    The benchmark's file is a pickle, which can run code when it is read: take it from its authors only.
+    The benchmark's file is a pickle, which can run code when it is read: take it only from its authors.
     """
 
     space = "nasbench201"
     package: str
-    """Its name in messages."""
+    """The package's name in messages."""
 
     def __init__(self, config: Config):
         self.config = config
 
     @abstractmethod
     def open(self, path: Path) -> Any:
-        """The API on that file or folder.
+        """Return the API on that file or folder.
 
         Raises:
             ImportError: the package isn't installed.
@@ -65,7 +65,7 @@ class TopologyBenchmark(Benchmark):
         if not path.exists():
             raise LmregError(f"can't read {path}: No such file or directory")
         try:
-            with self._told(path):
+            with self._api_errors(path):
                 api = self.open(path)
         except ImportError as error:
             raise LmregError(
@@ -75,7 +75,7 @@ class TopologyBenchmark(Benchmark):
         space, rows = NASBench201(), []
         with Progress(f"{path.name}, architectures", len(api)) as progress:
             for index in range(len(api)):
-                with self._told(path, f", architecture {index}"):
+                with self._api_errors(path, f", architecture {index}"):
                     rows.append(self._row(api, index, space))
                 progress.advance("read")
         prefix = self.config.dataset
@@ -90,7 +90,7 @@ class TopologyBenchmark(Benchmark):
         arch = space.format(space.parse(str(api.arch(index))))
 
         def accuracy(trained_on: str, part: str) -> float:
-            # Not a random training, but the mean over all of them.
+            # The mean over all trainings instead of a random one.
             info = api.get_more_info(index, trained_on, iepoch=None, hp=epochs, is_random=False)
             return round(float(info[f"{part}-accuracy"]), PERCENT_DIGITS)
 
@@ -102,31 +102,31 @@ class TopologyBenchmark(Benchmark):
         costs = api.get_cost_info(index, dataset, hp=epochs)  # in millions
         for name, key in (("params", "params"), ("macs", "flops")):
             row[name] = round(1e6 * float(costs[key]))
-        # Read on demand, architectures would fill the memory with learning curves.
+        # Otherwise the learning curves of architectures that are read on demand would fill the memory.
         api.arch2infos_dict.pop(index, None)
         return row
 
     @contextlib.contextmanager
-    def _told(self, path: Path, where: str = "") -> Iterator[None]:
-        """Whatever goes wrong inside the API as one line."""
+    def _api_errors(self, path: Path, where: str = "") -> Iterator[None]:
+        """Turn any error inside the API into a one-line error."""
         try:
             yield
         except (LmregError, ImportError, MemoryError):
             raise
-        except Exception as error:  # the APIs raise of every kind
+        except Exception as error:  # the APIs raise all kinds of errors
             reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
             raise LmregError(f"{path}{where}: {self.package} can't read it ({reason[:200]})") from error
 
 
 class NASBench201File(TopologyBenchmark):
-    """NAS-Bench-201-v1_1-096897.pth through the package nas-bench-201 (memory: as much as that takes)."""
+    """NAS-Bench-201-v1_1-096897.pth through the package nas-bench-201, which reads all of it into memory."""
 
     package = "nas-bench-201"
 
     def open(self, path: Path) -> Any:
         from nas_201_api import NASBench201API
 
-        # The API is older than torch's refusal to unpickle what is more than weights.
+        # The API is older than torch's default of unpickling only weights.
         before = os.environ.get(_WITHOUT_WEIGHTS_ONLY)
         os.environ[_WITHOUT_WEIGHTS_ONLY] = "1"
         try:

@@ -30,5 +30,5 @@ class NATSBenchFile(TopologyBenchmark):
     def open(self, path: Path) -> Any:
         from nats_bench import create
 
-        # A folder has a file per architecture, read when it is asked for.
+        # A folder has one file per architecture, which is read on demand.
         return create(str(path), "tss", fast_mode=path.is_dir(), verbose=False)

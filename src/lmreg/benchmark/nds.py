@@ -1,4 +1,4 @@
-"""NDS as it is published: one JSON file per design space, a list of trainings.
+"""NDS as published: one JSON file per design space, with a list of trainings.
 
 Some files have two lists, ``{"top": [...], "mid": [...]}``. An entry has the network (``net`` with its
 ``genotype``, ``width`` and ``depth``), the optimiser's settings and *errors* in percent after each epoch.
@@ -19,7 +19,7 @@ from lmreg.benchmark.base import PERCENT_DIGITS, Benchmark, Imported, read_publi
 from lmreg.config.schema import option
 from lmreg.errors import LmregError
 from lmreg.space.base import Arch
-from lmreg.space.genotype import CELLS
+from lmreg.space.genotype import CELL_NAMES
 from lmreg.space.nds import FAMILIES, NDS
 from lmreg.space.nds import Config as SpaceConfig
 
@@ -41,10 +41,10 @@ class Config:
 
 
 class NDSFile(Benchmark):
-    """DARTS.json, ENAS_fix-w-d.json and their like of the NDS data: cells, not ResNets.
+    """DARTS.json, ENAS_fix-w-d.json and similar files of the NDS data: cells, not ResNets.
 
-    The entries' widths and depths differ, except in ``fix-w-d``, and so do the scores on their account;
-    the table tells them. There is no validation score.
+    Except in ``fix-w-d`` files, entries differ in width and depth too, which affects their scores; the table
+    has both as columns. There is no validation score.
     """
 
     space = "nds"
@@ -53,7 +53,7 @@ class NDSFile(Benchmark):
         self.config = config
 
     def read(self, path: Path) -> Imported:
-        # Losses of every iteration are most of such a file.
+        # Most of such a file are the losses of every iteration.
         content = read_published_json(path, lambda item: {k: v for k, v in item.items() if k in _KEPT})
         if isinstance(content, dict):
             content = [*content.get("top", ()), *content.get("mid", ())]
@@ -68,7 +68,7 @@ class NDSFile(Benchmark):
                 found.append(training)
         if not found:
             raise LmregError(f"{path} has no finished training of a network of cells: {_reasons(passed)}")
-        family, rows = self.config.family or _held(path, found), []
+        family, rows = self.config.family or _prevailing_family(path, found), []
         for genotype, row in found:
             arch = _parsed(genotype, _SPACES[family])
             if arch is None:
@@ -76,12 +76,12 @@ class NDSFile(Benchmark):
             else:
                 rows.append({"arch": _SPACES[family].benchmark_key(arch), **row})
         if not rows:
-            held = _held(path, found)
+            held = _prevailing_family(path, found)
             raise LmregError(
                 f"{path} has no finished training of family {family}: {_reasons(passed)}; "
                 f"kind.family={held} has such cells"
             )
-        table, repeats = _one_row_each(pd.DataFrame(rows))
+        table, repeats = _one_row_per_architecture(pd.DataFrame(rows))
         if repeats:
             passed["that repeat an architecture under another setting"] = repeats
         notes = [f"{len(content):,} trainings, {len(table):,} architectures of family {family}"]
@@ -101,7 +101,7 @@ def _reasons(passed: Counter[str]) -> str:
 
 
 def _training(where: str, entry: Any) -> tuple[str, dict[str, Any]] | str:
-    """An entry as its genotype and a row without it, or the reason to pass it over."""
+    """Return an entry's genotype and its other columns, or the reason to skip it."""
     try:
         net, optim = entry["net"], entry["optim"]
         if "genotype" not in net:
@@ -130,9 +130,9 @@ def _training(where: str, entry: Any) -> tuple[str, dict[str, Any]] | str:
 
 
 def _genotype(cells: dict[str, Any]) -> str:
-    """The text form ``Genotype(normal=[...], ...)``, the joined nodes ascending."""
+    """Return the text form ``Genotype(normal=[...], ...)`` with the concatenated nodes ascending."""
     parts = []
-    for name in CELLS:
+    for name in CELL_NAMES:
         pairs = [(str(operation), int(source)) for operation, source in cells[name]]
         joined = sorted(int(node) for node in cells[f"{name}_concat"])
         parts += [f"{name}={pairs}", f"{name}_concat={joined}"]
@@ -140,18 +140,18 @@ def _genotype(cells: dict[str, Any]) -> str:
 
 
 def _parsed(genotype: str, space: NDS) -> Arch | None:
-    """The architecture of that text form; None for cells outside of ``space``."""
+    """Return the architecture of a text form; None if it isn't in ``space``."""
     try:
         return space.parse(genotype)
     except LmregError:
         return None
 
 
-def _held(path: Path, found: list[tuple[str, dict[str, Any]]]) -> str:
-    """The family that most of the cells are in; of several, the one of fewest cells.
+def _prevailing_family(path: Path, found: list[tuple[str, dict[str, Any]]]) -> str:
+    """Return the family that contains most of the cells; of several, the one with the smallest space.
 
     Raises:
-        LmregError: they are in none.
+        LmregError: no family contains any of them.
     """
 
     def fit(family: str) -> tuple[int, int]:
@@ -164,9 +164,9 @@ def _held(path: Path, found: list[tuple[str, dict[str, Any]]]) -> str:
     return best
 
 
-def _one_row_each(rows: pd.DataFrame) -> tuple[pd.DataFrame, int]:
-    """Means over trainings of one architecture under the setting that comes first, and how many others
-    are left out."""
+def _one_row_per_architecture(rows: pd.DataFrame) -> tuple[pd.DataFrame, int]:
+    """Return one row per architecture, the mean over its trainings with the setting of the first one, and
+    the number of trainings with other settings, which are left out."""
     first = rows.groupby("arch", sort=False)[list(_SETTING)].transform("first")
     same = (rows[list(_SETTING)] == first).all(axis=1)
     kept = rows[same].groupby("arch", sort=False, as_index=False)

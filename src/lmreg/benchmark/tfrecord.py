@@ -1,4 +1,4 @@
-"""TFRecord files without TensorFlow: length, checksum of the length, content, checksum of the content.
+"""Reader of TFRecord files: records of length, its checksum, content, and its checksum.
 
 Format: "TFRecords Format Details" of TensorFlow's documentation; the checksums are masked CRC-32C
 (Castagnoli, RFC 3720), all numbers little-endian.
@@ -24,10 +24,10 @@ _HEAD, _FOOT = struct.Struct("<QI"), struct.Struct("<I")
 
 
 def record_blocks(path: Path, block_bytes: int = _BLOCK_BYTES) -> Iterator[list[bytes]]:
-    """The contents of a file's records, about ``block_bytes`` of them at a time, all checksums checked.
+    """Yield the contents of a file's records, about ``block_bytes`` at a time, after checking all checksums.
 
     Raises:
-        LmregError: the file is missing, cut off, damaged or no TFRecord file; it names the record.
+        LmregError: the file is missing, cut off, damaged or not a TFRecord file; names the record.
     """
     try:
         with path.open("rb") as file:
@@ -52,13 +52,13 @@ def record_blocks(path: Path, block_bytes: int = _BLOCK_BYTES) -> Iterator[list[
 
 
 def _split(data: bytes, path: Path, before: int) -> tuple[list[bytes], list[int], int]:
-    """The whole records at the start of ``data``, their checksums, and how many bytes they take."""
+    """Return the complete records at the start of ``data``, their checksums, and their size in bytes."""
     records: list[bytes] = []
     sums: list[int] = []
     at = 0
     while at + _HEAD.size <= len(data):
         length, checksum = _HEAD.unpack_from(data, at)
-        if checksum != _of_length(length):
+        if checksum != _length_checksum(length):
             raise _damaged(path, before + len(records))
         start = at + _HEAD.size
         end = start + length
@@ -77,15 +77,15 @@ def _damaged(path: Path, record: int) -> LmregError:
 
 
 @functools.cache
-def _of_length(length: int) -> int:
+def _length_checksum(length: int) -> int:
     return int(masked_crc([length.to_bytes(8, "little")])[0])
 
 
 def masked_crc(contents: Sequence[bytes]) -> np.ndarray:
-    """TensorFlow's masked CRC-32C of each content, uint32 [contents].
+    """Return TensorFlow's masked CRC-32C of each content, uint32 [contents].
 
-    All contents advance together, byte by byte from their ends aligned: a table look-up per byte place
-    instead of one per byte.
+    All contents are processed together, aligned at their ends, so that there is one vectorised table look-up
+    per byte position instead of one per byte.
     """
     longest = max(map(len, contents), default=0)
     if len(contents) > 1 and len(contents) * longest > _MOST_PADDED_BYTES:
@@ -100,14 +100,14 @@ def masked_crc(contents: Sequence[bytes]) -> np.ndarray:
         if place in starting:
             crc[starting[place]] = _ALL_ONES
         crc = table[(crc ^ values) & 0xFF] ^ (crc >> np.uint32(8))
-    crc[starts == longest] = _ALL_ONES  # those of no bytes
+    crc[starts == longest] = _ALL_ONES  # empty contents
     crc = ~crc
     return ((crc >> np.uint32(15)) | (crc << np.uint32(17))) + np.uint32(_MASK)
 
 
 @functools.cache
 def _table() -> np.ndarray:
-    """What eight steps of the shift register make of each byte, uint32 [256]."""
+    """Return the CRC of each byte, uint32 [256]: eight steps of the shift register."""
     table = np.arange(256, dtype=np.uint32)
     for _ in range(8):
         table = (table >> np.uint32(1)) ^ np.where(table & 1, np.uint32(_POLYNOMIAL), np.uint32(0))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Iterable, MutableMapping
+from collections.abc import Iterable, Mapping, MutableMapping
 from typing import Any
 
 CHOICES = {"algo": {"randomnas": "spos_unique"}}
@@ -16,7 +16,20 @@ CHOICES = {"algo": {"randomnas": "spos_unique"}}
 OPTIONS = {"strategy.count": "strategy.budget"}
 """Old option to today's."""
 
-_CLASSES = {"lmreg.algo.randomnas.RandomNAS": "lmreg.algo.spos_unique.SPOSUnique"}
+_CLASSES = {
+    "lmreg.algo.randomnas.RandomNAS": "lmreg.algo.spos_unique.SPOSUnique",
+    "lmreg.network.custom.Network": "lmreg.network.custom.CustomNetwork",
+    "lmreg.network.darts.Network": "lmreg.network.darts.DARTSNetwork",
+    "lmreg.network.depth_decoder.Network": "lmreg.network.depth_decoder.DepthDecoderNetwork",
+    "lmreg.network.macro.Network": "lmreg.network.macro.NASBenchMacroNetwork",
+    "lmreg.network.mbconv.Network": "lmreg.network.mbconv.MBConvNetwork",
+    "lmreg.network.nasbench101.Network": "lmreg.network.nasbench101.NASBench101Network",
+    "lmreg.network.nasbench201.Network": "lmreg.network.nasbench201.NASBench201Network",
+    "lmreg.network.nds.Network": "lmreg.network.nds.NDSNetwork",
+    "lmreg.space.custom.Custom": "lmreg.space.custom.CustomSpace",
+    "lmreg.space.darts.DARTS": "lmreg.space.darts.DARTSSpace",
+}
+"""Classes that a ``_target_`` may name: old to today's."""
 # Options by the class that had them under the old name.
 _FIELDS = {"lmreg.strategy.random.RandomSearch": {"count": "budget"}}
 
@@ -44,7 +57,7 @@ def take_todays_names(config: MutableMapping[Any, Any]) -> None:
             target = part.get("_target_")
             if target in _CLASSES:
                 part["_target_"] = _CLASSES[target]
-                part["name"] = CHOICES[str(group)].get(part["name"], part["name"])
+                _rename_choice(part, CHOICES.get(str(group), {}))
             for old, new in _FIELDS.get(str(target), {}).items():
                 if old in part:
                     part[new] = part.pop(old)
@@ -61,7 +74,11 @@ def in_first_names(config: dict[str, Any]) -> dict[str, Any]:
                 if new in part:
                     part[old] = part.pop(new)
             if target in classes:
-                first = {new: old for old, new in CHOICES[group].items()}
                 part["_target_"] = classes[target]
-                part["name"] = first.get(part["name"], part["name"])
+                _rename_choice(part, {new: old for old, new in CHOICES.get(group, {}).items()})
     return config
+
+
+def _rename_choice(part: MutableMapping[Any, Any], names: Mapping[str, str]) -> None:
+    if "name" in part:
+        part["name"] = names.get(part["name"], part["name"])

@@ -19,7 +19,7 @@ from lmreg.experiment.study import Study
 from lmreg.landmarks.truth import Truth
 from lmreg.selector.base import Candidates, Draw, Selector
 from lmreg.space.base import Arch
-from lmreg.space.draw import draw_distinct
+from lmreg.space.distinct import draw_distinct
 from lmreg.train.random_streams import derive
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from lmreg.landmarks.scores import ScoreTable
 from lmreg.space.base import Arch, Space
-from lmreg.space.classes import Classes
+from lmreg.space.isomorphism import IsomorphismIndex
 
 
 class ScoreLookup:
@@ -28,21 +28,21 @@ class ScoreLookup:
         self._row_of = {arch: row for row, arch in enumerate(self._archs)}
 
     @functools.cached_property
-    def _classes(self) -> Classes:
-        return Classes(self._space, self._archs)  # takes seconds for a large table and isn't always needed
+    def _classes(self) -> IsomorphismIndex:
+        return IsomorphismIndex(self._space, self._archs)  # takes seconds for a large table and isn't always needed
 
     def score(self, arch: Arch) -> float | None:
         """Return the score of ``arch``, or None if the table has none."""
         if arch in self._row_of:
             return float(self._scores[self._row_of[arch]])
-        rows = self._classes.like(arch)
+        rows = self._classes.isomorphic_to(arch)
         return float(self._scores[rows].mean()) if rows else None
 
 
 def conflicting_rows_note(table: ScoreTable, columns: Sequence[str], space: Space) -> str | None:
     """Return a note if several rows are of the same network but differ in score, with two as an example."""
     example, count = "", 0
-    for members in Classes(space, table.archs).repeated():
+    for members in IsomorphismIndex(space, table.archs).duplicates():
         for column in columns:
             known = [place for place in members if np.isfinite(table.scores[column][place])]
             known.sort(key=lambda place: table.scores[column][place])

@@ -1,4 +1,4 @@
-"""Networks of normal and reduction cells for small images, and the operations that their cells have.
+"""Networks of normal and reduction cells for small images, and the operations of their cells.
 
 Source: Liu, Simonyan, Yang, "DARTS: Differentiable Architecture Search", ICLR 2019, sections 3.1 and 3.2,
 and its released network. Auxiliary head and drop path: Zoph et al., "Learning Transferable Architectures for
@@ -26,7 +26,7 @@ STEM = 3
 """Channels of the stem per channel of the first cells."""
 
 Drop = Callable[[Tensor], Tensor]
-"""Drop path: zeroes an operation's output for some images of a batch."""
+"""Drop path: zeroes an operation's output for random images of a batch."""
 
 
 @dataclass
@@ -34,7 +34,7 @@ class Config(SuperNetOnly):
     channels: int = option(
         8, min=2, help="of each node in the first cells; each reduction doubles them (the paper: 36)"
     )
-    # Of fewer than 3 cells none would be a normal one.
+    # With fewer than 3 cells there would be no normal cell.
     cells: int = option(3, min=3, help="cells in all, two of them reduction cells (the paper: 20)")
     auxiliary: float = option(
         0.0, min=0, help="weight of an auxiliary head's loss in stand-alone training; 0: no such head"
@@ -45,13 +45,13 @@ class Config(SuperNetOnly):
 
 
 def drop_path(value: Tensor, chance: float, noise: torch.Generator) -> Tensor:
-    """``value`` [B, channels, height, width] with each image zeroed by that chance; the mean stays."""
+    """Zero each image of ``value`` [B, channels, height, width] by ``chance``; the mean stays."""
     kept = torch.empty(len(value), 1, 1, 1, device=value.device).bernoulli_(1 - chance, generator=noise)
     return value * (kept / (1 - chance))
 
 
 class FactorizedReduce(nn.Module):
-    """Halves the resolution, rounding up, by two 1×1 convolutions on pixels diagonally beside each other."""
+    """Halves the resolution, rounded up, by two 1×1 convolutions on diagonally adjacent pixels."""
 
     def __init__(self, c_in: int, c_out: int):
         super().__init__()
@@ -63,13 +63,13 @@ class FactorizedReduce(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         x = F.relu(x)
         height, width = x.shape[2:]
-        # Of odd sizes the second convolution lacks a last pixel, which counts as zero.
+        # With odd sizes the second convolution lacks a last pixel, which counts as zero.
         shifted = F.pad(x, (0, width % 2, 0, height % 2))[:, :, 1:, 1:]
         return self.norm(torch.cat([self.even(x), self.odd(shifted)], 1))
 
 
 def _convolution(c_in: int, c_out: int, kernel: int = 1, stride: int = 1) -> nn.Sequential:
-    """ReLU, convolution, normalisation."""
+    """Return ReLU, convolution, normalisation."""
     conv: nn.Conv2d
     if kernel == 1:
         conv = Pointwise(c_in, c_out, stride)
@@ -79,7 +79,7 @@ def _convolution(c_in: int, c_out: int, kernel: int = 1, stride: int = 1) -> nn.
 
 
 def _factorised(channels: int, kernel: int, stride: int) -> nn.Sequential:
-    """ReLU, a convolution along rows and one along columns, normalisation."""
+    """Return ReLU, a convolution along rows and one along columns, normalisation."""
     half = kernel // 2
     rows = nn.Conv2d(channels, channels, (1, kernel), (1, stride), padding=(0, half), bias=False)
     columns = nn.Conv2d(channels, channels, (kernel, 1), (stride, 1), padding=(half, 0), bias=False)
@@ -87,7 +87,7 @@ def _factorised(channels: int, kernel: int, stride: int) -> nn.Sequential:
 
 
 def _separable(channels: int, kernel: int, stride: int = 1, dilation: int = 1) -> nn.Sequential:
-    """ReLU, depthwise and 1×1 convolution, normalisation."""
+    """Return ReLU, depthwise and 1×1 convolution, normalisation."""
     padding = dilation * (kernel // 2)
     depthwise = nn.Conv2d(channels, channels, kernel, stride, padding, dilation, groups=channels, bias=False)
     return nn.Sequential(
@@ -96,18 +96,18 @@ def _separable(channels: int, kernel: int, stride: int = 1, dilation: int = 1) -
 
 
 def _scaled(pool: nn.Module, channels: int) -> nn.Module:
-    """A pool brought to the scale of the other operations, without parameters.
+    """Return ``pool`` and a normalisation without parameters, for a scale like the other operations'.
 
-    DARTS does so in mixtures and leaves it out of the networks that it trains alone; here a path has it
-    too, and so has its stand-alone network, or a path of the trained super-net would not be what was trained.
+    DARTS does this in mixtures but not in stand-alone networks. Here paths and stand-alone networks have it
+    too, so that a path of the super-net is what was trained.
     """
     return nn.Sequential(pool, nn.BatchNorm2d(channels, affine=False, track_running_stats=False))
 
 
 def operation(name: str, channels: int, stride: int) -> nn.Module:
-    """An operation other than `none`, such as ``sep_conv_3x3``, ``conv_7x1_1x7`` or ``skip_connect``.
+    """Return an operation other than `none`, such as ``sep_conv_3x3``, ``conv_7x1_1x7`` or ``skip_connect``.
 
-    Of [B, channels, height, width] it makes as many channels at 1/stride of the resolution, rounded up.
+    It keeps [B, channels, ...] and divides height and width by ``stride``, rounded up.
     """
     kind, _, size = name.rpartition("_")
     if name == "skip_connect":
@@ -128,20 +128,20 @@ def operation(name: str, channels: int, stride: int) -> nn.Module:
     return build(channels, kernel, stride)
 
 
-def applied(module: nn.Module, x: Tensor, drop: Drop | None) -> Tensor:
-    """What an operation makes of ``x``, under drop path unless it is the identity."""
+def apply_with_drop(module: nn.Module, x: Tensor, drop: Drop | None) -> Tensor:
+    """Return the operation ``module`` applied to ``x``, with drop path unless it is the identity."""
     value = module(x)
     return value if drop is None or isinstance(module, nn.Identity) else drop(value)
 
 
-class Cell(nn.Module, ABC):
-    """Nodes that are sums of operations on earlier ones; some or all of them, joined, are the output.
+class TwoInputCell(nn.Module, ABC):
+    """A cell on the outputs of the last two cells: its nodes are sums of operations on earlier nodes.
 
     Args:
-        c_in: channels of the last cell but one, and of the last.
-        channels: of each node.
-        after_reduction: whether the last cell reduced, so that the one before it has twice the resolution.
-        joined: number of nodes that are the output.
+        c_in: channels of the last cell but one, and of the last cell.
+        channels: channels of each node.
+        after_reduction: whether the last cell reduced, so that the one before has twice its resolution.
+        joined: number of nodes that are concatenated to the output.
     """
 
     def __init__(
@@ -155,10 +155,10 @@ class Cell(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, before_last: Tensor, last: Tensor, choice: Choice, drop: Drop | None) -> Tensor:
-        """The output [B, c_out, height, width], of half the inputs' resolution in a reduction cell."""
+        """Return the output [B, c_out, height, width], at half the resolution in a reduction cell."""
 
-    def total(self, values: list[Tensor], like: Tensor) -> Tensor:
-        """A node, the sum of ``values``; zeros without any, their shape from an input of the cell."""
+    def node(self, values: list[Tensor], like: Tensor) -> Tensor:
+        """Return a node, the sum of ``values``; without any, zeros shaped by ``like``, a cell's input."""
         if values:
             return sum(values[1:], start=values[0])
         height, width = (-(-size // self.stride) for size in like.shape[2:])
@@ -166,9 +166,9 @@ class Cell(nn.Module, ABC):
 
 
 class AuxiliaryHead(nn.Sequential):
-    """A second classifier on what the last reduction cell gives, for training only.
+    """A second classifier on the output of the last reduction cell, for training only.
 
-    Pools 8×8 pixels to 2×2 as the original does, other sizes alike.
+    It pools 8×8 pixels to 2×2 as the original does, and other sizes in proportion.
     """
 
     def __init__(self, channels: int, size: tuple[int, int], outputs: int):
@@ -184,10 +184,10 @@ class AuxiliaryHead(nn.Sequential):
 
 
 class CellNetwork(SuperNet):
-    """Stem, normal cells, reduction cells at a third and two thirds of them, global pooling, classifier.
+    """Stem, normal cells with reduction cells at one and two thirds of them, global pooling, classifier.
 
     Args:
-        build: makes a cell from its first four arguments, see `Cell`.
+        build: builds a cell from the first four arguments of `TwoInputCell`.
         head: whether there is an auxiliary head.
     """
 
@@ -196,7 +196,7 @@ class CellNetwork(SuperNet):
         config: Config,
         shape: InputShape,
         outputs: int,
-        build: Callable[[tuple[int, int], int, bool, bool], Cell],
+        build: Callable[[tuple[int, int], int, bool, bool], TwoInputCell],
         head: bool,
     ):
         super().__init__()
@@ -217,7 +217,7 @@ class CellNetwork(SuperNet):
                 headed = cell.c_out
         self.classifier = nn.Linear(c_in[1], outputs)
         self._headed = reductions[1]
-        # The last to be made: the other weights start as they would without it.
+        # Built last, so that the other weights are initialised as they would be without it.
         size = (-(-shape.height // 4), -(-shape.width // 4))
         self.head = AuxiliaryHead(headed, size, outputs) if head else None
 
@@ -227,15 +227,15 @@ class CellNetwork(SuperNet):
     def training_outputs(
         self, x: Tensor, arch: Arch, progress: float, noise: torch.Generator
     ) -> list[tuple[float, Tensor]]:
-        """Outputs under drop path, whose chance grows linearly over the training, and those of the
-        auxiliary head."""
+        """Return the classifier's and the auxiliary head's outputs, with drop path whose probability grows
+        linearly during training."""
         chance = progress * self._config.drop_path
         drop = functools.partial(drop_path, chance=chance, noise=noise) if chance > 0 else None
         outputs = self._outputs(x, arch, drop)
         return list(zip((1.0, self._config.auxiliary), outputs, strict=False))
 
     def _outputs(self, x: Tensor, choice: Choice, drop: Drop | None) -> list[Tensor]:
-        """Those of the classifier and, where there is one, of the auxiliary head."""
+        """Return the outputs of the classifier and, if there is one, of the auxiliary head."""
         before_last = last = self.stem(x)
         outputs = []
         for number, cell in enumerate(self.cells):
@@ -252,4 +252,4 @@ class CellNetwork(SuperNet):
 
     @abstractmethod
     def only(self, arch: Arch, head: bool) -> SuperNet:
-        """The network with the parts of ``arch`` only, and with an auxiliary head or without."""
+        """Return a network with only the parts of ``arch``; ``head``: whether it has an auxiliary head."""

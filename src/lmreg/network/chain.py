@@ -1,4 +1,4 @@
-"""Chains of layers of which each is one of several blocks, and MobileNetV2's block.
+"""Networks of layers in a chain, each of which is one of several blocks, and MobileNetV2's block.
 
 Source: Sandler et al., "MobileNetV2: Inverted Residuals and Linear Bottlenecks", CVPR 2018.
 """
@@ -11,14 +11,14 @@ from typing import Any
 from torch import Tensor, nn
 
 from lmreg.network.base import MIXTURES, Pointwise, Standalone, SuperNet, batch_norm
-from lmreg.network.mixture import Choice, Mixture, terms, weighted_sum
+from lmreg.network.mixture import Choice, Mixture, weighted_options, weighted_sum
 from lmreg.space.base import Arch
 
 
 def conv_norm(
     c_in: int, c_out: int, kernel: int = 1, stride: int = 1, groups: int = 1, relu: bool = True
 ) -> nn.Sequential:
-    """Convolution, batch normalisation and, unless told otherwise, ReLU; odd sizes round up."""
+    """Return convolution, batch normalisation and, if ``relu``, ReLU; odd sizes are rounded up."""
     conv: nn.Conv2d
     if kernel == 1 and groups == 1:
         conv = Pointwise(c_in, c_out, stride)
@@ -28,7 +28,7 @@ def conv_norm(
 
 
 class InvertedResidual(nn.Sequential):
-    """MobileNetV2's block, with a shortcut where input and output have one shape.
+    """MobileNetV2's block, with a shortcut if input and output have the same shape.
 
     With ``expansion`` 1 it has no first convolution.
     """
@@ -48,12 +48,12 @@ class InvertedResidual(nn.Sequential):
 
 
 class Layer(nn.ModuleDict):
-    """The blocks offered at one place of the chain, by name.
+    """The blocks offered at one position of the chain, by name.
 
     Args:
-        names: of all options.
-        offered: the indices of those that there are.
-        build: makes the block of a name.
+        names: names of all options.
+        offered: indices of the options that are built.
+        build: builds the block with a name.
     """
 
     def __init__(self, names: Sequence[str], offered: Sequence[int], build: Callable[[str], nn.Module]):
@@ -61,18 +61,18 @@ class Layer(nn.ModuleDict):
         self._names = tuple(names)
 
     def forward(self, x: Tensor, weighted: list[tuple[int, Tensor | None]]) -> Tensor:
-        """The weighted sum of blocks on ``x`` [B, channels, height, width].
+        """Return the weighted sum of blocks on ``x`` [B, channels, height, width].
 
         Args:
-            weighted: options with their weights, see `lmreg.network.mixture.terms`.
+            weighted: options with their weights, see `lmreg.network.mixture.weighted_options`.
         """
         return weighted_sum(lambda choice: self[self._names[choice]](x), weighted)
 
 
-class Chain(SuperNet):
+class ChainNetwork(SuperNet):
     """Stem, layers, head, global pooling, classifier.
 
-    A subclass makes these, with all options of a layer or with those of ``offered``, and keeps its other
+    A subclass builds these, with all options of a layer or with those in ``offered``, and keeps its other
     arguments in ``_parts``.
     """
 
@@ -87,7 +87,7 @@ class Chain(SuperNet):
         x = self.stem(x)
         factors = choice.edges if isinstance(choice, Mixture) else None
         for i, layer in enumerate(self.layers):
-            x = layer(x, terms(choice, i))
+            x = layer(x, weighted_options(choice, i))
             x = x if factors is None else factors[i] * x
         return self.classifier(self.head(x).mean((2, 3)))
 

@@ -1,4 +1,4 @@
-"""The network of a space of the user's: stem, the stages' layers, global pooling, classifier."""
+"""The network of a user's own space: stem, the stages' layers, global pooling, classifier."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from torch import nn
 from lmreg.config.schema import option
 from lmreg.data.base import InputShape
 from lmreg.errors import LmregError
-from lmreg.network.chain import Chain, Layer, conv_norm
+from lmreg.network.chain import ChainNetwork, Layer, conv_norm
 from lmreg.network.modules import build_modules, require_fit
-from lmreg.space.custom import Custom, CustomStage, place
+from lmreg.space.custom import CustomSpace, CustomStage, config_key
 
 
 @dataclass
@@ -22,22 +22,22 @@ class Config:
     head: int = option(0, min=0, help="channels of a 1×1 convolution behind the last stage; 0: none")
 
 
-class Network(Chain):
+class CustomNetwork(ChainNetwork):
     """The super-net, or with one option offered per layer the network of one architecture.
 
-    Modules of the super-net are tried on noise of their layer's shape, but for those of one on the meta
-    device: the images' size isn't known before they are read.
+    The super-net's modules are tested on noise of their layer's shape, unless it is built on the meta device:
+    then the size of the images isn't known yet.
 
     Raises:
-        LmregError: a module that can't be built or doesn't fit its layer; odd resolutions round up.
+        LmregError: a module can't be built or doesn't fit its layer. Odd resolutions are rounded up.
     """
 
-    of_space = Custom
+    of_space = CustomSpace
 
     def __init__(
         self,
         config: Config,
-        space: Custom,
+        space: CustomSpace,
         shape: InputShape,
         outputs: int,
         offered: Sequence[Sequence[int]] | None = None,
@@ -56,7 +56,7 @@ class Network(Chain):
                 after = tuple(-(-s // stride) for s in size)
                 if offered is None and not self.stem[0].weight.is_meta:
                     for name, module in layer.items():
-                        require_fit(module, (c_in, *size), (stage.width, *after), place(number, name))
+                        require_fit(module, (c_in, *size), (stage.width, *after), config_key(number, name))
                 self.layers.append(layer)
                 c_in, size = stage.width, after
         self.head = conv_norm(c_in, config.head) if config.head else nn.Identity()
@@ -75,8 +75,8 @@ def _layer(
 
     def build(name: str) -> nn.Module:
         if hasattr(nn.ModuleDict(), name):
-            raise LmregError(f"{place(number, name)}: torch has another use for this name; take another")
+            raise LmregError(f"{config_key(number, name)}: torch has another use for this name; take another")
         assert stage.parts is not None
-        return build_modules(stage.parts[name], values, place(number, name))
+        return build_modules(stage.parts[name], values, config_key(number, name))
 
     return Layer(names, range(len(names)) if offered is None else offered, build)

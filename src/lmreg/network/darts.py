@@ -13,20 +13,19 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lmreg.data.base import InputShape
-from lmreg.network import cells
 from lmreg.network.base import MIXTURES, PARTIAL_CHANNELS, check_partial, remove_affine
-from lmreg.network.cells import CellNetwork, Config, Drop, applied, operation
-from lmreg.network.mixture import Choice, Mixture, terms, weighted_sum
+from lmreg.network.cells import CellNetwork, Config, Drop, TwoInputCell, apply_with_drop, operation
+from lmreg.network.mixture import Choice, Mixture, weighted_options, weighted_sum
 from lmreg.space.base import Arch
-from lmreg.space.darts import DARTS, EDGES, NODES, NONE, OPERATIONS
-from lmreg.space.genotype import INPUTS
+from lmreg.space.darts import EDGES, NODES, NONE, OPERATIONS, DARTSSpace
+from lmreg.space.genotype import CELL_INPUTS
 
 
-class Edge(nn.ModuleDict):
-    """The operations offered between two nodes, by name.
+class DARTSEdge(nn.ModuleDict):
+    """The operations that are offered between two nodes, by name.
 
-    With ``partial`` = k they see the first 1/k of the channels; the others pass by, max-pooled where the
-    edge reduces, and all are shuffled (PC-DARTS, Xu et al., ICLR 2020, and its released code).
+    With ``partial`` = k they see the first 1/k of the channels. The other channels bypass them, max-pooled if
+    the edge reduces, and all channels are shuffled (PC-DARTS, Xu et al., ICLR 2020, and its released code).
     """
 
     def __init__(self, channels: int, stride: int, offered: Sequence[int], partial: int):
@@ -38,16 +37,18 @@ class Edge(nn.ModuleDict):
     def forward(
         self, x: Tensor, weighted: list[tuple[int, Tensor | None]], drop: Drop | None
     ) -> Tensor | None:
-        """The weighted sum of operations on ``x`` [B, channels, height, width]; None where it is zero.
+        """Return the weighted sum of operations on ``x`` [B, channels, height, width]; None if it is zero.
 
         Args:
-            weighted: operations with their weights, see `lmreg.network.mixture.terms`.
+            weighted: operations with their weights, from `lmreg.network.mixture.weighted_options`.
         """
         whole = self._partial == 1
         part = x if whole else x[:, : self._seen]
         real = [(c, weight) for c, weight in weighted if c != NONE]
-        total = weighted_sum(lambda c: applied(self[OPERATIONS[c]], part, drop), real) if real else None
-        if whole or weighted == [(NONE, None)]:  # a path without this edge lacks its by-pass, too
+        total = (
+            weighted_sum(lambda c: apply_with_drop(self[OPERATIONS[c]], part, drop), real) if real else None
+        )
+        if whole or weighted == [(NONE, None)]:  # a path without this edge lacks its bypass too
             return total
         rest = x[:, self._seen :]
         if self._stride > 1:
@@ -57,8 +58,8 @@ class Edge(nn.ModuleDict):
         return F.channel_shuffle(torch.cat([total, rest], 1), self._partial)
 
 
-class Cell(cells.Cell):
-    """Four nodes, each the sum of its edges' operations on earlier ones; joined, they are the output."""
+class DARTSCell(TwoInputCell):
+    """Four nodes, each the sum of operations on earlier nodes; the output concatenates them."""
 
     def __init__(
         self,
@@ -72,7 +73,7 @@ class Cell(cells.Cell):
         super().__init__(c_in, channels, reduction, after_reduction, NODES)
         self._decisions = range(len(EDGES), 2 * len(EDGES)) if reduction else range(len(EDGES))
         self.edges = nn.ModuleList(
-            Edge(channels, self.stride if source < INPUTS else 1, offered[d], partial)
+            DARTSEdge(channels, self.stride if source < CELL_INPUTS else 1, offered[d], partial)
             for d, (source, _) in zip(self._decisions, EDGES, strict=True)
         )
 
@@ -81,29 +82,29 @@ class Cell(cells.Cell):
         factors = choice.edges if isinstance(choice, Mixture) else None
         into: dict[int, list[Tensor]] = {}
         for d, (source, target), edge in zip(self._decisions, EDGES, self.edges, strict=True):
-            if source == 0 and target > INPUTS:
-                nodes.append(self.total(into.get(target - 1, []), nodes[0]))
-            value = edge(nodes[source], terms(choice, d), drop)
+            if source == 0 and target > CELL_INPUTS:
+                nodes.append(self.node(into.get(target - 1, []), nodes[0]))
+            value = edge(nodes[source], weighted_options(choice, d), drop)
             if value is not None:
                 value = value if factors is None else factors[d] * value
                 into.setdefault(target, []).append(value)
-        nodes.append(self.total(into.get(INPUTS + NODES - 1, []), nodes[0]))
-        return torch.cat(nodes[INPUTS:], 1)
+        nodes.append(self.node(into.get(CELL_INPUTS + NODES - 1, []), nodes[0]))
+        return torch.cat(nodes[CELL_INPUTS:], 1)
 
 
-class Network(CellNetwork):
-    """The super-net, or with ``only`` the network of one architecture.
+class DARTSNetwork(CellNetwork):
+    """The super-net, or the network of the architecture ``only``.
 
-    With ``partial`` = k the edges' operations see 1/k of the channels, see `Edge`.
+    With ``partial`` = k, operations see 1/k of the channels, see `DARTSEdge`.
     """
 
     offers = frozenset({MIXTURES, PARTIAL_CHANNELS})
-    of_space = DARTS
+    of_space = DARTSSpace
 
     def __init__(
         self,
         config: Config,
-        space: DARTS,
+        space: DARTSSpace,
         shape: InputShape,
         outputs: int,
         only: Arch | None = None,
@@ -114,11 +115,11 @@ class Network(CellNetwork):
         offered = (
             [range(len(names)) for names in space.options] if only is None else [[c] for c in only.choices]
         )
-        build = functools.partial(Cell, offered=offered, partial=partial)
+        build = functools.partial(DARTSCell, offered=offered, partial=partial)
         super().__init__(config, shape, outputs, build, head)
         if only is None and not config.affine:
             remove_affine(self.cells)
         self._parts = (config, space, shape, outputs)
 
-    def only(self, arch: Arch, head: bool) -> Network:
-        return Network(*self._parts, only=arch, head=head)
+    def only(self, arch: Arch, head: bool) -> DARTSNetwork:
+        return DARTSNetwork(*self._parts, only=arch, head=head)

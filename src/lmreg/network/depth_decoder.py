@@ -1,4 +1,4 @@
-"""An encoder, and a decoder of fusion blocks whose cells are searched; for one map per output channel.
+"""An encoder and a decoder of fusion blocks whose cells are searched; it gives one map per output channel.
 
 Source: the decoder of MiDaS (Ranftl et al., "Towards Robust Monocular Depth Estimation", TPAMI 2020)
 with cells as in Yu, Ranftl & Salzmann, CVPR 2021, section 4.3.
@@ -25,8 +25,8 @@ from lmreg.network.base import (
     remove_affine,
 )
 from lmreg.network.encoder import LEVELS, Convolutional, Timm, to_size
-from lmreg.network.mixture import Choice, terms, weighted_sum
-from lmreg.network.nasbench201 import Cell
+from lmreg.network.mixture import Choice, weighted_options, weighted_sum
+from lmreg.network.nasbench201 import NASBench201Cell
 from lmreg.space.base import Arch
 from lmreg.space.depth_decoder import BLOCKS, DepthDecoder
 
@@ -51,7 +51,7 @@ class Config(SuperNetOnly):
 
 
 class Upsampling(nn.ModuleDict):
-    """The offered ways of doubling the resolution, by name; interpolation has no weights."""
+    """The offered methods of upsampling by two, by name; interpolation has no module."""
 
     def __init__(self, names: Sequence[str], channels: int):
         super().__init__()
@@ -63,21 +63,21 @@ class Upsampling(nn.ModuleDict):
             self["shuffle"] = nn.Sequential(convolution, nn.PixelShuffle(2))
 
     def forward(self, name: str, x: Tensor, size: Sequence[int]) -> Tensor:
-        """``x`` [B, channels, height, width] at ``size`` = (height, width), about twice its own."""
+        """Upsample ``x`` [B, channels, height, width] to ``size`` = (height, width), about twice its own."""
         if name == "nearest":
             return F.interpolate(x, tuple(size), mode="nearest")
         return to_size(self[name](x) if name in self else x, size)
 
 
-class Network(SuperNet):
+class DepthDecoderNetwork(SuperNet):
     """The super-net, or with one option offered per decision the network of one architecture.
 
-    The encoder's features are brought to one number of channels by 1×1 convolutions. Block by block from
-    the deepest on, a cell fuses the feature of its level with what comes from below, and the result is
-    brought to the resolution of the next level, at last to twice that of the largest feature. The head's
-    maps are interpolated to the image's size.
+    1×1 convolutions project the encoder's features to the same number of channels. Beginning with the deepest
+    level, each block's cell fuses the feature of its level with the previous block's output, and the result
+    is upsampled to the resolution of the next level, in the last block to twice that of the largest feature.
+    The head's maps are interpolated to the size of the images.
 
-    With ``partial`` = k the edges' operations see 1/k of the channels.
+    With ``partial`` = k, operations see 1/k of the channels.
     """
 
     offers = frozenset({MIXTURES, PARTIAL_CHANNELS})
@@ -113,7 +113,9 @@ class Network(SuperNet):
         for number in range(BLOCKS):
             decisions = space.block(number)
             mine = offered[decisions]
-            self.cells.append(Cell(config.channels, mine[:edges], partial, space.edges, decisions.start))
+            self.cells.append(
+                NASBench201Cell(config.channels, mine[:edges], partial, space.edges, decisions.start)
+            )
             ways = [self._ups[c] for c in mine[edges]] if mine[edges:] else self._ups
             self.upsamplings.append(Upsampling(ways, config.channels))
         if plain:
@@ -145,10 +147,10 @@ class Network(SuperNet):
         decision, ways = self._decisions[number], self.upsamplings[number]
         if decision is None:
             return ways(self._ups[0], x, size)
-        return weighted_sum(lambda way: ways(self._ups[way], x, size), terms(choice, decision))
+        return weighted_sum(lambda way: ways(self._ups[way], x, size), weighted_options(choice, decision))
 
     def standalone(self, arch: Arch) -> Standalone:
-        return Standalone(Network(*self._parts, offered=[[c] for c in arch.choices]), arch)
+        return Standalone(DepthDecoderNetwork(*self._parts, offered=[[c] for c in arch.choices]), arch)
 
 
 def _project(c_in: int, c_out: int) -> nn.Sequential:

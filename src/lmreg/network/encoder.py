@@ -1,4 +1,4 @@
-"""Encoders of dense prediction: features of an image at several resolutions."""
+"""Encoders for dense prediction: features of an image at several resolutions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LEVELS = 4
 
 
 class Convolutional(nn.Module):
-    """Two 3×3 convolutions per level, the first of which halves the resolution (rounding up)."""
+    """Two 3×3 convolutions per level, the first of which halves the resolution (rounded up)."""
 
     def __init__(self, channels: int, widths: Sequence[int]):
         super().__init__()
@@ -30,7 +30,7 @@ class Convolutional(nn.Module):
         )
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        """Features [B, widths[i], height, width] of each level, the largest first."""
+        """Return the features [B, widths[i], height, width] of each level, the largest first."""
         features = []
         for level in self.levels:
             x = level(x)
@@ -39,10 +39,10 @@ class Convolutional(nn.Module):
 
 
 class Timm(nn.Module):
-    """The last levels of a feature extractor of the `timm` library.
+    """The last levels of a feature extractor from the `timm` library.
 
-    A frozen one is as its weights' file has it, normalisation statistics included. One that is trained
-    along normalises by batch statistics, as super-nets do.
+    A frozen extractor keeps the weights and normalisation statistics of its file. One that is trained
+    normalises by batch statistics, as super-nets do.
 
     Raises:
         LmregError: the library isn't installed, doesn't know the model or can't load the weights.
@@ -63,14 +63,14 @@ class Timm(nn.Module):
         return self
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        """Features [B, widths[i], height, width] of each level, the largest first."""
+        """Return the features [B, widths[i], height, width] of each level, the largest first."""
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self._frozen):
             features: list[Tensor] = self.model(x)
         return features
 
 
 def to_size(x: Tensor, size: Sequence[int]) -> Tensor:
-    """``x`` [B, channels, height, width] with ``size`` = (height, width), interpolated if need be."""
+    """Interpolate ``x`` [B, channels, height, width] to ``size`` = (height, width) if needed."""
     if x.shape[2:] == tuple(size):
         return x
     return F.interpolate(x, tuple(size), mode="bilinear", align_corners=False)
@@ -87,10 +87,10 @@ def _timm() -> Any:
         raise LmregError(
             "network.encoder=timm needs the library timm; install it by: pip install 'lmreg[depth]'"
         ) from None
-    except Exception as error:  # such as that of a torchvision made for another torch
+    except Exception as error:  # for example from a torchvision built for another torch
         raise LmregError(
-            f"network.encoder=timm: importing timm fails ({str(error).splitlines()[0]}); do torch and "
-            "torchvision go together?"
+            f"network.encoder=timm: importing timm fails ({str(error).splitlines()[0]}); are torch and "
+            "torchvision of matching versions?"
         ) from error
     return timm
 
@@ -101,7 +101,7 @@ def _timm_model(shape: InputShape, name: str, weights: str | None) -> Any:
         near = timm.list_models(f"*{name}*")[:3]
         hint = f"; there are {', '.join(near)}" if near else ""
         raise LmregError(f"network.encoder_name={name}: timm has no such model{hint}")
-    # On the meta device a network is built for its structure only.
+    # On the meta device a network is built only for its structure.
     real = not torch.empty(0).is_meta
     options: dict[str, Any] = {"features_only": True, "in_chans": channels}
     path = None if weights is None else Path(weights).expanduser()
@@ -115,11 +115,11 @@ def _timm_model(shape: InputShape, name: str, weights: str | None) -> Any:
             model = timm.create_model(name, **options)
         if path is not None and real:
             model.load_state_dict(read_once(path, _timm_weights, name, **options))
-        # Some models take images of one size only, or have their channels last.
+        # Some models accept only one image size, or have their channels last.
         features = model.eval()(torch.zeros(1, channels, shape.height, shape.width)) if real else []
     except LmregError:
         raise
-    except Exception as error:  # what timm and torch raise has no common base
+    except Exception as error:  # errors of timm and torch have no common base
         raise LmregError(
             f"network.encoder_name={name}: it can't be a feature extractor of {shape.width}x{shape.height} "
             f"images{f' with the weights of {weights}' if weights else ''}: {str(error).splitlines()[0]}"
@@ -136,18 +136,18 @@ def _timm_model(shape: InputShape, name: str, weights: str | None) -> Any:
 def read_once(
     path: Path, read: Callable[..., dict[str, Tensor]], *args: Any, **options: Any
 ) -> dict[str, Tensor]:
-    """``read(path, *args, **options)``, kept for the networks that are built next.
+    """Return ``read(path, *args, **options)``, cached for the networks that are built next.
 
-    Only the last one is kept, for as long as the file has the same size and time of change. Copy from its
-    tensors, never change them.
+    Only the last result is cached, as long as the file keeps its size and time of change. Copy the tensors
+    before changing them.
     """
     about = path.stat()
     version = (about.st_mtime_ns, about.st_size)
-    return _kept(read, path.resolve(), version, args, tuple(sorted(options.items())))
+    return _cached(read, path.resolve(), version, args, tuple(sorted(options.items())))
 
 
 @functools.lru_cache(maxsize=1)
-def _kept(
+def _cached(
     read: Callable[..., dict[str, Tensor]],
     path: Path,
     version: tuple[int, int],
@@ -158,24 +158,25 @@ def _kept(
 
 
 def _timm_weights(path: Path, name: str, **options: Any) -> dict[str, Tensor]:
-    """The state of the extractor ``name`` with the weights in the file at ``path``, by way of timm: it knows
-    which names the file has for them, and fits the first convolution to other numbers of channels.
+    """Return the state of the extractor ``name`` with the weights in the file at ``path``.
+
+    timm reads them: it maps names and adapts the first convolution to the images' channels.
 
     Raises:
-        LmregError: they are no weights of it.
+        LmregError: the file doesn't hold weights of this model.
     """
     import timm
     from timm.models import load_state_dict
 
     found = load_state_dict(str(path))
     shapes = {tuple(value.shape) for value in found.values()}
-    with torch.random.fork_rng(devices=[]):  # a network that finds them read draws nothing for it
-        # A copy: timm takes the classifier out.
+    with torch.random.fork_rng(devices=[]):  # as a cached result draws no random numbers
+        # A copy, as timm removes the classifier.
         model = timm.create_model(
             name, pretrained=True, pretrained_cfg_overlay={"state_dict": dict(found)}, **options
         )
-    # Timm passes over names that the file lacks. By shape, since extractors rename their parts; without the
-    # first, which has the images' channels.
+    # timm ignores names that the file lacks. Compared by shape, as extractors rename their parts; the first
+    # weight is left out, as it depends on the images' channels.
     if any(tuple(value.shape) not in shapes for value in list(model.parameters())[1:]):
         raise LmregError(f"network.encoder_weights={path}: these are no weights of {name}")
     return dict(model.state_dict())

@@ -13,7 +13,7 @@ from torch import nn
 
 from lmreg.config.schema import option
 from lmreg.data.base import InputShape
-from lmreg.network.chain import Chain, InvertedResidual, Layer, conv_norm
+from lmreg.network.chain import ChainNetwork, InvertedResidual, Layer, conv_norm
 from lmreg.space.macro import OPERATIONS, STAGES, NASBenchMacro
 
 HEAD = 40
@@ -37,7 +37,7 @@ def _operation(name: str, c_in: int, c_out: int, stride: int) -> nn.Module:
     return conv_norm(c_in, c_out, stride=stride, relu=False)
 
 
-class Network(Chain):
+class NASBenchMacroNetwork(ChainNetwork):
     """The super-net, or with one option offered per layer the network of one architecture."""
 
     of_space = NASBenchMacro
@@ -64,5 +64,5 @@ class Network(Chain):
 
 
 def _layer(c_in: int, stride: int, offered: Sequence[int]) -> Layer:
-    """A layer that, halving the resolution, doubles the channels."""
+    """Return a layer; if it halves the resolution, it doubles the channels."""
     return Layer(OPERATIONS, offered, lambda name: _operation(name, c_in, stride * c_in, stride))

@@ -15,7 +15,7 @@ from torch import nn
 from lmreg.config.schema import option
 from lmreg.data.base import InputShape
 from lmreg.errors import LmregError
-from lmreg.network.chain import Chain, InvertedResidual, Layer, conv_norm
+from lmreg.network.chain import ChainNetwork, InvertedResidual, Layer, conv_norm
 from lmreg.space.mbconv import BLOCKS, MBConv
 
 
@@ -41,11 +41,11 @@ def _block(name: str, c_in: int, c_out: int, stride: int) -> nn.Module:
     return nn.Identity()
 
 
-class Network(Chain):
+class MBConvNetwork(ChainNetwork):
     """The super-net, or with one option offered per layer the network of one architecture.
 
     Raises:
-        LmregError: widths or strides are not one per stage of the space.
+        LmregError: the number of widths or strides isn't the number of stages of the space.
     """
 
     of_space = MBConv

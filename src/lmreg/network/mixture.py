@@ -1,4 +1,4 @@
-"""Many architectures at once: every option of a decision, weighted."""
+"""Mixtures: weighted sums of the options of each decision, evaluated instead of one architecture."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from lmreg.space.base import Arch
 
 @dataclass(frozen=True)
 class Mixture:
-    """What a super-net evaluates instead of one path: each decision's options, weighted and summed.
+    """A weighted sum of the options of each decision, which a super-net evaluates instead of a path.
 
     Attributes:
         weights: one tensor [options] per decision of the space.
-        active: the only option of each decision that is evaluated, the others' weights being zero in
-            value (but not in gradient); None for all of them.
-        edges: [decisions], what the sum of each decision is multiplied with as a whole; None for 1.
+        active: the only option of each decision that is evaluated, because the other options' weights are
+            zero in value (but not in gradient); None to evaluate all options.
+        edges: factor of each decision's sum, [decisions]; None for 1.
     """
 
     weights: tuple[Tensor, ...]
@@ -30,8 +30,8 @@ class Mixture:
 Choice = Arch | Mixture
 
 
-def terms(choice: Choice, decision: int) -> list[tuple[int, Tensor | None]]:
-    """The options that count at ``decision``, each with its weight, a scalar; None for 1."""
+def weighted_options(choice: Choice, decision: int) -> list[tuple[int, Tensor | None]]:
+    """Return the evaluated options of ``decision``, each with its weight, a scalar tensor or None for 1."""
     if isinstance(choice, Arch):
         return [(choice.choices[decision], None)]
     weights = choice.weights[decision]
@@ -40,18 +40,19 @@ def terms(choice: Choice, decision: int) -> list[tuple[int, Tensor | None]]:
 
 
 def weighted_sum(apply: Callable[[int], Tensor], weighted: Sequence[tuple[int, Tensor | None]]) -> Tensor:
-    """The sum of what ``apply`` gives for each option, times its weight; ``weighted`` as `terms` gives it."""
+    """The weighted sum of ``apply(option)`` over the options of `weighted_options`."""
     values = [apply(option) if weight is None else weight * apply(option) for option, weight in weighted]
     return sum(values[1:], start=values[0])
 
 
 def soft_one_shot(arch: Arch, counts: Sequence[int], delta: float, like: Tensor) -> Mixture:
-    """A nearly uniform mixture that leans towards ``arch``: of n options the chosen one has weight
-    1/n + δ, each other one 1/n − δ/(n−1).
+    """Return a nearly uniform mixture that leans towards ``arch``.
+
+    Of n options, the one that ``arch`` takes has weight 1/n + δ, each other option 1/n − δ/(n−1).
 
     Args:
-        counts: the number of options of every decision.
-        like: a tensor of the device and type that the weights get.
+        counts: number of options of each decision.
+        like: a tensor with the device and dtype of the weights.
     """
     weights = []
     for choice, count in zip(arch.choices, counts, strict=True):

@@ -1,4 +1,4 @@
-"""Modules that a config names: built from target and arguments, and tried before they are used."""
+"""Modules that a config names: they are built from target and arguments and tested before use."""
 
 from __future__ import annotations
 
@@ -18,17 +18,19 @@ from lmreg.network.base import use_batch_statistics
 
 
 def build_modules(parts: Sequence[Mapping[str, Any]], values: Mapping[str, int], where: str) -> nn.Module:
-    """The modules of ``parts`` in order, normalisation by batch statistics.
+    """Return the modules of ``parts`` in sequence; their normalisations use batch statistics.
 
     Args:
-        parts: each with its ``_target_``, which `lmreg.config.build.resolve` has allowed, and arguments.
-        values: what stands for the arguments that are placeholders.
-        where: their place in the config, for messages.
+        parts: arguments of each module and its ``_target_``, allowed by `lmreg.config.build.resolve`.
+        values: values of the placeholders among the arguments.
+        where: key in the config, for error messages.
 
     Raises:
-        LmregError: there is no such module, or it doesn't take these arguments.
+        LmregError: there is no such module, or it doesn't accept these arguments.
     """
-    with torch.device("cpu"):  # even in a network on the meta device: constructors may compute with values
+    with torch.device(
+        "cpu"
+    ):  # even for a network on the meta device, as constructors may compute with values
         modules = [_build(part, values, where) for part in parts]
     whole = modules[0] if len(modules) == 1 else nn.Sequential(*modules)
     if any(is_lazy(p) for p in (*whole.parameters(), *whole.buffers())):
@@ -73,13 +75,13 @@ def _filled(value: Any, values: Mapping[str, int]) -> Any:
 
 
 def require_fit(module: nn.Module, given: Sequence[int], expected: Sequence[int], where: str) -> None:
-    """Nothing if ``module`` is a function of its input, from images of shape ``given`` to ``expected``.
+    """Check that ``module`` is a function from images of shape ``given`` to shape ``expected``.
 
     Args:
         given, expected: channels, height, width.
 
     Raises:
-        LmregError: it fails, has another shape, changes its input or itself, or is random.
+        LmregError: it fails, gives another shape, changes its input or its own state, or is random.
     """
     x = torch.randn(2, *given, generator=torch.Generator().manual_seed(0))
     untouched, state = x.clone(), {key: value.clone() for key, value in module.state_dict().items()}
@@ -101,5 +103,5 @@ def require_fit(module: nn.Module, given: Sequence[int], expected: Sequence[int]
 
 
 def _shape(sizes: Sequence[int]) -> str:
-    """Channels × height × width."""
+    """Return "channels×height×width"."""
     return "×".join(map(str, sizes))

@@ -15,8 +15,8 @@ from lmreg.config.schema import option
 from lmreg.data.base import InputShape
 from lmreg.network.base import Standalone, SuperNet, SuperNetOnly, remove_affine
 from lmreg.network.mixture import Choice
-from lmreg.space import dag
 from lmreg.space.base import Arch
+from lmreg.space.cell_graph import CellGraph
 from lmreg.space.nasbench101 import KERNELS, OPERATIONS, VERTICES, NASBench101
 
 STACKS = 3
@@ -24,16 +24,16 @@ STACKS = 3
 
 @dataclass
 class Config(SuperNetOnly):
-    # At most 4 vertices of a cell share its channels: fewer than 4 would leave one without any.
+    # Up to 4 vertices of a cell share its channels, so each needs at least one.
     channels: int = option(16, min=4, help="channels of the first stack; each later stack doubles them")
     cells: int = option(1, min=1, help="cells per stack (the benchmark has 3)")
 
 
-def vertex_channels(cell: dag.Cell, width: int) -> list[int]:
-    """Channels of every vertex but the input, which has no number of its own (0).
+def vertex_channels(cell: CellGraph, width: int) -> list[int]:
+    """Return the channels of every vertex; 0 for the input, which has no number of its own.
 
-    The cell's ``width`` is divided among the vertices that lead to the output, the first ones getting
-    what remains; any other vertex has as many as the widest that it leads to.
+    The cell's ``width`` is divided among the vertices that lead to the output; the first ones get the
+    remainder. Any other vertex has as many channels as the widest vertex that it leads to.
     """
     last = cell.vertices - 1
     ends = [vertex for vertex in cell.sources(last) if vertex > 0]
@@ -47,17 +47,14 @@ def vertex_channels(cell: dag.Cell, width: int) -> list[int]:
 
 
 class FirstChannels(nn.Conv2d):
-    """A convolution that takes fewer channels, and gives fewer, than it has weights for: the first ones."""
+    """A convolution that can use only the first of its input and output channels."""
 
     def forward(self, x: Tensor, channels: int) -> Tensor:  # type: ignore[override]
         return F.conv2d(x, self.weight[:channels, : x.shape[1]], padding=self.padding)
 
 
 class FirstNorm(nn.BatchNorm2d):
-    """Batch normalisation of the first channels.
-
-    Batch statistics in training and in scoring: running ones would mix those of all paths.
-    """
+    """Batch normalisation of the first channels, always by batch statistics, as in `batch_norm`."""
 
     def __init__(self, channels: int):
         super().__init__(channels, track_running_stats=False)
@@ -74,10 +71,10 @@ class FirstNorm(nn.BatchNorm2d):
 
 
 class ConvNormReLU(nn.Module):
-    """Convolution, batch normalisation, ReLU at up to the given numbers of channels.
+    """Convolution, batch normalisation and ReLU with up to ``c_in`` and ``c_out`` channels.
 
-    All three work on each output channel alone. So to compute only the first ones is to compute all
-    at full width and keep the first, and absent inputs count as zeros.
+    All three treat each output channel separately. So the first output channels alone are what they would be
+    at full width, and absent input channels count as zeros.
     """
 
     def __init__(self, c_in: int, c_out: int, kernel: int):
@@ -86,20 +83,20 @@ class ConvNormReLU(nn.Module):
         self.norm = FirstNorm(c_out)
 
     def forward(self, x: Tensor, channels: int) -> Tensor:
-        """The first ``channels`` outputs [B, channels, height, width] for ``x`` [B, any, height, width]."""
+        """Return the first ``channels`` output channels for ``x`` [B, at most c_in, height, width]."""
         return F.relu(self.norm(self.conv(x, channels)))
 
 
-class Cell(nn.Module):
-    """A graph of operations. What leads into a vertex is added up; into the output, joined.
+class NASBench101Cell(nn.Module):
+    """A graph of operations: a vertex adds up its inputs, and the output concatenates them.
 
-    From the input leads a 1×1 projection of its own to each vertex, the output among them.
+    Every edge from the input, to the output too, has its own 1×1 projection.
 
     Args:
-        only: the graph whose parts there are, at the widths it needs; None for all parts at full width.
+        only: build only the parts of this graph at the widths it needs; None for all parts at full width.
     """
 
-    def __init__(self, c_in: int, width: int, only: dag.Cell | None):
+    def __init__(self, c_in: int, width: int, only: CellGraph | None):
         super().__init__()
         if only is None:
             inner = range(1, VERTICES - 1)
@@ -119,7 +116,7 @@ class Cell(nn.Module):
             {key: ConvNormReLU(c, c, KERNELS[name]) for key, (c, name) in operated.items()}
         )
 
-    def forward(self, x: Tensor, cell: dag.Cell) -> Tensor:
+    def forward(self, x: Tensor, cell: CellGraph) -> Tensor:
         channels = vertex_channels(cell, self._width)
         last = cell.vertices - 1
         values = [x]
@@ -146,11 +143,11 @@ def _key(vertex: int, operation: str) -> str:
     return f"{vertex}:{operation}"
 
 
-class Network(SuperNet):
-    """The super-net, or with ``only`` the network of one architecture, the benchmark's own.
+class NASBench101Network(SuperNet):
+    """The super-net, or the benchmark's network of the architecture ``only``.
 
-    Every vertex has all operations at the full width of its cell. An architecture that needs fewer
-    channels there uses the first ones.
+    In the super-net every vertex has all operations at the full width of its cell. An architecture that needs
+    fewer channels uses the first ones.
     """
 
     of_space = NASBench101
@@ -167,7 +164,7 @@ class Network(SuperNet):
         c_in = widths[0]
         for width in widths:
             inputs = [c_in] + [width] * (config.cells - 1)
-            self.stacks.append(nn.ModuleList(Cell(c, width, cell) for c in inputs))
+            self.stacks.append(nn.ModuleList(NASBench101Cell(c, width, cell) for c in inputs))
             c_in = width
         if only is None and not config.affine:
             remove_affine(self.stacks)
@@ -188,10 +185,10 @@ class Network(SuperNet):
         return self.classifier(x.mean((2, 3)))
 
     def standalone(self, arch: Arch) -> Standalone:
-        return Standalone(Network(*self._parts, only=arch), arch)
+        return Standalone(NASBench101Network(*self._parts, only=arch), arch)
 
     def extract(self, arch: Arch) -> Standalone:
-        """The stand-alone network of ``arch`` with the first channels of the super-net's weights."""
+        """Return the stand-alone network of ``arch`` with the first channels of the super-net's weights."""
         alone = self.standalone(arch)
         state, own = self.state_for(alone), alone.net.state_dict()
         alone.net.load_state_dict(

@@ -24,7 +24,7 @@ from lmreg.network.base import (
     check_partial,
     remove_affine,
 )
-from lmreg.network.mixture import Choice, Mixture, terms
+from lmreg.network.mixture import Choice, Mixture, weighted_options
 from lmreg.space.base import Arch
 from lmreg.space.nasbench201 import EDGES, OPERATIONS, NASBench201
 
@@ -53,10 +53,10 @@ def _operation(name: str, channels: int) -> nn.Module:
     return nn.Identity()  # skip_connect; `none` is never called
 
 
-class Edge(nn.ModuleDict):
-    """The operations offered between two nodes, by name.
+class NASBench201Edge(nn.ModuleDict):
+    """The operations that are offered between two nodes, by name.
 
-    With ``partial`` = k they see the first 1/k of the channels; the others pass by, and all are
+    With ``partial`` = k they see the first 1/k of the channels. The other channels bypass them, and all are
     shuffled, so that the next edge's operations see others (PC-DARTS, Xu et al., ICLR 2020).
     """
 
@@ -66,10 +66,10 @@ class Edge(nn.ModuleDict):
         self._seen, self._partial = seen, partial
 
     def forward(self, x: Tensor, weighted: list[tuple[int, Tensor | None]]) -> Tensor | None:
-        """The weighted sum of operations on ``x`` [B, channels, height, width]; None where it is zero.
+        """Return the weighted sum of operations on ``x`` [B, channels, height, width]; None if it is zero.
 
         Args:
-            weighted: operations with their weights, see `lmreg.network.mixture.terms`.
+            weighted: operations with their weights, from `lmreg.network.mixture.weighted_options`.
         """
         whole = self._partial == 1
         part = x if whole else x[:, : self._seen]
@@ -80,18 +80,18 @@ class Edge(nn.ModuleDict):
             value = self[OPERATIONS[choice]](part)
             value = value if weight is None else weight * value
             total = value if total is None else total + value
-        if whole or weighted == [(NONE, None)]:  # a path without this edge lacks its by-pass, too
+        if whole or weighted == [(NONE, None)]:  # a path without this edge lacks its bypass too
             return total
         total = torch.zeros_like(part) if total is None else total
         return F.channel_shuffle(torch.cat([total, x[:, self._seen :]], 1), self._partial)
 
 
-class Cell(nn.Module):
-    """Nodes that are each the sum of their incoming edges' operations on earlier ones.
+class NASBench201Cell(nn.Module):
+    """A cell with operations on its edges: a node is the sum of its incoming edges.
 
     Args:
-        edges: (from, to), ascending by the node that they lead to; the last node is the output.
-        first: the decision of the first edge; those of the others follow.
+        edges: (from, to), ascending by the target node; the last node is the output.
+        first: the decision of the first edge; the other edges have the next decisions.
     """
 
     def __init__(
@@ -103,18 +103,18 @@ class Cell(nn.Module):
         first: int = 0,
     ):
         super().__init__()
-        self.edges = nn.ModuleList(Edge(channels, choices, partial) for choices in offered)
+        self.edges = nn.ModuleList(NASBench201Edge(channels, choices, partial) for choices in offered)
         self._ends, self._first = tuple(edges), first
 
     def forward(self, inputs: Sequence[Tensor], choice: Choice) -> Tensor:
-        """The output for the first nodes' values [B, channels, height, width]."""
+        """Return the output for ``inputs``, the values [B, channels, height, width] of the first nodes."""
         x, last = inputs[0], self._ends[-1][1]
         nodes: list[Tensor | None] = [*inputs, *[None] * (last + 1 - len(inputs))]
         factors = choice.edges if isinstance(choice, Mixture) else None
         for i, ((source, target), edge) in enumerate(zip(self._ends, self.edges, strict=True), self._first):
             if nodes[source] is None:
                 nodes[source] = torch.zeros_like(x)
-            value = edge(nodes[source], terms(choice, i))
+            value = edge(nodes[source], weighted_options(choice, i))
             if value is None:
                 continue
             value = value if factors is None else factors[i] * value
@@ -125,7 +125,7 @@ class Cell(nn.Module):
 
 
 class ResidualBlock(nn.Module):
-    """Halves the resolution (rounding up, so odd sizes work) and doubles the channels."""
+    """Halves the resolution (rounded up, so that odd sizes work) and doubles the channels."""
 
     def __init__(self, c_in: int, c_out: int):
         super().__init__()
@@ -138,10 +138,10 @@ class ResidualBlock(nn.Module):
         return self.shortcut(x) + self.conv_b(self.conv_a(x))
 
 
-class Network(SuperNet):
+class NASBench201Network(SuperNet):
     """The super-net, or with one option offered per edge the network of one architecture.
 
-    With ``partial`` = k the edges' operations see 1/k of the channels, see `Edge`.
+    With ``partial`` = k, operations see 1/k of the channels, see `NASBench201Edge`.
     """
 
     offers = frozenset({MIXTURES, PARTIAL_CHANNELS})
@@ -168,9 +168,9 @@ class Network(SuperNet):
         for stage, width in enumerate(widths):
             if stage > 0:
                 self.body.append(ResidualBlock(widths[stage - 1], width))
-            self.body.extend(Cell(width, offered, partial) for _ in range(config.cells))
+            self.body.extend(NASBench201Cell(width, offered, partial) for _ in range(config.cells))
         for block in self.body if plain else ():
-            if isinstance(block, Cell):
+            if isinstance(block, NASBench201Cell):
                 remove_affine(block)
         self.norm = batch_norm(widths[-1])
         self.classifier = nn.Linear(widths[-1], outputs)
@@ -178,8 +178,8 @@ class Network(SuperNet):
     def forward(self, x: Tensor, choice: Choice) -> Tensor:
         x = self.stem(x)
         for block in self.body:
-            x = block([x], choice) if isinstance(block, Cell) else block(x)
+            x = block([x], choice) if isinstance(block, NASBench201Cell) else block(x)
         return self.classifier(F.relu(self.norm(x)).mean((2, 3)))
 
     def standalone(self, arch: Arch) -> Standalone:
-        return Standalone(Network(*self._parts, offered=[[c] for c in arch.choices]), arch)
+        return Standalone(NASBench201Network(*self._parts, offered=[[c] for c in arch.choices]), arch)

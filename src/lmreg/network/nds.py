@@ -1,4 +1,4 @@
-"""The networks of NDS: DARTS's skeleton for small images, cells of five families.
+"""The networks of NDS: DARTS's skeleton for small images with cells of five families.
 
 Source: Radosavovic et al., "On Network Design Spaces for Visual Recognition", ICCV 2019, section 4 and the
 code that trained its networks, pycls.
@@ -13,20 +13,19 @@ import torch
 from torch import Tensor, nn
 
 from lmreg.data.base import InputShape
-from lmreg.network import cells
 from lmreg.network.base import MIXTURES, Standalone, remove_affine
-from lmreg.network.cells import CellNetwork, Config, Drop, applied, operation
-from lmreg.network.mixture import Choice, Mixture, terms, weighted_sum
+from lmreg.network.cells import CellNetwork, Config, Drop, TwoInputCell, apply_with_drop, operation
+from lmreg.network.mixture import Choice, Mixture, weighted_options, weighted_sum
 from lmreg.space.base import Arch
-from lmreg.space.genotype import CELLS, INPUTS, READ
+from lmreg.space.genotype import CELL_INPUTS, CELL_NAMES, NODE_INPUTS
 from lmreg.space.nds import NDS, NONE
 
 
-class Slot(nn.ModuleDict):
-    """What one input of a node may be, by the option's name: an operation on an earlier node.
+class NodeInput(nn.ModuleDict):
+    """The options of one input of a node, by name; each is an operation on an earlier node.
 
-    The two inputs of a node share no weights: an operation drawn twice is two of them. Those on a cell's
-    inputs reduce where the cell does.
+    The two inputs of a node don't share weights, so that an operation that is chosen for both is two layers.
+    In a reduction cell, operations on the cell's inputs are strided.
     """
 
     def __init__(self, space: NDS, decision: int, offered: Sequence[int], channels: int, stride: int):
@@ -36,31 +35,30 @@ class Slot(nn.ModuleDict):
             source, number = space.input(option)
             name = space.edge_labels[number]
             if name != NONE:
-                self[self._names[option]] = operation(name, channels, stride if source < INPUTS else 1)
+                self[self._names[option]] = operation(name, channels, stride if source < CELL_INPUTS else 1)
 
     def forward(
         self, nodes: Sequence[Tensor], weighted: list[tuple[int, Tensor | None]], drop: Drop | None
     ) -> Tensor | None:
-        """The weighted sum of options on the nodes before, [B, channels, height, width] each; None where it
-        is zero.
+        """Return the weighted sum of options on ``nodes`` [B, channels, height, width]; None if zero.
 
         Args:
-            weighted: options with their weights, see `lmreg.network.mixture.terms`.
+            weighted: options with their weights, from `lmreg.network.mixture.weighted_options`.
         """
 
         def value(option: int) -> Tensor:
-            return applied(self[self._names[option]], nodes[self._space.input(option)[0]], drop)
+            return apply_with_drop(self[self._names[option]], nodes[self._space.input(option)[0]], drop)
 
         real = [(option, weight) for option, weight in weighted if self._names[option] in self]
         return weighted_sum(value, real) if real else None
 
 
-class Cell(cells.Cell):
-    """Nodes, each the sum of its two inputs. Its output joins all of them or the loose ends only.
+class NDSCell(TwoInputCell):
+    """Nodes, each the sum of its two inputs; the output concatenates all of them, or only the loose ends.
 
-    In the super-net loose ends have their places among all nodes, and those of the others are zeros. For
-    what reads the output, convolutions without bias and a linear layer behind a mean, that is to use the
-    weights of the loose ends only, and that is all that a stand-alone network has (``only``).
+    In the super-net the output has a place for every node, and nodes that aren't loose ends are zeros in it.
+    The layers that read the output are convolutions without bias and a linear layer after a mean, so they use
+    only their weights for the loose ends. A stand-alone network (``only``) has just these weights.
     """
 
     def __init__(
@@ -72,14 +70,14 @@ class Cell(cells.Cell):
         space: NDS,
         only: Arch | None,
     ):
-        every = list(range(INPUTS, INPUTS + space.family.nodes))
+        every = list(range(CELL_INPUTS, CELL_INPUTS + space.family.nodes))
         joined = every if only is None else space.joined(space.cells(only)[int(reduction)])
         super().__init__(c_in, channels, reduction, after_reduction, len(joined))
         self.joined, self._space = joined, space
-        half = len(space.options) // len(CELLS)
+        half = len(space.options) // len(CELL_NAMES)
         self._decisions = range(half, 2 * half) if reduction else range(half)
         self.slots = nn.ModuleList(
-            Slot(
+            NodeInput(
                 space,
                 d,
                 range(len(space.options[d])) if only is None else [only.choices[d]],
@@ -94,25 +92,25 @@ class Cell(cells.Cell):
         factors = choice.edges if isinstance(choice, Mixture) else None
         values: list[Tensor] = []
         for place, (d, slot) in enumerate(zip(self._decisions, self.slots, strict=True), start=1):
-            value = slot(nodes, terms(choice, d), drop)
+            value = slot(nodes, weighted_options(choice, d), drop)
             if value is not None:
                 values.append(value if factors is None else factors[d] * value)
-            if place % READ == 0:
-                nodes.append(self.total(values, nodes[0]))
+            if place % NODE_INPUTS == 0:
+                nodes.append(self.node(values, nodes[0]))
                 values = []
-        shares = self._shares(choice)
+        shares = self._output_factors(choice)
         return torch.cat([_share(nodes[node], shares[node]) for node in self.joined], 1)
 
-    def _shares(self, choice: Choice) -> list[float | Tensor]:
-        """For each node how much of it is joined: of a loose end all of it, of others nothing.
+    def _output_factors(self, choice: Choice) -> list[float | Tensor]:
+        """Return each node's factor in the output: 1 for a loose end, 0 for other nodes.
 
-        In a mixture, whose inputs are independent of each other, it is the product, over all inputs, of
-        the weight of the options that don't read the node.
+        In a mixture, whose inputs are independent of each other, it is the product, over all inputs, of the
+        total weight of the options that don't read the node.
         """
-        shares: list[float | Tensor] = [1.0] * (INPUTS + self._space.family.nodes)
+        shares: list[float | Tensor] = [1.0] * (CELL_INPUTS + self._space.family.nodes)
         for d in self._decisions if self._space.family.loose_ends else ():
             read: dict[int, float | Tensor] = {}
-            for option, weight in terms(choice, d):
+            for option, weight in weighted_options(choice, d):
                 source, _ = self._space.input(option)
                 read[source] = read.get(source, 0.0) + (1.0 if weight is None else weight)
             for source, total in read.items():
@@ -126,8 +124,8 @@ def _share(node: Tensor, share: float | Tensor) -> Tensor:
     return node if share else torch.zeros_like(node)
 
 
-class Network(CellNetwork):
-    """The super-net, or with ``only`` the network of one architecture."""
+class NDSNetwork(CellNetwork):
+    """The super-net, or the network of the architecture ``only``."""
 
     offers = frozenset({MIXTURES})
     of_space = NDS
@@ -141,21 +139,23 @@ class Network(CellNetwork):
         only: Arch | None = None,
         head: bool = False,
     ):
-        super().__init__(config, shape, outputs, partial(Cell, space=space, only=only), head)
+        super().__init__(config, shape, outputs, partial(NDSCell, space=space, only=only), head)
         if only is None and not config.affine:
             remove_affine(self.cells)
         self._parts = (config, space, shape, outputs)
 
-    def only(self, arch: Arch, head: bool) -> Network:
-        return Network(*self._parts, only=arch, head=head)
+    def only(self, arch: Arch, head: bool) -> NDSNetwork:
+        return NDSNetwork(*self._parts, only=arch, head=head)
 
     def extract(self, arch: Arch) -> Standalone:
-        """The stand-alone network of ``arch`` with the super-net's weights copied into it; of what reads a
-        cell's output, those for the nodes that are joined there."""
+        """Return the stand-alone network of ``arch`` with a copy of the super-net's weights.
+
+        Layers that read a cell's output get only their weights for the nodes that are concatenated there.
+        """
         alone, count = self.standalone(arch), self._parts[1].family.nodes
         state = self.state_for(alone)
         for cell, prefix in self._readers():
-            joined = [node - INPUTS for node in alone.net.cells[cell].joined]  # type: ignore
+            joined = [node - CELL_INPUTS for node in alone.net.cells[cell].joined]  # type: ignore
             for key, value in state.items():
                 if key.startswith(prefix) and value.dim() > 1:
                     state[key] = value.unflatten(1, (count, -1))[:, joined].flatten(1, 2)
@@ -163,7 +163,7 @@ class Network(CellNetwork):
         return alone
 
     def _readers(self) -> Iterator[tuple[int, str]]:
-        """Numbers of cells, each with what the names of the weights that read its output begin with."""
+        """Yield, for each layer that reads a cell's output, the cell and the prefix of its parameters."""
         for number in range(len(self.cells)):
             for back in (1, 2):
                 if number + back < len(self.cells):

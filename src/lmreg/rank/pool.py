@@ -12,7 +12,7 @@ from lmreg.experiment.study import Study
 from lmreg.landmarks.truth import LandmarkSet, Truth
 from lmreg.rank.finished_run import FinishedRun
 from lmreg.rank.score_cache import ScoreCache
-from lmreg.space.classes import Classes
+from lmreg.space.isomorphism import IsomorphismIndex
 
 
 @dataclass(frozen=True)
@@ -57,8 +57,8 @@ def held_out(truth: Truth, runs: list[FinishedRun], study: Study) -> LandmarkSet
     """
     space, pool = study.space, truth.pool
     of_runs = {arch for run in runs for arch in run.landmark_archs(space)}
-    used = Classes(space, [*truth.landmarks.archs, *sorted(of_runs)])
-    keep = [i for i, arch in enumerate(pool.archs) if not used.like(arch)]
+    used = IsomorphismIndex(space, [*truth.landmarks.archs, *sorted(of_runs)])
+    keep = [i for i, arch in enumerate(pool.archs) if not used.isomorphic_to(arch)]
     if len(keep) < 2:
         raise LmregError(
             f"only {len(keep)} architectures of the pool are not landmarks; enlarge landmarks.pool"

@@ -1,4 +1,4 @@
-"""What a regulariser adds to the training loss."""
+"""The interface of regularisers, which add terms to the training loss."""
 
 from __future__ import annotations
 
@@ -14,42 +14,42 @@ from lmreg.train.context import Context
 
 
 class Regulariser(ABC):
-    """Called once per training step after the algorithm's losses, see `lmreg.train.step`."""
+    """A regulariser; `lmreg.train.step` calls it once per training step after the algorithm's losses."""
 
     config: Any
-    """What the constructor was given."""
+    """The constructor's config."""
     needs_landmarks = False
     batch_size: int | None = None
-    """Images per batch of the rank split; None for as many as the trainer takes."""
+    """Images per batch of the rank split; None for the trainer's batch size."""
     warmup: float = 0.0
-    """Share of the training before it acts, from 0 to 1."""
+    """Share of the training, in [0, 1], before the regulariser acts."""
 
     @abstractmethod
     def __init__(self, config: Any, landmarks: LandmarkSet | None):
-        """``landmarks`` are given where ``needs_landmarks`` is set."""
+        """``landmarks`` are given if ``needs_landmarks`` is set."""
 
     @classmethod
     def needs(cls, config: Any) -> frozenset[str]:
-        """What the super-net must offer, see `SuperNet.offers`."""
+        """Return the features that the super-net must offer, see `SuperNet.offers`."""
         return frozenset()
 
     @abstractmethod
     def terms(self, ctx: Context, batch: Batch) -> Iterator[Tensor]:
-        """Yield scaled terms, each back-propagated before the next is asked for."""
+        """Yield scaled terms; each is back-propagated before the next is requested."""
 
     def with_landmarks(self, landmarks: LandmarkSet) -> Regulariser:
-        """As it is now, its state included, but with these landmarks."""
+        """Return a copy with the same state but with these landmarks."""
         other = type(self)(self.config, landmarks)
         other.load_state_dict(self.state_dict())
         return other
 
     def figures(self) -> dict[str, float]:
-        """Figures for ``metrics.csv`` since the last call."""
+        """Return the regulariser's columns in ``metrics.csv``, aggregated since the last call."""
         return {}
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything needed to go on exactly; only tensors, numbers, strings and containers."""
+        """Return the state needed to resume exactly: only tensors, numbers, strings and containers."""
         return {}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:  # noqa: B027
-        """Restore what `state_dict` gave."""
+        """Restore the state that `state_dict` returned."""

@@ -25,7 +25,7 @@ from lmreg.network.mixture import Choice, soft_one_shot
 from lmreg.reg.base import Regulariser
 from lmreg.reg.pair_losses import PAIR_LOSSES
 from lmreg.reg.pair_samplers import PAIR_SAMPLERS
-from lmreg.reg.schedules import SCHEDULES, share
+from lmreg.reg.schedules import SCHEDULES, weight_factor
 from lmreg.space.base import Arch
 from lmreg.train.context import Context
 
@@ -64,8 +64,8 @@ class Config:
 class Landmark(Regulariser):
     """λ(t) · Σ pair_loss(L(better) − L(worse)) over the step's pairs, all on the same batch.
 
-    A step that trains K paths has K times as many pairs, so that λ weighs them against the paths' losses as
-    in steps of one path. Where there are fewer to draw, each counts for more.
+    A step that trains K paths has K times as many pairs, so that λ weighs pairs against paths as in steps of
+    one path. If there are fewer pairs to draw, each has more weight.
     """
 
     needs_landmarks = True
@@ -81,7 +81,8 @@ class Landmark(Regulariser):
         self._archs = landmarks.archs
         self._soft: dict[Arch, Choice] = {}
         self._pairs = landmarks.pairs(config.min_gap_se)
-        # Gaps in units of their mean over all pairs: λ means the same whatever the score's unit is.
+        # In units of the mean gap over all pairs, so that the meaning of λ doesn't depend on the score's
+        # unit.
         gaps = np.abs(landmarks.scores[:, None] - landmarks.scores[None, :])
         self._gaps = gaps / gaps[tuple(self._pairs.T)].mean()
         # Sums over [all pairs, violated pairs, pair loss] since the last report.
@@ -89,8 +90,8 @@ class Landmark(Regulariser):
         self._weight = 0.0
 
     def weight(self, progress: float) -> float:
-        """λ at ``progress`` in [0, 1] of the training."""
-        return self.config.weight * share(self.config.schedule, progress, self.config.warmup)
+        """Return λ at ``progress`` in [0, 1] of the training."""
+        return self.config.weight * weight_factor(self.config.schedule, progress, self.config.warmup)
 
     def terms(self, ctx: Context, batch: Batch) -> Iterator[Tensor]:
         config = self.config
@@ -102,28 +103,28 @@ class Landmark(Regulariser):
             batch = next(ctx.rank_batches)
         paths = ctx.paths_per_step
         groups = PAIR_SAMPLERS[config.sampler](self._pairs, paths * config.pairs, ctx.streams.reg)
-        # A step of one path would have this many groups, however the sampler takes its count.
+        # The number of groups in a step of one path, whatever the sampler makes of its count.
         for_one_path = min(config.pairs, len(groups))
         weight = self._weight * (paths * for_one_path / len(groups))
         for pairs in groups:
             costs = self._costs(ctx, pairs, batch)
             if config.skip_satisfied:
-                # The gradient of a cost of 0 is zero, so leaving it out changes nothing. Asking
-                # waits for the device, which costs less than the backward pass it saves.
+                # A cost of 0 has a zero gradient, so leaving it out changes nothing. Waiting for the device
+                # takes less time than the backward pass that is saved.
                 positive = (torch.stack(costs).detach() > 0).tolist()
                 costs = [cost for cost, keep in zip(costs, positive, strict=True) if keep]
             if costs:
                 yield weight * torch.stack(costs).sum()
 
     def _costs(self, ctx: Context, pairs: np.ndarray, batch: Batch) -> list[Tensor]:
-        """The pair loss of each of ``pairs``, scalars; every landmark is evaluated once."""
+        """Return the pair loss of each of ``pairs``, scalars; every landmark is evaluated once."""
         members = np.unique(pairs)
-        # With more than two landmarks a graph is made anew when it is walked: one in memory at a time.
+        # With more than two landmarks, graphs are recomputed in the backward pass: one in memory at a time.
         loss = ctx.loss if len(members) == 2 else functools.partial(checkpoint, ctx.loss, use_reentrant=False)
         losses = {i: loss(self._choice(ctx, self._archs[i]), batch) for i in members}
         config, costs, violated = self.config, [], []
         for better, worse in pairs:
-            d = _unless(config.detach == "better", losses[better]) - _unless(
+            d = _detach_if(config.detach == "better", losses[better]) - _detach_if(
                 config.detach == "worse", losses[worse]
             )
             violated.append(d.detach() > 0)
@@ -134,7 +135,7 @@ class Landmark(Regulariser):
         return costs
 
     def _choice(self, ctx: Context, arch: Arch) -> Choice:
-        """What stands for a landmark: never anything with a gradient of its own."""
+        """Return the path or mixture that represents a landmark; it has no gradient of its own."""
         if self.config.passes == "path":
             return arch
         if arch not in self._soft:
@@ -164,5 +165,5 @@ class Landmark(Regulariser):
         self._sums, self._weight = state["sums"], state["weight"]
 
 
-def _unless(detached: bool, loss: Tensor) -> Tensor:
+def _detach_if(detached: bool, loss: Tensor) -> Tensor:
     return loss.detach() if detached else loss

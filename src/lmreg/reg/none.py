@@ -1,4 +1,4 @@
-"""No regulariser: the baseline of every comparison."""
+"""No regulariser, the baseline of every comparison."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What a pair of landmarks costs: functions of d = L(better) − L(worse), the super-net's losses in nats.
+"""Pair losses: functions of d = L(better) − L(worse), the difference of the super-net's losses in nats.
 
-To add one, write a function and name it in `PAIR_LOSSES`; ``reg.pair_loss=<name>`` then takes it.
+To add one, write a function and add it to `PAIR_LOSSES`; ``reg.pair_loss=<name>`` then selects it.
 
 Source: the variants of the released code of Yu, Ranftl, Salzmann, CVPR 2021. Its gap-weighted forms are
 ``reg.gap_weighted=true`` with any of these.
@@ -15,21 +15,21 @@ import torch.nn.functional as F
 from torch import Tensor
 
 PairLoss = Callable[[Tensor, float, float], Tensor]
-"""Of d (any shape), β and the margin in nats: the loss, of the same shape."""
+"""Maps d (any shape), β and the margin in nats to the loss, of the same shape as d."""
 
 
 def hinge(d: Tensor, beta: float, margin: float) -> Tensor:
-    """max(0, d): the paper's, zero for a pair in the right order."""
+    """max(0, d), the paper's loss: zero for a pair in the right order."""
     return torch.relu(d)
 
 
 def tanh_hinge(d: Tensor, beta: float, margin: float) -> Tensor:
-    """max(0, tanh d): at most 1, so that one badly ordered pair can't rule a step."""
+    """max(0, tanh d): at most 1, so that no single pair dominates a step."""
     return torch.relu(torch.tanh(d))
 
 
 def softplus(d: Tensor, beta: float, margin: float) -> Tensor:
-    """log(1 + exp(β d)) / β: a hinge without a corner; asks for more than the right order."""
+    """log(1 + exp(β d)) / β: a smooth hinge, positive for pairs in the right order too."""
     return F.softplus(d, beta)
 
 
@@ -39,17 +39,17 @@ def logistic(d: Tensor, beta: float, margin: float) -> Tensor:
 
 
 def focal(d: Tensor, beta: float, margin: float) -> Tensor:
-    """−σ(d)⁵ log(1 − σ(d)): the logistic one, quiet about pairs that are nearly right."""
+    """−σ(d)⁵ log(1 − σ(d)): the logistic loss, down-weighted for pairs in nearly the right order."""
     return torch.sigmoid(d) ** 5 * F.softplus(d)
 
 
 def margin_hinge(d: Tensor, beta: float, margin: float) -> Tensor:
-    """max(0, margin + d): the right order by at least the margin."""
+    """max(0, margin + d): zero for a pair in the right order by at least the margin."""
     return torch.relu(margin + d)
 
 
 def inverse(d: Tensor, beta: float, margin: float) -> Tensor:
-    """max(0, −d): punishes the *right* order. A negative control: it must harm the ranking."""
+    """max(0, −d): penalises the *right* order, as a negative control that must harm the ranking."""
     return torch.relu(-d)
 
 

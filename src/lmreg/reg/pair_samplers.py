@@ -1,6 +1,6 @@
-"""Which pairs of landmarks a step compares.
+"""Samplers of the pairs of landmarks that a step compares.
 
-To add a sampler, write a function and name it in `PAIR_SAMPLERS`; ``reg.sampler=<name>`` then takes it.
+To add one, write a function and add it to `PAIR_SAMPLERS`; ``reg.sampler=<name>`` then selects it.
 """
 
 from __future__ import annotations
@@ -10,18 +10,18 @@ from collections.abc import Callable
 import numpy as np
 
 PairSampler = Callable[[np.ndarray, int, np.random.Generator], list[np.ndarray]]
-"""Of all known pairs (better, worse), int [P, 2], the count m and a generator: groups of pairs, each int
-[k, 2]. Pairs that share architectures belong into one group: each of its architectures is evaluated once.
-Landmarks are numbered from the best, so better < worse."""
+"""Maps all known pairs (better, worse), int [P, 2], the count m and a generator to groups of pairs, int [k,
+2] each. Pairs that share architectures belong to one group, in which each architecture is evaluated once.
+Landmarks are numbered from the best, so that better < worse."""
 
 
 def uniform(pairs: np.ndarray, count: int, rng: np.random.Generator) -> list[np.ndarray]:
-    """m different pairs, all equally likely."""
+    """Draw m different pairs, all equally likely."""
     return [pairs[[i]] for i in rng.choice(len(pairs), min(count, len(pairs)), replace=False)]
 
 
 def top_biased(pairs: np.ndarray, count: int, rng: np.random.Generator) -> list[np.ndarray]:
-    """m times a uniform better landmark, then a uniform worse one: good landmarks come more often.
+    """Draw m times a better landmark uniformly, then a worse one: good landmarks occur more often.
 
     Source: the paper's released code, a ~ U{0..M−2}, b ~ U{a+1..M−1}.
     """
@@ -34,13 +34,13 @@ def top_biased(pairs: np.ndarray, count: int, rng: np.random.Generator) -> list[
 
 
 def adjacent(pairs: np.ndarray, count: int, rng: np.random.Generator) -> list[np.ndarray]:
-    """m different pairs of a landmark and the next worse one whose order to it is known."""
+    """Draw m different pairs of a landmark and the next worse one whose order relative to it is known."""
     _, first = np.unique(pairs[:, 0], return_index=True)  # pairs are sorted by (better, worse)
     return uniform(pairs[first], count, rng)
 
 
 def triples(pairs: np.ndarray, count: int, rng: np.random.Generator) -> list[np.ndarray]:
-    """m times the pairs among three landmarks: a known pair and a third one with a known order to either."""
+    """Draw m times the pairs among three landmarks: a pair and a third one ordered to either."""
     groups = []
     for pair in uniform(pairs, count, rng):
         two = pair[0]
@@ -51,7 +51,7 @@ def triples(pairs: np.ndarray, count: int, rng: np.random.Generator) -> list[np.
 
 
 def every(pairs: np.ndarray, count: int, rng: np.random.Generator) -> list[np.ndarray]:
-    """All pairs in every step; m is ignored. M evaluations of a path, but M(M−1)/2 terms in the sum."""
+    """Return all pairs in every step, ignoring m: M landmarks are evaluated, the sum has M(M−1)/2 terms."""
     return [pairs]
 
 

@@ -1,6 +1,6 @@
-"""How the regulariser's weight grows: pure functions of the progress of training.
+"""Schedules of the regulariser's weight λ: pure functions of the progress of training.
 
-To add one, write a function and name it in `SCHEDULES`; ``reg.schedule=<name>`` then takes it.
+To add one, write a function and add it to `SCHEDULES`; ``reg.schedule=<name>`` then selects it.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable
 
 Schedule = Callable[[float, float], float]
-"""The share of λ at ``progress`` in [warmup, 1] of a training with that ``warmup`` in [0, 1)."""
+"""Maps ``progress`` in [warmup, 1] and ``warmup`` in [0, 1) to the factor of λ."""
 
 _STEPS = 4
 
@@ -24,8 +24,8 @@ def cosine_increase(progress: float, warmup: float) -> float:
 
 
 def cosine_increase_released(progress: float, warmup: float) -> float:
-    """As the paper's released code has it: the cosine's length is the whole training, not the part after
-    the warm-up, so it stops short of 1 (at 0.5 for a warm-up of one half)."""
+    """As in the paper's released code, where half a cosine is as long as the whole training, not the part
+    after the warm-up. It ends below 1 (at 0.5 for a warm-up of one half)."""
     return 0.5 * (1 - math.cos(math.pi * (progress - warmup)))
 
 
@@ -54,11 +54,11 @@ SCHEDULES: dict[str, Schedule] = {
 }
 
 
-def share(schedule: str, progress: float, warmup: float) -> float:
-    """The share of λ at ``progress`` in [0, 1]: 0 before the warm-up is over, then the schedule's."""
+def weight_factor(schedule: str, progress: float, warmup: float) -> float:
+    """Return the factor of λ at ``progress`` in [0, 1]: 0 during the warm-up, then the schedule's value."""
     return 0.0 if progress < warmup or warmup >= 1 else SCHEDULES[schedule](progress, warmup)
 
 
 def _after(progress: float, warmup: float) -> float:
-    """Progress in [0, 1] of the part after the warm-up."""
+    """Return the progress in [0, 1] within the part after the warm-up."""
     return (progress - warmup) / (1 - warmup)

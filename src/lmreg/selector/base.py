@@ -1,4 +1,4 @@
-"""Which architectures become landmarks."""
+"""The interface of selectors, which choose the architectures that become landmarks."""
 
 from __future__ import annotations
 
@@ -11,16 +11,18 @@ import numpy as np
 from lmreg.space.base import Arch, Space
 
 Draw = Callable[[np.random.Generator], Arch]
-"""Draws an architecture uniformly from those that may be chosen."""
+"""Draws an architecture uniformly from those that can be chosen."""
 
 
 @dataclass(frozen=True)
 class Candidates:
-    """What a selector chooses from.
+    """The architectures that a selector chooses from.
 
-    ``draw`` takes from the whole space or from the rows of a table that have a score; ``params`` is
-    the number of parameters of an architecture's stand-alone network (it builds that network:
-    milliseconds). No landmark may be isomorphic to one of ``taken``.
+    Attributes:
+        draw: draws from the whole space, or from the rows of a table that have a score.
+        params: returns the number of parameters of an architecture's stand-alone network, which it builds
+            (milliseconds).
+        taken: architectures to which no landmark may be isomorphic.
     """
 
     space: Space
@@ -30,12 +32,12 @@ class Candidates:
 
 
 class Selector(ABC):
-    """Chooses landmarks; all that is random in it comes from the generator that it is given."""
+    """Chooses landmarks; all random draws use the given generator."""
 
     @abstractmethod
     def select(self, candidates: Candidates, count: int, rng: np.random.Generator) -> list[Arch]:
-        """``count`` architectures, no two isomorphic.
+        """Return ``count`` architectures, no two isomorphic.
 
         Raises:
-            LmregError: there are not so many; the message says which option to change.
+            LmregError: fewer were found; the message says which option to change.
         """

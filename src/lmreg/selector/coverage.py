@@ -1,4 +1,4 @@
-"""Landmarks such that no architecture is far from all of them."""
+"""Landmarks that cover the space: no architecture is far from all of them (greedy k-centre)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from lmreg.config.schema import option
 from lmreg.errors import LmregError
 from lmreg.selector.base import Candidates, Selector
 from lmreg.space.base import Arch
-from lmreg.space.draw import draw_up_to
+from lmreg.space.distinct import draw_distinct_up_to
 
 
 @dataclass
@@ -22,12 +22,13 @@ class Config:
 
 
 class CoverageSelector(Selector):
-    """Random architectures, of which each next landmark is the one farthest from all before.
+    """Chooses among random architectures, as the next landmark always the one farthest from all previous
+    ones.
 
     Distances are Euclidean between the space's encodings. The largest distance from a candidate to its
-    nearest landmark is at most twice the least that so many landmarks can reach. The first landmark is
-    the first draw, and of those equally far the one drawn first is taken. Asking for more keeps those
-    chosen before.
+    nearest landmark is at most twice the minimum for this number of landmarks. The first landmark is the
+    first draw; of equally distant candidates the one drawn first is chosen. With a larger count, the
+    landmarks of a smaller count stay.
 
     Source: Gonzalez, "Clustering to Minimize the Maximum Intercluster Distance", Theoretical Computer
     Science 38, 1985.
@@ -42,7 +43,7 @@ class CoverageSelector(Selector):
             raise LmregError(
                 f"selector.candidates={wanted}: must be at least landmarks.count, which is {count}"
             )
-        drawn = draw_up_to(space, lambda: candidates.draw(rng), wanted, candidates.taken)
+        drawn = draw_distinct_up_to(space, lambda: candidates.draw(rng), wanted, candidates.taken)
         if len(drawn) < count:
             raise LmregError(
                 f"selector=coverage found only {len(drawn)} architectures of different functions; "
@@ -51,13 +52,13 @@ class CoverageSelector(Selector):
         codes, taken = (
             np.array([space.encode(arch) for arch in some], np.float64) for some in (drawn, candidates.taken)
         )
-        gaps = np.full(len(drawn), np.inf)  # to the nearest landmark or one of those taken, squared
+        gaps = np.full(len(drawn), np.inf)  # squared, to the nearest landmark or architecture of ``taken``
         for code in taken:
             gaps = np.minimum(gaps, ((codes - code) ** 2).sum(1))
         chosen: list[int] = []
         while len(chosen) < count:
             chosen.append(int(np.argmax(gaps)))
             gaps = np.minimum(gaps, ((codes - codes[chosen[-1]]) ** 2).sum(1))
-            # Different architectures may have one encoding: none is to be chosen twice.
+            # Different architectures may have the same encoding, and none may be chosen twice.
             gaps[chosen] = -1
         return [drawn[index] for index in chosen]

@@ -9,7 +9,7 @@ import numpy as np
 from lmreg.errors import LmregError
 from lmreg.selector.base import Candidates, Selector
 from lmreg.space.base import Arch
-from lmreg.space.draw import draw_distinct
+from lmreg.space.distinct import draw_distinct
 
 
 @dataclass
@@ -18,7 +18,7 @@ class Config:
 
 
 class RandomSelector(Selector):
-    """The first draws. Asking for more keeps those drawn before."""
+    """Chooses the first random draws; with a larger count, the landmarks of a smaller count stay."""
 
     def __init__(self, config: Config):
         self.config = config

@@ -1,4 +1,4 @@
-"""Landmarks that keep a distance from each other."""
+"""Landmarks with a minimum distance from each other."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from lmreg.config.schema import option
 from lmreg.errors import LmregError
 from lmreg.selector.base import Candidates, Selector
 from lmreg.space.base import Arch
-from lmreg.space.draw import draw_up_to
+from lmreg.space.distinct import draw_distinct_up_to
 
-_PATIENCE, _QUICK = 10_000, 300
-"""Draws in a row without success after which a distance is given up: one that must be, one that needn't."""
+_PATIENCE, _LITTLE_PATIENCE = 10_000, 300
+"""Consecutive failed draws after which a distance is given up: the last possible one, and larger ones."""
 
 
 @dataclass
@@ -30,9 +30,9 @@ class Config:
 
 
 class SpacedSelector(Selector):
-    """Random draws, each kept if it is far enough from all kept before.
+    """Chooses those random draws that are far enough from all previous landmarks.
 
-    Asking for more keeps those chosen before, as long as the distance stays.
+    With a larger count, the landmarks of a smaller count stay if the distance is the same.
     """
 
     def __init__(self, config: Config | None = None):
@@ -47,9 +47,11 @@ class SpacedSelector(Selector):
             )
         found: list[Arch] = []
         for least in range(max(1, decisions // 2), 0, -1) if given is None else [given]:
-            # Each from the same draws: a distance that is too large must not change what a smaller one gives.
+            # Each distance starts from the same draws, so that failed larger ones don't change the result.
             last = given is not None or least == 1
-            found = _apart(candidates, count, least, copy.deepcopy(rng), _PATIENCE if last else _QUICK)
+            found = _apart(
+                candidates, count, least, copy.deepcopy(rng), _PATIENCE if last else _LITTLE_PATIENCE
+            )
             if len(found) == count:
                 return found
         lower = "lower" if given is None else f"lower selector.min_distance (now {given}) or"
@@ -62,10 +64,10 @@ class SpacedSelector(Selector):
 def _apart(
     candidates: Candidates, count: int, least: int, rng: np.random.Generator, patience: int
 ) -> list[Arch]:
-    """Up to ``count`` draws of which any two, and any with one of those taken, are ``least`` apart."""
+    """Return up to ``count`` draws that are at least ``least`` apart from each other and from ``taken``."""
     space, taken = candidates.space, candidates.taken
 
-    def far(arch: Arch, found: Sequence[Arch]) -> bool:  # different networks are 1 apart anyway
+    def far(arch: Arch, found: Sequence[Arch]) -> bool:  # non-isomorphic architectures are at least 1 apart
         return least == 1 or all(space.distance(arch, other) >= least for other in (*taken, *found))
 
-    return draw_up_to(space, lambda: candidates.draw(rng), count, taken, far, patience)
+    return draw_distinct_up_to(space, lambda: candidates.draw(rng), count, taken, far, patience)

@@ -1,4 +1,4 @@
-"""Landmarks spread evenly over network sizes."""
+"""Landmarks that are spread evenly over network sizes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from lmreg.config.schema import option
 from lmreg.errors import LmregError
 from lmreg.selector.base import Candidates, Selector
 from lmreg.space.base import Arch
-from lmreg.space.draw import draw_up_to
+from lmreg.space.distinct import draw_distinct_up_to
 
 
 @dataclass
@@ -23,10 +23,10 @@ class Config:
 
 
 class StratifiedSelector(Selector):
-    """Random architectures sorted by parameters, cut into strata of equal size, and from each as
-    many landmarks as from any other (give or take one).
+    """Sorts random architectures by parameters into equal strata and chooses equally many from each.
 
-    Asking for more keeps those chosen before, unless there were fewer landmarks than strata.
+    The numbers of landmarks of two strata differ by at most one. With a larger count, the landmarks of a
+    smaller count stay, unless there were fewer landmarks than strata.
     """
 
     def __init__(self, config: Config):
@@ -38,24 +38,24 @@ class StratifiedSelector(Selector):
             raise LmregError(
                 f"selector.candidates={wanted}: must be at least landmarks.count, which is {count}"
             )
-        drawn = draw_up_to(candidates.space, lambda: candidates.draw(rng), wanted, candidates.taken)
+        drawn = draw_distinct_up_to(candidates.space, lambda: candidates.draw(rng), wanted, candidates.taken)
         if len(drawn) < count:
             raise LmregError(
                 f"selector=stratified found only {len(drawn)} architectures of different functions; "
                 f"lower landmarks.count (now {count})"
             )
         params = np.array([candidates.params(arch) for arch in drawn])
-        # Networks of one size stay in the order in which they were drawn: chance decides on which
-        # side of a border they come.
+        # Networks of equal size stay in the order of draws, so that chance decides on which side of a border
+        # between strata they are.
         cut = np.array_split(np.argsort(params, kind="stable"), min(self.config.strata, count))
-        # Within a stratum the order is one of its own: by the order of draws, a stratum that holds the
-        # end of one size and the beginning of the next would always give the next one first.
+        # Within a stratum the order is random: in the order of draws, a stratum that has the last networks of
+        # one size and the first of the next would give the next size first.
         place = rng.permutation(len(drawn))
         strata = [sorted(members.tolist(), key=lambda index: place[index]) for members in cut]
         chosen: list[Arch] = []
         while len(chosen) < count:
-            # In another order each time, so that what remains of a count that doesn't divide
-            # evenly favours no size.
+            # In another order each time, so that the remainder of a count that isn't divisible favours no
+            # size.
             for index in rng.permutation(len(strata)):
                 if strata[index]:
                     chosen.append(drawn[strata[index].pop(0)])

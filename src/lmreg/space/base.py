@@ -1,4 +1,4 @@
-"""Architectures as values, and the contract every search space fulfils. No torch here."""
+"""Architectures as values, and the interface of every search space. This package doesn't import torch."""
 
 from __future__ import annotations
 
@@ -15,23 +15,24 @@ from lmreg.errors import LmregError
 
 @dataclass(frozen=True, slots=True, order=True)
 class Arch:
-    """One architecture: the option taken at each decision of a search space."""
+    """One architecture: the option chosen at each decision of a search space."""
 
     space: str
     choices: tuple[int, ...]
 
     @property
     def id(self) -> str:
-        """A short name that is safe in file names, such as ``nasbench201-3.0.1.2.4.3``."""
+        """A short name that can be part of a file name, such as ``nasbench201-3.0.1.2.4.3``."""
         return f"{self.space}-{'.'.join(map(str, self.choices))}"
 
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """A cell as a directed acyclic graph, for people to look at.
+    """A cell as a directed acyclic graph to be drawn.
 
-    ``nodes`` are labels: the ``inputs`` first, the output last. An edge is (from, to, label) with
-    from < to; its label is empty where the operations sit on the nodes.
+    Attributes:
+        nodes: labels of the nodes; the first ``inputs`` of them are the inputs, the last is the output.
+        edges: (from, to, label) with from < to; the label is empty where operations are on the nodes.
     """
 
     nodes: tuple[str, ...]
@@ -40,7 +41,7 @@ class Graph:
     inputs: int = 1
 
     def live(self) -> frozenset[int]:
-        """Indices of the edges that lie on a way from an input to the output; the rest does nothing."""
+        """Return the indices of the edges on a path from an input to the output; others have no effect."""
         reached = set(range(self.inputs))
         for start, end, _ in sorted(self.edges):
             if start in reached:
@@ -53,34 +54,34 @@ class Graph:
 
 
 class Space(ABC):
-    """A finite set of architectures, each a choice of one option per decision.
+    """A finite set of architectures, each of which chooses one option per decision.
 
-    Every random draw takes its generator as an argument, so the caller owns reproducibility.
+    Methods that draw at random take the generator as an argument, so that the caller controls it.
     """
 
     name: str
     options: tuple[tuple[str, ...], ...]
-    """The names of the options of every decision."""
+    """The names of the options, by decision."""
     targets: tuple[int, ...] = ()
-    """The node that each decision's edge leads to; empty where decisions aren't edges of a graph."""
+    """The node that each decision's edge leads to; empty if decisions aren't edges of a graph."""
     note: str = ""
-    """What a user should know who is about to search it, in one line without a full stop."""
+    """One line, without a full stop, that is shown to users before they search the space; empty for none."""
 
     @property
     def size(self) -> int:
-        """Number of architectures, isomorphic ones counted separately."""
+        """Number of architectures, with isomorphic ones counted separately."""
         return int(np.prod([len(o) for o in self.options], dtype=object))
 
     @property
     def edge_labels(self) -> tuple[str, ...]:
-        """The labels that edges may have in `graphs`: here, the names of all options."""
+        """The labels that edges can have in `graphs`; by default the names of all options."""
         return tuple(dict.fromkeys(name for names in self.options for name in names))
 
     def arch(self, choices: tuple[int, ...]) -> Arch:
-        """The architecture with these choices.
+        """Return the architecture with these choices.
 
         Raises:
-            LmregError: a choice is missing or outside its decision's options.
+            LmregError: a choice is missing or isn't one of its decision's options.
         """
         in_range = all(0 <= c < len(o) for c, o in zip(choices, self.options, strict=False))
         if len(choices) != len(self.options) or not in_range:
@@ -88,28 +89,27 @@ class Space(ABC):
         return Arch(self.name, tuple(int(c) for c in choices))
 
     def sample(self, rng: np.random.Generator) -> Arch:
-        """An architecture drawn uniformly."""
+        """Draw an architecture uniformly."""
         return self.arch(tuple(int(rng.integers(len(o))) for o in self.options))
 
     def sample_network(self, rng: np.random.Generator) -> Arch:
-        """An architecture drawn so that the topology, not its encoding, decides how likely it is.
+        """Draw an architecture so that its topology, not its encoding, decides how likely it is.
 
-        Here every function (`canonical`) is equally likely, and so is every architecture that is it.
-        That enumerates the space once; a space too large for it has a sampler of its own.
+        By default every isomorphism class (see `canonical`) is equally likely, and so is every member of a
+        class. This enumerates the space once; spaces that are too large for that override it.
         """
-        members = self._classes[int(rng.integers(len(self._classes)))]
+        members = self._isomorphism_classes[int(rng.integers(len(self._isomorphism_classes)))]
         return members[int(rng.integers(len(members)))]
 
     @functools.cached_property
-    def _classes(self) -> list[list[Arch]]:
-        """The architectures of each function."""
+    def _isomorphism_classes(self) -> list[list[Arch]]:
         classes: dict[str, list[Arch]] = {}
         for arch in self.enumerate():
             classes.setdefault(self.canonical(arch), []).append(arch)
         return list(classes.values())
 
     def neighbours(self, arch: Arch) -> list[Arch]:
-        """The architectures one change away: here, one decision takes another of its options."""
+        """Return the architectures one change away; by default a change is another option of one decision."""
         head_and_tail = ((arch.choices[:d], arch.choices[d + 1 :]) for d in range(len(self.options)))
         return [
             self.arch((*head, choice, *tail))
@@ -119,10 +119,10 @@ class Space(ABC):
         ]
 
     def mutate(self, arch: Arch, rng: np.random.Generator) -> Arch:
-        """One of the `neighbours` of ``arch``, uniformly among those that are another network.
+        """Draw one of the `neighbours` of ``arch``, uniformly among those that aren't isomorphic to it.
 
         Raises:
-            LmregError: every change gives the same network.
+            LmregError: all neighbours are isomorphic to ``arch``.
         """
         old, near = self.canonical(arch), self.neighbours(arch)
         for index in rng.permutation(len(near)):
@@ -131,67 +131,69 @@ class Space(ABC):
         raise LmregError(f"no single change of {self.format(arch)} gives another network")
 
     def strongest(self, weights: Sequence[np.ndarray]) -> Arch:
-        """The architecture that a mixture is discretised to: the option of largest weight everywhere.
+        """Discretise a mixture: return the architecture with the option of largest weight at each decision.
 
         Args:
-            weights: one array [options] per decision, not negative. They needn't sum to 1: where an
-                architecture keeps only some of the edges into a node, larger sums are stronger edges.
+            weights: one array [options] per decision, not negative. An array needn't sum to 1: if an
+                architecture keeps only some edges into a node, edges with larger sums are stronger.
         """
         return self.arch(tuple(int(np.argmax(row)) for row in weights))
 
     def sample_from(self, weights: Sequence[np.ndarray], rng: np.random.Generator) -> Arch:
-        """An architecture whose options are drawn in proportion to ``weights``, as in `strongest`."""
+        """Draw each option with a probability proportional to its weight; ``weights`` as in `strongest`."""
         return self.arch(tuple(int(rng.choice(len(row), p=row / row.sum())) for row in weights))
 
     def enumerate(self) -> Iterator[Arch]:
-        """Every architecture once, the last decision varying fastest."""
+        """Yield every architecture once; the last decision varies fastest."""
         for choices in itertools.product(*(range(len(o)) for o in self.options)):
             yield Arch(self.name, choices)
 
     def encode(self, arch: Arch) -> np.ndarray:
-        """One-hot encoding of the choices, float32 of shape [sum of options per decision]."""
+        """Return the one-hot encoding of the choices, float32 of shape [sum of options per decision]."""
         rows = [np.eye(len(o), dtype=np.float32)[c] for c, o in zip(arch.choices, self.options, strict=True)]
         return np.concatenate(rows)
 
     def distance(self, a: Arch, b: Arch) -> int:
-        """Hamming distance: the number of decisions in which two architectures differ."""
+        """Return the Hamming distance: the number of decisions in which the architectures differ."""
         return sum(x != y for x, y in zip(a.choices, b.choices, strict=True))
 
     def graphs(self, arch: Arch) -> tuple[Graph, ...]:
-        """The cells of ``arch`` as graphs, edges without an operation left out; empty: not to be drawn."""
+        """Return the cells of ``arch`` as graphs, leaving out edges without an operation; by default none."""
         return ()
 
     @abstractmethod
     def canonical(self, arch: Arch) -> str:
-        """A key that architectures share if and only if they are one function with matched weights.
+        """Return a key that architectures share if and only if they are isomorphic.
 
-        `lmreg.space.function` says what counts as one function. So a stand-alone score of one is a score of
-        the others too: none of them may be ranked where another has been a landmark.
+        Isomorphic means that they compute the same function with matched weights, as `lmreg.space.symbolic`
+        defines it. A stand-alone score of one is then a score of all, so that none of them may be in the
+        evaluation pool if another is a landmark.
         """
 
     def benchmark_key(self, arch: Arch) -> str:
-        """The key by which the space's benchmark files an architecture, for joining its tables.
+        """Return the key under which the space's benchmark files an architecture, to join its tables.
 
-        Here that is `canonical`; a benchmark's own may tell apart what is one function, or the reverse.
+        By default this is `canonical`. A benchmark's own key may separate or merge classes.
         """
         return self.canonical(arch)
 
-    def sketch(self, arch: Arch) -> Hashable:
-        """What isomorphic architectures share, and others may: here the key itself.
+    def coarse_key(self, arch: Arch) -> Hashable:
+        """Return a key that isomorphic architectures share, and that others may share too.
 
-        A space whose key takes long has a quicker one, by which most of a long list can be left out.
+        By default this is `canonical`. A space whose canonical key is slow overrides it with a faster one, so
+        that the canonical key is needed only for architectures that share the coarse key.
         """
         return self.canonical(arch)
 
     @abstractmethod
     def format(self, arch: Arch) -> str:
-        """The text form, the one that benchmark tables use as key."""
+        """Return the text form, which is the key in benchmark tables."""
 
     def read(self, text: object, where: str) -> Arch:
-        """The architecture that stands in a file.
+        """Parse ``text``, which was read from a file.
 
         Raises:
-            LmregError: as `parse`; begins with ``where``, the file and the place in it.
+            LmregError: as `parse`; the message begins with ``where``, the file and the place in it.
         """
         try:
             return self.parse(str(text))
@@ -200,7 +202,7 @@ class Space(ABC):
 
     @abstractmethod
     def parse(self, text: str) -> Arch:
-        """The architecture of a text form.
+        """Return the architecture of a text form.
 
         Raises:
             LmregError: the text is not an architecture of this space.

@@ -1,4 +1,4 @@
-"""Chains of layers in stages, where a layer that does nothing may have any place in its stage."""
+"""Chains of layers in stages, in which an idle layer (an identity) may be anywhere in its stage."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from lmreg.space.base import Arch, Graph, Space
 
 
 def idle_last(choices: Sequence[int], depths: Sequence[int], idle: int) -> tuple[int, ...]:
-    """The isomorphic choices in which the layers that do nothing come last in their stages.
+    """Return the isomorphic choices in which idle layers come last in their stages.
 
-    The first layer of each stage changes the shape, so it always does something and stays.
+    The first layer of each stage stays in place: it changes the shape, so it is never idle.
 
     Args:
         choices: one per layer.
         depths: layers per stage.
-        idle: the choice, of a later layer, that does nothing.
+        idle: the choice that makes a layer an identity, if it isn't the first of its stage.
     """
     found: list[int] = []
     for depth in depths:
@@ -30,16 +30,17 @@ def idle_last(choices: Sequence[int], depths: Sequence[int], idle: int) -> tuple
 
 
 def chain_graph(labels: Sequence[str]) -> Graph:
-    """A network whose layers have these labels, from the stem to the head."""
+    """Return the graph of a network whose layers have these labels, from the stem to the head."""
     nodes = ("stem", *(str(layer) for layer in range(1, len(labels))), "head")
     return Graph(nodes, tuple((i, i + 1, label) for i, label in enumerate(labels)), title="network")
 
 
 @dataclass(frozen=True)
 class Stage:
-    """Layers that choose between the same blocks.
+    """Layers that choose among the same blocks.
 
-    ``idle`` names the choice of doing nothing, which the first layer hasn't: it changes the shape.
+    ``idle`` names the choice that makes a layer an identity. The first layer, which changes the shape, lacks
+    it.
     """
 
     depth: int
@@ -48,15 +49,15 @@ class Stage:
 
     @property
     def options(self) -> tuple[tuple[str, ...], ...]:
-        """The names of every layer's options."""
+        """The names of the options, by layer."""
         later = self.blocks if self.idle is None else (*self.blocks, self.idle)
         return (self.blocks, *[later] * (self.depth - 1))
 
     def sample_network(self, rng: np.random.Generator) -> list[int]:
-        """Choices of all layers: each isomorphism class equally likely, and each member within its class.
+        """Draw the choices of all layers: isomorphism classes are equally likely, as are members of a class.
 
-        With n blocks there are n · n^k classes with k later layers that do something, each with all
-        places for those.
+        With n blocks there are n · n^k classes in which k of the later layers aren't idle; the members of a
+        class differ in where these k layers are.
         """
         if self.idle is None:
             return rng.integers(len(self.blocks), size=self.depth).tolist()
@@ -71,7 +72,7 @@ class Stage:
 class StagedChain(Space):
     """A chain of layers in stages.
 
-    The text form has the layers of a stage joined by ``+``, the stages by ``|``.
+    The text form joins the layers of a stage by ``+`` and the stages by ``|``.
     """
 
     def __init__(self, name: str, stages: Sequence[Stage]):
@@ -79,12 +80,11 @@ class StagedChain(Space):
         self.options = tuple(names for stage in self.stages for names in stage.options)
 
     def sample_network(self, rng: np.random.Generator) -> Arch:
-        """An architecture drawn so that every isomorphism class is equally likely, and so is every
-        member within its class."""
+        """Draw an architecture: isomorphism classes are equally likely, as are the members of a class."""
         return self.arch(tuple(c for stage in self.stages for c in stage.sample_network(rng)))
 
     def canonical(self, arch: Arch) -> str:
-        """The text form of the isomorphic architecture whose idle layers come last in their stages."""
+        """Return the text form of the isomorphic architecture whose idle layers come last in their stages."""
         found: list[int] = []
         for stage in self.stages:
             choices = arch.choices[len(found) : len(found) + stage.depth]
@@ -115,10 +115,14 @@ class StagedChain(Space):
         return [offered[choice] for choice, offered in zip(arch.choices, self.options, strict=True)]
 
     def _offered(self) -> str:
-        """What the layers may be, in words; the stages apart where they differ."""
-        said = []
+        """Describe the options of the layers, stage by stage if the stages differ."""
+        descriptions = []
         for stage in self.stages:
             later = "" if stage.idle is None else f" or, but for the first of a stage, {stage.idle}"
-            said.append(f"{', '.join(stage.blocks)}{later}")
-        alike = len(set(said)) == 1
-        return said[0] if alike else "; ".join(f"stage {i}: {words}" for i, words in enumerate(said, 1))
+            descriptions.append(f"{', '.join(stage.blocks)}{later}")
+        alike = len(set(descriptions)) == 1
+        return (
+            descriptions[0]
+            if alike
+            else "; ".join(f"stage {i}: {words}" for i, words in enumerate(descriptions, 1))
+        )

@@ -1,4 +1,4 @@
-"""A space of the user's: stages of layers, each layer one of the modules that a YAML file names."""
+"""A user's own space: stages of layers, each of which is one of the modules listed in a YAML file."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from lmreg.space.base import Arch
 from lmreg.space.chain import Stage, StagedChain
 
 PLACEHOLDERS = ("$c_in", "$c_out", "$stride")
-"""Arguments that stand for a layer's channels before and behind it, and for its stride."""
+"""Placeholders for a layer's input channels, output channels and stride."""
 IDENTITIES = ("torch.nn.Identity", "torch.nn.modules.linear.Identity")
-"""Targets that do nothing."""
+"""Targets that are identities."""
 EXAMPLE = "space/custom.yaml"
-"""What is searched without a file of the user's, relative to lmreg's package."""
+"""The space that is searched if the user gives no file, relative to lmreg's package."""
 
 
 @dataclass
@@ -40,22 +40,21 @@ class StageConfig:
 
 @dataclass(frozen=True)
 class CustomStage(Stage):
-    """A stage with what its choices are made of: for each the targets and arguments of its modules."""
+    """A stage with, for each of its choices, the targets and arguments of the modules."""
 
     width: int = 1
     stride: int = 1
     parts: Mapping[str, tuple[Mapping[str, Any], ...]] | None = None
 
 
-class Custom(StagedChain):
-    """Stages of layers, each one of the modules that a YAML file lists under ``choices``.
+class CustomSpace(StagedChain):
+    """Stages of layers, each of which is one of the modules that a YAML file lists under ``choices``.
 
-    A choice of `torch.nn.Identity` skips the layer; the first layer of a stage hasn't it. In the text form
-    the layers of a stage are joined by ``+``, the stages by ``|``, for instance
-    ``conv3+skip|mb6_k5+mb3_k3+skip``.
+    The choice `torch.nn.Identity` skips the layer; the first layer of a stage doesn't have it. An example of
+    the text form is ``conv3+skip|mb6_k5+mb3_k3+skip``.
 
     Raises:
-        LmregError: what is wrong, with its place among the stages.
+        LmregError: a stage is invalid; the message says what is wrong and in which stage.
     """
 
     stages: tuple[CustomStage, ...]
@@ -63,30 +62,33 @@ class Custom(StagedChain):
     def __init__(self, config: Config):
         if not config.stages:
             raise LmregError("space.stages has no stages; give at least one")
-        super().__init__(config.name, [_stage(s, place(i)) for i, s in enumerate(config.stages)])
+        super().__init__(config.name, [_stage(s, config_key(i)) for i, s in enumerate(config.stages)])
         if config.path is None and config.stages == part_of_file(None, "stages", EXAMPLE):
             self.note = f"no space.path is given, so {config.name} is lmreg's own example of a space"
-        twins = [_twins(stage) for stage in self.stages]
-        self._same = [mine for mine, stage in zip(twins, self.stages, strict=True) for _ in stage.options]
+        duplicates = [_duplicate_choices(stage) for stage in self.stages]
+        self._first_of = [
+            first_of for first_of, stage in zip(duplicates, self.stages, strict=True) for _ in stage.options
+        ]
 
     def canonical(self, arch: Arch) -> str:
-        """As of any chain; choices that are made of the same modules under two names are one.
+        """Return the key of a staged chain in which choices with equal modules are one choice.
 
-        What else two modules may have in common, such as ReLU behind ReLU, isn't looked into.
+        Other equivalences, such as ReLU after ReLU, aren't detected.
         """
-        same = zip(self._same, arch.choices, strict=True)
-        return super().canonical(Arch(self.name, tuple(twins.get(choice, choice) for twins, choice in same)))
+        pairs = zip(self._first_of, arch.choices, strict=True)
+        choices = tuple(first_of.get(choice, choice) for first_of, choice in pairs)
+        return super().canonical(Arch(self.name, choices))
 
 
-def _twins(stage: CustomStage) -> dict[int, int]:
-    """For each choice that is made of the same modules as an earlier one, that one."""
+def _duplicate_choices(stage: CustomStage) -> dict[int, int]:
+    """Map each choice that has the same modules as an earlier choice to that choice."""
     assert stage.parts is not None
     made = [stage.parts[name] for name in stage.blocks]
     return {number: made.index(parts) for number, parts in enumerate(made) if made.index(parts) < number}
 
 
-def place(stage: int, choice: str | None = None) -> str:
-    """Where a stage, or a choice of it, is in the config."""
+def config_key(stage: int, choice: str | None = None) -> str:
+    """Return the key of a stage, or of one of its choices, in the config."""
     return f"space.stages[{stage}]" + ("" if choice is None else f".choices.{choice}")
 
 
@@ -101,22 +103,24 @@ def _stage(node: Any, where: str) -> CustomStage:
     for name in node["choices"]:
         if not re.fullmatch(r"[A-Za-z]\w*", str(name), re.ASCII) or not isinstance(name, str):
             raise LmregError(
-                f"{where}.choices.{name}: a choice's name is a text of letters, digits and _, a letter first"
+                f"{where}.choices.{name}: a choice's name must be letters, digits and _, a letter first"
             )
     config = typed(node, StageConfig, where)
     if len(config.choices) < 2:
-        raise LmregError(f"{where}.choices: {len(config.choices)} can't be chosen from; give at least two")
+        raise LmregError(
+            f"{where}.choices: there is no choice among {len(config.choices)}; give at least two"
+        )
     parts = {name: _parts(given, f"{where}.choices.{name}") for name, given in config.choices.items()}
     idle = [name for name, modules in parts.items() if modules[0]["_target_"] in IDENTITIES]
     if len(idle) > 1:
-        raise LmregError(f"{where}.choices: {' and '.join(idle)} are the same, identities; keep one")
-    blocks = tuple(sorted(parts.keys() - idle))  # their order in the file means nothing, as in any mapping
+        raise LmregError(f"{where}.choices: {' and '.join(idle)} are all identities; keep one")
+    blocks = tuple(sorted(parts.keys() - idle))  # independent of the order in the file, as in any mapping
     skip = idle[0] if idle else None
     return CustomStage(config.layers, blocks, skip, config.width, config.stride, parts)
 
 
 def _parts(given: Any, where: str) -> tuple[Mapping[str, Any], ...]:
-    """The modules of a choice, their keys and placeholders checked."""
+    """Return the modules of a choice after checking their keys and placeholders."""
     modules = tuple(given) if isinstance(given, list) else (given,)
     for index, module in enumerate(modules or ({},)):
         if not isinstance(module, Mapping) or not isinstance(module.get("_target_"), str):
@@ -126,7 +130,7 @@ def _parts(given: Any, where: str) -> tuple[Mapping[str, Any], ...]:
                 "list of such mappings"
             )
         if module["_target_"] in IDENTITIES and len(modules) > 1:
-            raise LmregError(f"{where}: an identity among other modules does nothing; leave it out")
+            raise LmregError(f"{where}: an identity among other modules has no effect; leave it out")
         for key, value in module.items():
             _check_argument(value, f"{where}.{key}")
     return modules
@@ -135,7 +139,7 @@ def _parts(given: Any, where: str) -> tuple[Mapping[str, Any], ...]:
 def _check_argument(value: Any, where: str) -> None:
     if isinstance(value, Mapping):
         raise LmregError(
-            f"{where}: arguments are numbers, texts or lists; a module in a module needs a class"
+            f"{where}: arguments are numbers, texts or lists; write a class for a module within a module"
         )
     if isinstance(value, list):
         for item in value:

@@ -15,16 +15,16 @@ import numpy as np
 from lmreg.errors import LmregError
 from lmreg.space.base import Arch, Graph, Space
 from lmreg.space.genotype import (
-    CELLS,
-    INPUTS,
-    READ,
+    CELL_INPUTS,
+    CELL_NAMES,
+    NODE_INPUTS,
     CellInputs,
-    Inputs,
-    cell_graphs,
+    NodeInputs,
     format_genotype,
     function_key,
+    genotype_graphs,
     read_genotype,
-    relabelled,
+    reorderings,
 )
 
 OPERATIONS = (
@@ -39,11 +39,11 @@ OPERATIONS = (
 )
 NONE = 0
 NODES = 4
-EDGES = tuple((source, node) for node in range(INPUTS, INPUTS + NODES) for source in range(node))
-"""(from, to) of each decision of a cell; first come those of the normal cell."""
+EDGES = tuple((source, node) for node in range(CELL_INPUTS, CELL_INPUTS + NODES) for source in range(node))
+"""(from, to) of each decision of a cell; the normal cell's decisions come before the reduction cell's."""
 
-_ALL_NODES = list(range(INPUTS, INPUTS + NODES))
-_JOINED = (_ALL_NODES,) * len(CELLS)
+_ALL_NODES = list(range(CELL_INPUTS, CELL_INPUTS + NODES))
+_JOINED = (_ALL_NODES,) * len(CELL_NAMES)
 
 
 @dataclass
@@ -51,46 +51,47 @@ class Config:
     name: str = "darts"
 
 
-class DARTS(Space):
-    """Pairs of cells, 1.08e18 of them.
+class DARTSSpace(Space):
+    """1.08e18 pairs of cells.
 
-    A decision is an edge, and `none` one of its options: so there are mixtures of all operations on
-    all edges, as DARTS trains them. What they are discretised to, an architecture, has an operation
-    other than `none` on exactly two edges into each node.
+    A decision is an edge, and `none` is one of its options, so that a mixture has all operations on all
+    edges, as DARTS trains them. An architecture, to which a mixture is discretised, has an operation other
+    than `none` on exactly two edges into each node.
 
-    The text form is DARTS's genotype: for nodes 2 to 5 in turn, the two edges with operation and source.
+    The text form is DARTS's genotype: operation and source of the two edges into each of nodes 2 to 5.
     """
 
     def __init__(self, config: Config | None = None):
         self.name = (config or Config()).name
-        self.options = (OPERATIONS,) * (len(EDGES) * len(CELLS))
-        self.targets = tuple(node + NODES * cell for cell in range(len(CELLS)) for _, node in EDGES)
+        self.options = (OPERATIONS,) * (len(EDGES) * len(CELL_NAMES))
+        self.targets = tuple(node + NODES * cell for cell in range(len(CELL_NAMES)) for _, node in EDGES)
         nodes = sorted(set(self.targets))
         self._into = [[d for d, target in enumerate(self.targets) if target == node] for node in nodes]
 
     @property
     def size(self) -> int:
-        """Number of architectures, isomorphic ones counted separately."""
-        operations = (len(OPERATIONS) - 1) ** READ
-        return math.prod(math.comb(len(edges), READ) * operations for edges in self._into)
+        """Number of architectures, with isomorphic ones counted separately."""
+        operations = (len(OPERATIONS) - 1) ** NODE_INPUTS
+        return math.prod(math.comb(len(edges), NODE_INPUTS) * operations for edges in self._into)
 
     def arch(self, choices: tuple[int, ...]) -> Arch:
-        """The architecture with these choices.
+        """Return the architecture with these choices.
 
         Raises:
-            LmregError: a choice is missing or outside its decision's options, or a node hasn't
+            LmregError: a choice is missing or isn't one of its decision's options, or a node doesn't have
                 exactly two inputs.
         """
         arch = super().arch(choices)
         for edges in self._into:
-            if (count := sum(arch.choices[d] != NONE for d in edges)) != READ:
+            if (count := sum(arch.choices[d] != NONE for d in edges)) != NODE_INPUTS:
                 raise LmregError(
-                    f"{choices} is not an architecture of {self.name}: a node has {count} inputs, not {READ}"
+                    f"{choices} is not an architecture of {self.name}: a node has {count} inputs, "
+                    f"not {NODE_INPUTS}"
                 )
         return arch
 
     def cells(self, arch: Arch) -> tuple[CellInputs, ...]:
-        """The inputs of the nodes of the normal cell, and of those of the reduction cell."""
+        """Return the inputs of the nodes of the normal cell, and those of the reduction cell."""
         nodes = [
             tuple((source, arch.choices[d]) for source, d in enumerate(edges) if arch.choices[d] != NONE)
             for edges in self._into
@@ -98,36 +99,36 @@ class DARTS(Space):
         return tuple(nodes[:NODES]), tuple(nodes[NODES:])
 
     def sample(self, rng: np.random.Generator) -> Arch:
-        """An architecture drawn uniformly: inputs of each node, then their operations."""
+        """Draw uniformly: the inputs of each node, then their operations."""
         choices = [NONE] * len(self.options)
         for edges in self._into:
-            for d in rng.choice(edges, READ, replace=False):
+            for d in rng.choice(edges, NODE_INPUTS, replace=False):
                 choices[d] = int(rng.integers(1, len(OPERATIONS)))
         return self.arch(tuple(choices))
 
     def sample_network(self, rng: np.random.Generator) -> Arch:
-        """An architecture drawn so that every class of those that differ in the order of nodes only is
-        equally likely, and so is every member within its class.
+        """Draw such that classes of architectures that differ only in the order of nodes are equally likely,
+        and so are the members of each class.
 
-        By rejection: a uniform draw is kept with probability 1 / number of its class's members.
+        By rejection: a uniform draw is kept with probability 1 / size of its class.
         """
         while True:
             arch = self.sample(rng)
-            if rng.integers(math.prod(len(relabelled(cell)) for cell in self.cells(arch))) == 0:
+            if rng.integers(math.prod(len(reorderings(cell)) for cell in self.cells(arch))) == 0:
                 return arch
 
     def enumerate(self) -> Iterator[Arch]:
-        """Every architecture once, the last node varying fastest."""
+        """Yield every architecture once; the last node varies fastest."""
         operations = range(1, len(OPERATIONS))
         nodes = []
         for edges in self._into:
-            pairs = itertools.combinations(range(len(edges)), READ)
-            chosen = itertools.product(pairs, itertools.product(operations, repeat=READ))
+            pairs = itertools.combinations(range(len(edges)), NODE_INPUTS)
+            chosen = itertools.product(pairs, itertools.product(operations, repeat=NODE_INPUTS))
             nodes.append([tuple(zip(sources, ops, strict=True)) for sources, ops in chosen])
         return map(self._arch, itertools.product(*nodes))
 
     def neighbours(self, arch: Arch) -> list[Arch]:
-        """What another operation on one edge gives, or an edge that takes its operation to another source."""
+        """Return the architectures in which one edge has another operation or another source."""
         found = []
         for edges in self._into:
             free = [d for d in edges if arch.choices[d] == NONE]
@@ -142,69 +143,69 @@ class DARTS(Space):
         return found
 
     def strongest(self, weights: Sequence[np.ndarray]) -> Arch:
-        """What DARTS discretises a mixture to: at each node the two edges whose strongest operation is
-        strongest, with that operation; `none` is left out.
+        """Discretise a mixture as DARTS does: each node keeps the two edges whose strongest operation has the
+        largest weights, with that operation; `none` is ignored.
 
         Args:
             weights: one array [options] per decision.
         """
         choices = [NONE] * len(self.options)
         for edges in self._into:
-            for d in sorted(edges, key=lambda d: -weights[d][1:].max())[:READ]:
+            for d in sorted(edges, key=lambda d: -weights[d][1:].max())[:NODE_INPUTS]:
                 choices[d] = 1 + int(np.argmax(weights[d][1:]))
         return self.arch(tuple(choices))
 
     def sample_from(self, weights: Sequence[np.ndarray], rng: np.random.Generator) -> Arch:
-        """An architecture drawn in proportion to the product of its edges' weights, [options] per decision.
+        """Draw with a probability proportional to the product of the edges' weights, [options] per decision.
 
-        As in `strongest`, `none` is left out.
+        As in `strongest`, `none` is ignored.
         """
         choices = [NONE] * len(self.options)
         for edges in self._into:
             shares = {d: float(weights[d][1:].sum()) for d in edges}
-            pairs = list(itertools.combinations(edges, READ))
+            pairs = list(itertools.combinations(edges, NODE_INPUTS))
             products = np.array([math.prod(shares[d] for d in pair) for pair in pairs])
             for d in pairs[int(rng.choice(len(pairs), p=products / products.sum()))]:
                 choices[d] = 1 + int(rng.choice(len(OPERATIONS) - 1, p=weights[d][1:] / shares[d]))
         return self.arch(tuple(choices))
 
     def canonical(self, arch: Arch) -> str:
-        """A hash of what the cells compute, see `lmreg.space.genotype.function_key`.
+        """Return a hash of the functions of the cells, see `lmreg.space.genotype.function_key`.
 
-        So neither the order of nodes matters nor that of a node's inputs, and sums by skip connections are
-        the same whichever nodes they lead through.
+        Neither the order of nodes nor that of a node's inputs matters, and sums made by skip connections are
+        equal whichever nodes the connections pass.
         """
         return function_key(self.cells(arch), _JOINED, OPERATIONS)
 
     def benchmark_key(self, arch: Arch) -> str:
-        """The text form of the first among the architectures that differ in the order of nodes only.
+        """Return the text form of the first of the architectures that differ only in the order of nodes.
 
-        All nodes of a cell are joined to its output, and what reads it begins with a convolution over
-        all channels. So the nodes' order doesn't matter as long as every edge leads forward, nor does
+        A cell's output concatenates all its nodes, and the layers that read it begin with a convolution over
+        all channels. So the order of nodes doesn't matter as long as every edge leads forward; neither does
         the order of a node's inputs, which are added up.
         """
-        nodes = itertools.chain.from_iterable(min(relabelled(cell)) for cell in self.cells(arch))
+        nodes = itertools.chain.from_iterable(min(reorderings(cell)) for cell in self.cells(arch))
         return self.format(self._arch(tuple(nodes)))
 
     def graphs(self, arch: Arch) -> tuple[Graph, ...]:
-        return cell_graphs(self.cells(arch), _JOINED, OPERATIONS)
+        return genotype_graphs(self.cells(arch), _JOINED, OPERATIONS)
 
     def format(self, arch: Arch) -> str:
         return format_genotype(self.cells(arch), _JOINED, OPERATIONS)
 
     def parse(self, text: str) -> Arch:
-        """The architecture of a genotype, with ``range(2, 6)`` for the list too. Nothing is evaluated.
+        """Return the architecture of a genotype in any of the spellings of `read_genotype`.
 
         Raises:
-            LmregError: the text is no genotype or not of this space; says why.
+            LmregError: the text isn't a genotype of this space; the message says why.
         """
         problem = f"{text!r} is not a DARTS genotype"
-        nodes: list[Inputs] = []
+        nodes: list[NodeInputs] = []
         cells = read_genotype(text, NODES, (None, *OPERATIONS[1:]), problem)
-        for name, (cell, joined) in zip(CELLS, cells, strict=True):
+        for name, (cell, joined) in zip(CELL_NAMES, cells, strict=True):
             if joined != _ALL_NODES:
                 raise LmregError(f"{problem}: {name}_concat must be {_ALL_NODES}, all nodes of the cell")
-            for node, (first, second) in enumerate(cell, start=INPUTS):
+            for node, (first, second) in enumerate(cell, start=CELL_INPUTS):
                 if first[0] == second[0]:
                     raise LmregError(
                         f"{problem}: {name}: node {node} has both its inputs from node {first[0]}"
@@ -212,8 +213,8 @@ class DARTS(Space):
             nodes += cell
         return self._arch(tuple(nodes))
 
-    def _arch(self, nodes: tuple[Inputs, ...]) -> Arch:
-        """The architecture whose nodes, of both cells, have these inputs."""
+    def _arch(self, nodes: tuple[NodeInputs, ...]) -> Arch:
+        """Return the architecture whose nodes have these inputs; ``nodes`` are those of both cells."""
         choices = [NONE] * len(self.options)
         for edges, inputs in zip(self._into, nodes, strict=True):
             for source, choice in inputs:

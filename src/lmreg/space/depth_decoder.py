@@ -1,4 +1,4 @@
-"""Decoders of dense prediction: fusion blocks whose cells carry NAS-Bench-201's operations.
+"""Decoders for dense prediction: fusion blocks that are cells with NAS-Bench-201's operations.
 
 Source: Yu, Ranftl & Salzmann, "Landmark Regularization", CVPR 2021, section 4.3 (monocular depth): the
 fusion blocks of MiDaS's decoder (Ranftl et al., TPAMI 2020) become cells.
@@ -16,17 +16,17 @@ import numpy as np
 from lmreg.config.schema import option
 from lmreg.errors import LmregError
 from lmreg.space.base import Arch, Graph, Space
-from lmreg.space.function import Terms, Value, total
-from lmreg.space.nasbench201 import OPERATIONS, operated
+from lmreg.space.nasbench201 import OPERATIONS, apply_operation
+from lmreg.space.symbolic import Sum, SymbolicCell, add
 
 BLOCKS = 4
 INPUTS = ("p", "f")
-"""A cell's inputs: what the previous block gives, and the encoder's feature of the block's level. The
-first block has two projections of the deepest feature instead."""
+"""A cell's inputs: the previous block's output and the encoder's feature of the block's level. The first
+block has two projections of the deepest feature instead."""
 UPSAMPLINGS = ("bilinear", "nearest", "transposed", "shuffle")
-"""How a block doubles the resolution: interpolation, a transposed convolution, or a pixel shuffle."""
+"""Ways to double a block's resolution: interpolation, a transposed convolution, or a pixel shuffle."""
 NONE = OPERATIONS.index("none")
-_DRAWS = 1000  # by rejection; the options of nearly all cells are valid
+_DRAWS = 1000  # attempts of rejection sampling; nearly all cells are valid
 
 
 @dataclass
@@ -46,14 +46,14 @@ class Config:
 
 
 class DepthDecoder(Space):
-    """Cells with two inputs and n nodes, each node with an edge from both inputs and all earlier nodes.
+    """Cells with two inputs and n nodes; each node has edges from both inputs and all earlier nodes.
 
-    An architecture's cells have a way without `none` from an input to the output. So what a block gives
-    always depends on the image, through its own level's feature or through the previous block's.
+    In an architecture every cell has a path without `none` from an input to the output, so that each block's
+    output depends on the image, through its own level's feature or through the previous block.
 
-    The text form has the blocks joined by ``/``, from the deepest on, in each the nodes joined by ``+``,
-    with their edges' operations and sources, and behind ``^`` the way of upsampling where there are
-    several: ``|nor_conv_3x3~p|none~f|+|none~p|skip_connect~f|nor_conv_1x1~0|^nearest``.
+    The text form joins the blocks by ``/``, beginning with the deepest, and the nodes of a block by ``+``. A
+    node lists its edges' operations and sources; ``^`` precedes the upsampling if there is a choice of it:
+    ``|nor_conv_3x3~p|none~f|+|none~p|skip_connect~f|nor_conv_1x1~0|^nearest``.
     """
 
     def __init__(self, config: Config | None = None):
@@ -61,7 +61,7 @@ class DepthDecoder(Space):
         self.name, self.nodes, self.shared = config.name, config.nodes, config.shared
         self.upsamplings = tuple(config.upsampling)
         self.edges = tuple((s, len(INPUTS) + j) for j in range(self.nodes) for s in range(len(INPUTS) + j))
-        """(from, to) of a cell's edges; places 0 and 1 are its inputs."""
+        """(from, to) of a cell's edges; 0 and 1 are its inputs."""
         self.cells = 1 if self.shared else BLOCKS
         self._chosen = len(self.upsamplings) > 1
         block = (OPERATIONS,) * len(self.edges) + ((self.upsamplings,) if self._chosen else ())
@@ -69,16 +69,17 @@ class DepthDecoder(Space):
         self._length = len(block)
         if not self._chosen:
             self.targets = tuple(t + self.nodes * cell for cell in range(self.cells) for _, t in self.edges)
-        self._ways = _ways(self.edges, self.nodes)
+        self._paths = _paths(self.edges, self.nodes)
 
     def block(self, number: int) -> slice:
-        """The decisions of that block, 0 to 3 from the deepest on: edges, then upsampling if it is chosen."""
+        """Return the decisions of block ``number``, 0 being the deepest: edges, then upsampling if
+        searched."""
         start = 0 if self.shared else number * self._length
         return slice(start, start + self._length)
 
     @property
     def size(self) -> int:
-        """Number of architectures, isomorphic ones counted separately."""
+        """Number of architectures, with isomorphic ones counted separately."""
         carries = len(OPERATIONS) - 1
         valid = sum(
             carries ** sum(used)
@@ -88,28 +89,30 @@ class DepthDecoder(Space):
         return int((valid * len(self.upsamplings)) ** self.cells)
 
     def arch(self, choices: tuple[int, ...]) -> Arch:
-        """The architecture with these choices.
+        """Return the architecture with these choices.
 
         Raises:
-            LmregError: a choice is missing or outside its decision's options, or nothing reaches the
+            LmregError: a choice is missing or isn't one of its decision's options, or no path leads to the
                 output of a cell.
         """
         arch = super().arch(choices)
         for cell in range(self.cells):
             if not self._valid(arch.choices[self.block(cell)]):
                 raise LmregError(
-                    f"{self.format(arch)} is not an architecture of {self.name}: no way without `none` leads "
-                    f"from an input to the output of block {cell + 1}"
+                    f"{self.format(arch)} is not an architecture of {self.name}: no path without `none` "
+                    f"leads from an input to the output of block {cell + 1}"
                 )
         return arch
 
     def sample(self, rng: np.random.Generator) -> Arch:
-        """An architecture drawn uniformly."""
+        """Draw uniformly."""
         return self.sample_from([np.ones(len(names)) for names in self.options], rng)
 
     def sample_network(self, rng: np.random.Generator) -> Arch:
-        """An architecture of which each cell's number of edges with an operation is drawn first, uniformly,
-        then a cell with so many: uniform draws hardly ever have few. (Classes are too many to count.)"""
+        """Draw, for each cell, first the number of edges with an operation uniformly, then such a cell.
+
+        Uniform draws of cells rarely have few such edges. There are too many isomorphism classes to count.
+        """
         rows: list[int] = []
         for _ in range(self.cells):
             count = 1 + int(rng.integers(len(self.edges)))
@@ -125,12 +128,12 @@ class DepthDecoder(Space):
         return self.arch(tuple(rows))
 
     def enumerate(self) -> Iterator[Arch]:
-        """Every architecture once, the last decision varying fastest."""
+        """Yield every architecture once; the last decision varies fastest."""
         valid = filter(self._valid, itertools.product(*map(range, map(len, self.options[: self._length]))))
         known: list[tuple[int, ...]] = []
 
         def cells() -> Iterator[tuple[int, ...]]:
-            # Looked for as they are asked for: of large cells there are too many to list before the first.
+            # Found lazily, as there are too many large cells to list them all before the first is yielded.
             for number in itertools.count():
                 if number == len(known):
                     if (found := next(valid, None)) is None:
@@ -148,7 +151,7 @@ class DepthDecoder(Space):
         yield from chosen((), self.cells)
 
     def neighbours(self, arch: Arch) -> list[Arch]:
-        """What one decision changed to another of its options gives, where that is an architecture."""
+        """Return the architectures in which one decision has another option."""
         found = []
         for d, options in enumerate(self.options):
             cell = d // self._length
@@ -159,8 +162,10 @@ class DepthDecoder(Space):
         return found
 
     def strongest(self, weights: Sequence[np.ndarray]) -> Arch:
-        """The option of largest weight everywhere; where no way to a cell's output is left, the way for
-        which that changes least, by the product of the weights."""
+        """Return the option of largest weight at every decision.
+
+        If a cell's output has no path then, the path that reduces the product of weights least is added.
+        """
         choices = [int(np.argmax(row)) for row in weights]
         for cell in range(self.cells):
             start = cell * self._length
@@ -168,14 +173,14 @@ class DepthDecoder(Space):
                 continue
             rows = [np.log(np.maximum(weights[start + e], 1e-30)) for e in range(len(self.edges))]
             loss = [float(row.max() - row[1:].max()) for row in rows]
-            for edge in min(self._ways, key=lambda way: sum(loss[e] for e in way)):
+            for edge in min(self._paths, key=lambda path: sum(loss[e] for e in path)):
                 choices[start + edge] = 1 + int(np.argmax(rows[edge][1:]))
         return self.arch(tuple(choices))
 
     def sample_from(self, weights: Sequence[np.ndarray], rng: np.random.Generator) -> Arch:
-        """An architecture drawn in proportion to the product of its options' weights, [options] per decision.
+        """Draw in proportion to the product of the options' weights, [options] per decision.
 
-        By rejection, cell by cell; the `strongest` where nearly all weight is on cells without a way.
+        By rejection, cell by cell; the `strongest` if nearly all weight is on cells without a path.
         """
         shares = [np.asarray(row, np.float64) / np.sum(row) for row in weights]
         choices: list[int] = []
@@ -191,10 +196,10 @@ class DepthDecoder(Space):
         return self.arch(tuple(choices))
 
     def canonical(self, arch: Arch) -> str:
-        """What the output is a function of, block by block, see `lmreg.space.function`.
+        """Return the functions of the blocks, see `lmreg.space.symbolic`.
 
-        Blocks before one that doesn't use its previous block's output are left out, with its upsampling.
-        The first block's inputs are of one kind, so their exchange changes nothing.
+        If a block doesn't use the previous block, all blocks before it are left out. The inputs of the first
+        block are interchangeable, as both are projections of the same feature.
         """
         cells = [arch.choices[self.block(number)] for number in range(self.cells)]
         found = [self._function(cell, INPUTS) for cell in cells]
@@ -241,7 +246,7 @@ class DepthDecoder(Space):
         return "+".join(nodes) + (f"^{self.upsamplings[choices[-1]]}" if self._chosen else "")
 
     def _parse(self, block: str) -> list[int | None]:
-        """The choices of a block's text; None for what is no option."""
+        """Return the choices in a block's text, None for unknown options."""
         cell, _, upsampling = block.partition("^")
         names = re.findall(r"(\w+)~", cell)
         found = [OPERATIONS.index(name) if name in OPERATIONS else None for name in names]
@@ -253,28 +258,27 @@ class DepthDecoder(Space):
         return self._connected([choice != NONE for choice in choices[: len(self.edges)]])
 
     def _connected(self, used: Sequence[bool]) -> bool:
-        """Whether edges that are ``used`` lead from an input to the output."""
-        return any(all(used[edge] for edge in way) for way in self._ways)
+        """Whether a path of ``used`` edges leads from an input to the output."""
+        return any(all(used[edge] for edge in path) for path in self._paths)
 
     def _function(self, choices: Sequence[int], inputs: Sequence[str]) -> tuple[str, bool]:
-        """What a block computes of its ``inputs``, as a text that blocks of one function share, and whether
-        it depends on the previous block."""
-        terms = Terms(inputs)
-        into: list[list[Value]] = [[value] for value in terms.inputs] + [[] for _ in range(self.nodes)]
+        """Return the key of a block's function, and whether it depends on the previous block."""
+        symbolic = SymbolicCell(inputs)
+        into: list[list[Sum]] = [[value] for value in symbolic.inputs] + [[] for _ in range(self.nodes)]
         for (source, target), choice in zip(self.edges, choices, strict=False):
-            into[target].append(operated(terms, OPERATIONS[choice], total(into[source])))
-        output = [total(into[-1])]
+            into[target].append(apply_operation(symbolic, OPERATIONS[choice], add(into[source])))
+        output = [add(into[-1])]
         end = f"^{self.upsamplings[choices[-1]]}" if self._chosen else ""
-        return terms.key(output) + end, inputs.index(INPUTS[0]) in terms.used(output)
+        return symbolic.key(output) + end, inputs.index(INPUTS[0]) in symbolic.dependencies(output)
 
 
 def _source(place: int) -> str:
-    """How the text form calls a cell's input or node."""
+    """Return the name of a cell's input or node in the text form."""
     return INPUTS[place] if place < len(INPUTS) else str(place - len(INPUTS))
 
 
-def _ways(edges: Sequence[tuple[int, int]], nodes: int) -> list[tuple[int, ...]]:
-    """All ways from an input to the last node, as indices of edges."""
+def _paths(edges: Sequence[tuple[int, int]], nodes: int) -> list[tuple[int, ...]]:
+    """Return all paths from an input to the last node, as indices of edges."""
     number = {edge: index for index, edge in enumerate(edges)}
     last, found = len(INPUTS) + nodes - 1, []
     for count in range(nodes):

@@ -1,4 +1,4 @@
-"""Pairs of cells, a normal and a reduction one, whose nodes each add up two operations on earlier ones.
+"""Pairs of cells, a normal and a reduction cell, whose nodes add up two operations on earlier nodes.
 
 Source: Liu, Simonyan, Yang, "DARTS: Differentiable Architecture Search", ICLR 2019, whose released code
 writes them as genotypes.
@@ -13,81 +13,87 @@ from hashlib import md5
 
 from lmreg.errors import LmregError
 from lmreg.space.base import Graph
-from lmreg.space.function import Terms, total
+from lmreg.space.symbolic import SymbolicCell, add
 
-CELLS = ("normal", "reduce")
-INPUTS = 2
-"""Nodes 0 and 1 of a cell are the outputs of the last cell but one and of the last cell."""
-READ = 2
-"""Inputs of each other node."""
+CELL_NAMES = ("normal", "reduce")
+CELL_INPUTS = 2
+"""A cell's nodes 0 and 1 are the outputs of the last cell but one and of the last cell."""
+NODE_INPUTS = 2
+"""Inputs of every other node."""
 
 _EXAMPLE = (
     "Genotype(normal=[('sep_conv_3x3', 0), ('sep_conv_3x3', 1), ...], normal_concat=[2, 3, ...], "
     "reduce=[...], reduce_concat=[...])"
 )
-_MOST = 99
-"""Nodes of a cell, far more than any has."""
+_LARGEST_NODE = 99
+"""Limit for numbers in a ``range``, far above the number of nodes of any cell."""
 _FIELDS = ("normal", "normal_concat", "reduce", "reduce_concat")
 _BEFORE = re.compile(r"[\d/:.,\-\[\] ]*((AM|PM|INFO)[: ]+(root:)?)*(\w+ ?[=:] ?)?(\w+\.)*")
-"""What may stand before ``Genotype(``: time and level of a log's line, the name of a variable, a module."""
+"""Text allowed before ``Genotype(``: a log line's time and level, a variable's name, a module."""
 
-Inputs = tuple[tuple[int, int], ...]
-"""(source, operation) of each input of a node."""
-CellInputs = tuple[Inputs, ...]
-"""The inputs of a cell's nodes, from node 2 on."""
+NodeInputs = tuple[tuple[int, int], ...]
+"""(source, operation) of each input of one node."""
+CellInputs = tuple[NodeInputs, ...]
+"""The inputs of each of a cell's nodes, from node 2 on."""
 
 
-def relabelled(cell: CellInputs) -> set[CellInputs]:
-    """The cell with its nodes in every order in which all edges lead forward, their inputs ascending."""
+def reorderings(cell: CellInputs) -> set[CellInputs]:
+    """Return the cell with its nodes in every order in which all edges lead forward, with sorted inputs."""
     found = set()
     for order in _orders(cell):
-        place = {node: place for place, node in enumerate([*range(INPUTS), *order])}
-        found.add(tuple(tuple(sorted((place[s], o) for s, o in cell[node - INPUTS])) for node in order))
+        place = {node: place for place, node in enumerate([*range(CELL_INPUTS), *order])}
+        found.add(tuple(tuple(sorted((place[s], o) for s, o in cell[node - CELL_INPUTS])) for node in order))
     return found
 
 
 def _orders(cell: CellInputs, placed: tuple[int, ...] = ()) -> Iterator[tuple[int, ...]]:
-    """The orders of a cell's nodes, of which ``placed`` come first, in which all edges lead forward."""
+    """Yield the orders of a cell's nodes that begin with ``placed`` and in which all edges lead forward."""
     if len(placed) == len(cell):
         yield placed
-    for node, inputs in enumerate(cell, start=INPUTS):
-        if node not in placed and all(source < INPUTS or source in placed for source, _ in inputs):
+    for node, inputs in enumerate(cell, start=CELL_INPUTS):
+        if node not in placed and all(source < CELL_INPUTS or source in placed for source, _ in inputs):
             yield from _orders(cell, (*placed, node))
 
 
 def function_key(
     cells: Sequence[CellInputs], joined: Sequence[Sequence[int]], operations: Sequence[str]
 ) -> str:
-    """A hash of what two cells compute, see `lmreg.space.function`; arguments as of `format_genotype`.
+    """Return a hash of the functions of two cells (`lmreg.space.symbolic`); arguments as in
+    `format_genotype`.
 
-    The order of nodes doesn't matter: what reads a cell's output begins with layers over all its channels.
-    A skip connection is its source, but on an input of the reduction cell it is a convolution that reduces.
+    The order of nodes doesn't matter, as the layers that read a cell's output see all its channels. A skip
+    connection equals its source, except on an input of the reduction cell, where it is a strided convolution.
     Pools are normalised.
     """
     texts = []
-    for name, cell, nodes in zip(CELLS, cells, joined, strict=True):
-        terms = Terms(("before", "last"))
-        values = list(terms.inputs)
+    for name, cell, nodes in zip(CELL_NAMES, cells, joined, strict=True):
+        symbolic = SymbolicCell(("before", "last"))
+        values = list(symbolic.inputs)
         for inputs in cell:
             read = []
             for source, choice in inputs:
                 operation, value = operations[choice], values[source]
-                if operation == "skip_connect" and not (name == "reduce" and source < INPUTS):
+                if operation == "skip_connect" and not (name == "reduce" and source < CELL_INPUTS):
                     read.append(value)
                 elif operation != "none":
                     plain = operation.startswith(("max_pool", "avg_pool"))
-                    read.append((terms.normalised if plain else terms.weighted)(operation, value))
-            values.append(total(read))
-        texts.append(terms.key([values[node] for node in nodes]))
+                    read.append((symbolic.normalised if plain else symbolic.weighted)(operation, value))
+            values.append(add(read))
+        texts.append(symbolic.key([values[node] for node in nodes]))
     return md5(" / ".join(texts).encode(), usedforsecurity=False).hexdigest()
 
 
 def format_genotype(
     cells: Sequence[CellInputs], joined: Sequence[Sequence[int]], operations: Sequence[str]
 ) -> str:
-    """The text form of two cells; of each the nodes ``joined`` to its output, and names of operations."""
+    """Return the text form of two cells.
+
+    Args:
+        joined: for each cell, the nodes that are concatenated to its output.
+        operations: names of the operations by number.
+    """
     parts = []
-    for name, cell, nodes in zip(CELLS, cells, joined, strict=True):
+    for name, cell, nodes in zip(CELL_NAMES, cells, joined, strict=True):
         edges = [(operations[choice], source) for inputs in cell for source, choice in inputs]
         parts.append(f"{name}={edges}, {name}_concat={list(nodes)}")
     return f"Genotype({', '.join(parts)})"
@@ -96,48 +102,48 @@ def format_genotype(
 def read_genotype(
     text: str, nodes: int, operations: Sequence[str | None], problem: str
 ) -> list[tuple[CellInputs, object]]:
-    """For each cell of a genotype its nodes' inputs as they are given, and what it has for the joined nodes.
+    """Return, for each cell of a genotype, its nodes' inputs and the value of its ``_concat``.
 
-    Nothing is evaluated. The text may be as logs and code have it: ``genotype = Genotype(...)`` with the
-    line's time before it and commas or semicolons behind it, over several lines, with ``range(2, 6)`` for
+    The text is parsed, not evaluated. It may be copied from logs or code: ``genotype = Genotype(...)`` with
+    the line's time before it and commas or semicolons after it, over several lines, with ``range(2, 6)`` for
     the list ``[2, 3, 4, 5]`` and ``np.int64(2)`` for 2.
 
     Args:
-        nodes: of each cell.
+        nodes: number of nodes of each cell.
         operations: names by number; None for a number that no edge may have.
 
     Raises:
-        LmregError: the text is no genotype, or of other nodes and operations; begins with ``problem``.
+        LmregError: it isn't a genotype of these nodes and operations; the message begins with ``problem``.
     """
     values = _keywords(text)
     if values is None or set(values) != set(_FIELDS):
         raise LmregError(f"{problem}; expected {_EXAMPLE}")
     return [
         (_cell(values[name], nodes, operations, f"{problem}: {name}"), values[f"{name}_concat"])
-        for name in CELLS
+        for name in CELL_NAMES
     ]
 
 
-def cell_graphs(
+def genotype_graphs(
     cells: Sequence[CellInputs], joined: Sequence[Sequence[int]], operations: Sequence[str]
 ) -> tuple[Graph, ...]:
-    """Two cells to look at, without the edges whose operation is `none`."""
+    """Return the graphs of two cells, without edges whose operation is `none`."""
     graphs = []
     for title, cell, ends in zip(("normal cell", "reduction cell"), cells, joined, strict=True):
         names = ("last but one", "last", *(str(node) for node in range(1, len(cell) + 1)), "output")
         edges = [
             (source, node, operations[choice])
-            for node, inputs in enumerate(cell, start=INPUTS)
+            for node, inputs in enumerate(cell, start=CELL_INPUTS)
             for source, choice in inputs
             if operations[choice] != "none"
         ]
         edges += [(node, len(names) - 1, "") for node in ends]
-        graphs.append(Graph(names, tuple(edges), title=title, inputs=INPUTS))
+        graphs.append(Graph(names, tuple(edges), title=title, inputs=CELL_INPUTS))
     return tuple(graphs)
 
 
 def _keywords(text: str) -> dict[str, object] | None:
-    """The arguments of a call ``Genotype(...)`` by name; None if it is none."""
+    """Return the arguments of a call ``Genotype(...)`` by name; None if ``text`` isn't such a call."""
     before, call, rest = " ".join(text.split()).partition("Genotype(")
     if not _BEFORE.fullmatch(before):
         return None
@@ -156,8 +162,11 @@ def _keywords(text: str) -> dict[str, object] | None:
 
 
 def _value(node: ast.expr) -> object:
-    """What an expression of literals stands for, in which there may be ranges, and numpy's numbers, texts
-    and arrays as it prints them."""
+    """Return the value of an expression of literals, ranges, and numpy values as printed.
+
+    Raises:
+        ValueError: it contains anything else.
+    """
     if isinstance(node, ast.List | ast.Tuple):
         values = [_value(element) for element in node.elts]
         return values if isinstance(node, ast.List) else tuple(values)
@@ -165,7 +174,7 @@ def _value(node: ast.expr) -> object:
         return ast.literal_eval(node)
     name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
     values = [_value(argument) for argument in node.args]
-    if name == "range" and all(type(value) is int and abs(value) <= _MOST for value in values):
+    if name == "range" and all(type(value) is int and abs(value) <= _LARGEST_NODE for value in values):
         return list(range(*values))  # type: ignore[call-overload]
     if len(values) == 1:
         (value,) = values
@@ -177,21 +186,26 @@ def _value(node: ast.expr) -> object:
 
 
 def _cell(edges: object, nodes: int, operations: Sequence[str | None], problem: str) -> CellInputs:
-    """The nodes' inputs of a genotype's list of edges.
+    """Return the nodes' inputs of a genotype's list of edges.
 
     Raises:
-        LmregError: it isn't one; begins with ``problem``.
+        LmregError: it isn't such a list; the message begins with ``problem``.
     """
-    if not isinstance(edges, list) or len(edges) != READ * nodes:
-        raise LmregError(f"{problem} must list {READ * nodes} edges, {READ} for each of {nodes} nodes")
+    if not isinstance(edges, list) or len(edges) != NODE_INPUTS * nodes:
+        raise LmregError(
+            f"{problem} must list {NODE_INPUTS * nodes} edges, {NODE_INPUTS} for each of {nodes} nodes"
+        )
     return tuple(
-        tuple(_edge(edge, node, operations, problem) for edge in edges[READ * (node - INPUTS) :][:READ])
-        for node in range(INPUTS, INPUTS + nodes)
+        tuple(
+            _edge(edge, node, operations, problem)
+            for edge in edges[NODE_INPUTS * (node - CELL_INPUTS) :][:NODE_INPUTS]
+        )
+        for node in range(CELL_INPUTS, CELL_INPUTS + nodes)
     )
 
 
 def _edge(edge: object, node: int, operations: Sequence[str | None], problem: str) -> tuple[int, int]:
-    """(source, operation) of ``('sep_conv_3x3', 0)``, an edge into ``node``."""
+    """Return (source, operation) of an edge into ``node`` such as ``('sep_conv_3x3', 0)``."""
     names = [name for name in operations if name is not None]
     operation, source = edge if isinstance(edge, tuple | list) and len(edge) == 2 else (None, None)
     if operation not in names or type(source) is not int or not 0 <= source < node:

@@ -1,4 +1,4 @@
-"""NAS-Bench-Macro: a chain of 8 layers, each one of 3 blocks.
+"""NAS-Bench-Macro: a chain of 8 layers, each of which is one of 3 blocks.
 
 Source: Su et al., "Prioritized Architecture Sampling with Monto-Carlo Tree Search", CVPR 2021.
 """
@@ -13,7 +13,7 @@ from lmreg.space.base import Arch, Graph, Space
 from lmreg.space.chain import chain_graph, idle_last
 
 OPERATIONS = ("identity", "mb3_k3", "mb6_k5")
-"""MobileNetV2 blocks are named after expansion and kernel size."""
+"""The names of MobileNetV2 blocks give expansion and kernel size."""
 STAGES = (2, 3, 3)
 """Layers per stage; the first of each halves the resolution and doubles the channels."""
 
@@ -24,17 +24,17 @@ class Config:
 
 
 class NASBenchMacro(Space):
-    """The benchmark's 6,561 chains; 3,969 of them differ up to isomorphism."""
+    """The benchmark's 6,561 chains, in 3,969 isomorphism classes."""
 
     def __init__(self, config: Config | None = None):
         self.name = (config or Config()).name
         self.options = (OPERATIONS,) * sum(STAGES)
 
     def canonical(self, arch: Arch) -> str:
-        """The text form of the isomorphic architecture whose identities come last in their stages.
+        """Return the text form of the isomorphic architecture whose identities come last in their stages.
 
-        An identity does nothing, so its place among the layers of a stage doesn't matter, unless it is
-        the first: there it is a convolution that halves the resolution.
+        The position of an identity in its stage doesn't matter, except in the first layer, where `identity`
+        is a convolution that halves the resolution.
         """
         return self.format(Arch(self.name, idle_last(arch.choices, STAGES, OPERATIONS.index("identity"))))
 
@@ -45,9 +45,9 @@ class NASBenchMacro(Space):
         return "".join(map(str, arch.choices))
 
     def parse(self, text: str) -> Arch:
-        """The architecture of 8 digits such as ``22212202``.
+        """Return the architecture of 8 digits such as ``22212202``.
 
-        Fewer digits are a number: columns of numbers and spreadsheets drop leading zeros.
+        Fewer digits are padded with zeros, as spreadsheets and numeric columns drop leading zeros.
         """
         if not re.fullmatch(f"[0-2]{{1,{len(self.options)}}}", text.strip()):
             meaning = ", ".join(f"{digit} for {name}" for digit, name in enumerate(OPERATIONS))

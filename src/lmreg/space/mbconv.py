@@ -1,4 +1,4 @@
-"""Chains of MobileNetV2 blocks: kernel, expansion and number of layers per stage are to be chosen.
+"""Chains of MobileNetV2 blocks with a choice of kernel, expansion and number of layers per stage.
 
 Source: the space of Cai, Zhu, Han, "ProxylessNAS: Direct Neural Architecture Search on Target Task and
 Hardware", ICLR 2019, section 4.1.
@@ -12,7 +12,7 @@ from lmreg.config.schema import option
 from lmreg.space.chain import Stage, StagedChain
 
 BLOCKS = {f"mb{expansion}_k{kernel}": (expansion, kernel) for expansion in (3, 6) for kernel in (3, 5, 7)}
-"""Expansion and kernel size of the blocks, by name."""
+"""(expansion, kernel size) of the blocks, by name."""
 SKIP = "skip"
 
 
@@ -27,10 +27,9 @@ class Config:
 
 
 class MBConv(StagedChain):
-    """Stages of layers, each one of six blocks; all but the first of a stage may be skipped.
+    """Stages of layers, each of which is one of six blocks; all but the first of a stage may be skipped.
 
-    The text form is for instance
-    ``mb3_k3+skip|mb6_k5+mb3_k7+skip|mb6_k3+mb6_k3+mb6_k3``.
+    An example of the text form is ``mb3_k3+skip|mb6_k5+mb3_k7+skip|mb6_k3+mb6_k3+mb6_k3``.
     """
 
     def __init__(self, config: Config | None = None):

@@ -1,4 +1,4 @@
-"""NAS-Bench-101: cells that are graphs of at most 7 vertices and 9 edges, 3 operations on the vertices.
+"""NAS-Bench-101: cells that are graphs of at most 7 vertices and 9 edges, with 3 operations on vertices.
 
 Source: Ying et al., "NAS-Bench-101: Towards Reproducible Neural Architecture Search", ICML 2019.
 """
@@ -15,16 +15,23 @@ import numpy as np
 
 from lmreg.errors import LmregError
 from lmreg.space.base import Arch, Graph, Space
-from lmreg.space.dag import Cell, edit_distance, labellings, module_hash, path_features, pruned
-from lmreg.space.function import Terms, total
+from lmreg.space.cell_graph import (
+    CellGraph,
+    count_labellings,
+    edit_distance,
+    module_hash,
+    path_encoding,
+    pruned,
+)
+from lmreg.space.symbolic import SymbolicCell, add
 
 OPERATIONS = ("conv3x3-bn-relu", "conv1x1-bn-relu", "maxpool3x3")
 KERNELS = {"conv3x3-bn-relu": 3, "conv1x1-bn-relu": 1}
-"""Of the operations that have weights."""
+"""Kernel sizes of the operations that have weights."""
 VERTICES = 7
 MAX_EDGES = 9
 EDGES = tuple((source, target) for target in range(1, VERTICES) for source in range(target))
-"""(from, to) of the first 21 decisions, column by column of the matrix; the operations follow."""
+"""(from, to) of the first 21 decisions, column by column of the matrix; the vertices' operations follow."""
 
 _OUTPUT = VERTICES - 1
 
@@ -35,17 +42,17 @@ class Config:
 
 
 class NASBench101(Space):
-    """The benchmark's cells: 423,624 up to isomorphism, 1,293,208 with their vertices in some order.
+    """The benchmark's cells: 423,624 up to isomorphism, 1,293,208 counting orders of the vertices.
 
-    The choices say for 21 edges of a 7-vertex matrix whether they are there, and which operation each
-    of the 5 interior vertices has. Vertices that aren't on a way from input to output do nothing: an
-    `Arch` is always in the *pruned form* that lacks them. The others keep their order and come first, the
-    output stays the last; absent edges and absent vertices' operations are 0.
+    The choices are whether each of the 21 edges of a 7-vertex matrix is present, and the operation of each of
+    the 5 interior vertices. Vertices that aren't on a path from input to output have no effect, so an `Arch`
+    is always in *pruned form*: these vertices are removed, the others keep their order and come first, and
+    the output remains the last vertex. Absent edges, and operations of absent vertices, are 0.
 
     The text form is the benchmark's record of a cell, ``adjacency|input|operation|...|output``, for
     instance ``011001000|input|maxpool3x3|output``: the rows of the matrix one after the other, then the
-    vertices' operations. Cells of any size are read, also with commas between the operations, and
-    pruned; cells are written pruned.
+    vertices' operations. Cells of any size are parsed, also with commas between the operations, and then
+    pruned; cells are always written pruned.
     """
 
     def __init__(self, config: Config | None = None):
@@ -54,57 +61,54 @@ class NASBench101(Space):
 
     @property
     def size(self) -> int:
-        """Number of pruned cells, isomorphic ones counted separately."""
+        """Number of pruned cells, with isomorphic ones counted separately."""
         return int(_wirings()[1][-1])
 
     def arch(self, choices: tuple[int, ...]) -> Arch:
-        """The architecture with these choices, in pruned form.
+        """Return the architecture with these choices, in pruned form.
 
         Raises:
-            LmregError: a choice is missing or outside its decision's options, the output isn't
-                connected to the input, or more than 9 edges are left after pruning.
+            LmregError: a choice is missing or isn't one of its decision's options, the output isn't
+                connected to the input, or more than 9 edges remain after pruning.
         """
         choices = super().arch(choices).choices
         edges = frozenset(edge for edge, there in zip(EDGES, choices, strict=False) if there)
         problem = f"{choices} is not an architecture of {self.name}"
-        return self._arch(Cell(choices[len(EDGES) :], edges), problem)
+        return self._arch(CellGraph(choices[len(EDGES) :], edges), problem)
 
-    def cell(self, arch: Arch) -> Cell:
-        """The graph of an architecture; its operations are indices of `OPERATIONS`."""
+    def cell(self, arch: Arch) -> CellGraph:
+        """Return the graph of an architecture; its operations are indices of `OPERATIONS`."""
         edges = [edge for edge, there in zip(EDGES, arch.choices, strict=False) if there]
         interior = max(source for source, _ in edges)
         moved = frozenset((a, interior + 1 if b == _OUTPUT else b) for a, b in edges)
-        return Cell(arch.choices[len(EDGES) : len(EDGES) + interior], moved)
+        return CellGraph(arch.choices[len(EDGES) : len(EDGES) + interior], moved)
 
     def sample(self, rng: np.random.Generator) -> Arch:
-        """An architecture drawn uniformly from all pruned cells.
+        """Draw uniformly from all pruned cells.
 
-        Unlike uniform bits and operations with rejection, this draws no cell more often for what can
-        be pruned from its matrices.
+        Rejection from uniform bits and operations would favour cells that many matrices are pruned to.
         """
-        return self._nth(int(rng.integers(self.size)))
+        return self._cell_number(int(rng.integers(self.size)))
 
     def sample_network(self, rng: np.random.Generator) -> Arch:
-        """An architecture drawn so that every isomorphism class is equally likely, and so is every
-        member within its class.
+        """Draw such that isomorphism classes are equally likely, and so are the members of each class.
 
-        By rejection: a uniform draw is kept with probability 1 / number of its class's members; about
-        three draws are needed.
+        By rejection: uniform draws, about three, are kept with probability 1 / size of their class.
         """
         while True:
             arch = self.sample(rng)
-            if rng.integers(labellings(self.cell(arch))) == 0:
+            if rng.integers(count_labellings(self.cell(arch))) == 0:
                 return arch
 
     def enumerate(self) -> Iterator[Arch]:
-        """Every pruned cell once, the smallest first."""
-        return map(self._nth, range(self.size))
+        """Yield every pruned cell once, the smallest first."""
+        return map(self._cell_number, range(self.size))
 
     def neighbours(self, arch: Arch) -> list[Arch]:
-        """What one edge more or less gives, another operation at a vertex, or a vertex more with one
-        edge to it and one from it.
+        """Return the cells with one edge added or removed, another operation at one vertex, or one more
+        vertex with one edge to it and one from it.
 
-        An edge less may mean vertices less, as what dangles is pruned.
+        Removing an edge may remove vertices too, as the result is pruned.
         """
         cell = self.cell(arch)
         found: dict[Arch, None] = {}
@@ -117,17 +121,17 @@ class NASBench101(Space):
         return list(found)
 
     def encode(self, arch: Arch) -> np.ndarray:
-        """Path encoding, the same for isomorphic cells: for each sequence of 0 to 5 operations whether
-        the cell has such a way from input to output, float32 [364].
+        """Return the path encoding, float32 [364]: for each sequence of 0 to 5 operations, whether the cell
+        has such a path from input to output. Isomorphic cells have the same encoding.
 
         Source: White, Neiswanger, Savani, "BANANAS: Bayesian Optimization with Neural Architectures for
         Neural Architecture Search", AAAI 2021, section 4.
         """
-        return path_features(self.cell(arch), len(OPERATIONS), VERTICES - 2)
+        return path_encoding(self.cell(arch), len(OPERATIONS), VERTICES - 2)
 
     def distance(self, a: Arch, b: Arch) -> int:
-        """The least number of edges and vertices' operations in which two cells differ, over all ways to
-        match their interior vertices; 0 for isomorphic ones."""
+        """Return the graph edit distance: the least number of edges and operations that differ, over all
+        ways to match interior vertices; 0 for isomorphic cells."""
         return edit_distance(self.cell(a), self.cell(b), VERTICES)
 
     def graphs(self, arch: Arch) -> tuple[Graph, ...]:
@@ -135,49 +139,49 @@ class NASBench101(Space):
         return (Graph(self._labels(cell), tuple((a, b, "") for a, b in sorted(cell.edges))),)
 
     def canonical(self, arch: Arch) -> str:
-        """A hash of what the cell computes, see `lmreg.space.function`.
+        """Return a hash of the function that the cell computes, see `lmreg.space.symbolic`.
 
-        Maximum pools have no weights: those of the same vertices are one value, however many vertices
-        compute it. What leads from the cell's input has a projection of its own. Where its output is of
-        three vertices and the width can't be divided by three, vertices differ by one channel, by their
-        order; that is left out, as in the benchmark's own hash.
+        Maximum pools have no weights, so that several pools of the same vertices are one value. Every edge
+        from the cell's input has its own projection. If three vertices lead to the output and the width isn't
+        divisible by three, the vertices' order decides which has one more channel; this difference is
+        ignored, as in the benchmark's own hash.
         """
         cell = self.cell(arch)
-        terms, last = Terms("x"), cell.vertices - 1
-        values = list(terms.inputs)
+        symbolic, last = SymbolicCell("x"), cell.vertices - 1
+        values = list(symbolic.inputs)
         projected = [
-            terms.weighted("projection", values[0]) if (0, vertex) in cell.edges else ()
+            symbolic.weighted("projection", values[0]) if (0, vertex) in cell.edges else ()
             for vertex in range(cell.vertices)
         ]
         for vertex in range(1, last):
             operation = OPERATIONS[cell.operations[vertex - 1]]
             read = [values[source] for source in cell.sources(vertex) if source > 0]
-            value = total([projected[vertex], *read])
-            apply = terms.weighted if operation in KERNELS else terms.homogeneous
+            value = add([projected[vertex], *read])
+            apply = symbolic.weighted if operation in KERNELS else symbolic.homogeneous
             values.append(apply(operation, value))
         joined = [values[source] for source in cell.sources(last) if source > 0]
-        key = " & ".join((terms.key(joined), terms.key([projected[last]])))
+        key = " & ".join((symbolic.key(joined), symbolic.key([projected[last]])))
         return md5(key.encode(), usedforsecurity=False).hexdigest()
 
     def benchmark_key(self, arch: Arch) -> str:
-        """The benchmark's module hash, of the pruned cell, by which its data can be looked up.
+        """Return the benchmark's module hash of the pruned cell, under which its data are filed.
 
-        Isomorphic cells share it, also where they differ in a channel; it tells apart cells that are one
-        function because two of their maximum pools are.
+        Isomorphic graphs share it, even if vertices differ by one channel. Cells that are the same function
+        only because two of their maximum pools are equal have different hashes.
         """
         return module_hash(self.cell(arch))
 
-    def sketch(self, arch: Arch) -> Hashable:
-        """Of every vertex its operation and those before and behind it: a tenth of the key's time."""
+    def coarse_key(self, arch: Arch) -> Hashable:
+        """Return each vertex's operation and those next to it, in a tenth of the canonical key's time."""
         labels = ("input", *arch.choices[len(EDGES) :], "output")
         before: list[list[str]] = [[] for _ in labels]
-        behind: list[list[str]] = [[] for _ in labels]
+        after: list[list[str]] = [[] for _ in labels]
         for (a, b), there in zip(EDGES, arch.choices, strict=False):
             if there:
                 before[b].append(str(labels[a]))
-                behind[a].append(str(labels[b]))
+                after[a].append(str(labels[b]))
         beside = (
-            " ".join((*sorted(some), "|", *sorted(more))) for some, more in zip(before, behind, strict=True)
+            " ".join((*sorted(some), "|", *sorted(more))) for some, more in zip(before, after, strict=True)
         )
         return tuple(sorted(f"{label}: {near}" for label, near in zip(labels, beside, strict=True)))
 
@@ -204,16 +208,16 @@ class NASBench101(Space):
         edges = frozenset(divmod(place, count) for place, digit in enumerate(digits) if digit == "1")
         if any(source >= target for source, target in edges):
             raise LmregError(f"{problem}: the matrix isn't upper triangular")
-        return self._arch(Cell(tuple(map(OPERATIONS.index, names)), edges), problem)
+        return self._arch(CellGraph(tuple(map(OPERATIONS.index, names)), edges), problem)
 
-    def _labels(self, cell: Cell) -> tuple[str, ...]:
+    def _labels(self, cell: CellGraph) -> tuple[str, ...]:
         return ("input", *(OPERATIONS[choice] for choice in cell.operations), "output")
 
-    def _arch(self, cell: Cell, problem: str) -> Arch:
-        """The architecture of a cell.
+    def _arch(self, cell: CellGraph, problem: str) -> Arch:
+        """Return the architecture of a cell.
 
         Raises:
-            LmregError: the pruned cell is outside the space; begins with ``problem``.
+            LmregError: the pruned cell isn't in the space; the message begins with ``problem``.
         """
         live = pruned(cell)
         if live is None:
@@ -228,8 +232,8 @@ class NASBench101(Space):
         bits = tuple(int(edge in there) for edge in EDGES)
         return Arch(self.name, bits + live.operations + (0,) * (VERTICES - live.vertices))
 
-    def _nth(self, index: int) -> Arch:
-        """The pruned cell of that number, 0 <= index < `size`."""
+    def _cell_number(self, index: int) -> Arch:
+        """Return the pruned cell number ``index``, 0 <= index < `size`."""
         masks, ends, interiors = _wirings()
         row = int(np.searchsorted(ends, index, side="right"))
         mask, interior = int(masks[row]), int(interiors[row])
@@ -240,30 +244,30 @@ class NASBench101(Space):
         return Arch(self.name, (*(mask >> place & 1 for place in range(len(EDGES))), *operations))
 
 
-def _changes(cell: Cell) -> Iterator[Cell]:
-    """See `NASBench101.neighbours`; unpruned, not all in the space."""
+def _changes(cell: CellGraph) -> Iterator[CellGraph]:
+    """Yield the changed cells of `NASBench101.neighbours`, unpruned; some aren't in the space."""
     count = cell.vertices
     for edge in ((a, b) for b in range(1, count) for a in range(b)):
-        yield Cell(cell.operations, cell.edges ^ {edge})
+        yield CellGraph(cell.operations, cell.edges ^ {edge})
     for vertex, old in enumerate(cell.operations):
         for new in set(range(len(OPERATIONS))) - {old}:
-            yield Cell((*cell.operations[:vertex], new, *cell.operations[vertex + 1 :]), cell.edges)
+            yield CellGraph((*cell.operations[:vertex], new, *cell.operations[vertex + 1 :]), cell.edges)
     if count == VERTICES:
         return
     for source, target in ((a, b) for b in range(1, count) for a in range(b)):
         shifted = {(a + (a > source), b + (b > source)) for a, b in cell.edges}  # makes room after source
         edges = frozenset(shifted | {(source, source + 1), (source + 1, target + 1)})
         for new in range(len(OPERATIONS)):
-            yield Cell((*cell.operations[:source], new, *cell.operations[source:]), edges)
+            yield CellGraph((*cell.operations[:source], new, *cell.operations[source:]), edges)
 
 
 @functools.cache
 def _wirings() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """All pruned graphs without operations, the smallest first, int64 [6472] each.
+    """Return all pruned graphs without operations, the smallest first, as three arrays int64 [6472].
 
     Returns:
-        Bit masks of `EDGES`, numbers of cells up to and including those of the graph, and numbers of
-        interior vertices.
+        The graph's bit mask of `EDGES`, the cumulative number of cells up to and including the graph's, and
+        its number of interior vertices.
     """
     masks, interiors = [], []
     for interior in range(VERTICES - 1):

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 
 from lmreg.errors import LmregError
 from lmreg.space.base import Arch, Graph, Space
-from lmreg.space.function import Terms, Value, total
+from lmreg.space.symbolic import Sum, SymbolicCell, add
 
 OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 NODES = 4
 EDGES = tuple((source, node) for node in range(1, NODES) for source in range(node))
-"""(from, to) of each decision, in the order of the benchmark's strings."""
+"""(from, to) of each decision's edge, in the order of the benchmark's strings."""
 
 
 @dataclass
@@ -25,7 +25,7 @@ class Config:
 
 
 class NASBench201(Space):
-    """The benchmark's 15,625 cells, which are 4,954 functions."""
+    """The benchmark's 15,625 cells, in 4,954 isomorphism classes."""
 
     def __init__(self, config: Config | None = None):
         self.name = (config or Config()).name
@@ -33,21 +33,20 @@ class NASBench201(Space):
         self.targets = tuple(target for _, target in EDGES)
 
     def canonical(self, arch: Arch) -> str:
-        """What the cell computes of its input "x", see `lmreg.space.function`.
+        """Return the function that the cell computes of its input "x", see `lmreg.space.symbolic`.
 
-        So zeros vanish from sums, skip connections stand for their source, a pool of a sum is the sum of
-        pools, and what doesn't reach the output is left out. Two convolutions of one node aren't twice the
-        same one.
+        Zeros vanish from sums, a skip connection equals its source, a pool of a sum is the sum of pools, and
+        what doesn't reach the output is left out. Two convolutions of one node remain two layers.
         """
         return _function(arch.choices)
 
     def benchmark_key(self, arch: Arch) -> str:
-        """The benchmark's own isomorphism key, which its files and tables are indexed by.
+        """Return the benchmark's own isomorphism key, by which its files and tables are indexed.
 
-        A node is the sorted sum of its inputs, where a skip connection stands for its source and
-        an edge that carries `none`, or starts at a node that is just zero, stands for zero ("#").
-        It makes 6,466 classes, as zeros stay in longer sums and sums behind a skip connection stay apart;
-        and it forgets whether a node that is read twice is computed once.
+        A node is the sorted sum of its inputs, in which a skip connection equals its source, and an edge with
+        `none` or from a node that is only zero counts as zero ("#"). This gives 6,466 classes, as zeros stay
+        in longer sums and sums after a skip connection aren't flattened. The key doesn't tell whether a node
+        that is read twice is computed once.
         """
         nodes = ["0"]
         for node in range(1, NODES):
@@ -92,22 +91,22 @@ class NASBench201(Space):
         )
 
 
-def operated(terms: Terms, operation: str, value: Value) -> Value:
-    """What one of the benchmark's operations makes of a value."""
+def apply_operation(symbolic: SymbolicCell, operation: str, value: Sum) -> Sum:
+    """Return the result of one of the benchmark's operations on a value."""
     if operation == "none":
         return ()
     if operation == "skip_connect":
         return value
     if operation == "avg_pool_3x3":
-        return terms.linear(operation, value)
-    return terms.weighted(operation, value)
+        return symbolic.linear(operation, value)
+    return symbolic.weighted(operation, value)
 
 
 @functools.cache
 def _function(choices: tuple[int, ...]) -> str:
-    """See `NASBench201.canonical`."""
-    terms = Terms("x")
-    into: list[list[Value]] = [terms.inputs, *([] for _ in range(1, NODES))]
+    """Return the key of `NASBench201.canonical`."""
+    symbolic = SymbolicCell("x")
+    into: list[list[Sum]] = [symbolic.inputs, *([] for _ in range(1, NODES))]
     for (source, target), choice in zip(EDGES, choices, strict=True):
-        into[target].append(operated(terms, OPERATIONS[choice], total(into[source])))
-    return terms.key([total(into[-1])])
+        into[target].append(apply_operation(symbolic, OPERATIONS[choice], add(into[source])))
+    return symbolic.key([add(into[-1])])

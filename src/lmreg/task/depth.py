@@ -1,6 +1,6 @@
 """Monocular depth: inverse depth up to scale and shift.
 
-Source of the loss and of how scores are aligned: Ranftl, Lasinger, Hafner, Schindler, Koltun, "Towards
+Source of the loss and of the alignment of scores: Ranftl, Lasinger, Hafner, Schindler, Koltun, "Towards
 Robust Monocular Depth Estimation: Mixing Datasets for Zero-shot Cross-dataset Transfer", TPAMI 2020.
 """
 
@@ -17,7 +17,7 @@ from lmreg.task.base import Output, Score, Task
 
 INVERSE_DEPTH = "inverse depth per pixel"
 
-_CONSTANT = 1e-6  # a spread of less than this share of the values is rounding, not depth
+_CONSTANT = 1e-6  # a spread below this share of the values is rounding error
 _TINY = 1e-30
 
 
@@ -30,11 +30,11 @@ class Config:
 
 
 class Depth(Task):
-    """One inverse depth per pixel, of which scale and shift are free.
+    """One inverse depth per pixel, up to scale and shift.
 
-    Outputs are [B, 1, height, width]; targets are inverse depth [B, height, width] in any unit, NaN
-    where it is missing. A missing pixel takes no part in anything. An image whose targets are all
-    missing or all equal has loss 0, and one without any has 0 for every score.
+    Outputs are [B, 1, height, width]; targets are inverse depth [B, height, width] in any unit, NaN where it
+    is missing. Missing pixels are ignored. An image whose targets are all missing or all equal has loss 0; an
+    image without targets has 0 for every score.
     """
 
     scores = {  # noqa: RUF012
@@ -66,19 +66,19 @@ class Depth(Task):
         return torch.stack([self._losses(*maps).sum(), *(scores.sum() for scores in _scores(*maps))]).float()
 
     def maps(self, outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-        """Inverse depth, the prediction brought to the truth's scale and shift as for the scores."""
+        """Return inverse depth, the prediction aligned to the truth's scale and shift as in scores."""
         predicted, true, valid = _masked(outputs, targets)
         slope, shift = _fit(predicted.flatten(1), true.flatten(1), valid.flatten(1))
         free = outputs.squeeze(1).float()
         return slope[:, :, None] * free + shift[:, :, None], targets.float()
 
     def _losses(self, outputs: Tensor, targets: Tensor, valid: Tensor) -> Tensor:
-        """The scale-and-shift-invariant trimmed absolute error of each image, [B].
+        """Return the scale-and-shift-invariant trimmed absolute error of each image, [B].
 
-        Equations 5 to 7 of the paper: prediction and truth are each aligned by their median and mean
-        absolute deviation from it, and the smallest 1 − ``trim`` of the residuals are added up, divided
-        by twice the number of valid pixels. The paper trims each image's residuals (its authors'
-        published code, the batch's); so does this.
+        Equations 5 to 7 of the paper: prediction and truth are each aligned by their median and the mean
+        absolute deviation from it. The smallest 1 − ``trim`` of the residuals are summed and divided by twice
+        the number of valid pixels. As in the paper, residuals are trimmed per image (in the published code,
+        per batch).
         """
         config = self.config
         aligned, _ = _aligned(outputs, valid)
@@ -91,27 +91,27 @@ class Depth(Task):
 
 
 def _masked(outputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Predictions and targets [B, height, width] with 0 where there is no target, and where there is one.
+    """Return predictions, targets (both 0 where these are missing) and their mask, [B, height, width].
 
-    Before any arithmetic: a NaN times 0 is a NaN, in gradients too.
+    This precedes all arithmetic, as NaN times 0 is NaN, also in gradients.
     """
     valid = targets.isfinite()
     return torch.where(valid, outputs.squeeze(1).to(targets), 0), torch.where(valid, targets, 0), valid
 
 
 def _count(valid: Tensor) -> Tensor:
-    """Valid pixels of each image [B], at least 1 so that it can divide."""
+    """Return the number of valid pixels of each image [B], at least 1 to be a divisor."""
     return valid.flatten(1).sum(1).clamp(min=1)
 
 
 def _aligned(maps: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
-    """Each image less its median, over its mean absolute deviation from it; 0 at missing pixels.
+    """Subtract each image's median and divide by the mean absolute deviation from it; missing pixels are 0.
 
-    Equations 5 and 6 of the paper; of an even number of values the median is the lower middle one.
+    Equations 5 and 6 of the paper. The median of an even number of values is the lower middle one.
 
     Returns:
-        The aligned maps [B, height, width] and bool [B], whether there was anything to align: constant
-        maps become 0.
+        The aligned maps [B, height, width], which are 0 for constant images, and whether each image isn't
+        constant, bool [B].
     """
     there = valid.flatten(1)
     flat = maps.flatten(1)
@@ -124,27 +124,27 @@ def _aligned(maps: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _median(values: Tensor, there: Tensor) -> Tensor:
-    """The lower middle one of each row's values that are ``there``, [B, 1]; anything where none is."""
+    """Return the lower median of each row's values in the mask ``there``, [B, 1]."""
     if not torch.are_deterministic_algorithms_enabled():
         return torch.where(there, values, math.nan).nanmedian(1, keepdim=True).values
     return _kth(torch.where(there, values, math.inf), (there.sum(1, keepdim=True) + 1) // 2)
 
 
 def _kth(values: Tensor, rank: int | Tensor) -> Tensor:
-    """The value of that rank in each row, from 1 for the smallest; [B, 1]. ``rank`` may be [B, 1]."""
+    """Return the ``rank``-th smallest value of each row, counted from 1, [B, 1]; ``rank`` may be [B, 1]."""
     if isinstance(rank, int) and not torch.are_deterministic_algorithms_enabled():
         return values.kthvalue(rank, 1, keepdim=True).values
-    # On a GPU selection gives the gradient to any one of equal values; sorting, to the same one each time.
+    # On a GPU, selection gives the gradient to any one of equal values; stable sorting is deterministic.
     ranks = torch.as_tensor(rank, device=values.device).expand(len(values), 1)
     return values.sort(dim=1, stable=True).values.gather(1, (ranks - 1).clamp(min=0))
 
 
 def _trimmed_sum(errors: Tensor, valid: Tensor, share: float) -> Tensor:
-    """The sum of the smallest ``share`` of each image's valid ``errors`` (none negative), [B].
+    """Return the sum of the smallest ``share`` of each image's valid ``errors`` (none negative), [B].
 
-    By selection, since sorting costs several times as much. Selection takes one rank for all images,
-    which have different numbers of valid pixels: so many missing ones count as 0 that the rank is
-    right, the others as infinite.
+    This uses selection, as sorting takes several times as long. Selection has one rank for all images, which
+    have different numbers of valid pixels: as many missing pixels count as 0 as make the rank right, the
+    other missing pixels as infinite.
     """
     there, flat = valid.flatten(1), errors.flatten(1)
     rank = math.ceil(share * flat.shape[1])
@@ -153,16 +153,16 @@ def _trimmed_sum(errors: Tensor, valid: Tensor, share: float) -> Tensor:
     filled = torch.where(there, flat, torch.where(below, 0, math.inf))
     largest = _kth(filled, rank)
     under = there & (flat < largest)
-    # Errors that equal the largest one kept: as many of them as there is room for.
+    # Of errors that equal the largest selected one, as many as there is room for.
     ties = (kept - under.sum(1, keepdim=True)).to(flat)
     return (torch.where(under, flat, 0).sum(1, keepdim=True) + ties * largest)[:, 0]
 
 
 def _gradients(residuals: Tensor, valid: Tensor, scales: int) -> Tensor:
-    """The paper's gradient-matching term of each image, [B].
+    """Return the paper's gradient-matching term of each image, [B].
 
-    At each resolution the absolute differences of neighbouring residuals, over the valid pixels of that
-    resolution (as in the authors' code), added up over resolutions. A difference takes two valid pixels.
+    At each resolution, absolute differences of neighbouring valid residuals are summed and divided by the
+    number of valid pixels (as in the authors' code); the term is the sum over resolutions.
     """
     total = residuals.new_zeros(len(residuals))
     for scale in range(scales):
@@ -175,8 +175,10 @@ def _gradients(residuals: Tensor, valid: Tensor, scales: int) -> Tensor:
 
 
 def _fit(predicted: Tensor, true: Tensor, there: Tensor) -> tuple[Tensor, Tensor]:
-    """Slope and shift, [B, 1] each, that bring each image's values [B, pixels] nearest to the true ones by
-    least squares over the pixels that are ``there``; slope 0 for constant ones."""
+    """Return the least-squares slope and shift, [B, 1] each, from predicted to true values [B, pixels].
+
+    Only pixels in the mask ``there`` count. Constant predictions have slope 0.
+    """
     count = there.sum(1, keepdim=True).clamp(min=1)
     means = [maps.sum(1, keepdim=True) / count for maps in (predicted, true)]
     x, y = (torch.where(there, m - mean, 0) for m, mean in zip((predicted, true), means, strict=True))
@@ -187,17 +189,17 @@ def _fit(predicted: Tensor, true: Tensor, there: Tensor) -> tuple[Tensor, Tensor
 
 
 def _scores(outputs: Tensor, targets: Tensor, valid: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """RMSE in percent, AbsRel and δ < 1.25 in percent of each image, three times [B].
+    """Return RMSE in percent, AbsRel, and δ < 1.25 in percent of each image, [B] each.
 
-    As the paper evaluates, the prediction is first brought to the truth's scale and shift by least
-    squares in inverse depth.
+    As in the paper, the prediction is first aligned to the truth's scale and shift by least squares in
+    inverse depth.
 
-    RMSE is that of inverse depth, in percent of the image's own range of it, since units are free.
+    RMSE is that of inverse depth, in percent of the image's own range, since units are arbitrary.
 
-    The other two compare depths, so that they mean something only where targets are inverse depth
-    without a shift; pixels with targets of 0 or less don't count. Depth is capped, as the paper does, at
-    the largest true one, here the image's. AbsRel is the mean of \\|depth − truth\\| / truth; δ < 1.25 the
-    share of pixels whose ratio of depth to truth lies between 1 / 1.25 and 1.25.
+    The other two compare depths, so they are meaningful only if targets are inverse depth without a shift;
+    pixels with targets of 0 or less are ignored. As in the paper, depth is capped at the largest true depth,
+    here that of the image. AbsRel is the mean of \\|depth − truth\\| / truth; δ < 1.25 is the share of pixels
+    whose ratio of depth to truth is between 1 / 1.25 and 1.25.
     """
     there, predicted, true = valid.flatten(1), outputs.flatten(1), targets.flatten(1)
     slope, shift = _fit(predicted, true, there)
@@ -205,7 +207,7 @@ def _scores(outputs: Tensor, targets: Tensor, valid: Tensor) -> tuple[Tensor, Te
     mean = true.sum(1, keepdim=True) / _count(valid)[:, None]
     y = torch.where(there, true - mean, 0)
     mse = torch.where(there, aligned - true, 0).square().sum(1) / _count(valid)
-    span = y.amax(1) - y.amin(1)  # missing pixels are at the mean
+    span = y.amax(1) - y.amin(1)  # missing pixels have the mean value
     constant = span <= _CONSTANT * mean[:, 0].abs() + _TINY
     rmse = torch.where(constant, 0, 100 * mse.sqrt() / torch.where(constant, 1, span))
     near = there & (true > 0)

@@ -1,4 +1,4 @@
-"""Checks that every search space and its super-net must pass; run them on your own, with pytest:
+"""Checks that every search space and super-net must pass. To check your own with pytest:
 
     @pytest.mark.parametrize("check", SPACE_CHECKS)
     def test_space(check):

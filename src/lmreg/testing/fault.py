@@ -1,17 +1,17 @@
-"""How a check says what it found."""
+"""The error that a failed check raises."""
 
 from __future__ import annotations
 
 
 class Fault(AssertionError):
-    """A space or a network breaks its contract; one line says how, and for which architecture."""
+    """A space or a network violates its interface; one line says how, and for which architecture."""
 
 
 def require(condition: bool, fault: str) -> None:
-    """Nothing if ``condition`` holds. Unlike `assert` it works with ``python -O`` too.
+    """Check a condition; unlike `assert` this also works with ``python -O``.
 
     Raises:
-        Fault: it doesn't.
+        Fault: ``condition`` doesn't hold.
     """
     if not condition:
         raise Fault(fault)

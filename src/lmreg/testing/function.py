@@ -1,4 +1,4 @@
-"""Whether a space's keys tell the functions of its super-net apart, and nothing else."""
+"""Checks that architectures of a space share a key exactly if they are one function in its super-net."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ from lmreg.space.base import Arch, Space
 from lmreg.testing.fault import require
 
 SEEDS = 2
-"""Architectures of few kinds of options, around which functions of several architectures are looked for."""
+"""Architectures with few kinds of options, near which isomorphic architectures are searched."""
 STEPS = 60
 EACH = 8
-"""Functions of several architectures that are tried around each, and as many single architectures."""
+"""Isomorphism classes with several members that are checked near each, and as many single architectures."""
 IMAGES = 8
 WEIGHTS = 3
-"""What seems wrong must be so with as many weights."""
+"""A fault is reported only if it occurs with this many sets of weights."""
 _TOLERANCE = 1e-6
 _PERIOD = 2
 
 
 def check_keys(net: SuperNet, space: Space, shape: InputShape, rng: np.random.Generator) -> None:
-    """Architectures share a key if and only if they are one function with matched weights.
+    """Check that architectures share a key if and only if they are one function with matched weights.
 
-    Layers of one shape get the same weights, so that any of them can stand for any other. Then one
-    function means the same outputs, and the same sizes of gradients: a layer that is used twice gets
-    another one than two layers do. Of channels every second has the same weights, so that nodes that are
-    joined may change places: they need an even number each. The images must be large enough for that the
-    smallest maps are no single pixels, of which a pool is no pool.
+    Layers of one shape get equal weights, so that they are interchangeable. Architectures are then the same
+    function if they give equal outputs and gradients of equal norm; the latter separates a layer that is used
+    twice from two layers. Every second channel has the same weights, so that the order of concatenated nodes
+    doesn't matter; nodes need an even number of channels for that. The images must be so large that the
+    smallest maps aren't single pixels, on which pooling has no effect.
     """
-    first, *others = (_Function(net, shape, rng) for _ in range(WEIGHTS))
+    first, *others = (_Fingerprint(net, shape, rng) for _ in range(WEIGHTS))
     for _ in range(SEEDS):
         archs = _around(space, rng)
         keys, found = [space.canonical(arch) for arch in archs], [first(arch) for arch in archs]
@@ -46,11 +46,13 @@ def check_keys(net: SuperNet, space: Space, shape: InputShape, rng: np.random.Ge
             one = keys[i] == keys[j]
             if _alike(found[i], found[j]) == one:
                 continue
-            said = "share their key but are not one function" if one else "are one function but have two keys"
-            # By chance, say of an activation that is zero but for rounding, it happens with some weights.
+            problem = (
+                "share their key but are not one function" if one else "are one function but have two keys"
+            )
+            # With some weights this happens by chance, for example if an activation is zero up to rounding.
             require(
                 any(_alike(other(archs[i]), other(archs[j])) == one for other in others),
-                f"{archs[i].id} and {archs[j].id} {said}",
+                f"{archs[i].id} and {archs[j].id} {problem}",
             )
 
 
@@ -58,18 +60,18 @@ def _alike(one: np.ndarray, other: np.ndarray) -> bool:
     return float(np.abs(one - other).max()) < _TOLERANCE
 
 
-class _Function:
-    """What tells architectures' functions apart, whichever of a super-net's layers of a kind they use."""
+class _Fingerprint:
+    """Maps architectures to vectors that are equal for one function, whichever layers of a kind they use."""
 
     def __init__(self, net: SuperNet, shape: InputShape, rng: np.random.Generator):
         self._untied, self._kinds = net, _drawn(net, rng)
         drawn = rng.standard_normal((IMAGES, shape.channels, shape.height, shape.width))
         self._x, self._rng = torch.from_numpy(drawn), rng
-        self._look: Tensor | None = None
+        self._projection: Tensor | None = None
 
     @functools.cached_property
     def _net(self) -> SuperNet:
-        # Made where it's needed: a copy takes long, and most weights are only for what seems wrong.
+        # Lazy, as a copy takes long and most sets of weights are needed only if there seems to be a fault.
         return _tied(self._untied, self._kinds)
 
     @functools.cached_property
@@ -78,11 +80,11 @@ class _Function:
         return [p for p in self._net.parameters() if id(p) not in constant]
 
     def __call__(self, arch: Arch) -> np.ndarray:
-        """Outputs and two sums over layers' gradients, each about 1."""
+        """Return outputs and two sums over layers' gradients, scaled to about 1."""
         outputs = self._net(self._x, arch)
-        if self._look is None:
-            self._look = torch.from_numpy(self._rng.standard_normal(outputs.shape))
-        loss = (outputs * self._look).sum()
+        if self._projection is None:
+            self._projection = torch.from_numpy(self._rng.standard_normal(outputs.shape))
+        loss = (outputs * self._projection).sum()
         gradients = torch.autograd.grad(loss, self._weights, allow_unused=True)
         squares = torch.stack([g.square().sum() for g in gradients if g is not None])
         sums = torch.stack([squares.sum(), squares.square().sum()]).log1p()
@@ -91,7 +93,7 @@ class _Function:
 
 
 _Kind = tuple[str, tuple[int, ...]]
-"""A parameter's last name, how many dimensions of channels it has, and its sizes behind these."""
+"""The last part of a parameter's name, its number of channel dimensions, and its further sizes."""
 
 
 def _kind_of(name: str, parameter: Tensor) -> _Kind:
@@ -99,7 +101,7 @@ def _kind_of(name: str, parameter: Tensor) -> _Kind:
 
 
 def _drawn(net: SuperNet, rng: np.random.Generator) -> dict[_Kind, Tensor]:
-    """Values for the weights of every kind."""
+    """Draw values for the weights of every kind."""
     drawn: dict[_Kind, Tensor] = {}
     for name, parameter in net.named_parameters():
         kind = _kind_of(name, parameter)
@@ -110,9 +112,9 @@ def _drawn(net: SuperNet, rng: np.random.Generator) -> dict[_Kind, Tensor]:
 
 
 def _tied(net: SuperNet, drawn: dict[_Kind, Tensor]) -> SuperNet:
-    """A copy in double precision whose weights depend on their kind and shape only, not on their layer.
+    """Return a copy in double precision whose weights depend only on their kind and shape.
 
-    Biases of normalisations are zero, so that they make nothing of nothing, and their epsilon hardly is.
+    Normalisations have zero biases, so that they map zeros to zeros, and a negligible epsilon.
     """
     net = copy.deepcopy(net).double()
     with torch.no_grad():
@@ -130,7 +132,7 @@ def _tied(net: SuperNet, drawn: dict[_Kind, Tensor]) -> SuperNet:
 
 
 def _around(space: Space, rng: np.random.Generator) -> list[Arch]:
-    """Some architectures near one of few kinds of options, which therefore often are one function."""
+    """Return architectures near one with few kinds of options; many of them are isomorphic."""
     centre = _plain(space, rng)
     near = [centre, *space.neighbours(centre)]
     for arch in [near[i] for i in rng.permutation(len(near))[:EACH]]:
@@ -146,9 +148,9 @@ def _around(space: Space, rng: np.random.Generator) -> list[Arch]:
 
 
 def _plain(space: Space, rng: np.random.Generator) -> Arch:
-    """An architecture most options of which are of two kinds, such as skip connections and one convolution.
+    """Return an architecture with mostly two kinds of options, such as skip connections and one convolution.
 
-    By changes one at a time that don't lead away from that.
+    It is found by a walk over neighbours that never reduces the number of such options.
     """
     kinds = sorted({_kind(name) for names in space.options for name in names})
     wanted = set(rng.choice(kinds, min(2, len(kinds)), replace=False).tolist())
@@ -167,5 +169,5 @@ def _plain(space: Space, rng: np.random.Generator) -> Arch:
 
 
 def _kind(option: str) -> str:
-    """The operation of an option such as ``sep_conv_3x3~1``."""
+    """Return the operation of an option such as ``sep_conv_3x3~1``."""
     return option.partition("~")[0]

@@ -1,4 +1,4 @@
-"""What every super-net must fulfil, see `lmreg.network.base.SuperNet`."""
+"""Checks of the interface of super-nets, see `lmreg.network.base.SuperNet`."""
 
 from __future__ import annotations
 
@@ -8,11 +8,9 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.conv import _ConvNd
-from torch.utils.flop_counter import FlopCounterMode
 
 from lmreg.data.base import InputShape
-from lmreg.network.base import MIXTURES, Standalone, SuperNet, count_macs, plain_norms
+from lmreg.network.base import MIXTURES, Standalone, SuperNet, plain_norms
 from lmreg.network.mixture import Mixture
 from lmreg.space.base import Arch, Space
 from lmreg.testing.fault import require
@@ -21,27 +19,27 @@ from lmreg.testing.function import check_keys
 NetworkCheck = Callable[[SuperNet, Space, InputShape, np.random.Generator], None]
 
 SAMPLES = 6
-"""Architectures that are tried in each check."""
+"""Architectures that each check uses."""
 IMAGES = 6
 
 
 def check_network(net: SuperNet, space: Space, shape: InputShape, seed: int = 0) -> None:
-    """All of `NETWORK_CHECKS`, each with a generator of its own made from ``seed``; ``net`` stays as it is.
+    """Run all `NETWORK_CHECKS`, each with a new generator from ``seed``, without changing ``net``.
 
     Args:
-        net: a super-net, on the CPU, of the whole ``space`` for images of ``shape``.
+        net: a super-net of the whole ``space`` for images of ``shape``, on the CPU.
 
     Raises:
-        Fault: the first thing that is wrong.
+        Fault: the first check that fails.
     """
     for check in NETWORK_CHECKS:
         check(net, space, shape, np.random.default_rng(seed))
 
 
 def check_paths(net: SuperNet, space: Space, shape: InputShape, rng: np.random.Generator) -> None:
-    """A path depends on the weights, the images and the architecture, and on nothing that came before."""
+    """Check that a path's outputs depend only on weights, images and architecture, not on earlier calls."""
     require(isinstance(space, net.of_space), f"it holds {net.of_space.__name__}, not {type(space).__name__}")
-    net, x = _doubled(net, rng), _images(shape, rng)
+    net, x = _in_double_precision(net, rng), _images(shape, rng)
     state = copy.deepcopy(net.state_dict())
     archs = _samples(space, rng)
     first = [net(x, arch).detach() for arch in archs]
@@ -60,9 +58,9 @@ def check_paths(net: SuperNet, space: Space, shape: InputShape, rng: np.random.G
 
 
 def check_standalone(net: SuperNet, space: Space, shape: InputShape, rng: np.random.Generator) -> None:
-    """With copied weights an architecture's own network gives the super-net's logits.
+    """Check that an architecture's network gives the super-net's logits if its weights are copied.
 
-    In double precision: normalising values that are nearly alike magnifies rounding.
+    In double precision, as normalising nearly equal values magnifies rounding errors.
     """
     x = _images(shape, rng)
     for arch, whole, alone in _extracted(net, space, rng):
@@ -74,9 +72,9 @@ def check_standalone(net: SuperNet, space: Space, shape: InputShape, rng: np.ran
 
 
 def check_gradients(net: SuperNet, space: Space, shape: InputShape, rng: np.random.Generator) -> None:
-    """A path's gradients reach the weights that its own network has, and are the same there.
+    """Check that a path's gradients reach only the weights of its own network, with the same norms.
 
-    Scale and shift of batch norms that have none in the super-net are left out.
+    Batch norms' scale and shift that the super-net lacks are ignored.
     """
     x = _images(shape, rng)
     for arch, whole, alone in _extracted(net, space, rng):
@@ -103,24 +101,14 @@ def check_gradients(net: SuperNet, space: Space, shape: InputShape, rng: np.rand
             )
 
 
-def check_macs(net: SuperNet, space: Space, shape: InputShape, rng: np.random.Generator) -> None:
-    """`count_macs`, which sees layers, agrees with torch's profiler, which sees calls (two operations per
-    multiply-accumulate, biases left out)."""
-    for arch in _samples(space, rng):
-        alone = net.standalone(arch)
-        with FlopCounterMode(display=False) as counter, torch.no_grad():
-            alone(_images(shape, rng).float()[:2])
-        expected = counter.get_total_flops() // (2 * 2) + _bias_additions(alone, shape)
-        counted = count_macs(alone, shape)
-        require(counted == expected, f"count_macs gives {counted} for {arch.id}, the profiler {expected}")
-
-
 def check_mixtures(net: SuperNet, space: Space, shape: InputShape, rng: np.random.Generator) -> None:
-    """Where mixtures are offered, one whose weights are 1 for an architecture's options is that path, and
-    is discretised to it."""
+    """Check that a mixture with weight 1 for an architecture's options is that path and is discretised to it.
+
+    Super-nets without mixtures pass.
+    """
     if MIXTURES not in net.offers:
         return
-    net, x = _doubled(net, rng), _images(shape, rng)
+    net, x = _in_double_precision(net, rng), _images(shape, rng)
     for arch in _samples(space, rng):
         counts = [len(options) for options in space.options]
         weights = tuple(torch.eye(n).double()[c] for n, c in zip(counts, arch.choices, strict=True))
@@ -135,7 +123,7 @@ def check_mixtures(net: SuperNet, space: Space, shape: InputShape, rng: np.rando
 
 
 NETWORK_CHECKS: tuple[NetworkCheck, ...] = (
-    *(check_paths, check_standalone, check_gradients, check_macs, check_mixtures, check_keys),
+    *(check_paths, check_standalone, check_gradients, check_mixtures, check_keys),
 )
 
 
@@ -144,12 +132,12 @@ def _samples(space: Space, rng: np.random.Generator) -> list[Arch]:
 
 
 def _images(shape: InputShape, rng: np.random.Generator) -> Tensor:
-    """Noise, float64 [IMAGES, channels, height, width]."""
+    """Return noise, float64 [IMAGES, channels, height, width]."""
     return torch.from_numpy(rng.standard_normal((IMAGES, shape.channels, shape.height, shape.width)))
 
 
 def _shaken(net: SuperNet, rng: np.random.Generator) -> SuperNet:
-    """A copy with noise added to all weights: those that begin as zeros or ones would hide faults."""
+    """Return a copy with noise on all weights, as initial values of 0 or 1 would hide faults."""
     net = copy.deepcopy(net)
     with torch.no_grad():
         for parameter in net.parameters():
@@ -157,18 +145,18 @@ def _shaken(net: SuperNet, rng: np.random.Generator) -> SuperNet:
     return net
 
 
-def _doubled(net: SuperNet, rng: np.random.Generator) -> SuperNet:
+def _in_double_precision(net: SuperNet, rng: np.random.Generator) -> SuperNet:
     return _shaken(net, rng).double()
 
 
 def _extracted(
     net: SuperNet, space: Space, rng: np.random.Generator
 ) -> Iterator[tuple[Arch, SuperNet, Standalone]]:
-    """Architectures, a super-net and what is extracted from it, both in double precision.
+    """Yield architectures, a super-net, and the extracted network, both in double precision.
 
-    Single precision in between loses nothing: that is what the weights were in at first.
+    The single precision of extraction loses nothing, as the weights were single-precision numbers before.
     """
-    whole = _doubled(net, rng)
+    whole = _in_double_precision(net, rng)
     for arch in _samples(space, rng):
         whole.zero_grad()
         yield arch, whole, whole.extract(arch).double()
@@ -179,22 +167,5 @@ def _gap(one: Tensor, other: Tensor) -> float:
 
 
 def _gradients(net: nn.Module) -> dict[str, Tensor]:
-    """By parameter name; zeros for those without one."""
+    """Return gradients by parameter name; zeros for parameters without one."""
     return {n: torch.zeros_like(p) if p.grad is None else p.grad for n, p in net.named_parameters()}
-
-
-def _bias_additions(net: Standalone, shape: InputShape) -> int:
-    """Values of one image to which convolutions and linear layers add a bias."""
-    total = 0
-
-    def add(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        nonlocal total
-        total += output[0].numel() if getattr(module, "bias", None) is not None else 0
-
-    layers = [module for module in net.modules() if isinstance(module, _ConvNd | nn.Linear)]
-    hooks = [layer.register_forward_hook(add) for layer in layers]
-    with torch.no_grad():
-        net(torch.zeros(2, shape.channels, shape.height, shape.width))
-    for hook in hooks:
-        hook.remove()
-    return total

@@ -1,4 +1,5 @@
-"""What every search space must fulfil, see `lmreg.space.base.Space`. No torch here."""
+"""Checks of the interface of search spaces, see `lmreg.space.base.Space`. This module doesn't import
+torch."""
 
 from __future__ import annotations
 
@@ -15,25 +16,25 @@ from lmreg.testing.fault import require
 SpaceCheck = Callable[[Space, np.random.Generator], None]
 
 SAMPLES = 20
-"""Architectures that are tried in each check."""
+"""Architectures that each check uses."""
 ENUMERABLE = 20_000
-"""A space of at most so many architectures is enumerated as a whole."""
+"""Largest space that is enumerated completely."""
 LARGE = 1_000_000
-"""A space of more is not to be enumerated for one draw."""
+"""Largest space that may be enumerated for one draw."""
 
 
 def check_space(space: Space, seed: int = 0) -> None:
-    """All of `SPACE_CHECKS`, each with a generator of its own made from ``seed``.
+    """Run all `SPACE_CHECKS`, each with a new generator from ``seed``.
 
     Raises:
-        Fault: the first thing that is wrong.
+        Fault: the first check that fails.
     """
     for check in SPACE_CHECKS:
         check(space, np.random.default_rng(seed))
 
 
 def check_choices(space: Space, rng: np.random.Generator) -> None:
-    """Architectures are made from choices within the options, and from no others."""
+    """Check that `arch` accepts choices within the options and refuses others."""
     require(all(len(set(o)) == len(o) > 0 for o in space.options), "a decision has no options, or one twice")
     require(
         len(space.targets) in (0, len(space.options)),
@@ -45,7 +46,7 @@ def check_choices(space: Space, rng: np.random.Generator) -> None:
 
 
 def check_sampling(space: Space, rng: np.random.Generator) -> None:
-    """Draws are valid architectures, repeatable by their generator, and not always the same."""
+    """Check that draws are valid architectures, reproducible from the generator, and not all equal."""
     own = type(space).sample_network is not Space.sample_network
     require(own or space.size <= LARGE, f"sample_network would enumerate {space.size} architectures")
     for name, sample in {"sample": space.sample, "sample_network": space.sample_network}.items():
@@ -58,7 +59,7 @@ def check_sampling(space: Space, rng: np.random.Generator) -> None:
 
 
 def check_enumeration(space: Space, rng: np.random.Generator) -> None:
-    """`enumerate` gives valid architectures, none twice, `size` of them and all that are drawn."""
+    """Check that `enumerate` yields `size` valid, distinct architectures, including all that are drawn."""
     listed = list(itertools.islice(space.enumerate(), ENUMERABLE + 1))
     require(len(set(listed)) == len(listed), "enumerate gives an architecture twice")
     for index in rng.integers(len(listed), size=SAMPLES):
@@ -72,7 +73,7 @@ def check_enumeration(space: Space, rng: np.random.Generator) -> None:
 
 
 def check_text_form(space: Space, rng: np.random.Generator) -> None:
-    """`parse` undoes `format`; what isn't a text form is refused in one line."""
+    """Check that `parse` inverts `format` and refuses other text in one line."""
     archs = set(_samples(space, rng))
     texts = {arch: space.format(arch) for arch in archs}
     for arch, text in texts.items():
@@ -84,8 +85,10 @@ def check_text_form(space: Space, rng: np.random.Generator) -> None:
 
 
 def check_canonical(space: Space, rng: np.random.Generator) -> None:
-    """A key depends on the architecture alone, and tells some apart; a key that is a text form itself is
-    its own key; what shares a key shares the sketch."""
+    """Check that keys depend only on the architecture and aren't all equal.
+
+    A key that is a text form must be its own key, and architectures with one key must share the coarse key.
+    """
     archs = _samples(space, rng)
     keys = [space.canonical(arch) for arch in archs]
     require(len(set(keys)) > 1, f"all architectures have the key {keys[0]!r}")
@@ -100,15 +103,18 @@ def check_canonical(space: Space, rng: np.random.Generator) -> None:
             space.canonical(other) == key,
             f"{key!r} is the key of {arch.id}, but as an architecture has the key {space.canonical(other)!r}",
         )
-    sketches: dict[str, tuple[Arch, Hashable]] = {}
+    coarse: dict[str, tuple[Arch, Hashable]] = {}
     near = [other for arch in archs[:5] for other in space.neighbours(arch)]
     for member in [*archs, *near]:
-        first, sketch = sketches.setdefault(space.canonical(member), (member, space.sketch(member)))
-        require(space.sketch(member) == sketch, f"{member.id} and {first.id} share a key, but not the sketch")
+        first, expected = coarse.setdefault(space.canonical(member), (member, space.coarse_key(member)))
+        require(
+            space.coarse_key(member) == expected,
+            f"{member.id} and {first.id} share a key, but not the coarse key",
+        )
 
 
 def check_neighbours(space: Space, rng: np.random.Generator) -> None:
-    """The neighbours of an architecture are valid, are others than itself, and none is there twice."""
+    """Check that neighbours are valid, distinct, and not the architecture itself."""
     for arch in _samples(space, rng):
         near = space.neighbours(arch)
         require(len(near) > 0, f"{arch.id} has no neighbours")
@@ -119,7 +125,7 @@ def check_neighbours(space: Space, rng: np.random.Generator) -> None:
 
 
 def check_mutation(space: Space, rng: np.random.Generator) -> None:
-    """A mutant is a neighbour that is another network."""
+    """Check that a mutant is a neighbour that isn't isomorphic to the original."""
     for arch in _samples(space, rng):
         mutant = space.mutate(arch, rng)
         require(mutant in space.neighbours(arch), f"{mutant.id}, mutated from {arch.id}, is no neighbour")
@@ -130,7 +136,7 @@ def check_mutation(space: Space, rng: np.random.Generator) -> None:
 
 
 def check_encoding(space: Space, rng: np.random.Generator) -> None:
-    """Encodings are finite float32 vectors of one length that tell some architectures apart."""
+    """Check that encodings are finite float32 vectors of one length and not all equal."""
     archs = _samples(space, rng)
     codes = [space.encode(arch) for arch in archs]
     for arch, code in zip(archs, codes, strict=True):
@@ -144,7 +150,7 @@ def check_encoding(space: Space, rng: np.random.Generator) -> None:
 
 
 def check_distance(space: Space, rng: np.random.Generator) -> None:
-    """Distances are symmetric, 0 to itself, and from 1 to the number of decisions to other networks."""
+    """Check that distances are symmetric, 0 to itself, and 1 to the number of decisions to other networks."""
     archs = _samples(space, rng)
     for a, b in itertools.pairwise(archs):
         there, back = space.distance(a, b), space.distance(b, a)
@@ -158,7 +164,7 @@ def check_distance(space: Space, rng: np.random.Generator) -> None:
 
 
 def check_graphs(space: Space, rng: np.random.Generator) -> None:
-    """The graphs of an architecture, where there are any, can be drawn."""
+    """Check that graphs, if there are any, can be drawn."""
     for arch in _samples(space, rng):
         for graph in space.graphs(arch):
             last = len(graph.nodes) - 1

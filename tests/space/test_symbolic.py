@@ -12,40 +12,40 @@ from torch import Tensor
 
 from lmreg.network.nasbench201 import _operation
 from lmreg.space.base import Arch
-from lmreg.space.function import Terms, Value, total
 from lmreg.space.nasbench201 import EDGES, NODES, OPERATIONS, NASBench201
+from lmreg.space.symbolic import Sum, SymbolicCell, add
 
 CONVOLUTIONS = [i for i, name in enumerate(OPERATIONS) if "conv" in name]
 
 
 def test_sums_and_factors() -> None:
-    terms = Terms("x")
-    (x,) = terms.inputs
-    a, b = terms.weighted("c", x), terms.weighted("c", total([x, x]))
-    assert terms.key([a]) == terms.key([b]) == "c(x)"  # twice the same is the same to a normalisation
-    assert terms.key([total([a, a])]) == "c(x)+c(x)"
-    assert terms.key([total([a, b])]).startswith("c(x)+c(x) #")  # but two layers aren't one
-    assert terms.linear("p", total([a, x])) == total([terms.linear("p", a), terms.linear("p", x)])
-    assert terms.homogeneous("m", total([a, b])) != total([terms.homogeneous("m", v) for v in (a, b)])
-    assert terms.homogeneous("m", total([a, a])) == 2 * terms.homogeneous("m", a)
-    assert terms.normalised("m", total([a, a])) == terms.normalised("m", a)
-    assert not any(op("o", ()) for op in (terms.weighted, terms.normalised, terms.homogeneous, terms.linear))
-    assert terms.key([()]) == "0"
+    cell = SymbolicCell("x")
+    (x,) = cell.inputs
+    a, b = cell.weighted("c", x), cell.weighted("c", add([x, x]))
+    assert cell.key([a]) == cell.key([b]) == "c(x)"  # twice the same is the same to a normalisation
+    assert cell.key([add([a, a])]) == "c(x)+c(x)"
+    assert cell.key([add([a, b])]).startswith("c(x)+c(x) #")  # but two layers aren't one
+    assert cell.linear("p", add([a, x])) == add([cell.linear("p", a), cell.linear("p", x)])
+    assert cell.homogeneous("m", add([a, b])) != add([cell.homogeneous("m", v) for v in (a, b)])
+    assert cell.homogeneous("m", add([a, a])) == 2 * cell.homogeneous("m", a)
+    assert cell.normalised("m", add([a, a])) == cell.normalised("m", a)
+    assert not any(op("o", ()) for op in (cell.weighted, cell.normalised, cell.homogeneous, cell.linear))
+    assert cell.key([()]) == "0"
 
 
 def test_what_is_not_used_does_not_count() -> None:
-    terms = Terms("xy")
-    x, y = terms.inputs
-    before = terms.key([terms.weighted("c", x)])
-    dead = terms.weighted("c", terms.weighted("c", y))
-    used = terms.weighted("c", x)
-    assert terms.key([used]) == before
-    assert terms.used([used]) == {*x, *used}
-    assert terms.used([dead]) >= {*y, *dead}
+    cell = SymbolicCell("xy")
+    x, y = cell.inputs
+    before = cell.key([cell.weighted("c", x)])
+    dead = cell.weighted("c", cell.weighted("c", y))
+    used = cell.weighted("c", x)
+    assert cell.key([used]) == before
+    assert cell.dependencies([used]) == {*x, *used}
+    assert cell.dependencies([dead]) >= {*y, *dead}
 
 
 def random_terms(rng: np.random.Generator) -> tuple[list[tuple[str, list[int]]], list[list[int]]]:
-    """Layers, each with the nodes that it reads, and outputs: few kinds and many alike."""
+    """Draw layers, each with the nodes that it reads, and outputs, with few kinds so that many are equal."""
     count = int(rng.integers(2, 6))
     layers = [
         (
@@ -61,26 +61,26 @@ def random_terms(rng: np.random.Generator) -> tuple[list[tuple[str, list[int]]],
 
 
 def described(layers: list[tuple[str, list[int]]], outputs: list[list[int]]) -> tuple[str, str]:
-    """The key, and an own account of what it stands for: the least description over all numberings."""
-    terms = Terms("x")
-    values: list[Value] = list(terms.inputs)
+    """Return the key and an independent canonical form, the least description over all numberings."""
+    cell = SymbolicCell("x")
+    values: list[Sum] = list(cell.inputs)
     for operation, read in layers:
-        value = total(values[node] for node in read)
-        values.append(terms.weighted("c", value) if operation == "c" else terms.normalised("p", value))
-    ends = [total(values[node] for node in output) for output in outputs]
-    used = sorted(terms.used(ends) - {0})
+        value = add(values[node] for node in read)
+        values.append(cell.weighted("c", value) if operation == "c" else cell.normalised("p", value))
+    ends = [add(values[node] for node in output) for output in outputs]
+    used = sorted(cell.dependencies(ends) - {0})
     found = []
     for order in itertools.permutations(range(1, len(used) + 1)):
         number = dict(zip(used, order, strict=True)) | {0: 0}
         lines = sorted(
-            (number[s], terms._labels[s], tuple(sorted(number[r] for r in terms._reads[s]))) for s in used
+            (number[s], cell._labels[s], tuple(sorted(number[r] for r in cell._reads[s]))) for s in used
         )
         found.append(repr((lines, sorted(tuple(sorted(number[s] for s in value)) for value in ends))))
-    return terms.key(ends), min(found)
+    return cell.key(ends), min(found)
 
 
 def test_a_key_stands_for_one_pattern_of_layers(rng: np.random.Generator) -> None:
-    """Against trying all numberings of the layers; the order in which they are made doesn't matter."""
+    """Keys agree with a comparison over all numberings of the layers, whatever the order of creation."""
     keys: dict[str, set[str]] = defaultdict(set)
     patterns: dict[str, set[str]] = defaultdict(set)
     for _ in range(1500):
@@ -93,7 +93,7 @@ def test_a_key_stands_for_one_pattern_of_layers(rng: np.random.Generator) -> Non
 
 
 class Computed:
-    """NAS-Bench-201's cells in numbers, with any assignment of convolutions to their edges.
+    """Evaluates NAS-Bench-201's cells numerically with any assignment of convolutions to edges.
 
     Of each kind of convolution there are as many as a cell has edges. Normalisation as in the network, its
     epsilon next to nothing, so that a factor is undone.
@@ -124,7 +124,7 @@ class Computed:
 
     @functools.cache  # noqa: B019
     def node(self, terms: tuple[Any, ...]) -> Tensor:
-        """The sum of ``terms``: (choice, number, source) of each edge; the input if it is ("x",)."""
+        """Return the sum of ``terms``, (choice, number, source) of each edge; ("x",) is the input."""
         if terms == ("x",):
             return self.x
         values = [self.edge(*term) for term in terms if term[0]]
@@ -138,7 +138,7 @@ class Computed:
         return float((self.node(nodes[-1]) * self.look).sum())
 
     def fingerprint(self, arch: Arch) -> float:
-        """The least output over all ways to distribute convolutions among the edges that matter."""
+        """Return the least output over all assignments of convolutions to the edges that have an effect."""
         edges = [e for e, choice in enumerate(arch.choices) if choice in CONVOLUTIONS]
         usual = {e: place for place, e in enumerate(edges)}
         plain = self.output(arch, usual)
@@ -158,7 +158,7 @@ class Computed:
 
 @pytest.mark.slow
 def test_nasbench201_has_as_many_keys_as_functions(space: NASBench201) -> None:
-    """All 15,625 cells: what computes the same with matched convolutions shares the key, and nothing else."""
+    """Of all 15,625 cells, exactly those that compute the same with matched convolutions share a key."""
     computed = Computed()
     archs = list(space.enumerate())
     prints = np.array([computed.fingerprint(arch) for arch in archs])

@@ -1,4 +1,4 @@
-"""Cells as graphs with operations on their vertices: pruning, isomorphism, distance, paths."""
+"""Cells as graphs with operations on the vertices: pruning, isomorphism, distance, paths."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import numpy as np
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
-    """A directed acyclic graph. Vertex 0 is the input, the last one the output.
+class CellGraph:
+    """A directed acyclic graph whose vertex 0 is the input and whose last vertex is the output.
 
     Attributes:
         operations: one index per interior vertex.
@@ -27,19 +27,19 @@ class Cell:
         return len(self.operations) + 2
 
     def sources(self, vertex: int) -> list[int]:
-        """The vertices with an edge to ``vertex``, ascending."""
+        """Return the vertices with an edge to ``vertex``, ascending."""
         return sorted(a for a, b in self.edges if b == vertex)
 
     def matrix(self) -> np.ndarray:
-        """Adjacency matrix, int64 [vertices, vertices]: 1 in row *from*, column *to*."""
+        """Return the adjacency matrix, int64 [vertices, vertices]: 1 in row *from*, column *to*."""
         matrix = np.zeros((self.vertices, self.vertices), np.int64)
         for edge in self.edges:
             matrix[edge] = 1
         return matrix
 
 
-def pruned(cell: Cell) -> Cell | None:
-    """Only what lies on a way from input to output, the vertices in their order; None without a way."""
+def pruned(cell: CellGraph) -> CellGraph | None:
+    """Return the part on paths from input to output, in the same order; None if there is no path."""
     last = cell.vertices - 1
     ahead, back = {0}, {last}
     for a, b in sorted(cell.edges):
@@ -53,14 +53,14 @@ def pruned(cell: Cell) -> Cell | None:
         return None
     number = {vertex: place for place, vertex in enumerate(live)}
     edges = frozenset((number[a], number[b]) for a, b in cell.edges if a in number and b in number)
-    return Cell(tuple(cell.operations[vertex - 1] for vertex in live[1:-1]), edges)
+    return CellGraph(tuple(cell.operations[vertex - 1] for vertex in live[1:-1]), edges)
 
 
-def module_hash(cell: Cell) -> str:
-    """NAS-Bench-101's hash of a pruned cell, 32 hexadecimal digits; isomorphic cells share it.
+def module_hash(cell: CellGraph) -> str:
+    """Return NAS-Bench-101's hash of a pruned cell, 32 hexadecimal digits; isomorphic cells share it.
 
-    Vertices start from degrees and label and take in their neighbours' hashes as many times as there
-    are vertices (Ying et al., ICML 2019, supplement; the benchmark's data are filed under these hashes).
+    A vertex's hash starts from its degrees and label and is updated by its neighbours' hashes, as many times
+    as there are vertices (Ying et al., ICML 2019, supplement). The benchmark files its data under this hash.
     """
     count = cell.vertices
     before: list[list[int]] = [[] for _ in range(count)]
@@ -82,8 +82,8 @@ def _md5(text: str) -> str:
     return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
 
 
-def labellings(cell: Cell) -> int:
-    """In how many ways the vertices can be ordered, every edge leading forward, and be told apart."""
+def count_labellings(cell: CellGraph) -> int:
+    """Return the number of distinct graphs that reorder the vertices such that every edge leads forward."""
     orders = _orders(cell.vertices)
     matrices, labels = _reordered(cell, cell.vertices, orders)
     forward = ~np.tril(matrices).any((1, 2))
@@ -91,11 +91,11 @@ def labellings(cell: Cell) -> int:
     return len({row.tobytes() for row in both})
 
 
-def edit_distance(a: Cell, b: Cell, vertices: int) -> int:
-    """The least number of differing edges and operations over all matchings of interior vertices.
+def edit_distance(a: CellGraph, b: CellGraph, vertices: int) -> int:
+    """Return the least number of differing edges and operations over all matchings of interior vertices.
 
     Args:
-        vertices: at least those of either cell; a vertex that a cell lacks differs from all operations.
+        vertices: at least as many as either cell has; a missing vertex differs from every operation.
     """
     orders = _orders(vertices)
     matrices, labels = _reordered(b, vertices, orders)
@@ -106,15 +106,15 @@ def edit_distance(a: Cell, b: Cell, vertices: int) -> int:
 
 @functools.cache
 def _orders(vertices: int) -> np.ndarray:
-    """Every order of the vertices with input and output in their places, [orders, vertices]."""
+    """Return every order of the vertices that keeps input and output in place, [orders, vertices]."""
     inner = itertools.permutations(range(1, vertices - 1))
     return np.array([(0, *order, vertices - 1) for order in inner])
 
 
-def _reordered(cell: Cell, vertices: int, orders: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Matrices [orders, vertices, vertices] and interior labels [orders, vertices - 2], −1 for none.
+def _reordered(cell: CellGraph, vertices: int, orders: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return matrices [orders, vertices, vertices] and interior labels [orders, vertices - 2], −1 for none.
 
-    Vertices that ``cell`` lacks come before the output.
+    Vertices that ``cell`` lacks are placed before the output.
     """
     place = [*range(cell.vertices - 1), vertices - 1]
     matrix = np.zeros((vertices, vertices), np.int8)
@@ -125,13 +125,13 @@ def _reordered(cell: Cell, vertices: int, orders: np.ndarray) -> tuple[np.ndarra
     return matrix[orders[:, :, None], orders[:, None, :]], labels[orders[:, 1:-1]]
 
 
-def path_features(cell: Cell, operations: int, longest: int) -> np.ndarray:
-    """Which sequences of operations lead from input to output, 0 or 1, float32 [sequences].
+def path_encoding(cell: CellGraph, operations: int, longest: int) -> np.ndarray:
+    """Return, for every sequence of operations, 1 if a path from input to output has it, else 0; float32.
 
-    Shorter sequences come first, those of one length in the order of numbers with ``operations`` as base.
+    Shorter sequences come first; those of one length are ordered as numbers to the base ``operations``.
 
     Args:
-        operations: how many there are.
+        operations: number of operations.
         longest: length of the longest sequences.
     """
     features = np.zeros(sum(operations**length for length in range(longest + 1)), np.float32)

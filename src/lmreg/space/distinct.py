@@ -1,4 +1,4 @@
-"""Drawing architectures of which no two are one function."""
+"""Drawing architectures of which no two are isomorphic."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from lmreg.space.base import Arch, Space
 _PATIENCE = 10_000
 
 
-def draw_up_to(
+def draw_distinct_up_to(
     space: Space,
     draw: Callable[[], Arch],
     count: int,
@@ -18,14 +18,14 @@ def draw_up_to(
     accept: Callable[[Arch, Sequence[Arch]], bool] = lambda arch, found: True,
     patience: int = _PATIENCE,
 ) -> list[Arch]:
-    """The first ``count`` draws that are one function neither with each other nor with one of ``taken``.
+    """Return the first ``count`` draws that are isomorphic neither to each other nor to one of ``taken``.
 
     Args:
-        accept: whether a draw may join those found so far.
-        patience: after how many draws in a row that brought none no more is hoped for.
+        accept: whether a draw may be added to those found so far.
+        patience: how many draws in a row may fail before the search is given up.
 
     Returns:
-        Fewer than ``count`` where none is likely to be left.
+        Fewer than ``count`` architectures if the search was given up.
     """
     seen = {space.canonical(arch) for arch in taken}
     found: list[Arch] = []
@@ -45,13 +45,13 @@ def draw_up_to(
 def draw_distinct(
     space: Space, draw: Callable[[], Arch], count: int, taken: Iterable[Arch] = ()
 ) -> list[Arch]:
-    """As `draw_up_to`, but all ``count``.
+    """Return ``count`` architectures as `draw_distinct_up_to` does.
 
     Raises:
-        LmregError: there are not so many.
+        LmregError: fewer were found.
     """
     taken = list(taken)
-    found = draw_up_to(space, draw, count, taken)
+    found = draw_distinct_up_to(space, draw, count, taken)
     if len(found) < count:
         others = len({space.canonical(arch) for arch in taken})
         raise LmregError(
