@@ -8,8 +8,8 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from lmreg.commands.options import of_job, top_level
+from lmreg.config.common import Options
 from lmreg.config.schema import option
-from lmreg.experiment.study import Options
 from lmreg.report.page import Report
 from lmreg.report.sources import Sources
 from lmreg.util.progress import say
