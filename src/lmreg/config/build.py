@@ -10,18 +10,22 @@ import difflib
 import importlib
 import typing
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any, TypeVar
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-import lmreg.config.resolvers  # noqa: F401 (registers what interpolations call)
+import lmreg
+import lmreg.config.resolvers
 from lmreg.config import catalogue
 from lmreg.config.paths import conf_dir
 from lmreg.config.schema import range_error
 from lmreg.errors import LmregError
 
 T = TypeVar("T")
+WRITE_CONF = "run 'python scripts/conf.py'"
+"""What brings ``conf/`` up to date after a change of a dataclass."""
 
 
 def nearest(word: str, names: Iterable[str]) -> str:
@@ -38,6 +42,13 @@ def nearest(word: str, names: Iterable[str]) -> str:
         return f"; did you mean {leaves[close[0]]!r}?"
     shown = siblings or [name for name in names if "." not in name]
     return f"; there are: {', '.join(shown)}"
+
+
+def unknown_choice(group: str, choice: str, names: Iterable[str]) -> str:
+    """Say that a group has no such choice among ``names``, and what was probably meant."""
+    new = Path(lmreg.__file__).parent / group / f"{choice}.py"
+    hint = f"; if {group}/{new.name} is a new part, {WRITE_CONF}" if new.exists() else nearest(choice, names)
+    return f"unknown choice '{group}={choice}'{hint}"
 
 
 def dotted(node: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
