@@ -126,7 +126,7 @@ class DataConfig:
         0.25,
         min=0,
         max=1,
-        help="share of them that orders landmarks and feeds the regulariser; the rest scores sub-nets",
+        help="share that orders landmarks and feeds the regulariser; the rest scores sub-nets",
     )
     crop_padding: int = option(
         0, min=0, help="pixels of padding for random crops, depth maps too; 0: no crops"

@@ -28,9 +28,7 @@ _OUTSIDE = "picture outside the folders of pairs|pictures outside the folders of
 @dataclass
 class Config(DeepDataConfig):
     name: str = option(
-        "depth_folder",
-        yaml="${last_part:${.path},depth_folder}",
-        help="name of the folder; names the study",
+        "depth_folder", yaml="${last_part:${.path},depth_folder}", help="name of the folder; names the study"
     )
     path: str | None = option(None, text="path", help=f"folder with {_LAYOUTS}", result=False)
     image_folder: str = option("images", text="text", help="sub-folder of images")
@@ -43,10 +41,7 @@ class Config(DeepDataConfig):
     )
     test_folder: str = option("test", text="text", help="sub-folder with the test pairs, if there is one")
     test_fraction: float = option(
-        0.2,
-        min=0,
-        max=1,
-        help="share of test pairs if there is no test folder; give a test folder for the frames of videos",
+        0.2, min=0, max=1, help="share of test pairs if there is no test folder (frames of videos need one)"
     )
     inverse: bool = option(False, help="whether the maps hold inverse depth (disparity) instead of depth")
     scale: float = option(
