@@ -40,6 +40,10 @@ def test_what_is_checked_in_is_what_the_dataclasses_declare() -> None:
     assert done.returncode == 0, f"run 'python scripts/conf.py' and commit what it writes: {done.stdout}"
 
 
+def test_every_folder_of_choices_is_a_declared_group() -> None:
+    assert {path.name for path in conf_dir().iterdir() if path.is_dir()} == GROUPS.keys() | {"hydra"}
+
+
 def same(found: Fields, schema: type) -> None:
     """The fields in the index are those of the class, with their ranges."""
     for field in dataclasses.fields(schema):
