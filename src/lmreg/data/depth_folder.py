@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lmreg.config.schema import option
+from lmreg.config.schema import inherit, option
 from lmreg.data import pixels
 from lmreg.data.base import DataSource, DeepDataConfig, Part, RawData, Reading, data_folder
 from lmreg.data.depth_maps import MASKS, SUFFIXES, read_map, read_mask, squared
@@ -50,6 +50,12 @@ class Config(DeepDataConfig):
         help="factor that makes the maps' values metres (or inverse metres): 0.001 for millimetres",
     )
     invalid: float | None = option(0.0, help="value that stands for missing depth; null: none")
+    crop_padding: int = inherit(
+        DeepDataConfig,
+        "crop_padding",
+        help="pixels of padding for random crops of image and depth; 0: no crops",
+    )
+    flip: bool = inherit(DeepDataConfig, "flip", help="mirror half of the training images, with their depth")
 
 
 @dataclass(frozen=True)
