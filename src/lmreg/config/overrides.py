@@ -148,4 +148,4 @@ def _is_declared(key: str, command: str, args: list[str]) -> bool:
     module, _, name = str(content.get("_target_", GROUPS[group].base)).rpartition(".")
     cls = getattr(importlib.import_module(module), name)
     schema = cls if dataclasses.is_dataclass(cls) else schema_of(cls)
-    return option in {field.name for field in dataclasses.fields(schema)}  # type: ignore[arg-type]
+    return option in {field.name for field in dataclasses.fields(schema)}
