@@ -1,4 +1,4 @@
-"""Old names are read, and stand for the same thing: the same config, hash and folder."""
+"""Old names are still read and mean the same: the same config, hash and folder."""
 
 from __future__ import annotations
 
@@ -36,6 +36,12 @@ def test_words_of_a_command_line() -> None:
     assert with_todays_names(words) == (words, [])
 
 
+def test_a_group_that_was_renamed() -> None:
+    words, notes = with_todays_names(["kind=nds", "kind.family=enas", "path=kind=x"])
+    assert words == ["benchmark=nds", "benchmark.family=enas", "path=kind=x"]
+    assert notes == ["kind is an alias of benchmark", "kind.family is an alias of benchmark.family"]
+
+
 def test_todays_names_are_those_that_there_are() -> None:
     for group, changed in CHOICES.items():
         assert set(changed.values()) <= set(choices(group))
@@ -46,7 +52,7 @@ def test_todays_names_are_those_that_there_are() -> None:
 
 
 def old(config: Any) -> Any:
-    """A config as the lmreg wrote it that had the old names."""
+    """Return a config as the version with the old names wrote it."""
     config["algo"] = {"_target_": "lmreg.algo.randomnas.RandomNAS", "name": "randomnas"}
     config["network"]["_target_"] = "lmreg.network.nasbench201.Network"
     config["strategy"]["count"] = config["strategy"].pop("budget")
@@ -126,7 +132,7 @@ def test_an_old_folder_is_found(given: list[str], name: str, composed: Compose, 
 
 
 def aged(folder: Path) -> Path:
-    """The run in ``folder`` as an earlier lmreg would have left it."""
+    """Change the run in ``folder`` to what an earlier version would have left."""
     described, found = folder / "config.yaml", folder / "result.json"
     described.write_text(yaml.safe_dump(old(yaml.safe_load(described.read_text()))))
     result = json.loads(found.read_text())

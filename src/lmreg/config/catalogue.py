@@ -1,52 +1,42 @@
-"""What there is to say on a command line: config groups, their choices, their options.
+"""What a command line can have: config groups, their choices, their options.
 
-Read from ``conf/`` itself, without Hydra and torch: completion and help must be quick.
+All is read from ``conf/``, without Hydra and torch, because completion and help must be quick.
 """
 
 from __future__ import annotations
 
 import copy
 import functools
-from collections.abc import Iterable, Iterator
+import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from lmreg.config.index import Field, index
 from lmreg.config.paths import conf_dir
-from lmreg.config.source import Field, config_fields, options_fields, summary
-
-# Config of groups that build no class of their own.
-SCHEMAS = {
-    "trainer": "lmreg.train.optimise.TrainerConfig",
-    "scoring": "lmreg.rank.scoring.ScoringConfig",
-    "tracking": "lmreg.rank.tracking.TrackingConfig",
-}
-
-# Config of a command's own blocks of options, by its key and the block's.
-BLOCKS = {("search", "landmarks"): "lmreg.landmarks.rounds.RoundsConfig"}
 
 _NOT_OPTIONS = {"_target_", "name", "defaults", "hydra"}
 
 
 @dataclass(frozen=True)
 class Option:
-    """One key of the config: where it is, its default as written, its meaning, its range."""
+    """One key of the config, its default as the yaml file has it, and what is declared of it."""
 
     key: str
     default: str
-    comment: str
     field: Field | None = None
 
     @property
     def meaning(self) -> str:
-        """One line: the yaml's comment, else what the schema says."""
-        return self.comment or (self.field.help if self.field else "")
+        """What the option means, in one line."""
+        return self.field.help if self.field else ""
 
     @property
     def values(self) -> list[str]:
-        """The values it may take, where they are few."""
+        """The valid values, if they are few."""
         field = self.field
         found = list(field.choices or []) if field else []
         if self.default in ("true", "false") or (field and field.type.startswith("bool")):
@@ -55,27 +45,28 @@ class Option:
 
 
 def commands() -> list[str]:
-    """Names of the commands that take overrides, as the command line has them."""
+    """Return the names of the commands that take overrides, as on the command line."""
     return sorted(p.stem.replace("_", "-") for p in conf_dir().glob("*.yaml") if p.stem != "common")
 
 
 def choices(group: str) -> list[str]:
-    """The choices of a config group."""
+    """Return the names of a config group's choices."""
     return sorted(p.stem for p in (conf_dir() / group).glob("*.yaml"))
 
 
 def choice_summary(group: str, choice: str) -> str:
-    """What a choice's class says of itself, in one line."""
-    return summary(str(_content(conf_dir() / group / f"{choice}.yaml").get("_target_", "")))
+    """Return the first line of the documentation of a choice's class."""
+    declared = index().choices.get((group, choice))
+    return declared.summary if declared else ""
 
 
 def groups(command: str) -> dict[str, str]:
-    """The config groups of a command, each with its default choice, in the order of its yaml."""
+    """Return the config groups of a command with their default choices, in the order of its yaml file."""
     return {group: names[0] for group, names in chosen(command, ()).items()}
 
 
 def _defaults(command: str) -> dict[str, str]:
-    """The default choice of each group as written: a name, or ``${group}`` for that group's choice."""
+    """Return the default choice of each group as written: a name, or ``${group}`` for that group's choice."""
     found = {}
     for entry in _content(_yaml(command)).get("defaults", []):
         if isinstance(entry, dict):
@@ -86,7 +77,7 @@ def _defaults(command: str) -> dict[str, str]:
 
 
 def chosen(command: str, overrides: Iterable[str]) -> dict[str, list[str]]:
-    """The choices of each group under ``overrides``; several in a sweep. Unknown ones are left out."""
+    """Return the choices of each group under ``overrides``, several in a sweep, without unknown ones."""
     found = {group: [choice] for group, choice in _defaults(command).items()}
     for override in overrides:
         group, is_given, value = override.lstrip("+~").partition("=")
@@ -97,18 +88,18 @@ def chosen(command: str, overrides: Iterable[str]) -> dict[str, list[str]]:
 
 
 def top_content(command: str) -> dict[str, Any]:
-    """A command's options that belong to no group, with their defaults, interpolations as they stand."""
+    """Return a command's options that belong to no group with their defaults, interpolations unresolved."""
     found = {k: v for path in _top_files(command) for k, v in _content(path).items()}
     return copy.deepcopy({key: value for key, value in found.items() if key not in ("defaults", "hydra")})
 
 
 def content(group: str, choice: str) -> dict[str, Any]:
-    """The options of one choice of a group, with their defaults, interpolations as they stand."""
+    """Return the options of one choice of a group with their defaults, interpolations unresolved."""
     return copy.deepcopy(_content(conf_dir() / group / f"{choice}.yaml"))
 
 
 def _top_files(command: str) -> list[Path]:
-    """The yaml of what all commands share, where it's included, and the command's own."""
+    """Return the command's yaml file, after the one that all commands share if it includes that."""
     entries = [
         e for e in _content(_yaml(command)).get("defaults", []) if isinstance(e, str) and e != "_self_"
     ]
@@ -116,26 +107,22 @@ def _top_files(command: str) -> list[Path]:
 
 
 def top_options(command: str) -> list[Option]:
-    """The options of a command that belong to no group."""
-    found = {o.key: o for path in _top_files(command) for o in _options(path)}
-    fields = dict(options_fields(command))
-    for (owner, block), schema in BLOCKS.items():
-        if owner == command.replace("_", "-"):
-            inside = config_fields(schema, of_class=False)
-            fields |= {f"{block}.{name}": field for name, field in inside.items()}
-    return [Option(o.key, o.default, o.comment, fields.get(o.key)) for o in found.values()]
+    """Return the options of a command that belong to no group."""
+    return [Option(key, field.default, field) for key, field in index().command_fields(command).items()]
 
 
 def group_options(group: str, choice: str) -> list[Option]:
-    """The options of one choice of a group, their keys with the group's name."""
-    path = conf_dir() / group / f"{choice}.yaml"
-    target = _content(path).get("_target_")
-    fields = config_fields(str(target or SCHEMAS.get(group, "")), of_class=target is not None)
-    return [Option(f"{group}.{o.key}", o.default, o.comment, fields.get(o.key)) for o in _options(path)]
+    """Return the options of one choice of a group, with the group's name in their keys."""
+    declared = index().choices.get((group, choice))
+    if declared is None:  # a yaml file that was written by hand
+        inside = {key: json.dumps(value) for key, value in content(group, choice).items()}
+        return [Option(f"{group}.{key}", it) for key, it in inside.items() if key not in _NOT_OPTIONS]
+    fields = declared.fields.items()
+    return [Option(f"{group}.{key}", it.default, it) for key, it in fields if key not in _NOT_OPTIONS]
 
 
 def options(command: str, overrides: Iterable[str] = ()) -> list[Option]:
-    """All options of a command under the choices in ``overrides``; in a sweep those all choices have."""
+    """Return all options of a command under the choices in ``overrides``; in a sweep those of all choices."""
     found = top_options(command)
     for group, names in chosen(command, overrides).items():
         first, *others = [{o.key: o for o in group_options(group, name)} for name in names]
@@ -144,14 +131,14 @@ def options(command: str, overrides: Iterable[str] = ()) -> list[Option]:
 
 
 def field_of(command: str, key: str) -> Field | None:
-    """What is declared of the option ``key``, of whichever choice that has it; None of what is unknown."""
+    """Return the declaration of the option ``key``, of the first choice that has it; None if none has."""
     group, dot, _ = key.partition(".")
     places = [group_options(group, c) for c in choices(group)] if dot and group in groups(command) else []
     return next((o.field for some in [*places, top_options(command)] for o in some if o.key == key), None)
 
 
 def owners(key: str) -> list[str]:
-    """The choices, as ``group=choice``, that have the option ``key``."""
+    """Return the choices, as ``group=choice``, that have the option ``key``."""
     group = key.partition(".")[0]
     return [f"{group}={c}" for c in choices(group) if key in (o.key for o in group_options(group, c))]
 
@@ -163,39 +150,6 @@ def _yaml(command: str) -> Path:
 @functools.cache
 def _content(path: Path) -> dict[str, Any]:
     return yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader) or {}
-
-
-@functools.cache
-def _options(path: Path) -> tuple[Option, ...]:
-    text = path.read_text(encoding="utf-8")
-    root = yaml.compose(text, Loader=_Loader)
-    return tuple(_of_mapping(root, text, "")) if isinstance(root, yaml.MappingNode) else ()
-
-
-def _of_mapping(node: yaml.MappingNode, text: str, prefix: str) -> Iterator[Option]:
-    lines = text.splitlines()
-    for key, value in node.value:
-        if not prefix and key.value in _NOT_OPTIONS:
-            continue
-        if isinstance(value, yaml.MappingNode) and value.value:
-            yield from _of_mapping(value, text, f"{prefix}{key.value}.")
-            continue
-        written = text[value.start_mark.index : value.end_mark.index].strip()
-        yield Option(f"{prefix}{key.value}", written, _comment(lines, value.end_mark))
-
-
-def _comment(lines: list[str], after: yaml.Mark) -> str:
-    """The comment behind a value, with the lines that go on below its start."""
-    line = lines[after.line] if after.line < len(lines) else ""
-    if not line[after.column :].lstrip().startswith("#"):
-        return ""
-    column = line.index("#", after.column)
-    parts = [line]
-    for more in lines[after.line + 1 :]:
-        if more[:column].strip() or not more[column:].startswith("#"):
-            break
-        parts.append(more)
-    return " ".join(part[column:].lstrip("# ").strip() for part in parts)
 
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

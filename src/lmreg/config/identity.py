@@ -1,4 +1,4 @@
-"""What makes a result the one that it is: the part of a config that determines it, its hash, differences."""
+"""The identity of a result: the part of a config that determines it, its hash, differences between two."""
 
 from __future__ import annotations
 
@@ -10,41 +10,28 @@ from typing import Any
 import yaml
 from omegaconf import DictConfig, OmegaConf
 
+from lmreg.config.index import index
 from lmreg.config.renamed import in_first_names, take_todays_names
 from lmreg.config.values import canonical_config, plain, resolved
 from lmreg.errors import LmregError
 from lmreg.util.files import digest
 
-# What a result is not a question of: where things lie, on which hardware, how often state is saved or
-# looked at.
-# (Another device, number of threads or choice of kernels changes the last digits; see `SearchRun` for
-# resuming.)
-_NOT_HASHED = {
-    *("study", "root", "device", "threads", "workers", "checkpoint_seconds", "allow_packages"),
-    *("tracking", "tensorboard", "deterministic", "log_every"),
-}
-_ONCE_HASHED = {"log_every"}
-"""What an earlier lmreg took for a part of the result."""
-
-
-BEFORE_THERE_WAS: dict[str, Any] = {
-    "network.affine": True,
-    "trainer.paths": None,
-    "trainer.untouched": "decay",
-    "paths_per_step": 1,
-    "data.value_range": None,
-}
-"""Younger options, each with the value that stands for what was done before there was the option. With that
-value they are no part of what determines a result, which so keeps the hash that it had."""
-
 _OF_A_RUN = frozenset({"space", "network", "data", "task", "algo", "reg", "trainer", "scoring", "seed"})
 
 
+def earlier_values() -> dict[str, Any]:
+    """What runs did before an option, or another key of their config, existed, by dotted key.
+
+    A key with that value is not part of what determines a result, so that earlier results keep their hash.
+    """
+    return {**index().before, "paths_per_step": 1}
+
+
 def read_config(path: Path, keys: Set[str] = _OF_A_RUN) -> DictConfig:
-    """A run's ``config.yaml`` under today's names, which must have ``keys``.
+    """Read a run's ``config.yaml`` under today's names; it must have ``keys``.
 
     Raises:
-        LmregError: it is missing or unreadable.
+        LmregError: it is missing, unreadable or incomplete.
     """
     try:
         config = OmegaConf.load(path)
@@ -58,8 +45,10 @@ def read_config(path: Path, keys: Set[str] = _OF_A_RUN) -> DictConfig:
 
 
 def peek_config(path: Path) -> dict[str, Any]:
-    """What a ``config.yaml`` has, under today's names; nothing where it can't be read: to be told when the
-    run is needed, while others are worth a look."""
+    """Return what a ``config.yaml`` has under today's names; nothing if it can't be read.
+
+    This is for looking through many runs: `read_config` reports the error once the run is needed.
+    """
     try:
         text = path.read_text(encoding="utf-8")
         content = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
@@ -72,7 +61,7 @@ def peek_config(path: Path) -> dict[str, Any]:
 
 
 def require_config(config: DictConfig, path: Path, keys: Set[str] = _OF_A_RUN) -> None:
-    """Nothing if ``config``, which was read from ``path``, has ``keys``.
+    """Check that ``config``, which was read from ``path``, has ``keys``.
 
     Raises:
         LmregError: it lacks one.
@@ -82,42 +71,38 @@ def require_config(config: DictConfig, path: Path, keys: Set[str] = _OF_A_RUN) -
 
 
 def is_of_retraining(config: DictConfig) -> bool:
-    """Whether it is the config of a retraining; else it is that of a search."""
+    """Return whether a config is a retraining's; otherwise it is a search's."""
     return "label_smoothing" in config
 
 
 def result_config(cfg: DictConfig | dict[str, Any]) -> dict[str, Any]:
-    """The part of a config that determines results, plain and resolved, its values in one spelling."""
-    return _kept(plain(canonical_config(resolved(cfg))), _NOT_HASHED)
+    """Return the part of a config that determines results, resolved and with values in one spelling."""
+    return _result_part(plain(canonical_config(resolved(cfg))), index().no_result)
 
 
 def earlier_hashes(cfg: DictConfig) -> set[str]:
-    """The `config_hash` that an earlier lmreg gave a run with this ``config.yaml``."""
-    return {config_hash(_kept(plain(cfg), _NOT_HASHED - _ONCE_HASHED))}
+    """Return the `config_hash` values that earlier versions gave a run with this ``config.yaml``."""
+    return {config_hash(_result_part(plain(cfg), index().no_result - index().once_result))}
 
 
-def _kept(config: dict[str, Any], left_out: set[str]) -> dict[str, Any]:
-    kept = {key: value for key, value in config.items() if key not in left_out}
-    for part in ("data", "space"):
-        if isinstance(kept.get(part), dict):
-            # Where something lies says nothing of what it is. The data's content is hashed on its own, a
-            # space's is part of the config.
-            kept[part] = {key: value for key, value in kept[part].items() if key != "path"}
-    if isinstance(kept.get("landmarks"), dict) and kept["landmarks"].get("rounds") == 1:
-        del kept["landmarks"]  # nothing is added: the search of an lmreg that knew no rounds
-    for key, before in BEFORE_THERE_WAS.items():
-        group, _, name = key.rpartition(".")
-        inside = kept.get(group) if group else kept
-        if isinstance(inside, dict) and inside.get(name) == before:
-            inside.pop(name, None)
-    return kept
+def _result_part(config: dict[str, Any], without: Set[str], prefix: str = "") -> dict[str, Any]:
+    """Return ``config`` without the keys in ``without`` and without values that earlier versions implied."""
+    part, earlier = {}, earlier_values()
+    for name, value in config.items():
+        key = f"{prefix}{name}"
+        if key in without or (key in earlier and value == earlier[key]):
+            continue
+        part[name] = _result_part(value, without, f"{key}.") if isinstance(value, dict) else value
+    if not prefix and isinstance(part.get("landmarks"), dict) and part["landmarks"].get("rounds") == 1:
+        del part["landmarks"]  # one round adds no landmarks: it is the search of versions without rounds
+    return part
 
 
 def supernet_config(config: dict[str, Any], uses_scores: bool) -> dict[str, Any]:
-    """The part of a `result_config` that determines the trained super-net.
+    """Return the part of a `result_config` that determines the trained super-net.
 
-    How the trained super-net is searched and how sub-nets are scored is not a part, unless the training
-    itself searches or scores.
+    The search strategy and the scoring of sub-nets belong to it only if the training itself searches or
+    scores.
 
     Args:
         uses_scores: whether the algorithm looks at the scores of sub-nets while it trains.
@@ -129,15 +114,15 @@ def supernet_config(config: dict[str, Any], uses_scores: bool) -> dict[str, Any]
 
 
 def config_hash(config: dict[str, Any]) -> str:
-    """16 hexadecimal digits that change when the config does."""
+    """Return 16 hexadecimal digits that change when the config does."""
     return digest(json.dumps(in_first_names(config), sort_keys=True).encode())
 
 
 def differences(old: dict[str, Any], new: dict[str, Any], prefix: str = "") -> list[str]:
-    """``key: old -> new`` for every value that differs."""
+    """Return ``key: old -> new`` for every value that differs."""
     lines = []
     for key in sorted(old.keys() | new.keys()):
-        a, b = (config.get(key, BEFORE_THERE_WAS.get(f"{prefix}{key}")) for config in (old, new))
+        a, b = (config.get(key, earlier_values().get(f"{prefix}{key}")) for config in (old, new))
         inside = _by_index(a), _by_index(b)
         if isinstance(inside[0], dict) and isinstance(inside[1], dict):
             lines += differences(*inside, f"{prefix}{key}.")
@@ -147,16 +132,20 @@ def differences(old: dict[str, Any], new: dict[str, Any], prefix: str = "") -> l
 
 
 def _by_index(value: Any) -> Any:
-    """A list of mappings as one mapping, so that a difference is told by its place."""
+    """Turn a list of mappings into a mapping by index, so that differences are named by their place."""
     nested = isinstance(value, list) and any(isinstance(item, dict) for item in value)
     return {str(index): item for index, item in enumerate(value)} if nested else value
 
 
 def refuse_changes(folder: Path, holds: str, changed: list[str]) -> None:
-    """Nothing if nothing ``changed``.
+    """Refuse to write to a folder that holds something else.
+
+    Args:
+        holds: what the folder holds, for the message.
+        changed: the differences to what would be written now.
 
     Raises:
-        LmregError: what a folder ``holds`` is not what would be put there now.
+        LmregError: there are differences.
     """
     if changed:
         raise LmregError(

@@ -19,9 +19,6 @@ ValueRange = tuple[float, float]
 FULL_16_BIT: ValueRange = (0.0, 65535.0)
 """The full range of 16 bits, of which samples keep their upper 8 bits."""
 
-VALUE_RANGE = "[low,high] of samples of more than 8 bits, which become black and white; null: as measured"
-"""Help of the option ``data.value_range``."""
-
 _USUAL: dict[str, tuple[ValueRange, ...]] = {
     "16-bit": (FULL_16_BIT,),
     "32-bit": (FULL_16_BIT,),

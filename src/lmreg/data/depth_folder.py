@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from lmreg.config.schema import option
-from lmreg.data.base import DataConfig, DataSource, Part, RawData, ReadSummary, data_folder
-from lmreg.data.bit_depth import VALUE_RANGE, parse_value_range
+from lmreg.config.schema import inherit, option
+from lmreg.data.base import DeepDataConfig, DataSource, Part, RawData, ReadSummary, data_folder
+from lmreg.data.bit_depth import parse_value_range
 from lmreg.data.depth_maps import MAP_SUFFIXES, MASK_SUFFIXES, read_map, read_mask, square_map
 from lmreg.data.layout import TEST, TRAIN, check_has_train_folder, part_folder
 from lmreg.data.pixels import decode_pictures, map_in_threads, picture_size
@@ -26,25 +26,36 @@ _OUTSIDE = "picture outside the folders of pairs|pictures outside the folders of
 
 
 @dataclass
-class Config(DataConfig):
-    name: str = "depth_folder"
-    path: str | None = option(None, text="path", help=f"folder with {_LAYOUTS}")
-    image_folder: str = option("images", text="text", help="its sub-folder of images")
-    depth_folder: str = option(
-        "depth", text="text", help="its sub-folder of depth maps, named as the images are"
+class Config(DeepDataConfig):
+    name: str = option(
+        "depth_folder", yaml="${last_part:${.path},depth_folder}", help="name of the folder; names the study"
     )
+    path: str | None = option(None, text="path", help=f"folder with {_LAYOUTS}", result=False)
+    image_folder: str = option("images", text="text", help="sub-folder of images")
+    depth_folder: str = option("depth", text="text", help="sub-folder of depth maps, named as the images are")
     mask_folder: str = option(
-        "masks", text="text", help="its sub-folder of masks, black where depth is missing, if any"
+        "masks", text="text", help="sub-folder of masks, if there is one; black where depth is missing"
     )
     train_folder: str = option(
-        "train", text="text", help="its sub-folder with training pairs, where it has one"
+        "train", text="text", help="sub-folder with the training pairs, if there is one"
     )
-    test_folder: str = option("test", text="text", help="its sub-folder with test pairs, where it has one")
-    test_fraction: float = option(0.2, min=0, max=1, help="of all pairs, where there is no test folder")
-    inverse: bool = option(False, help="whether maps hold inverse depth (disparity) instead of depth")
-    scale: float = option(1.0, min=1e-12, help="what their values are multiplied by, 0.001 for millimetres")
-    invalid: float | None = option(0.0, help="the value that stands for missing depth; null for none")
-    value_range: list[float] | None = option(None, help=VALUE_RANGE)  # noqa: RUF009
+    test_folder: str = option("test", text="text", help="sub-folder with the test pairs, if there is one")
+    test_fraction: float = option(
+        0.2, min=0, max=1, help="share of test pairs if there is no test folder (frames of videos need one)"
+    )
+    inverse: bool = option(False, help="whether the maps hold inverse depth (disparity) instead of depth")
+    scale: float = option(
+        1.0,
+        min=1e-12,
+        help="factor that makes the maps' values metres (or inverse metres): 0.001 for millimetres",
+    )
+    invalid: float | None = option(0.0, help="value that stands for missing depth; null: none")
+    crop_padding: int = inherit(
+        DeepDataConfig,
+        "crop_padding",
+        help="pixels of padding for random crops of image and depth; 0: no crops",
+    )
+    flip: bool = inherit(DeepDataConfig, "flip", help="mirror half of the training images, with their depth")
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from lmreg.config.schema import option
-from lmreg.data.base import DataConfig, DataSource, Part, RawData, ReadSummary, data_folder
-from lmreg.data.bit_depth import VALUE_RANGE, parse_value_range
+from lmreg.data.base import DeepDataConfig, DataSource, Part, RawData, ReadSummary, data_folder
+from lmreg.data.bit_depth import parse_value_range
 from lmreg.data.layout import confusable_pairs, describe_difference, find_layout
 from lmreg.data.pixels import decode_pictures
 from lmreg.data.splits import split_off_test, unused_fraction_note
@@ -31,15 +31,16 @@ _OUTSIDE = "picture outside the class folders|pictures outside the class folders
 
 
 @dataclass
-class Config(DataConfig):
-    name: str = "folder"
-    path: str | None = option(None, text="path", help=f"folder with {_LAYOUTS}")
-    train_folder: str = option(
-        "train", text="text", help="its sub-folder with training images, where it has one"
+class Config(DeepDataConfig):
+    name: str = option(
+        "folder", yaml="${last_part:${.path},folder}", help="name of the folder; names the study"
     )
-    test_folder: str = option("test", text="text", help="its sub-folder with test images, where it has one")
-    test_fraction: float = option(0.2, min=0, max=1, help="of all images, where there is no test folder")
-    value_range: list[float] | None = option(None, help=VALUE_RANGE)  # noqa: RUF009
+    path: str | None = option(None, text="path", help=f"folder with {_LAYOUTS}", result=False)
+    train_folder: str = option(
+        "train", text="text", help="sub-folder with the training images, if there is one"
+    )
+    test_folder: str = option("test", text="text", help="sub-folder with the test images, if there is one")
+    test_fraction: float = option(0.2, min=0, max=1, help="share of test images if there is no test folder")
 
 
 Labelled = list[tuple[Path, int]]

@@ -7,7 +7,6 @@ import dataclasses
 import functools
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,7 +15,7 @@ from omegaconf import DictConfig
 
 from lmreg.algo.base import Algorithm
 from lmreg.config.build import classes_of, resolve, typed
-from lmreg.config.schema import option
+from lmreg.config.common import Options
 from lmreg.config.values import settled
 from lmreg.data.base import DataSource
 from lmreg.data.images import BatchStream, ImageData
@@ -32,21 +31,6 @@ from lmreg.train.random_streams import Streams, initialised
 from lmreg.train.training import Training
 
 T = TypeVar("T")
-
-
-@dataclass
-class Options:
-    """Top-level options of every command."""
-
-    study: str = option("study", text="name")
-    root: str = option("outputs", text="path")
-    seed: int = option(0, min=0)
-    device: str = option("auto", help="auto, cpu, cuda or cuda:N")
-    threads: int | None = option(None, min=1, help="CPU threads of one process; null for torch's own choice")
-    deterministic: bool = option(
-        True, help="the same numbers each time on a GPU too; false: any kernel, often a faster one"
-    )
-    allow_packages: list[str] = option([], help="packages besides lmreg whose classes a config may name")  # noqa: RUF009
 
 
 class Study:

@@ -25,13 +25,14 @@ PARTIAL_CHANNELS = "operations on a part of the channels"
 
 @dataclass
 class SuperNetOnly:
-    """Options of a super-net that don't affect the stand-alone networks of its architectures.
+    """Options of a super-net that make no difference to the networks of single architectures."""
 
-    The defaults here are the behaviour of lmreg before it had these options, since configs of such runs lack
-    them. The defaults of new runs are in ``conf/network/``.
-    """
-
-    affine: bool = option(True, help="scale and shift in the batch norms of the super-net's cells")
+    affine: bool = option(
+        True,
+        before=True,
+        help="scale and shift in the batch norms of the super-net's cells (the landmark paper's code has "
+        "them); networks trained alone always have them",
+    )
 
 
 class SuperNet(nn.Module, ABC):
