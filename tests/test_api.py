@@ -122,7 +122,7 @@ def test_from_found_to_used(study: lmreg.Study, run: lmreg.Run) -> None:
         (lambda s: lmreg.Study(space="nasbench"), "unknown choice 'space=nasbench'"),
         (lambda s: lmreg.Study(overrides=["trainer.stebs=3"]), "unknown key 'trainer.stebs=3'"),
         (lambda s: lmreg.Study(overrides=["wat=3"]), "no stage has that option"),
-        (lambda s: lmreg.Study(task="depth"), "task=depth is about"),
+        (lambda s: lmreg.Study(task="depth"), "task=depth takes"),
     ],
 )
 def test_what_cannot_be_is_one_line(study: lmreg.Study, call: Any, says: str) -> None:

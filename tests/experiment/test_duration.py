@@ -35,7 +35,9 @@ def training(study: Study) -> Training:
 
 def seconds(study: Study, done: int = 0) -> float | None:
     scoring = typed(study.cfg.scoring, ScoringConfig, "scoring")
-    return estimate.search_seconds(study, lambda: training(study), done, scoring, candidates=4)
+    return estimate.search_seconds(
+        lambda: training(study), done, study.data, scoring, study.cost, candidates=4
+    )
 
 
 def state(t: Training) -> list[object]:
@@ -107,7 +109,7 @@ def test_the_regularisers_cost_is_in_it(study: Study) -> None:
         return one
 
     scoring = typed(study.cfg.scoring, ScoringConfig, "scoring")
-    estimate.search_seconds(study, trial, 0, scoring, 4)
+    estimate.search_seconds(trial, 0, study.data, scoring, study.cost, 4)
     assert min(seen) < 25  # of 210 steps
     assert max(seen) > 100
 

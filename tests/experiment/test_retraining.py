@@ -100,7 +100,7 @@ def test_a_stopped_retraining_goes_on_to_the_same_numbers(
                 signal.raise_signal(signal.SIGTERM)
             return ""
 
-        monkeypatch.setattr("lmreg.experiment.retraining.figures", shown)
+        monkeypatch.setattr("lmreg.experiment.resumable.row_in_words", shown)
 
     folder = study.folder / "retrain" / "stopped"
     for row, told in ((2, "seed 0: stopped at step 10 of 12"), (3, "seed 1: stopped at step 10 of 12")):

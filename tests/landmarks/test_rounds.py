@@ -103,8 +103,8 @@ MOMENTS = {
         ("lmreg.rank.tracking.Tracker.look", 6),  # in the last step of the first round
         ("lmreg.strategy.supernet.score", 1),  # before any of its candidates is scored
         ("lmreg.strategy.problem.SearchProblem.candidates", 2),  # once those of the second are
-        ("lmreg.landmarks.rounds.score", 2),  # while the second round's landmarks are scored
-        ("lmreg.experiment.search.checkpoint.save", 2),  # all done, not yet saved
+        ("lmreg.strategy.supernet.SupernetSearch.scores", 2),  # while the second round's landmarks are scored
+        ("lmreg.experiment.resumable.checkpoint.save", 2),  # all done, not yet saved
         ("lmreg.landmarks.rounds.write_table", 1),  # saved, no file written
         ("lmreg.landmarks.rounds.write_table", 4),  # between two files of the second round
         ("lmreg.rank.tracking.Tracker.look", 11),  # in the training of the last
@@ -349,7 +349,7 @@ def test_one_round_is_a_search_as_it_always_was(composed: Compose) -> None:
 @pytest.mark.parametrize(
     ("overrides", "says"),
     [
-        (("landmarks.rounds=3", "reg=none"), "which reg=none has none of; take reg=landmark"),
+        (("landmarks.rounds=3", "reg=none"), "but reg=none uses none; take reg=landmark"),
         (("landmarks.rounds=2", "landmarks.add=7"), "landmarks.add=7 is above the 6 candidates"),
         (("landmarks.rounds=10",), "landmarks.rounds=10 is too many for 12 steps"),
         (("landmarks.rounds=0",), "landmarks.rounds=0: must be at least 1"),

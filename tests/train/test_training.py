@@ -37,8 +37,8 @@ from lmreg.space.base import Arch
 from lmreg.space.nasbench201 import NASBench201
 from lmreg.task.classification import Classification
 from lmreg.train import checkpoint
-from lmreg.train.context import Context
-from lmreg.train.optimise import TrainerConfig, learning_rate
+from lmreg.train.context import NO_ALPHA_BATCHES, Context
+from lmreg.train.optimise import TrainerConfig, learning_rate, make_optimizer
 from lmreg.train.random_streams import Streams, initialised
 from lmreg.train.training import Training
 
@@ -75,9 +75,18 @@ def make(
     with initialised(seed):
         net = Network(NetworkConfig(channels=4), SPACE, shape, outputs=3, **algo.network_options())
     rank = BatchStream(split(1), 16, streams.rank)
-    ctx = Context(SPACE, net, Classification(), streams, rank, STEPS, scorer=scores)
-    if algo.alpha_split is not None:
-        ctx.alpha_batches = BatchStream(split(2), 16, streams.alpha)
+    alpha = NO_ALPHA_BATCHES if algo.alpha_split is None else BatchStream(split(2), 16, streams.alpha)
+    ctx = Context(
+        SPACE,
+        net,
+        Classification(),
+        streams,
+        make_optimizer(trainer, net),
+        STEPS,
+        rank_batches=rank,
+        alpha_batches=alpha,
+        scorer=scores,
+    )
     return Training(ctx, algo, reg, BatchStream(split(0), 16, streams.data), trainer)
 
 

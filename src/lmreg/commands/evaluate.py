@@ -13,8 +13,7 @@ from omegaconf import DictConfig
 from lmreg.commands.options import of_job, top_level
 from lmreg.config.schema import option
 from lmreg.errors import LmregError
-from lmreg.experiment.determinism import settings_kept
-from lmreg.experiment.study import Options, Study
+from lmreg.experiment.study import Options, Study, runtime_of
 from lmreg.landmarks.scores import read_archs
 from lmreg.landmarks.truth import LandmarkSet, Truth
 from lmreg.rank.baselines import by_cost, by_landmarks, by_ridge_and_score, costs_of
@@ -58,7 +57,6 @@ def run(cfg: DictConfig) -> None:
     evaluate(cfg)
 
 
-@settings_kept()
 def evaluate(cfg: DictConfig) -> Path:
     """The folder in which the tables are that it has written."""
     options = top_level(cfg, EvaluateOptions)
@@ -72,10 +70,11 @@ def evaluate(cfg: DictConfig) -> Path:
         runs, folder, base = [only], only.study_folder, only.folder / "evaluate"
         options = replace(options, root=str(folder.parent), study=folder.name)
     out = of_job(base, EvaluateOptions)
-    if options.table is not None:
-        _score_table(runs, Path(options.table), options, out)
-    else:
-        _evaluate(runs, folder, options, out, base / ".cache")
+    with runtime_of(options).applied():
+        if options.table is not None:
+            _score_table(runs, Path(options.table), options, out)
+        else:
+            _evaluate(runs, folder, options, out, base / ".cache")
     return out
 
 

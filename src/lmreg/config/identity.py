@@ -37,10 +37,10 @@ BEFORE_THERE_WAS: dict[str, Any] = {
 """Younger options, each with the value that stands for what was done before there was the option. With that
 value they are no part of what determines a result, which so keeps the hash that it had."""
 
-_OF_A_RUN = frozenset({"space", "network", "data", "task", "algo", "reg", "trainer", "scoring", "seed"})
+SEARCH_KEYS = frozenset({"space", "network", "data", "task", "algo", "reg", "trainer", "scoring", "seed"})
 
 
-def read_config(path: Path, keys: Set[str] = _OF_A_RUN) -> DictConfig:
+def read_config(path: Path, keys: Set[str] = SEARCH_KEYS) -> DictConfig:
     """A run's ``config.yaml`` under today's names, which must have ``keys``.
 
     Raises:
@@ -71,7 +71,7 @@ def peek_config(path: Path) -> dict[str, Any]:
     return content
 
 
-def require_config(config: DictConfig, path: Path, keys: Set[str] = _OF_A_RUN) -> None:
+def require_config(config: DictConfig, path: Path, keys: Set[str] = SEARCH_KEYS) -> None:
     """Nothing if ``config``, which was read from ``path``, has ``keys``.
 
     Raises:
@@ -152,13 +152,16 @@ def _by_index(value: Any) -> Any:
     return {str(index): item for index, item in enumerate(value)} if nested else value
 
 
-def refuse_changes(folder: Path, holds: str, changed: list[str]) -> None:
-    """Nothing if nothing ``changed``.
+def refuse_changes(folder: Path, holds: str, changed: list[str], remedy: str = "study=<new name>") -> None:
+    """Raise if anything has ``changed``.
+
+    Args:
+        remedy: the option that puts the new results elsewhere.
 
     Raises:
         LmregError: what a folder ``holds`` is not what would be put there now.
     """
     if changed:
         raise LmregError(
-            f"{folder} holds {holds} ({'; '.join(changed)}); pass study=<new name>, or delete that folder"
+            f"{folder} holds {holds} ({'; '.join(changed)}); pass {remedy}, or delete that folder"
         )

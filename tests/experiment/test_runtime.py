@@ -1,4 +1,4 @@
-"""What makes torch repeat its numbers on a GPU; here on the CPU, which has kernels for everything."""
+"""The settings that make torch repeat its numbers on a GPU, tested on the CPU, which has all kernels."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from tests.train.test_training import ALGOS, make, regularised, run
 from lmreg.commands.options import top_level
 from lmreg.commands.search import SearchOptions
 from lmreg.errors import in_one_line, is_users
-from lmreg.experiment.determinism import set_deterministic, settings_kept
+from lmreg.experiment.runtime import set_deterministic, settings_restored
 from lmreg.experiment.study import Study
 from lmreg.task.depth import Config, Depth
 
 
 @pytest.fixture(autouse=True)
 def as_before() -> Iterator[None]:
-    with settings_kept():
+    with settings_restored():
         yield
 
 
@@ -45,9 +45,9 @@ def test_the_switches(monkeypatch: pytest.MonkeyPatch) -> None:
     assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":16:8"  # the user's own
 
 
-def test_settings_are_kept() -> None:
+def test_settings_are_restored() -> None:
     before, threads = switches(), torch.get_num_threads()
-    with settings_kept():
+    with settings_restored():
         set_deterministic(True)
         torch.set_num_threads(threads + 1)
     assert (switches(), torch.get_num_threads()) == (before, threads)
@@ -56,15 +56,19 @@ def test_settings_are_kept() -> None:
 
 @pytest.mark.parametrize("device", ["cuda", "cpu"])
 @pytest.mark.parametrize("wanted", ["true", "false"])
-def test_a_study_sets_them_by_its_device_and_options(
+def test_a_runtime_sets_them_by_its_device_and_options(
     device: str, wanted: str, composed: Compose, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cfg = composed("search", f"deterministic={wanted}")
-    monkeypatch.setattr("lmreg.experiment.study.pick_device", lambda name: torch.device(device))
+    monkeypatch.setattr("lmreg.experiment.runtime.pick_device", lambda name: torch.device(device))
     set_deterministic(wanted == "false")  # what an earlier job of a sweep has left
-    Study(cfg, top_level(cfg, SearchOptions))
+    before = switches()
+    study = Study(cfg, top_level(cfg, SearchOptions))
+    assert switches() == before  # to build a study changes nothing
     on = device == "cuda" and wanted == "true"
-    assert switches() == (on, on, False)
+    with study.runtime.applied():
+        assert switches() == (on, on, False)
+    assert switches() == before
 
 
 def test_a_command_leaves_nothing_behind(in_process: InProcess, tmp_path: Path, monkeypatch: Any) -> None:
@@ -76,7 +80,7 @@ def test_a_command_leaves_nothing_behind(in_process: InProcess, tmp_path: Path, 
         seen.append(on)
         set_deterministic(True)
 
-    monkeypatch.setattr("lmreg.experiment.study.set_deterministic", on_whatever_is_asked)
+    monkeypatch.setattr("lmreg.experiment.runtime.set_deterministic", on_whatever_is_asked)
     code, _, errors = in_process("search", *small, f"threads={threads + 1}", f"root={tmp_path}")
     assert code == 0, errors
     assert seen == [False]
