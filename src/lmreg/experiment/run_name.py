@@ -17,12 +17,12 @@ from lmreg.config.identity import BEFORE_THERE_WAS, peek_config, result_config
 from lmreg.config.values import settled, written
 from lmreg.util.files import digest
 
-IN_SPACE_NAME = ("space.path", "space.family")
-"""Options that determine the name of a space, and so of the study."""
+TOLD_BY_SPACE = ("space.path", "space.family")
+"""Options that a space is named after, and with it the study."""
 
-_NAMED_KEYS = {"seed", "algo.name", "reg.name", *IN_SPACE_NAME}
-_NAMED_GROUPS = {"algo", "reg", "space", "data", "task"}
-"""Config groups whose choice the name of the study or of the run already contains."""
+_TOLD = {"seed", "algo.name", "reg.name", *TOLD_BY_SPACE}
+_TOLD_CHOICES = {"algo", "reg", "space", "data", "task"}
+"""Told by the study's name or by the run's."""
 
 _LONGEST_NAME = 150  # file systems end at 255 bytes, and file names are made from it
 
@@ -45,20 +45,20 @@ def shown_overrides(command: str, cfg: DictConfig, overrides: Sequence[str]) -> 
     for group, choice in choices.items():
         if choice is None and "_target_" in cfg[group]:
             found.append(f"{group}._target_={cfg[group]._target_}")
-        elif choice not in (None, follows[group]) and group not in _NAMED_GROUPS:
+        elif choice not in (None, follows[group]) and group not in _TOLD_CHOICES:
             found.append(f"{group}={choice}")
     return sorted(found)
 
 
 def changed_values(config: Mapping[str, Any], default: Mapping[str, Any]) -> list[str]:
-    """Return the values in which ``config`` differs from ``default``, as sorted overrides in one spelling."""
+    """The values of ``config`` that ``default`` hasn't, as overrides in one spelling, sorted."""
     mine, usual, missing = dotted(config), dotted(default), object()
     changed = [key for key in mine if mine[key] != usual.get(key, missing)]
-    shown = [key for key in changed if key not in _NAMED_KEYS and not key.endswith("._target_")]
+    shown = [key for key in changed if key not in _TOLD and not key.endswith("._target_")]
     gone = [
         f"{key}={written(BEFORE_THERE_WAS[key])}" if key in BEFORE_THERE_WAS else f"~{key}"
         for key in usual.keys() - mine.keys()
-        if key not in _NAMED_KEYS
+        if key not in _TOLD
     ]
     return sorted([*gone, *(f"{key}={written(mine[key])}" for key in shown)])
 

@@ -13,7 +13,7 @@ from lmreg.config import catalogue
 from lmreg.config.arguments import argument
 from lmreg.config.build import dotted
 from lmreg.config.identity import BEFORE_THERE_WAS, config_hash
-from lmreg.experiment.run_name import IN_SPACE_NAME
+from lmreg.experiment.run_name import TOLD_BY_SPACE
 from lmreg.report.sources import Run, Sources
 from lmreg.report.words import counted
 
@@ -64,7 +64,7 @@ def commands(sources: Sources) -> list[str]:
     # A choice is called like its module; its own name may be that of the user's folder or file.
     task, space, data = (str(cfg[group]["_target_"]).split(".")[-2] for group in ("task", "space", "data"))
     names = [f"space={space}", f"data={data}"]
-    given = {key: OmegaConf.select(cfg, key) for key in IN_SPACE_NAME}
+    given = {key: OmegaConf.select(cfg, key) for key in TOLD_BY_SPACE}
     names += [argument(key, value) for key, value in given.items() if value]
     named = options.study != f"{cfg.space.name}-{data}"
     where += [argument("study", options.study)] * named
