@@ -42,7 +42,7 @@ def test_the_switches(monkeypatch: pytest.MonkeyPatch) -> None:
     assert switches() == (False, False, False)
     monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", ":16:8")
     set_deterministic(True)
-    assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":16:8"  # the user's own
+    assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":16:8"  # the value that the user has set
 
 
 def test_settings_are_restored() -> None:
@@ -61,10 +61,10 @@ def test_a_runtime_sets_them_by_its_device_and_options(
 ) -> None:
     cfg = composed("search", f"deterministic={wanted}")
     monkeypatch.setattr("lmreg.experiment.runtime.pick_device", lambda name: torch.device(device))
-    set_deterministic(wanted == "false")  # what an earlier job of a sweep has left
+    set_deterministic(wanted == "false")  # as an earlier job of a sweep may leave it
     before = switches()
     study = Study(cfg, top_level(cfg, SearchOptions))
-    assert switches() == before  # to build a study changes nothing
+    assert switches() == before  # building a study changes nothing
     on = device == "cuda" and wanted == "true"
     with study.runtime.applied():
         assert switches() == (on, on, False)
@@ -89,7 +89,7 @@ def test_a_command_leaves_nothing_behind(in_process: InProcess, tmp_path: Path, 
 
 @pytest.mark.parametrize("algo", ALGOS)
 def test_no_algorithm_takes_what_torch_refuses(algo: str) -> None:
-    """As far as a CPU can tell, which has kernels that GPUs lack."""
+    """As far as a CPU can show it: it has kernels that GPUs lack."""
     set_deterministic(True)
     run(make(regularised(), algo=ALGOS[algo]()), 14)
 
@@ -117,7 +117,7 @@ def test_the_loss_of_depth_is_the_same() -> None:
             patch.setattr(torch.Tensor, name, refuse)
         again, same = loss_and_gradient()
     assert torch.equal(loss, again)
-    # Among equal values another one may take the gradient.
+    # Among equal values, another one may receive the gradient.
     torch.testing.assert_close(gradient.sum((1, 2, 3)), same.sum((1, 2, 3)), atol=1e-6, rtol=0)
     assert not same[5].any()
 

@@ -1,4 +1,4 @@
-"""Exactness: resume, skipping satisfied pairs, and the same paths with and without regulariser."""
+"""Exact resume, exact skipping of satisfied pairs, equal paths with and without the regulariser."""
 
 from __future__ import annotations
 
@@ -145,8 +145,9 @@ TOGETHER = [(algo, reg) for algo in ALGOS for reg in REGS if reg == "landmark" o
 
 @functools.cache
 def undisturbed(algo: str, reg: str) -> tuple[dict[str, Any], list[Any]]:
-    """The state at the end of a training that never stops; and of each step the batch and the state of the
-    stream that paths are drawn from."""
+    """Return the final state of a training that never stops and, for each step, the batch and the state of
+    the stream that paths are drawn from.
+    """
     training, record = make(REGS[reg](), algo=ALGOS[algo]()), []
     losses = training.algo.weight_losses
 
@@ -162,7 +163,7 @@ def undisturbed(algo: str, reg: str) -> tuple[dict[str, Any], list[Any]]:
 @pytest.mark.parametrize(("algo", "reg"), TOGETHER)
 def test_resume_equals_never_stopping_in_all_state(algo: str, reg: str, tmp_path: Any) -> None:
     straight, _ = undisturbed(algo, reg)
-    # One stop where steps are slow: the algorithms share all but their own state.
+    # Only one stop where steps are slow: apart from their own state, the algorithms share all code.
     count = 3 if algo == "spos" else 1
     steps = np.random.default_rng(len(algo) + 100 * len(reg)).choice(
         np.arange(1, STEPS), count, replace=False
@@ -170,7 +171,7 @@ def test_resume_equals_never_stopping_in_all_state(algo: str, reg: str, tmp_path
     for stop in map(int, steps):
         stopped = run(make(REGS[reg](), algo=ALGOS[algo]()), stop)
         checkpoint.save(tmp_path / "c.pt", stopped.state_dict(), "hash")
-        # Nothing of its own initial state may remain.
+        # Another seed: nothing of the initial state may remain.
         resumed = make(REGS[reg](), seed=99, algo=ALGOS[algo]())
         resumed.load_state_dict(checkpoint.load(tmp_path / "c.pt", "hash", CPU))
         assert resumed.ctx.step == stop
@@ -229,7 +230,7 @@ def weights(net: SuperNet) -> dict[str, torch.Tensor]:
 @pytest.mark.parametrize("momentum", [0.9, 0.0])
 @pytest.mark.parametrize("untouched", ["decay", "skip"])
 def test_weights_that_a_step_does_not_touch(untouched: str, momentum: float, clip: float | None) -> None:
-    """They are moved by weight decay and by their momentum, or by nothing; the others always learn."""
+    """Weight decay and momentum move them, or nothing does; the others always learn."""
     trainer = TrainerConfig(
         steps=STEPS,
         batch_size=16,
@@ -298,7 +299,7 @@ def test_skipping_really_skips() -> None:
 
 @pytest.mark.parametrize("algo", ["spos", "fairnas", "spos_unique", "darts", "pcdarts"])
 def test_same_paths_and_batches_with_and_without_the_regulariser(algo: str) -> None:
-    """GDAS and NAO sample by what they have learned from the weights: see their own tests."""
+    """GDAS and NAO, which sample by what they have learned, have tests of their own."""
     _, without = undisturbed(algo, "none")
     assert len(without) == STEPS
     for name in REGS:
@@ -307,7 +308,7 @@ def test_same_paths_and_batches_with_and_without_the_regulariser(algo: str) -> N
 
 
 def test_the_regulariser_is_the_only_difference() -> None:
-    """Up to the end of the warm-up both trainings are the same, then they part."""
+    """Both trainings are equal up to the end of the warm-up, and differ afterwards."""
     without, with_it = make(NoRegulariser()), make(regularised(warmup=0.5))
     for training in (without, with_it):
         run(training, STEPS // 2)
