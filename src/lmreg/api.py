@@ -41,6 +41,8 @@ from lmreg.util.files import read_json, read_table
 from lmreg.util.progress import quiet
 
 _STAGES = ("train-landmarks", "search", "evaluate", "report", "retrain")
+_FROM_RUN = ("space=", "space.", "data=", "task=")
+"""How overrides begin that a retraining of a run takes from the run."""
 
 
 class Study:
@@ -164,9 +166,6 @@ class Study:
         """Return the overrides of a command that takes the study's name instead of its parts."""
         mine = [w for w in self._overrides(command, None, overrides) if not w.startswith("study=")]
         return [*mine, argument("study", self.name)]
-
-
-_FROM_RUN = ("space=", "space.", "data=", "task=")
 
 
 @dataclass(frozen=True)
