@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import time
-from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Callable, Iterator, Mapping, Set
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 from omegaconf import DictConfig, OmegaConf
 
@@ -25,23 +24,49 @@ from lmreg.util.progress import Progress, say
 Row = dict[str, float]
 
 
-class RunTraining(ABC):
-    """One training of a run: what its checkpoint holds, and what happens between its steps.
+class Stages(Protocol):
+    """The stages of a training, such as the rounds of a search.
 
-    A training may have stages, such as the rounds of a search. The state is saved after the last step of a
-    stage, and again once the stage has been ended; ending it is repeated if it was interrupted.
+    The state is saved after the last step of a stage, and again when the stage has been ended; an interrupted
+    `end` is repeated.
     """
 
+    @property
+    def present(self) -> str:
+        """The present stage in words."""
+
+    def is_over(self) -> bool:
+        """Return whether the last step was the last of a stage that has not been ended yet."""
+
+    def end(self) -> None:
+        """Do what ends the stage."""
+
+    def write(self) -> None:
+        """Write the files of the stages that have been ended and saved."""
+
+
+class RunTraining:
+    """One training of a run: what its checkpoint holds, and what happens after its steps."""
+
+    stages: Stages | None = None
+
     def __init__(
-        self, training: Training, name: str, title: str, checkpoint_file: Path, checkpoint_hash: str
+        self,
+        training: Training,
+        name: str,
+        title: str,
+        checkpoint_file: Path,
+        checkpoint_hash: str,
+        write_rows: Callable[[], None],
     ):
         """
         Args:
             name: in the message of an interruption.
             title: in progress and in the message of a resume.
             checkpoint_hash: changes with everything that determines the training's result.
+            write_rows: writes the tables of the steps so far; called after each checkpoint.
         """
-        self.training, self.name, self.title = training, name, title
+        self.training, self.name, self.title, self.write_rows = training, name, title, write_rows
         self.checkpoint_file, self.checkpoint_hash = checkpoint_file, checkpoint_hash
         self.earlier_hashes: Set[str] = frozenset()
         """Hashes under which earlier versions of lmreg saved the same training."""
@@ -54,30 +79,11 @@ class RunTraining(ABC):
         """Restore what `state_dict` returned."""
         self.training.load_state_dict(state)
 
-    @abstractmethod
-    def write_rows(self) -> None:
-        """Write the tables of the steps so far; called after each checkpoint."""
-
-    def after_step(self, logged: bool) -> None:  # noqa: B027
+    def after_step(self, logged: bool) -> None:
         """Called after every step, with whether the training has logged a row."""
 
-    @property
-    def stage(self) -> str:
-        """The present stage in words."""
-        return "the training"
 
-    def stage_is_over(self) -> bool:
-        """Return whether the last step was the last of a stage that has not been ended yet."""
-        return False
-
-    def end_stage(self) -> None:  # noqa: B027
-        """Do what ends the stage; it is saved afterwards."""
-
-    def write_stage(self) -> None:  # noqa: B027
-        """Write the files of the stage, once it is saved."""
-
-
-class ResumableRun(ABC):
+class ResumableRun:
     """A run in its folder, with a ``config.yaml`` that says what it is.
 
     Searches and retrainings are such runs: each supplies its trainings and what is done with them.
@@ -165,7 +171,7 @@ class ResumableRun(ABC):
             for logged in training.steps(log_every):
                 progress.advance(row_in_words(training.rows[-1]) if logged else None)
                 work.after_step(logged)
-                last = ctx.step == ctx.total_steps or work.stage_is_over()
+                last = ctx.step == ctx.total_steps or (work.stages is not None and work.stages.is_over())
                 due = time.monotonic() - saved >= checkpoint_seconds
                 if due or last or stop.signal_number is not None:
                     self._save(work)
@@ -178,13 +184,14 @@ class ResumableRun(ABC):
 
     def _end_stage(self, work: RunTraining, stop: StopRequest) -> None:
         """End the stage if it is over; its last step is saved, so that this can be repeated."""
-        if not work.stage_is_over():
+        stages = work.stages
+        if stages is None or not stages.is_over():
             return
-        message = f"{work.name}: stopped at the end of {work.stage}; run the same command again to go on"
+        message = f"{work.name}: stopped at the end of {stages.present}; run the same command again to go on"
         with stop.at_once(message):
-            work.end_stage()
+            stages.end()
             self._save(work)
-            work.write_stage()
+            stages.write()
 
     def _save(self, work: RunTraining) -> None:
         state = work.state_dict() | self._runtime.state()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -32,7 +32,6 @@ from lmreg.rank.scoring import score
 from lmreg.space.base import Arch, Space
 from lmreg.train import checkpoint
 from lmreg.train.random_streams import derive
-from lmreg.train.training import Training
 from lmreg.util.files import read_json, require_folder, write_json, write_table
 from lmreg.util.progress import say
 
@@ -44,10 +43,6 @@ _KEYS = frozenset({"space", "network", "data", "task", "trainer", "arch", "label
 RESULT_KEYS = frozenset({"arch", "trainings", "input", "config_hash", "data_hash"})
 
 
-WriteRows = Callable[[Mapping[int, list[Row]]], None]
-"""Write ``metrics.csv`` with these rows, by seed, besides those of finished trainings."""
-
-
 @dataclass(frozen=True)
 class Recipe:
     """What is trained, and how, besides the study's parts."""
@@ -57,18 +52,6 @@ class Recipe:
     seeds: Sequence[int]
     log_every: int = 50
     checkpoint_seconds: float = 30.0
-
-
-class SeedTraining(RunTraining):
-    """The training with one seed."""
-
-    def __init__(self, training: Training, folder: Path, seed: int, checkpoint_hash: str, write: WriteRows):
-        name, file = f"{folder.name}, seed {seed}", folder / f"checkpoint-s{seed}.pt"
-        super().__init__(training, name, f"seed {seed}", file, checkpoint_hash)
-        self._seed, self._write = seed, write
-
-    def write_rows(self) -> None:
-        self._write({self._seed: self.training.rows})
 
 
 class Retraining(ResumableRun):
@@ -138,7 +121,10 @@ class Retraining(ResumableRun):
         study, recipe, start = self._study, self._recipe, time.monotonic()
         training = study.standalone_training(recipe.arch, derive(seed, "retrain"), SPLIT, self._task)
         track_statistics(training.ctx.net)
-        work = SeedTraining(training, self.folder, seed, self._hash, self._write_rows)
+        name, file = f"{self.folder.name}, seed {seed}", self.folder / f"checkpoint-s{seed}.pt"
+        work = RunTraining(
+            training, name, f"seed {seed}", file, self._hash, lambda: self._write_rows({seed: training.rows})
+        )
         self.resume(work)
         self.train(work, recipe.log_every, recipe.checkpoint_seconds)
         net = training.ctx.net

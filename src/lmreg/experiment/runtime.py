@@ -31,11 +31,7 @@ class Runtime:
 
     @functools.cached_property
     def device(self) -> torch.device:
-        """The device of that name; ``auto`` is the first GPU where there is one.
-
-        Raises:
-            LmregError: there is no such device.
-        """
+        """The device of that name, see `pick_device`."""
         return pick_device(self.device_name)
 
     @property

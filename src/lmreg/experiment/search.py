@@ -73,8 +73,10 @@ class SearchTraining(RunTraining):
             landmarks: of the first round.
             rounds: None where there is only one.
         """
-        super().__init__(training, folder.name, folder.name, folder / "checkpoint.pt", checkpoint_hash)
-        self.folder, self.rounds = folder, rounds
+        name, file = folder.name, folder / "checkpoint.pt"
+        super().__init__(training, name, name, file, checkpoint_hash, self._write_tables)
+        self.folder = folder
+        self.stages = self.rounds = rounds
         self._landmarks, self._tracker, self._events = landmarks, tracker, events
 
     @property
@@ -107,7 +109,7 @@ class SearchTraining(RunTraining):
             self._events.add(self.training.rows[-1])
         self._tracker.look(self.training)
 
-    def write_rows(self) -> None:
+    def _write_tables(self) -> None:
         ctx, metrics = self.training.ctx, pd.DataFrame(self.training.rows)
         if len(metrics):
             metrics.insert(1, "paths", metrics["step"] * ctx.paths_per_step)
@@ -116,21 +118,6 @@ class SearchTraining(RunTraining):
             write_table(self.folder / "tracking.csv", pd.DataFrame(self._tracker.rows))
         # For readers that don't want to open a checkpoint, such as `lmreg runs`.
         write_json(self.folder / "progress.json", {"step": ctx.step, "total_steps": ctx.total_steps})
-
-    @property
-    def stage(self) -> str:
-        return self.rounds.present if self.rounds else super().stage
-
-    def stage_is_over(self) -> bool:
-        return self.rounds is not None and self.rounds.is_over()
-
-    def end_stage(self) -> None:
-        if self.rounds:
-            self.rounds.end()
-
-    def write_stage(self) -> None:
-        if self.rounds:
-            self.rounds.write()
 
 
 class SearchRun(ResumableRun):
@@ -209,7 +196,8 @@ class SearchRun(ResumableRun):
                 self.train(work, log_every, checkpoint_seconds)
             # Once more: a kill between checkpoint and tables must not lose the last rows.
             work.write_rows()
-            work.write_stage()
+            if work.rounds:
+                work.rounds.write()
             trained = time.monotonic()
             candidates = search.candidates(work.training.ctx, work.name)
             write_table(self.folder / "candidates.csv", candidates)

@@ -17,18 +17,17 @@ from lmreg.config.schema import option
 from lmreg.config.values import settled
 from lmreg.data.base import DataSource
 from lmreg.data.cache import load_data
-from lmreg.data.images import ImageData
+from lmreg.data.images import BatchStream, ImageData
 from lmreg.errors import LmregError
 from lmreg.experiment.runtime import Runtime
 from lmreg.network.base import SuperNet, SuperNetOnly, count_macs, count_params
 from lmreg.reg.base import Regulariser
 from lmreg.space.base import Arch, Space
 from lmreg.task.base import Task
-from lmreg.train.context import Scorer, no_scorer
-from lmreg.train.optimise import TrainerConfig
+from lmreg.train.context import NO_ALPHA_BATCHES, Batches, Context, Scorer, no_scorer
+from lmreg.train.optimise import TrainerConfig, make_optimizer
 from lmreg.train.random_streams import Streams, initialised
 from lmreg.train.standalone import standalone_training
-from lmreg.train.supernet import supernet_training
 from lmreg.train.training import Training
 
 T = TypeVar("T")
@@ -157,11 +156,18 @@ class Study:
         Args:
             scorer: for an algorithm that looks at scores while it trains.
         """
-        seed = self.options.seed
-        net, streams = self.supernet(seed, algo), Streams(seed, self.device)
-        return supernet_training(
-            net, algo, reg, self.space, self.task, self.data, streams, self.trainer, scorer
-        )
+        seed, config, paths = self.options.seed, self.trainer, algo.paths_per_step(self.space)
+        streams = Streams(seed, self.device)
+        train = BatchStream(self.data.split("train"), config.batch_size, streams.data)
+        rank = BatchStream(self.data.split("rank"), reg.batch_size or config.batch_size, streams.rank)
+        alpha: Batches = NO_ALPHA_BATCHES
+        if algo.alpha_split is not None:
+            alpha = BatchStream(self.data.split(algo.alpha_split), config.batch_size, streams.alpha)
+        scorer = scorer if algo.uses_scores else no_scorer
+        net, total = self.supernet(seed, algo), config.total_steps(train.batches_per_epoch, paths)
+        optimizer = make_optimizer(config, net)
+        ctx = Context(self.space, net, self.task, streams, optimizer, total, paths, rank, alpha, scorer)
+        return Training(ctx, algo, reg, train, config)
 
     def standalone_training(
         self, arch: Arch, seed: int, split: str = "train", task: Task | None = None

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from lmreg.data.images import Batch
+from lmreg.data.images import Batch, BatchStream
 from lmreg.network.base import SuperNet
 from lmreg.network.mixture import Choice
 from lmreg.space.base import Arch, Space
@@ -24,16 +24,6 @@ Scorer = Callable[[SuperNet, Sequence[Arch]], np.ndarray]
 def no_scorer(net: SuperNet, archs: Sequence[Arch]) -> np.ndarray:
     """The scorer of a training whose algorithm doesn't use scores."""
     raise TypeError("this training has no scores: its algorithm must set uses_scores = True")
-
-
-class Batches(Protocol):
-    """Endless batches that resume exactly, such as a `lmreg.data.images.BatchStream`."""
-
-    def __next__(self) -> Batch: ...
-
-    def state_dict(self) -> dict[str, Any] | None: ...
-
-    def load_state_dict(self, state: Any) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -52,6 +42,7 @@ class NoBatches:
         pass
 
 
+Batches = BatchStream | NoBatches
 NO_RANK_BATCHES = NoBatches("a stand-alone training has no regulariser")
 NO_ALPHA_BATCHES = NoBatches("its algorithm must set alpha_split")
 
@@ -67,8 +58,6 @@ class Context:
     optimizer: torch.optim.SGD
     """The optimizer of the weights; its momentum is part of what a step will do."""
     total_steps: int
-    step: int = 0
-    """How many steps have been taken."""
     paths_per_step: int = 1
     """How many paths the algorithm trains in a step, each on the step's batch."""
     rank_batches: Batches = NO_RANK_BATCHES
@@ -77,6 +66,8 @@ class Context:
     """Batches for architecture parameters, from the split that the algorithm asks for. They have a random
     stream of their own, so that the regulariser's draws don't shift it."""
     scorer: Scorer = no_scorer
+    step: int = 0
+    """How many steps have been taken."""
 
     @property
     def progress(self) -> float:
