@@ -59,16 +59,17 @@ def test_settings_are_restored() -> None:
 def test_a_runtime_sets_them_by_its_device_and_options(
     device: str, wanted: str, composed: Compose, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    cfg = composed("search", f"deterministic={wanted}")
+    threads = torch.get_num_threads()
+    cfg = composed("search", f"deterministic={wanted}", f"threads={threads + 1}")
     monkeypatch.setattr("lmreg.experiment.runtime.pick_device", lambda name: torch.device(device))
     set_deterministic(wanted == "false")  # as an earlier job of a sweep may leave it
     before = switches()
     study = Study(cfg, top_level(cfg, SearchOptions))
-    assert switches() == before  # building a study changes nothing
+    assert (switches(), torch.get_num_threads()) == (before, threads)  # building a study changes nothing
     on = device == "cuda" and wanted == "true"
     with study.runtime.applied():
-        assert switches() == (on, on, False)
-    assert switches() == before
+        assert (switches(), torch.get_num_threads()) == ((on, on, False), threads + 1)
+    assert (switches(), torch.get_num_threads()) == (before, threads)
 
 
 def test_a_command_leaves_nothing_behind(in_process: InProcess, tmp_path: Path, monkeypatch: Any) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from tests.train.contexts import make_context
 
 from lmreg.algo import darts, darts2, gdas, nao, pcdarts
 from lmreg.algo.base import Algorithm
@@ -315,6 +316,16 @@ def test_the_regulariser_is_the_only_difference() -> None:
     assert_same(without.state_dict()["net"], with_it.state_dict()["net"])
     weights = [t.ctx.net.state_dict()["stem.0.weight"].clone() for t in map(run, (without, with_it))]
     assert not torch.equal(*weights)
+
+
+def test_a_context_says_what_its_training_lacks() -> None:
+    ctx = make_context(SPACE, make(NoRegulariser()).ctx.net, Streams(0, CPU), STEPS)
+    for batches, lacks in ((ctx.rank_batches, "no regulariser"), (ctx.alpha_batches, "alpha_split")):
+        with pytest.raises(TypeError, match=lacks):
+            next(batches)
+        assert batches.state_dict() is None
+    with pytest.raises(TypeError, match="uses_scores = True"):
+        ctx.scores([])
 
 
 def test_training_learns() -> None:
