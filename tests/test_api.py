@@ -1,4 +1,4 @@
-"""The Python API: the same folders as the command line, values instead of print, nothing left changed."""
+"""The Python API writes the same folders as the command line, returns values, leaves no global changes."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_from_found_to_used(study: lmreg.Study, run: lmreg.Run) -> None:
     pytest.importorskip("safetensors")
     small = ("seeds=1", "trainer.steps=3", "trainer.batch_size=8", "network.channels=2")
     other = lmreg.Study(root=study.folder.parent, overrides=["threads=1", "network.channels=8"])
-    retrained = other.retrain(run, overrides=small)  # the call's own go before the study's
+    retrained = other.retrain(run, overrides=small)  # the call's own override the study's
     assert "channels: 2\n" in (retrained.folder / "config.yaml").read_text()
     assert retrained.folder.parent == study.folder / "retrain"
     assert retrained.result["arch"] == study.space.format(run.best)
@@ -122,7 +122,7 @@ def test_from_found_to_used(study: lmreg.Study, run: lmreg.Run) -> None:
         (lambda s: lmreg.Study(space="nasbench"), "unknown choice 'space=nasbench'"),
         (lambda s: lmreg.Study(overrides=["trainer.stebs=3"]), "unknown key 'trainer.stebs=3'"),
         (lambda s: lmreg.Study(overrides=["wat=3"]), "no stage has that option"),
-        (lambda s: lmreg.Study(task="depth"), "task=depth is about"),
+        (lambda s: lmreg.Study(task="depth"), "task=depth takes"),
     ],
 )
 def test_what_cannot_be_is_one_line(study: lmreg.Study, call: Any, says: str) -> None:
@@ -157,7 +157,7 @@ def test_it_works_outside_the_main_thread(study: lmreg.Study) -> None:
 
 
 def test_a_script_without_a_main_guard_may_have_workers(tmp_path: Path) -> None:
-    """Processes that a script starts by spawn run it again, unless they are told not to."""
+    """Spawned processes would run the script again, were they not prevented from it."""
     options = [option for option in LANDMARKS if "workers" not in option and "pool_seeds" not in option]
     options += ["workers=2", "landmarks.pool_seeds=1"]
     script = tmp_path / "script.py"

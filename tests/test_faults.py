@@ -1,4 +1,4 @@
-"""Damaged, foreign and future artifacts, full disks: every one ends in one line, and nothing is lost."""
+"""Damaged, foreign and future files, and full disks: the error is one line, and nothing is lost."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def trapped(path: Path) -> None:
 
 
 def edited(**changes: object) -> Callable[[Path], None]:
-    """A JSON file with some keys changed, or taken out where the value is None."""
+    """Return a function that changes keys of a JSON file, or removes those whose value is None."""
 
     def edit(path: Path) -> None:
         value = {**json.loads(path.read_text()), **changes}
@@ -102,7 +102,7 @@ def replaced(old: str, new: str) -> Callable[[Path], None]:
 
 def of_other_data(path: Path) -> None:
     edited(data_hash="0")(path)
-    shutil.rmtree(path.parent / ".scores")  # what has been scored needs no data
+    shutil.rmtree(path.parent / ".scores")  # cached scores would need no data
 
 
 def first_rows(count: int) -> Callable[[Path], None]:
@@ -201,7 +201,7 @@ def test_damaged_landmarks(
 ) -> None:
     damage(root / STUDY / file)
     one_line(in_process("search", "reg=landmark", "seed=7", f"root={root}", *TINY_SEARCH), says)
-    assert not list((root / STUDY / "search").glob("*s7"))  # told before anything is trained
+    assert not list((root / STUDY / "search").glob("*s7"))  # refused before anything is trained
 
 
 @pytest.mark.parametrize(("file", "damage", "call", "says"), each(FINISHED))
@@ -215,7 +215,7 @@ def test_damaged_runs(
 ) -> None:
     damage(run_of(root) / file)
     outcome = in_process(*call, f"root={root}")
-    if call == ("report",):  # which builds nothing: a foreign class is only a text to it
+    if call == ("report",):  # it builds nothing, so that a foreign class is only a text
         assert outcome[0] == 0
         return
     one_line(outcome, says)
@@ -241,7 +241,7 @@ def test_damaged_evaluations(
 
 
 def test_evaluate_mends_what_is_damaged(root: Path, in_process: InProcess) -> None:
-    """All of it at once: `evaluate` reads none of these files."""
+    """All at once: `evaluate` reads none of these files."""
     for file, damage, _ in EVALUATED[2:]:
         damage(root / STUDY / "evaluate" / file)
     assert in_process("report", f"root={root}")[0] == 2
@@ -293,7 +293,7 @@ def test_a_full_disk_at_the_report(root: Path, in_process: InProcess) -> None:
 
 @pytest.mark.parametrize("command", ["train-landmarks", "search", "evaluate", "report"])
 def test_a_place_that_cannot_be_written(root: Path, in_process: InProcess, command: str) -> None:
-    """A file where a folder should be, as permissions don't hold a super-user."""
+    """There is a file in place of a folder: permissions wouldn't stop a superuser."""
     place = {"train-landmarks": "landmarks", "search": "search", "evaluate": "evaluate", "report": "report"}
     study = root / STUDY
     shutil.rmtree(study / place[command])

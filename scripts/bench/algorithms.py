@@ -72,6 +72,7 @@ def training(overrides: list[str]) -> Training:
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):
         cfg = compose("search", [*overrides, "trainer.steps=100000"])
     study = Study(cfg, top_level(cfg, SearchOptions))
+    study.runtime.apply()
     scorer = ScoringConfig().scorer(study.data, study.task)
     return study.training(study.part("algo", Algorithm), NoRegulariser(), scorer)
 

@@ -37,6 +37,7 @@ def main() -> None:
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):
         cfg = compose("search", [f"trainer.steps={(ROUNDS + 1) * STEPS + 1}", *sys.argv[1:]])
     study = Study(cfg, top_level(cfg, SearchOptions))
+    study.runtime.apply()
     rng = np.random.default_rng(0)
     archs = tuple(study.space.sample(rng) for _ in range(30))
     marks = LandmarkSet(archs, np.arange(30.0)[::-1], np.full(30, np.nan), "made_up", 1)

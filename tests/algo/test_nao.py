@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from tests.train.contexts import make_context
 from tests.train.test_training import assert_same, make, regularised, run
 
 from lmreg.algo.nao import NAO, Config, PoolRound
@@ -17,7 +18,6 @@ from lmreg.reg.none import NoRegulariser
 from lmreg.space.base import Arch, Space
 from lmreg.space.darts import DARTSSpace
 from lmreg.space.nasbench201 import NASBench201
-from lmreg.task.classification import Classification
 from lmreg.train import checkpoint
 from lmreg.train.context import Context
 from lmreg.train.random_streams import Streams
@@ -83,9 +83,7 @@ def context(
     step: int = 5,
 ) -> tuple[Context, Scores]:
     scores = Scores(quality)
-    net: Any = None  # nothing here evaluates it
-    ctx = Context(space, net, Classification(), Streams(seed, CPU), None, 10, step=step, scorer=scores)
-    return ctx, scores
+    return make_context(space, None, Streams(seed, CPU), 10, step=step, scorer=scores), scores
 
 
 def keys(space: Space, archs: Sequence[Arch]) -> set[str]:

@@ -4,19 +4,19 @@ from collections import Counter
 
 import pytest
 import torch
+from tests.train.contexts import make_context
 
 from lmreg.algo.spos import SPOS
 from lmreg.data.images import Batch
 from lmreg.network.nasbench201 import NASBench201Network
 from lmreg.space.nasbench201 import NASBench201
-from lmreg.task.classification import Classification
 from lmreg.train.context import Context
 from lmreg.train.random_streams import Streams
 
 
 @pytest.fixture
 def ctx(space: NASBench201, net: NASBench201Network) -> Context:
-    return Context(space, net, Classification(), Streams(3, torch.device("cpu")), None, total_steps=10)
+    return make_context(space, net, Streams(3, torch.device("cpu")), 10)
 
 
 def test_one_uniform_path_per_step(ctx: Context, space: NASBench201, monkeypatch: pytest.MonkeyPatch) -> None:

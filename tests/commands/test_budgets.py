@@ -1,4 +1,4 @@
-"""Budgets in paths from the command line, and runs of an lmreg whose budgets counted steps."""
+"""Budgets in paths on the command line, and runs of earlier versions, whose budgets counted steps."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def of(root: Path, algo: str, reg: str = "none") -> Path:
 
 
 def as_before(folder: Path) -> None:
-    """As an lmreg left it that knew neither `trainer.paths` nor `network.affine`."""
+    """Make the run look like one of a version without `trainer.paths` and `network.affine`."""
     config, result = OmegaConf.load(folder / "config.yaml"), read_json(folder / "result.json")
     del config.trainer.paths, config.network.affine  # type: ignore[union-attr]
     config.trainer.steps = result["steps"]  # type: ignore[union-attr]

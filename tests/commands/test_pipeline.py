@@ -37,7 +37,7 @@ def run_folders(root: Path) -> list[Path]:
 
 
 def copy_of(study: Path, folder: Path) -> Path:
-    """A root of one's own with everything that ``study`` has."""
+    """Return a new root with a copy of everything in ``study``."""
     shutil.copytree(study, folder, dirs_exist_ok=True)
     return folder
 
@@ -62,7 +62,7 @@ Evaluate = Callable[..., str]
 
 @pytest.fixture
 def evaluate(composed: Compose, capsys: pytest.CaptureFixture[str]) -> Evaluate:
-    """The command in this process: what it prints."""
+    """Run the command in this process and return what it prints."""
 
     def call(*overrides: str) -> str:
         evaluate_command(composed("evaluate", *overrides, "bootstrap=100", "threads=1"))
@@ -84,7 +84,7 @@ def test_landmarks_and_pool(tiny_study: Path, space: NASBench201) -> None:
         for row in table.itertuples():
             mine = [r for r in records if r["arch"] == row.arch]
             assert {r["seed"] for r in mine} == {0, 1}
-            assert {r["split"] for r in mine} == {split}  # test images are the truth of the pool only
+            assert {r["split"] for r in mine} == {split}  # only the pool's truth comes from test images
             values = [r["scores"]["accuracy_percent"] for r in mine]
             assert row.accuracy_percent == pytest.approx(sum(values) / 2)
             assert row.accuracy_percent_se == pytest.approx(abs(values[0] - values[1]) / 2)
@@ -218,7 +218,7 @@ def test_evaluate_names_only_what_it_has_written(evaluated: Path, evaluate: Eval
     assert "none" in set(pd.read_csv(evaluated / STUDY / "evaluate" / "paired.csv")["against"])
     for folder in run_folders(evaluated)[
         :-1
-    ]:  # one without landmarks is left: only cheap rankings to compare
+    ]:  # the run without landmarks has only the cheap baselines to compare with
         shutil.rmtree(folder)
     said = evaluate(f"root={evaluated}")
     assert "No pair of runs" in said
@@ -232,7 +232,7 @@ def test_one_spoilt_run_does_not_stop_evaluate(evaluated: Path, lmreg: Lmreg) ->
     spoilt = run_folders(evaluated)[0]
     assert list(
         spoilt.glob(".scores/*.json")
-    )  # of other weights: this ranking is not mistaken for the new one's
+    )  # other weights: their scores must not be taken for the new ones
     (spoilt / "supernet.pt").write_bytes(b"torn")
     done = lmreg("evaluate", f"root={evaluated}", "bootstrap=100")
     assert done.returncode == 2
@@ -271,7 +271,9 @@ def test_evaluate(searched: Path, lmreg: Lmreg, space: NASBench201) -> None:
     assert (taus["n"] == 5).all()
     assert (metrics.loc[metrics["statistic"] == "kendall_tau_top_half", "n"] == 3).all()
     assert (metrics["low"] <= metrics["high"]).sum() > 50
-    assert metrics.loc[metrics["statistic"] == "precision_at_10", "value"].isna().all()  # of five
+    assert (
+        metrics.loc[metrics["statistic"] == "precision_at_10", "value"].isna().all()
+    )  # the pool has five architectures
     assert (metrics.loc[metrics["statistic"] == "precision_at_5", "value"] == 1).all()
     landmarks = pd.read_csv(searched / STUDY / "landmarks" / "landmarks.csv")["arch"]
     used = {space.canonical(space.parse(text)) for text in landmarks}
@@ -286,7 +288,7 @@ def test_evaluate(searched: Path, lmreg: Lmreg, space: NASBench201) -> None:
         assert mine["true_rank"] == 1 + (truth > truth[loss.idxmin()]).sum()
         assert (out / f"{run}.png").read_bytes()[:4] == b"\x89PNG"
     paired = pd.read_csv(out / "paired.csv", dtype={"seed": str})
-    # Seeds 0, 1, mean; 2 scores; with the regulariser over without it, and both over the best cheap ranking.
+    # Seeds 0, 1 and mean; two scores; the gain of the regulariser, and of both over the best baseline.
     cheap, best = paired[paired["against"] != "none"], paired["against"].iloc[-1]
     assert paired["against"].value_counts().to_dict() == {"none": 6, best: 12}
     assert set(cheap["rivals"]) == {4}
@@ -300,11 +302,11 @@ def test_evaluate(searched: Path, lmreg: Lmreg, space: NASBench201) -> None:
     of_truth = {} if ceiling is None else {"ceiling": 1 / 9, "truth_seeds": 1 / 9}
     counts = (baselines["baseline"].value_counts() / 9).to_dict()
     assert counts == {"params": 1, "macs": 1, "ridge": 1, "ridge_costs": 1, "ridge_score": 8} | of_truth
-    # The rival is the best of them on the pool.
+    # The gain is over the best baseline on the pool.
     rivals = taus.loc[["params", "macs", "ridge", "ridge_costs"], "value"]
     assert rivals[best] == rivals.max()
     assert cheap[cheap["seed"] == "0"]["tau_without"].to_numpy() == pytest.approx([rivals.max()] * 4)
-    # Two seeds per architecture of the pool: how well they agree bounds what a ranking can reach.
+    # The pool has two seeds per architecture; their agreement bounds what a ranking can reach.
     pool = pd.read_csv(searched / STUDY / "landmarks" / "pool.csv")
     seeds = pool["accuracy_percent_s0"].corr(pool["accuracy_percent_s1"], method="kendall")
     assert taus["value"]["truth_seeds"] == pytest.approx(seeds)
@@ -338,7 +340,7 @@ def test_evaluate_one_run_takes_everything_from_it(evaluated: Path, lmreg: Lmreg
     done = lmreg("evaluate", f"run=mine/search/{folder.name}/", "bootstrap=100", cwd=moved.parent)
     assert done.returncode == 0, done.stderr  # the folder's name has = in it
     assert "mine: 5 held-out architectures" in done.stdout
-    assert "No pair of runs" not in done.stdout  # none was asked for
+    assert "No pair of runs" not in done.stdout  # no comparison was asked for
     metrics = pd.read_csv(mine / "evaluate" / "metrics.csv")
     assert set(metrics["run"]) == {folder.name}
     assert {p: p.stat().st_mtime_ns for p in (moved / "evaluate").iterdir()} == before
@@ -383,7 +385,7 @@ def test_scores_of_a_table_go_on_after_an_interruption(
     searched: Path, evaluate: Evaluate, space: NASBench201, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     archs = [space.format(space.arch((i, j, 1, 2, 3, 0))) for i in range(5) for j in range(5)]
-    archs.append(archs[3])  # a table may name one twice
+    archs.append(archs[3])  # a table may name an architecture twice
     table = searched / "table.csv"
     pd.DataFrame({"cell": archs, "other": range(len(archs))}).to_csv(table, index=False)
     for folder in run_folders(searched)[1:]:
@@ -407,7 +409,7 @@ def test_scores_of_a_table_go_on_after_an_interruption(
     before = read_json(kept)["scores"]
     assert len(before) == 4
     evaluate(*arguments)
-    assert len(scored) == 25  # none twice
+    assert len(scored) == 25  # no architecture twice
     scores = pd.read_csv(out)
     assert scores["arch"].tolist() == archs
     assert scores.iloc[3].equals(scores.iloc[25])
@@ -459,7 +461,7 @@ def test_a_killed_search_ends_with_the_same_numbers(
     while not (killed / "result.json").exists():
         seen = (killed / "checkpoint.pt").stat().st_mtime_ns if (killed / "checkpoint.pt").exists() else 0
         process = Started(command)
-        while process.poll() is None and kills < 3:  # until it has got on, then a moment more
+        while process.poll() is None and kills < 3:  # until it has made some progress, then a moment more
             if (killed / "checkpoint.pt").exists() and (killed / "checkpoint.pt").stat().st_mtime_ns > seen:
                 time.sleep(rng.uniform(0, 0.2) if kills else 0)
                 process.send_signal(getattr(signal, signal_name))

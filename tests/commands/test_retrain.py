@@ -37,7 +37,7 @@ def test_the_found_architecture_at_another_size(
     assert "trainer.steps=6" in folder.name
     result, config = read_json(folder / "result.json"), OmegaConf.load(folder / "config.yaml")
     assert result["arch"] == read_json(search / "result.json")["best"]["arch"]
-    # The search's own channels, the cells that were asked for.
+    # The channels are the search's, the cells those of the call.
     assert (config.network.channels, config.network.cells) == (2, 2)
     assert [training["seed"] for training in result["trainings"]] == [0, 1]
     assert {"accuracy_percent", "loss_nats"} == set(result["test"])
@@ -87,7 +87,9 @@ def test_an_interval_is_shown_where_it_says_something(capsys: pytest.CaptureFixt
         )
         return capsys.readouterr().out
 
-    assert over_seeds([0.5, 0.6], 0.95)["low"] is None  # Student's would be below 0, as a loss never is
+    assert (
+        over_seeds([0.5, 0.6], 0.95)["low"] is None
+    )  # Student's interval would go below 0, which a loss can't be
     for few in ((0.5,), (0.5, 0.6)):
         assert "from 3 seeds on" in shown(*few)
     text = shown(0.5, 0.6, 0.7)
@@ -97,7 +99,7 @@ def test_an_interval_is_shown_where_it_says_something(capsys: pytest.CaptureFixt
 
 
 def test_a_training_that_diverged_leaves_no_result(in_process: InProcess, tmp_path: Path) -> None:
-    """In its very last step: the loss before it was finite, what it is tested with is not."""
+    """In its last step: the last loss was finite, but the test scores are not."""
     call = ("retrain", "space=macro", "arch=22212202", "network.channels=2", f"root={tmp_path}", "folder=r")
     code, _, errors = in_process(
         *last_given(*call, *QUICK, "trainer.steps=1", "trainer.lr=1e30", "trainer.clip=null")
@@ -109,7 +111,7 @@ def test_a_training_that_diverged_leaves_no_result(in_process: InProcess, tmp_pa
 
 @pytest.fixture(scope="module")
 def other_runs(lmreg: Lmreg, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """A search of some spaces that aren't the default, by space."""
+    """Searches of some spaces that aren't the default, by space."""
     root = tmp_path_factory.mktemp("others")
     done = lmreg(
         *("search", "-m", "space=nasbench101,macro", "reg=none", "trainer.steps=2", "strategy.budget=2"),
@@ -131,7 +133,7 @@ def retrained(root: Path, folder: str) -> dict[str, DictConfig]:
 def test_an_option_of_the_network_that_only_the_runs_space_has(
     other_runs: dict[str, Path], in_process: InProcess, tmp_path: Path
 ) -> None:
-    """The default space is another: its network's options would be refused."""
+    """The default space has another network, which would refuse these options."""
     run = other_runs["nasbench101"]
     call = ("retrain", f"run={run}", "network.channels=5", "folder=mine", f"root={tmp_path}", *QUICK)
     code, _, errors = in_process(*last_given(*call, "seeds=1"))
@@ -153,7 +155,7 @@ def test_every_job_of_a_sweep_follows_its_own_run(
     found = retrained(tmp_path, "r")
     sizes = {space: (config.network.channels, config.network.cells) for space, config in found.items()}
     assert sizes == {"nasbench201": (2, 2), "nasbench101": (4, 2)}
-    # Where all runs have the same network its options are checked before anything is trained.
+    # Where all runs have the same network, its options are checked before anything is trained.
     copy = shutil.copytree(other_runs["macro"], tmp_path / "macro" / "search" / "copy")
     both = f"run={other_runs['macro']},{copy}"
     code, _, errors = in_process("retrain", "-m", both, "network.cells=2", "folder=s", *quick)

@@ -16,7 +16,7 @@ from omegaconf import OmegaConf
 from lmreg.commands.runs import run
 from lmreg.config.arguments import split_values
 from lmreg.errors import LmregError
-from lmreg.experiment.failures import noted
+from lmreg.experiment.failures import failure_noted
 from lmreg.util.files import write_json
 from lmreg.util.locks import locked
 
@@ -49,7 +49,7 @@ def root(tmp_path: Path) -> Path:
     write_json(make(tmp_path, "half", seed=1) / "progress.json", {"step": 1200, "total_steps": 1500})
     older = make(tmp_path, "older", seed=2)  # an lmreg that wrote no progress.json
     (older / "metrics.csv").write_text("step,epoch\n50,0.4\n100,0.8\n")
-    with pytest.raises(LmregError), noted(make(tmp_path, "failed", seed=3), always=True):
+    with pytest.raises(LmregError), failure_noted(make(tmp_path, "failed", seed=3), always=True):
         raise LmregError("the training diverged")
     (tmp_path / "s" / "search" / "bare").mkdir()  # it stopped before it had a config
     evaluate = tmp_path / "s" / "evaluate"

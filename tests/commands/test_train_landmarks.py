@@ -1,4 +1,4 @@
-"""What `train-landmarks` makes of a choice of selector, and what it leaves when it fails."""
+"""``lmreg train-landmarks``: the choice of a selector, and what is left when it fails."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _signals_as_before() -> Iterator[None]:
 
 @pytest.fixture
 def config(composed, tmp_path: Path, space: NASBench201):  # type: ignore[no-untyped-def]
-    """A command's config, ``from_table`` that takes scores from a table of 400 rows."""
+    """Return the config of a command that takes scores ``from_table``, a table of 400 rows."""
     archs = [space.format(arch) for arch in list(space.enumerate())[::39]]
     table = pd.DataFrame({"arch": archs, "accuracy": np.linspace(0, 99, len(archs))})
     table.to_csv(tmp_path / "table.csv", index=False)
@@ -43,7 +43,7 @@ def config(composed, tmp_path: Path, space: NASBench201):  # type: ignore[no-unt
 
 
 def test_another_selector_gives_other_landmarks_in_the_same_study(tmp_path: Path, config) -> None:  # type: ignore[no-untyped-def]
-    """As with another count: the tables are written anew, and the manifest says how they came about."""
+    """As with another count, the tables are written anew, and the manifest names the selector."""
     folder = tmp_path / "root" / "s" / "landmarks"
     described, landmarks, pools = [], [], []
     for overrides in ((), ("selector=stratified", "selector.strata=2"), ("selector.min_distance=4",), ()):
@@ -59,13 +59,13 @@ def test_another_selector_gives_other_landmarks_in_the_same_study(tmp_path: Path
     ]
     assert len(set(landmarks)) == 3
     assert landmarks[0] == landmarks[3]
-    assert pools[0] == pools[1] == pools[2]  # drawn from a stream of its own
+    assert pools[0] == pools[1] == pools[2]  # the pool is drawn from a stream of its own
 
 
 def test_another_selector_keeps_trainings(tmp_path: Path, config, capsys: pytest.CaptureFixture[str]) -> None:  # type: ignore[no-untyped-def]
     run(config(from_table=False))
     run(config("selector=stratified", "selector.candidates=20", from_table=False))
-    assert "4 of 6 trainings are done already" in capsys.readouterr().out  # the pool's, twice each
+    assert "4 of 6 trainings are done already" in capsys.readouterr().out  # those of the pool, two each
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from tests.settings import overridden
 
 from lmreg.config.identity import config_hash, differences, earlier_hashes, result_config
 from lmreg.config.values import settled
-from lmreg.experiment.run_name import run_folder, run_name, telling_overrides
+from lmreg.experiment.run_name import run_folder, run_name, shown_overrides
 
 
 def test_only_what_changes_results_is_hashed() -> None:
@@ -130,7 +130,7 @@ def test_one_config_is_one_run_however_it_is_spelt(ways: tuple[list[str], ...]) 
 
 def test_an_override_in_a_name_can_be_given_again() -> None:
     given = ["data=hub", "data.hub=x/birds", "data.label_column='a b, c'"]
-    told = telling_overrides("search", overridden("search", *given), given)
+    told = shown_overrides("search", overridden("search", *given), given)
     assert told == ["data.hub=x/birds", "data.label_column='a b, c'"]
     again = overridden("search", "data=hub", *told)
     assert run_folder(again, told) == run_folder(overridden("search", *given), given)

@@ -1,4 +1,4 @@
-"""Combinations that can't work are refused before any data is read, with what would work."""
+"""Impossible combinations are refused before any data is read; the message names possible ones."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Config:
 
 
 class PathsOnly(nasbench201.NASBench201Network):
-    """A super-net that takes paths, no mixtures; users' own are found by their package's name."""
+    """A user's super-net, found by its package's name, that takes paths but no mixtures."""
 
     offers = frozenset()
 
@@ -96,7 +96,7 @@ def test_a_network_that_cant_be_divided_is_refused_before_data_is_read(
         ("fairnas", "needs as many options at every decision; nasbench101 has 2 and 3; use algo=spos"),
     ],
 )
-def test_what_nasbench101_has_no_place_for(
+def test_algorithms_that_nasbench101_does_not_suit(
     algo: str, why: str, in_process: InProcess, tmp_path: Path, no_data: None
 ) -> None:
     chosen = ("space=nasbench101", f"algo={algo}", "reg=none")
@@ -105,7 +105,7 @@ def test_what_nasbench101_has_no_place_for(
     assert f"algo={algo} {why}" in errors
     if "mixtures" in why:
         assert "with this space work algo=nao,spos,spos_unique (" in errors
-        assert "network=" not in errors  # of this space, none has what is lacking
+        assert "network=" not in errors  # no network of this space has what is lacking
     assert len(errors.strip().splitlines()) == 1
     assert not list(tmp_path.glob("*/search/*/config.yaml"))
 
@@ -124,7 +124,7 @@ def test_partial_channels_on_a_space_without_them(
     assert "algo=pcdarts needs operations on a part of the channels" in errors
     assert "the super-net of space=macro" in errors
     assert errors.strip().endswith("with this space work algo=darts,darts2,fairnas,gdas,nao,spos,spos_unique")
-    assert "network=" not in errors  # none for this space has them
+    assert "network=" not in errors  # no network of this space has them
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""An estimate is about right and leaves no trace in what is really trained."""
+"""The predicted duration is about right, and the trial does not affect the real training."""
 
 from __future__ import annotations
 
@@ -35,7 +35,9 @@ def training(study: Study) -> Training:
 
 def seconds(study: Study, done: int = 0) -> float | None:
     scoring = typed(study.cfg.scoring, ScoringConfig, "scoring")
-    return estimate.search_seconds(study, lambda: training(study), done, scoring, candidates=4)
+    return estimate.search_seconds(
+        lambda: training(study), done, study.data, scoring, study.cost, candidates=4
+    )
 
 
 def state(t: Training) -> list[object]:
@@ -55,7 +57,7 @@ def test_the_trial_leaves_no_trace(study: Study) -> None:
     assert torch.equal(torch.get_rng_state(), generator)
     assert real.ctx.step == 3
     assert state(real) == state(other)
-    for _ in range(30):  # into the regulariser's time
+    for _ in range(30):  # until the regulariser acts
         next(steps)
         next(undisturbed)
     assert state(real) == state(other)
@@ -75,7 +77,7 @@ def test_the_trial_leaves_out_what_happens_between_steps(
 
 
 def test_it_is_about_right(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In seconds of work: what other processes do in the meantime is no matter here."""
+    """In CPU seconds, so that other processes don't matter."""
 
     class Work:
         perf_counter = staticmethod(time.process_time)
@@ -107,7 +109,7 @@ def test_the_regularisers_cost_is_in_it(study: Study) -> None:
         return one
 
     scoring = typed(study.cfg.scoring, ScoringConfig, "scoring")
-    estimate.search_seconds(study, trial, 0, scoring, 4)
+    estimate.search_seconds(trial, 0, study.data, scoring, study.cost, 4)
     assert min(seen) < 25  # of 210 steps
     assert max(seen) > 100
 

@@ -6,11 +6,11 @@ import pytest
 import torch
 
 from lmreg.errors import Interrupted, LmregError, error_line, is_user_error
-from lmreg.experiment.failures import ERROR_FILE, noted, read_failure
+from lmreg.experiment.failures import ERROR_FILE, failure_noted, read_failure
 
 
 def fail(folder: Path, error: BaseException, always: bool = True) -> None:
-    with pytest.raises(type(error)), noted(folder, always):
+    with pytest.raises(type(error)), failure_noted(folder, always):
         raise error
 
 
@@ -33,7 +33,7 @@ def test_a_success_or_an_interruption_ends_it(tmp_path: Path) -> None:
     for end in (None, Interrupted("stop", 15), KeyboardInterrupt()):
         fail(tmp_path, ValueError("x"))
         if end is None:
-            with noted(tmp_path, always=True):
+            with failure_noted(tmp_path, always=True):
                 pass
         else:
             fail(tmp_path, end)

@@ -1,4 +1,4 @@
-"""Retraining one architecture: exact resume, figures of the network as it will be used."""
+"""Retraining one architecture: exact resume, and scores of the network as it will be used."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ STEPS = 12
 
 @pytest.fixture(scope="module")
 def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Few and small: every training is tested on all of its part."""
+    """A few small images: every training is tested on all test images."""
     root, rng = tmp_path_factory.mktemp("images"), np.random.default_rng(0)
     for part, count in (("train", 40), ("test", 15)):
         for brightness, label in ((150, "a"), (255, "b")):
@@ -61,7 +61,7 @@ def retraining(study: Study, name: str, seeds: int = 2, smoothing: float = 0.1) 
 
 
 def contents(folder: Path) -> dict[str, object]:
-    """Weights, figures and scores."""
+    """Return the weights, the metrics and the scores."""
     found: dict[str, object] = {"metrics": (folder / "metrics.csv").read_text()}
     for path in sorted(folder.glob("weights-*.pt")):
         found[path.name] = torch.load(path, weights_only=True)["state"]
@@ -100,11 +100,11 @@ def test_a_stopped_retraining_goes_on_to_the_same_numbers(
                 signal.raise_signal(signal.SIGTERM)
             return ""
 
-        monkeypatch.setattr("lmreg.experiment.retraining.figures", shown)
+        monkeypatch.setattr("lmreg.experiment.resumable.row_in_words", shown)
 
     folder = study.folder / "retrain" / "stopped"
     for row, told in ((2, "seed 0: stopped at step 10 of 12"), (3, "seed 1: stopped at step 10 of 12")):
-        stop_at_row(row)  # of those that this call logs
+        stop_at_row(row)  # of the rows that this call logs
         with pytest.raises(Interrupted, match=told):
             retraining(study, "stopped").execute(0.95)
         assert not (folder / "result.json").exists()
@@ -130,14 +130,14 @@ def test_a_second_call_trains_nothing_and_more_seeds_only_those(
     result = retraining(study, "r", seeds=3).execute(0.95)
     assert result["trainings"][:2] == first["trainings"]
     assert result["test"]["accuracy_percent"]["n"] == 3
-    # Asked for fewer, or for others, it tells of all that there are.
+    # Asked for fewer seeds, or for others, the result still covers all that there are.
     rows = (folder / "metrics.csv").read_text()
     assert retraining(study, "r", seeds=1).execute(0.95) == result
     assert (folder / "metrics.csv").read_text() == rows
     assert {p.name: p.stat().st_mtime_ns for p in folder.glob("weights-*")}.items() > written.items()
     with pytest.raises(LmregError, match=r"label_smoothing: 0.1 -> 0.2.*pass folder=<new name>"):
         retraining(study, "r", smoothing=0.2).left()
-    (folder / "config.yaml").unlink()  # then the trainings themselves tell what they are of
+    (folder / "config.yaml").unlink()  # then the records of the trainings still have their config hash
     with pytest.raises(LmregError, match=r"training-s\d.json is a training with another configuration; pass"):
         retraining(study, "r", smoothing=0.2).execute(0.95)
 
@@ -228,5 +228,5 @@ def test_the_interval_over_seeds_is_students() -> None:
     assert (found["mean"], found["n"]) == (72.0, 4)
     nothing = {"confidence": 0.9, "low": None, "high": None}
     assert over_seeds([5.0], 0.9) == {"mean": 5.0, "n": 1, "sd": None} | nothing
-    # Seeds that agree, on few test images, don't say that all others would.
+    # A few seeds that agree on few test images don't prove that all others would.
     assert over_seeds([5.0, 5.0, 5.0], 0.9) == {"mean": 5.0, "n": 3, "sd": 0.0} | nothing

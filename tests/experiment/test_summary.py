@@ -12,11 +12,11 @@ def test_what_was_read_is_told_once(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Once per process and data set, so once for all jobs of a sweep."""
-    monkeypatch.setattr(summary, "_told", set())
+    monkeypatch.setattr(summary, "_announced", set())
     studies: list[Any] = [
         SimpleNamespace(data=SimpleNamespace(hash=name, description=[f"Read {name}", "Pixels"]))
         for name in "aab"
     ]
     for study in studies:
-        summary.tell_data(study)
+        summary.announce_data(study.data)
     assert capsys.readouterr().out.splitlines() == ["Read a", "Pixels", "Read b", "Pixels"]

@@ -1,4 +1,4 @@
-"""Event files hold the rows of metrics.csv, once each."""
+"""Event files hold each row of metrics.csv once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Iterative landmarks: what joins, what stays as it was, and exact resume from any moment of a round."""
+"""Iterative landmarks: which are added, what stays the same, and exact resume from any moment of a round."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def landmarked(
     shutil.copytree(tiny_study, root)
     archs = list(space.enumerate())
     scores = np.random.default_rng(1).permutation(len(archs)) / 200.0
-    scores[::7] = np.nan  # some have none
+    scores[::7] = np.nan  # some architectures have no score
     table = pd.DataFrame({"cell": [space.format(arch) for arch in archs], "acc": scores})
     table.to_csv(root / "table.csv", index=False)
     options = ("landmarks=table", f"landmarks.path={root}/table.csv", "landmarks.arch_column=cell")
@@ -71,7 +71,7 @@ def landmarked(
 def straight(
     landmarked: Path, lmreg: Lmreg, tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[str], tuple[Path, str]]:
-    """By source, a root in which the search has run without interruption, and what it said."""
+    """Return, by source, a root in which the search was never interrupted, and its output."""
 
     @functools.cache
     def make(source: str) -> tuple[Path, str]:
@@ -85,7 +85,7 @@ def straight(
 
 
 def state_of(run: Path) -> dict[str, Any]:
-    """Everything that a search leaves which doesn't tell of its time."""
+    """Return everything that a search writes except its times."""
     files = [
         *("metrics.csv", "candidates.csv", "tracking.csv", "rounds.csv"),
         *(f"rounds/round-{r}.csv" for r in (1, 2, 3)),
@@ -101,23 +101,26 @@ def state_of(run: Path) -> dict[str, Any]:
 MOMENTS = {
     "table": [
         ("lmreg.rank.tracking.Tracker.look", 6),  # in the last step of the first round
-        ("lmreg.strategy.supernet.score", 1),  # before any of its candidates is scored
-        ("lmreg.strategy.problem.SearchProblem.candidates", 2),  # once those of the second are
-        ("lmreg.landmarks.rounds.score", 2),  # while the second round's landmarks are scored
-        ("lmreg.experiment.search.checkpoint.save", 2),  # all done, not yet saved
-        ("lmreg.landmarks.rounds.write_table", 1),  # saved, no file written
+        ("lmreg.strategy.supernet.score", 1),  # before its first candidate is scored
+        (
+            "lmreg.strategy.problem.SearchProblem.candidates",
+            2,
+        ),  # when the candidates of the second round are scored
+        ("lmreg.strategy.supernet.SupernetSearch.scores", 2),  # while the second round's landmarks are scored
+        ("lmreg.experiment.resumable.checkpoint.save", 2),  # done, but not yet saved
+        ("lmreg.landmarks.rounds.write_table", 1),  # saved, but no file is written
         ("lmreg.landmarks.rounds.write_table", 4),  # between two files of the second round
         ("lmreg.rank.tracking.Tracker.look", 11),  # in the training of the last
     ],
     "train": [
         ("lmreg.landmarks.records.standalone_training", 2),  # in a stand-alone training
-        ("lmreg.landmarks.records.write_json", 7),  # in the second round's, some of which are done
+        ("lmreg.landmarks.records.write_json", 7),  # in those of the second round
     ],
 }
 
 
 def stopping(where: str, count: int, number: int, patch: Callable[[Any, str, Any], None] = setattr) -> None:
-    """The process gets the signal ``number`` when ``where`` is called for the ``count``-th time."""
+    """Send the process the signal ``number`` when ``where`` is called for the ``count``-th time."""
     *names, name = where.split(".")
     modules = [".".join(names[:end]) for end in range(len(names), 0, -1)]
     module = next(filter(_is_module, modules))
@@ -142,7 +145,7 @@ def _is_module(name: str) -> bool:
     return True
 
 
-# Moments that the fast tests have too: by a kill, or a step away.
+# Moments that fast tests cover too: with a kill, or one step away.
 SLOW = {
     ("table", "lmreg.rank.tracking.Tracker.look", 6),
     ("table", "lmreg.strategy.supernet.score", 1),
@@ -239,7 +242,7 @@ def test_the_set_grows_by_the_best_candidates_and_never_by_the_pool(
     assert result["landmark_scores"] == tables[2][f"truth_{column}"].tolist()
     assert "2 landmarks added, now 6:" in said
     assert "2 landmarks added, now 8:" in said
-    for table, before in zip(tables[1:], tables, strict=False):  # nobody leaves, no score changes
+    for table, before in zip(tables[1:], tables, strict=False):  # no landmark leaves, no score changes
         kept = table[table["arch"].isin(before["arch"])]
         assert kept[f"truth_{column}"].tolist() == before[f"truth_{column}"].tolist()
         assert kept["loss_nats"].tolist() != before["loss_nats"].tolist()
@@ -248,7 +251,7 @@ def test_the_set_grows_by_the_best_candidates_and_never_by_the_pool(
     for (number, name), rows in rounds.groupby(["round", "set"]):
         assert rows["n"].tolist() == [2 + 2 * number if name == "landmarks" else 3] * 2
         assert (rows["added"] == (2 if number < 3 else 0)).all()
-        if name == "landmarks":  # of those that the round has trained with
+        if name == "landmarks":  # of the landmarks that the round has trained with
             mine = tables[number - 1]
             mine = mine[mine["since_round"] <= number]
             tau = mine[f"truth_{column}"].corr(-mine["loss_nats"], method="kendall")
@@ -277,13 +280,13 @@ def test_scores_are_those_of_the_source(
         assert row.truth_accuracy_percent == pytest.approx(np.mean(mine))
         assert row.truth_accuracy_percent_se == pytest.approx(abs(mine[0] - mine[1]) / 2)
     protocols = {r["protocol"] for r in records}
-    assert len(protocols) == 1  # new ones are trained as the study's were
+    assert len(protocols) == 1  # new landmarks are trained as the study's were
 
 
 def test_the_training_is_the_same_until_the_set_grows(
     straight: Callable[[str], tuple[Path, str]], tmp_path: Path, landmarked: Path, in_process: InProcess
 ) -> None:
-    """Paths and batches even to the end, and the super-net is not touched by a round's work."""
+    """Paths and batches are the same to the end; ending a round doesn't change the super-net."""
     shutil.copytree(landmarked, tmp_path / "root")
     code, said, errors = in_process(*call(tmp_path / "root", "table", "landmarks.rounds=1"))
     assert code == 0, errors
@@ -349,7 +352,7 @@ def test_one_round_is_a_search_as_it_always_was(composed: Compose) -> None:
 @pytest.mark.parametrize(
     ("overrides", "says"),
     [
-        (("landmarks.rounds=3", "reg=none"), "which reg=none has none of; take reg=landmark"),
+        (("landmarks.rounds=3", "reg=none"), "but reg=none uses none; take reg=landmark"),
         (("landmarks.rounds=2", "landmarks.add=7"), "landmarks.add=7 is above the 6 candidates"),
         (("landmarks.rounds=10",), "landmarks.rounds=10 is too many for 12 steps"),
         (("landmarks.rounds=0",), "landmarks.rounds=0: must be at least 1"),
@@ -361,7 +364,7 @@ def test_one_round_is_a_search_as_it_always_was(composed: Compose) -> None:
         (("landmarks=null",), "'lmreg search' has landmarks.rounds, landmarks.add"),
     ],
 )
-def test_what_cannot_be_is_told_before_any_work(
+def test_impossible_rounds_are_refused_before_any_work(
     landmarked: Path, tmp_path: Path, in_process: InProcess, overrides: tuple[str, ...], says: str
 ) -> None:
     shutil.copytree(landmarked / STUDIES["table"], tmp_path / STUDIES["table"])
@@ -377,7 +380,7 @@ def test_what_cannot_be_is_told_before_any_work(
 
 @pytest.fixture
 def by_table(composed: Compose, landmarked: Path, tmp_path: Path) -> tuple[Study, Path]:
-    """The study and the table that its landmarks come from, both to be spoilt."""
+    """The study and the table that its landmarks come from; tests may damage both."""
     shutil.copytree(landmarked / STUDIES["table"], tmp_path / STUDIES["table"])
     table = shutil.copy(landmarked / "table.csv", tmp_path / "table.csv")
     manifest = tmp_path / STUDIES["table"] / "landmarks" / "manifest.json"
@@ -392,7 +395,7 @@ def test_candidates_without_a_score_are_passed_over(by_table: tuple[Study, Path]
     known = pd.read_csv(path)
     known["key"] = [space.canonical(space.parse(text)) for text in known["cell"]]
     of_class = known.groupby("key")["acc"].transform("mean")
-    expected = known["acc"].fillna(of_class)  # the rows of its other forms, where its own has no score
+    expected = known["acc"].fillna(of_class)  # the rows of isomorphic forms, where its own has no score
     assert expected.isna().any()
     assert (expected.notna() & known["acc"].isna()).any()
     nothing = known[expected.isna()].index[0]
@@ -441,7 +444,7 @@ def test_evaluate_and_report_go_by_the_runs_own_landmarks(
     baselines = pd.read_csv(folder / "evaluate" / "baselines.csv")
     taus = baselines[baselines["statistic"] == "kendall_tau"].set_index("baseline")
     by_size, own = taus.loc[["params", "macs"]], taus[taus["run"] == run.name].loc[["ridge", "ridge_costs"]]
-    # The rival of the run is the best that there is for the landmarks that it had in the end.
+    # The run is compared with the best baseline for the landmarks that it had in the end.
     best = pd.concat([by_size, own])["value"].max()
     rival = paired[(paired["against"] != "none") & paired["comparison"].str.contains("landmark")]
     assert rival["tau_without"].tolist() == pytest.approx([best, best])
@@ -460,7 +463,7 @@ def test_a_signal_that_came_before_ends_what_begins() -> None:
 
     with StopRequest() as stop:
         os.kill(os.getpid(), signal.SIGTERM)
-        assert stop.signal_number == signal.SIGTERM  # only noted
+        assert stop.signal_number == signal.SIGTERM  # only recorded
         with pytest.raises(Interrupted, match="at the end of it"), stop.at_once("at the end of it"):
             raise AssertionError("begun all the same")
     with StopRequest() as stop, pytest.raises(Interrupted, match="now"), stop.at_once("now"):

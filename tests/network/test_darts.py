@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from tests.space.test_darts import DARTS_V2
+from tests.train.contexts import make_context
 
 from lmreg.algo.pcdarts import PCDARTS
 from lmreg.data.base import InputShape
@@ -16,8 +17,6 @@ from lmreg.network.mixture import Mixture
 from lmreg.rank.norm import recalibrated
 from lmreg.space.base import Arch
 from lmreg.space.darts import EDGES, NONE, OPERATIONS, DARTSSpace
-from lmreg.task.classification import Classification
-from lmreg.train.context import Context
 from lmreg.train.optimise import TrainerConfig, make_optimizer
 from lmreg.train.random_streams import Streams, initialised
 
@@ -201,7 +200,7 @@ def test_the_auxiliary_head_is_for_training_only(x: torch.Tensor) -> None:
 def test_its_loss_counts_with_its_weight(x: torch.Tensor) -> None:
     net, targets = auxiliary(auxiliary=0.4).net, torch.tensor([0, 1, 2, 0])
     streams = Streams(0, CPU)
-    ctx = Context(SPACE, net, Classification(), streams, None, total_steps=10)
+    ctx = make_context(SPACE, net, streams, 10)
     (one, main), (weight, second) = net.training_outputs(x, V2, 0.0, streams.drop)
     assert (one, weight) == (1.0, 0.4)
     loss = ctx.task.loss

@@ -38,7 +38,9 @@ def test_the_composition_of_scoring_batches_matters_only_with_their_own_statisti
         assert (other.to_numpy() == pytest.approx(tables[0].to_numpy(), rel=1e-5)) == same
 
 
-def test_a_score_depends_only_on_its_own_path_and_the_calibration(net: NASBench201Network, space: NASBench201) -> None:
+def test_a_score_depends_only_on_its_own_path_and_the_calibration(
+    net: NASBench201Network, space: NASBench201
+) -> None:
     archs = [space.arch(path) for path in PATHS]
     images, calibration = batches([60], seed=0), batches([20, 20], seed=1)
     together = score(net, Classification(), archs, images, calibration=calibration)

@@ -21,9 +21,10 @@ from lmreg.algo.spos import SPOS
 from lmreg.config.identity import config_hash, result_config
 from lmreg.data.images import Batch
 from lmreg.errors import Interrupted
-from lmreg.experiment.run_name import run_name
-from lmreg.experiment.search import SearchRun
+from lmreg.experiment.run_name import run_folder, run_name
+from lmreg.experiment.search import SearchParts, SearchRun
 from lmreg.experiment.study import Options, Study
+from lmreg.landmarks.rounds import RoundsConfig
 from lmreg.landmarks.truth import Truth
 from lmreg.rank.scoring import ScoringConfig, score
 from lmreg.rank.tracking import Tracker, TrackingConfig
@@ -151,7 +152,10 @@ def search(study: Study, algo: SPOS, tracking: TrackingConfig = OFTEN, name: str
     if name:  # a separate study, since a config has one folder in a study
         landmarks, study.folder = study.folder / "landmarks", study.folder / name
         shutil.copytree(landmarks, study.folder / "landmarks", dirs_exist_ok=True)
-    return SearchRun(study, [], algo, NoRegulariser(), strategy, ScoringConfig(), tracking, None)
+    parts = SearchParts(
+        algo, NoRegulariser(), strategy, ScoringConfig(), tracking, RoundsConfig(), truth=None
+    )
+    return SearchRun(study, parts, run_folder(study.cfg, [], study.folder), [])
 
 
 def test_a_resumed_run_has_the_same_rows(study: Study) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from tests.train.contexts import make_context
 from torch import Tensor
 
 from lmreg.data.base import Part
@@ -15,7 +16,6 @@ from lmreg.landmarks.truth import LandmarkSet
 from lmreg.network.nasbench201 import NASBench201Network
 from lmreg.reg.landmark import Config, Landmark
 from lmreg.space.nasbench201 import NASBench201
-from lmreg.task.classification import Classification
 from lmreg.train.context import Context
 from lmreg.train.random_streams import Streams
 
@@ -40,7 +40,7 @@ def ctx(space: NASBench201, net: NASBench201Network) -> FixedLosses:
     streams = Streams(0, CPU)
     part = Part(np.zeros((8, 8, 8, 1), np.uint8), np.zeros(8, np.int64))
     batches = BatchStream(Split(part, torch.zeros(1), torch.ones(1), 0, False), 4, streams.rank)
-    return FixedLosses(space, net, Classification(), streams, batches, total_steps=100, step=100)
+    return make_context(space, net, streams, 100, FixedLosses, rank_batches=batches, step=100)
 
 
 def set_losses(ctx: FixedLosses, landmarks: LandmarkSet, losses: list[float]) -> list[Tensor]:
@@ -263,7 +263,7 @@ def test_all_pairs_at_once_have_the_gradient_of_all_pairs_one_by_one(
         pixels = np.random.default_rng(1).integers(255, size=(8, 8, 8, 1), dtype=np.uint8)
         part = Part(pixels, np.arange(8) % 3)
         batches = BatchStream(Split(part, torch.full((1,), 99.0), torch.ones(1), 0, False), 8, streams.rank)
-        ctx = Context(space, net, Classification(), streams, batches, total_steps=100, step=100)
+        ctx = make_context(space, net, streams, 100, rank_batches=batches, step=100)
         net.zero_grad()
         back_propagate(Landmark(Config(sampler=sampler, pairs=6), landmarks).terms(ctx, BATCH))
         gradients[sampler] = torch.cat([p.grad.flatten() for p in net.parameters() if p.grad is not None])

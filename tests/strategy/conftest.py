@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from tests.train.contexts import make_context
 
 from lmreg.algo.base import Algorithm
 from lmreg.algo.spos import SPOS
@@ -17,8 +18,6 @@ from lmreg.space.nasbench201 import NASBench201
 from lmreg.strategy.limits import Limits
 from lmreg.strategy.problem import SearchProblem
 from lmreg.task.base import Score
-from lmreg.task.classification import Classification
-from lmreg.train.context import Context
 from lmreg.train.random_streams import Streams
 
 MakeProblem = Callable[..., SearchProblem]
@@ -51,7 +50,7 @@ def problem(space: NASBench201, net: NASBench201Network) -> MakeProblem:
             return {"params": 100 * convolutions(arch) + 10, "macs": 7}
 
         streams = Streams(seed, torch.device("cpu"))
-        ctx = Context(space, net, Classification(), streams, None, total_steps=1)
+        ctx = make_context(space, net, streams, 1)
         made = SearchProblem(ctx, algo or SPOS(), score, by, cost, limits or Limits())
         made.calls = calls  # type: ignore[attr-defined]
         return made

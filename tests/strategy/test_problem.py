@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -49,7 +50,7 @@ def test_nan_is_the_worst_score(problem: Any, space: NASBench201) -> None:
 
 def test_without_limits_the_proposals_are_the_algorithms_own(problem: Any, space: NASBench201) -> None:
     made = problem(seed=4)
-    ctx = Context(space, made._ctx.net, made._ctx.task, Streams(4, torch.device("cpu")), None, 1)
+    ctx = replace(made._ctx, streams=Streams(4, torch.device("cpu")))
     assert made.propose(30) == SPOS().propose(ctx, 30)
 
 

@@ -1,4 +1,4 @@
-"""Budgets count paths: images that pass forwards and backwards, whatever algorithm sends them."""
+"""Budgets count paths, so that all algorithms evaluate the same number of images."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def training(composed: Compose, algo: str, reg: Regulariser, *overrides: str) ->
 
 
 def images_through(training: Training) -> int:
-    """Images that the super-net evaluates in the whole training, each as often as it does."""
+    """Return how many images the super-net evaluates in the whole training, repetitions included."""
     counts: list[int] = []
     training.ctx.net.register_forward_hook(lambda net, inputs, output: counts.append(len(inputs[0])))
     training.run()
@@ -48,7 +48,7 @@ def landmark() -> Landmark:
 
 @pytest.mark.parametrize("budget", ["trainer.epochs=0.02", "trainer.paths=20"])
 def test_a_sweep_compares_equals(composed: Compose, budget: str) -> None:
-    """The same number of images through paths, and of landmark pairs."""
+    """The numbers of images through paths and of landmark pairs are equal."""
     of_paths, of_landmarks = {}, {}
     for algo in ("spos", "fairnas"):
         alone = training(composed, algo, NoRegulariser(), budget)
@@ -63,7 +63,7 @@ def test_a_sweep_compares_equals(composed: Compose, budget: str) -> None:
 
 @pytest.mark.parametrize("algo", choices("algo"))
 def test_every_algorithm_says_how_many_paths_its_steps_have(composed: Compose, algo: str) -> None:
-    """Mixtures count as one: here they do as many passes as paths, before the alphas learn."""
+    """Mixtures count as one path: before the alphas learn, they pass as many images."""
     made = training(composed, algo, NoRegulariser(), "trainer.steps=1")
     assert made.ctx.paths_per_step == {"fairnas": 5}.get(algo, 1)
     assert images_through(made) == 8 * made.ctx.paths_per_step
@@ -87,7 +87,7 @@ def test_steps_of_a_budget() -> None:
     assert TrainerConfig(epochs=0.01).total_steps(10, 5) == 1
     assert TrainerConfig(paths=4_500).total_steps(10, 5) == 900
     assert TrainerConfig(paths=4_500).total_steps(10) == 4_500
-    assert TrainerConfig(steps=7).total_steps(10, 5) == 7  # whatever they have
+    assert TrainerConfig(steps=7).total_steps(10, 5) == 7  # however many paths a step has
 
 
 def test_two_budgets_are_refused() -> None:

@@ -44,6 +44,16 @@ def test_streams_are_independent_of_each_other() -> None:
     assert len(set(values)) == 5
 
 
+def test_a_branch_has_streams_of_its_own() -> None:
+    streams, same = Streams(0, CPU), Streams(0, CPU)
+    branch = streams.branch("round-1")
+    values = [branch.arch.random(), torch.rand(1, generator=branch.data).item()]
+    again = same.branch("round-1")
+    assert [again.arch.random(), torch.rand(1, generator=again.data).item()] == values
+    assert streams.arch.random() == Streams(0, CPU).arch.random()  # the branch's draws haven't shifted it
+    assert streams.branch("round-2").arch.random() != values[0]
+
+
 class Evil:
     def __reduce__(self) -> tuple[object, tuple[str]]:
         return (print, ("code ran",))

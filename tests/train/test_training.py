@@ -1,4 +1,4 @@
-"""Exactness: resume, skipping satisfied pairs, and the same paths with and without regulariser."""
+"""Exact resume, exact skipping of satisfied pairs, equal paths with and without the regulariser."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from tests.train.contexts import make_context
 
 from lmreg.algo import darts, darts2, gdas, nao, pcdarts
 from lmreg.algo.base import Algorithm
@@ -37,8 +38,8 @@ from lmreg.space.base import Arch
 from lmreg.space.nasbench201 import NASBench201
 from lmreg.task.classification import Classification
 from lmreg.train import checkpoint
-from lmreg.train.context import Context
-from lmreg.train.optimise import TrainerConfig, learning_rate
+from lmreg.train.context import NO_ALPHA_BATCHES, Context
+from lmreg.train.optimise import TrainerConfig, learning_rate, make_optimizer
 from lmreg.train.random_streams import Streams, initialised
 from lmreg.train.training import Training
 
@@ -75,9 +76,18 @@ def make(
     with initialised(seed):
         net = NASBench201Network(NetworkConfig(channels=4), SPACE, shape, outputs=3, **algo.network_options())
     rank = BatchStream(split(1), 16, streams.rank)
-    ctx = Context(SPACE, net, Classification(), streams, rank, STEPS, scorer=scores)
-    if algo.alpha_split is not None:
-        ctx.alpha_batches = BatchStream(split(2), 16, streams.alpha)
+    alpha = NO_ALPHA_BATCHES if algo.alpha_split is None else BatchStream(split(2), 16, streams.alpha)
+    ctx = Context(
+        SPACE,
+        net,
+        Classification(),
+        streams,
+        make_optimizer(trainer, net),
+        STEPS,
+        rank_batches=rank,
+        alpha_batches=alpha,
+        scorer=scores,
+    )
     return Training(ctx, algo, reg, BatchStream(split(0), 16, streams.data), trainer)
 
 
@@ -136,8 +146,9 @@ TOGETHER = [(algo, reg) for algo in ALGOS for reg in REGS if reg == "landmark" o
 
 @functools.cache
 def undisturbed(algo: str, reg: str) -> tuple[dict[str, Any], list[Any]]:
-    """The state at the end of a training that never stops; and of each step the batch and the state of the
-    stream that paths are drawn from."""
+    """Return the final state of a training that never stops and, for each step, the batch and the state of
+    the stream that paths are drawn from.
+    """
     training, record = make(REGS[reg](), algo=ALGOS[algo]()), []
     losses = training.algo.weight_losses
 
@@ -153,7 +164,7 @@ def undisturbed(algo: str, reg: str) -> tuple[dict[str, Any], list[Any]]:
 @pytest.mark.parametrize(("algo", "reg"), TOGETHER)
 def test_resume_equals_never_stopping_in_all_state(algo: str, reg: str, tmp_path: Any) -> None:
     straight, _ = undisturbed(algo, reg)
-    # One stop where steps are slow: the algorithms share all but their own state.
+    # Only one stop where steps are slow: apart from their own state, the algorithms share all code.
     count = 3 if algo == "spos" else 1
     steps = np.random.default_rng(len(algo) + 100 * len(reg)).choice(
         np.arange(1, STEPS), count, replace=False
@@ -161,7 +172,7 @@ def test_resume_equals_never_stopping_in_all_state(algo: str, reg: str, tmp_path
     for stop in map(int, steps):
         stopped = run(make(REGS[reg](), algo=ALGOS[algo]()), stop)
         checkpoint.save(tmp_path / "c.pt", stopped.state_dict(), "hash")
-        # Nothing of its own initial state may remain.
+        # Another seed: nothing of the initial state may remain.
         resumed = make(REGS[reg](), seed=99, algo=ALGOS[algo]())
         resumed.load_state_dict(checkpoint.load(tmp_path / "c.pt", "hash", CPU))
         assert resumed.ctx.step == stop
@@ -220,7 +231,7 @@ def weights(net: SuperNet) -> dict[str, torch.Tensor]:
 @pytest.mark.parametrize("momentum", [0.9, 0.0])
 @pytest.mark.parametrize("untouched", ["decay", "skip"])
 def test_weights_that_a_step_does_not_touch(untouched: str, momentum: float, clip: float | None) -> None:
-    """They are moved by weight decay and by their momentum, or by nothing; the others always learn."""
+    """Weight decay and momentum move them, or nothing does; the others always learn."""
     trainer = TrainerConfig(
         steps=STEPS,
         batch_size=16,
@@ -289,7 +300,7 @@ def test_skipping_really_skips() -> None:
 
 @pytest.mark.parametrize("algo", ["spos", "fairnas", "spos_unique", "darts", "pcdarts"])
 def test_same_paths_and_batches_with_and_without_the_regulariser(algo: str) -> None:
-    """GDAS and NAO sample by what they have learned from the weights: see their own tests."""
+    """GDAS and NAO, which sample by what they have learned, have tests of their own."""
     _, without = undisturbed(algo, "none")
     assert len(without) == STEPS
     for name in REGS:
@@ -298,13 +309,23 @@ def test_same_paths_and_batches_with_and_without_the_regulariser(algo: str) -> N
 
 
 def test_the_regulariser_is_the_only_difference() -> None:
-    """Up to the end of the warm-up both trainings are the same, then they part."""
+    """Both trainings are equal up to the end of the warm-up, and differ afterwards."""
     without, with_it = make(NoRegulariser()), make(regularised(warmup=0.5))
     for training in (without, with_it):
         run(training, STEPS // 2)
     assert_same(without.state_dict()["net"], with_it.state_dict()["net"])
     weights = [t.ctx.net.state_dict()["stem.0.weight"].clone() for t in map(run, (without, with_it))]
     assert not torch.equal(*weights)
+
+
+def test_a_context_says_what_its_training_lacks() -> None:
+    ctx = make_context(SPACE, make(NoRegulariser()).ctx.net, Streams(0, CPU), STEPS)
+    for batches, lacks in ((ctx.rank_batches, "no regulariser"), (ctx.alpha_batches, "alpha_split")):
+        with pytest.raises(TypeError, match=lacks):
+            next(batches)
+        assert batches.state_dict() is None
+    with pytest.raises(TypeError, match="uses_scores = True"):
+        ctx.scores([])
 
 
 def test_training_learns() -> None:

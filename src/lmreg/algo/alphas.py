@@ -98,7 +98,6 @@ class AlphaAlgorithm(Algorithm):
     def arch_step(self, ctx: Context, train: Batch) -> None:
         if ctx.progress < self.config.alpha_warmup:
             return
-        assert ctx.alpha_batches is not None
         gradients = self.alpha_gradients(ctx, train, next(ctx.alpha_batches))
         for parameter, gradient in zip(self._parameters.values(), gradients, strict=True):
             parameter.grad = gradient

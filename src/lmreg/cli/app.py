@@ -22,7 +22,7 @@ from lmreg.config.overrides import USER_ERRORS, as_hydra_reads, one_line
 from lmreg.config.paths import conf_dir
 from lmreg.config.renamed import with_todays_names
 from lmreg.config.sweep import current_sweep, sweeping
-from lmreg.errors import Interrupted, LmregError, error_line, is_user_error
+from lmreg.errors import Interrupted, LmregError, is_user_error
 
 Task = Callable[[DictConfig], None]
 

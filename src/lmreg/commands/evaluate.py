@@ -13,8 +13,7 @@ from omegaconf import DictConfig
 from lmreg.commands.options import job_folder, top_level
 from lmreg.config.schema import option
 from lmreg.errors import LmregError
-from lmreg.experiment.determinism import settings_kept
-from lmreg.experiment.study import Options, Study
+from lmreg.experiment.study import Options, Study, runtime_of
 from lmreg.landmarks.scores import read_archs
 from lmreg.landmarks.truth import LandmarkSet, Truth
 from lmreg.rank.baselines import cost_rankings, landmark_rankings, network_costs, ridge_and_score_rankings
@@ -63,7 +62,6 @@ def run(cfg: DictConfig) -> None:
     evaluate(cfg)
 
 
-@settings_kept()
 def evaluate(cfg: DictConfig) -> Path:
     """Evaluate as ``cfg`` says; return the folder of the tables."""
     options = top_level(cfg, EvaluateOptions)
@@ -77,10 +75,11 @@ def evaluate(cfg: DictConfig) -> Path:
         runs, folder, base = [run], run.study_folder, run.folder / "evaluate"
         options = replace(options, root=str(folder.parent), study=folder.name)
     out = job_folder(base, EvaluateOptions)
-    if options.table is not None:
-        _score_table(runs, Path(options.table), options, out)
-    else:
-        _evaluate(runs, folder, options, out, base / ".cache")
+    with runtime_of(options).applied():
+        if options.table is not None:
+            _score_table(runs, Path(options.table), options, out)
+        else:
+            _evaluate(runs, folder, options, out, base / ".cache")
     return out
 
 

@@ -18,7 +18,6 @@ from lmreg.config.inherited import followed
 from lmreg.config.schema import inherit, option
 from lmreg.config.values import settled
 from lmreg.errors import LmregError
-from lmreg.experiment.determinism import settings_kept
 from lmreg.experiment.duration import standalone_seconds
 from lmreg.experiment.retraining import (
     SPLIT,
@@ -30,7 +29,7 @@ from lmreg.experiment.retraining import (
 )
 from lmreg.experiment.run_name import changed_values, default_config, in_file_name, with_config
 from lmreg.experiment.study import Options, Study
-from lmreg.experiment.summary import place, tell_data
+from lmreg.experiment.summary import announce_data, device_in_words
 from lmreg.landmarks.workers import threads_per_worker
 from lmreg.rank.finished_run import FinishedRun
 from lmreg.rank.intervals import SEEDS_FOR_INTERVAL
@@ -39,7 +38,7 @@ from lmreg.task.base import Task
 from lmreg.util.progress import console, format_duration, say
 
 _RECIPE = {"label_smoothing": None, "cutout": "data", "auxiliary": "network", "drop_path": "network"}
-"""Each part's option, and the config group that has it too, where there is one."""
+"""By option of the recipe, the config group that has an option of the same name, if there is one."""
 
 
 @dataclass
@@ -85,13 +84,12 @@ class RetrainOptions(Options):
 
 
 def run(cfg: DictConfig) -> None:
-    """The command; ``cfg`` is composed from ``conf/retrain.yaml``."""
+    """Run the command; ``cfg`` is composed from ``conf/retrain.yaml``."""
     retrain(cfg, given_overrides())
 
 
-@settings_kept()
 def retrain(cfg: DictConfig, overrides: list[str]) -> Path:
-    """The folder of the retraining; what of it isn't trained is trained.
+    """Train what is missing of the retraining, and return its folder.
 
     Args:
         overrides: those that ``cfg`` was composed with.
@@ -103,12 +101,12 @@ def retrain(cfg: DictConfig, overrides: list[str]) -> Path:
             "not both"
         )
     origin: dict[str, Any] = {"run": None}
-    text, base, usual = options.arch, None, _usual(cfg, overrides)
+    text, base, default = options.arch, None, _default(cfg, overrides)
     if options.run is not None:
         found = FinishedRun.load(Path(options.run).resolve())
-        cfg, usual = followed(cfg, found.cfg, overrides), _usual(cfg, overrides, found.cfg)
-        text, base = _found(found, options.candidate), found.name
-        given = _given(overrides)
+        cfg, default = followed(cfg, found.cfg, overrides), _default(cfg, overrides, found.cfg)
+        text, base = _architecture(found, options.candidate), found.name
+        given = _keys(overrides)
         root, study_name = str(found.study_folder.parent), found.study_folder.name
         options = replace(
             options,
@@ -121,29 +119,40 @@ def retrain(cfg: DictConfig, overrides: list[str]) -> Path:
     options, unsuited = suited(cfg, options, task, overrides)
     study = Study(with_recipe(cfg, options, overrides), options)
     arch = study.space.parse(str(text))
+    folder = _folder(study, options, arch, base, default, task)
     seeds = range(options.seed, options.seed + options.seeds)
     recipe = Recipe(arch, options.label_smoothing, seeds, options.log_every, options.checkpoint_seconds)
+    with study.runtime.applied():
+        retraining = Retraining(study, recipe, folder, origin)
+        if left := retraining.left():
+            _announce(study, arch, left, folder, unsuited)
+        _show(retraining.execute(options.confidence))
+    say(f"Written: {folder}")
+    return folder
+
+
+def _folder(
+    study: Study, options: RetrainOptions, arch: Arch, base: str | None, default: DictConfig, task: Task
+) -> Path:
+    """Return the folder of a retraining, named after the options that differ from those of ``default``.
+
+    Args:
+        base: the name of the run that found the architecture; None for a given architecture.
+    """
     folders, base = study.folder / "retrain", base or arch.id
-    plainly, _ = suited(usual, RetrainOptions(), task, [])
-    usual = settled(with_recipe(usual, plainly, []))
-    default = retraining_config(usual, arch, plainly.label_smoothing, study.space)
+    if options.folder is not None:
+        return folders / options.folder
+    usual, _ = suited(default, RetrainOptions(), task, [])
+    default = settled(with_recipe(default, usual, []))
+    usual_config = retraining_config(default, arch, usual.label_smoothing, study.space)
     config = retraining_config(study.cfg, arch, options.label_smoothing, study.space)
     chosen = [f"candidate={options.candidate}"] if options.candidate != "best" else []
-    folder = folders / in_file_name([base, *chosen, *changed_values(config, default)])
-    if options.folder is None:
-        folder = with_config(folder, f"{glob.escape(base)}*", lambda there: is_retraining(there, config))
-    else:
-        folder = folders / options.folder
-    retraining = Retraining(study, recipe, folder, origin)
-    if left := retraining.left():
-        _announce(study, arch, left, retraining.folder, unsuited)
-    _show(retraining.execute(options.confidence))
-    say(f"Written: {retraining.folder}")
-    return retraining.folder
+    folder = folders / in_file_name([base, *chosen, *changed_values(config, usual_config)])
+    return with_config(folder, f"{glob.escape(base)}*", lambda there: is_retraining(there, config))
 
 
-def _found(found: FinishedRun, candidate: str) -> str:
-    """The text form of the run's candidate."""
+def _architecture(found: FinishedRun, candidate: str) -> str:
+    """Return the text form of the run's candidate."""
     chosen = found.result.get(candidate)
     if chosen is None:
         raise LmregError(
@@ -156,13 +165,14 @@ def _found(found: FinishedRun, candidate: str) -> str:
 def suited(
     cfg: DictConfig, options: RetrainOptions, task: Task, overrides: list[str]
 ) -> tuple[RetrainOptions, dict[str, str]]:
-    """``options`` without those parts of the recipe that aren't for the task, and these with the reason;
-    what the command itself or the search has given stays.
+    """Return ``options`` without the parts of the recipe that don't suit the task, and these with the reason.
+
+    Parts that the command or the search was given explicitly stay.
 
     Raises:
         LmregError: the task names something that is no part of the recipe.
     """
-    given, left_out = _given(overrides), {}
+    given, left_out = _keys(overrides), {}
     for key, reason in task.unsuited.items():
         if key not in _RECIPE:
             raise LmregError(
@@ -178,13 +188,13 @@ def suited(
 
 
 def with_recipe(cfg: DictConfig, options: RetrainOptions, overrides: list[str]) -> DictConfig:
-    """``cfg`` with what belongs to training alone, as far as data and network have it; ``group.key=...``
-    of the command itself goes before.
+    """Return ``cfg`` with the recipe's values for data and network, as far as these have such options; an
+    override ``group.key=...`` of the command takes precedence.
 
     Raises:
-        LmregError: the command itself asks for a part that they don't have.
+        LmregError: the command asks for a part that data or network don't have.
     """
-    cfg, given = cfg.copy(), _given(overrides)
+    cfg, given = cfg.copy(), _keys(overrides)
     for key, group in _RECIPE.items():
         value = getattr(options, key)
         if group is None or value is None or f"{group}.{key}" in given:
@@ -196,13 +206,13 @@ def with_recipe(cfg: DictConfig, options: RetrainOptions, overrides: list[str]) 
     return cfg
 
 
-def _given(overrides: list[str]) -> set[str]:
-    """The keys of ``overrides``."""
+def _keys(overrides: list[str]) -> set[str]:
+    """Return the keys of ``overrides``."""
     return {_key(o) for o in overrides}
 
 
-def _usual(cfg: DictConfig, overrides: list[str], run: DictConfig | None = None) -> DictConfig:
-    """The config of the same call without options: with the choices of ``cfg``, and ``run``'s values."""
+def _default(cfg: DictConfig, overrides: list[str], run: DictConfig | None = None) -> DictConfig:
+    """Return the config of the same call without options: the choices of ``cfg``, the values of ``run``."""
     usual, _ = default_config("retrain", settled(cfg), overrides)
     return usual if run is None else followed(usual, run, [o for o in overrides if "." not in _key(o)])
 
@@ -212,8 +222,8 @@ def _key(override: str) -> str:
 
 
 def _announce(study: Study, arch: Arch, left: list[int], folder: Path, unsuited: Mapping[str, str]) -> None:
-    """What is going to be trained, where, and about how long it takes."""
-    tell_data(study)
+    """Print what will be trained, where, and about how long it will take."""
+    announce_data(study.data)
     cost, images = study.cost(arch), len(study.data.split(SPLIT))
     steps = study.trainer.total_steps(images // study.trainer.batch_size)
     seconds = standalone_seconds(study, [arch], 1, threads_per_worker(study, 1), SPLIT)
@@ -221,13 +231,14 @@ def _announce(study: Study, arch: Arch, left: list[int], folder: Path, unsuited:
     say(f"{study.space.format(arch)}: {cost['params']:,} parameters, {cost['macs']:,} MACs")
     work = f"{len(left)} training{'s' if len(left) > 1 else ''} of {steps:,} steps"
     data = f"{study.trainer.batch_size} of the {images:,} training images of {study.cfg.data.name}"
-    say(f"{work} of {data}; {place(study)}{time}")
+    say(f"{work} of {data}; {device_in_words(study.device)}{time}")
     if unsuited:
         say(f"Left out of the recipe: {'; '.join(f'{key}, {why}' for key, why in unsuited.items())}")
     say(f"Folder: {folder}")
 
 
 def _show(result: dict[str, Any]) -> None:
+    """Print the scores on the test images."""
     trainings, figures = result["trainings"], result["test"]
     seeds = [training["seed"] for training in trainings]
     count = f"{len(seeds)} training{'s' if len(seeds) > 1 else ''}, {seeds_in_words(seeds)}"
@@ -242,6 +253,7 @@ def _show(result: dict[str, Any]) -> None:
 
 
 def _interval(figure: dict[str, Any]) -> str:
+    """Return the interval over seeds in words."""
     if figure["n"] < SEEDS_FOR_INTERVAL:
         return f"from {SEEDS_FOR_INTERVAL} seeds on"
     return "none: all agree" if figure["low"] is None else f"{figure['low']:.4g} to {figure['high']:.4g}"

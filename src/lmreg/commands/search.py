@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import pandas as pd
 from omegaconf import DictConfig
 from rich.table import Table
 
 from lmreg.algo.base import Algorithm
-from lmreg.commands.announce import announce, announce_sweep
+from lmreg.commands.announce import announce_search, announce_sweep
 from lmreg.commands.options import given_overrides, top_level
 from lmreg.config.build import typed
 from lmreg.config.schema import block, option
 from lmreg.config.sweep import sweeping
 from lmreg.experiment.compatibility import check_compatible
-from lmreg.experiment.determinism import settings_kept
-from lmreg.experiment.failures import noted
+from lmreg.experiment.failures import failure_noted
 from lmreg.experiment.result import Result
-from lmreg.experiment.run_name import run_folder
-from lmreg.experiment.search import SearchRun
+from lmreg.experiment.run_name import run_folder, shown_overrides
+from lmreg.experiment.search import SearchParts, SearchRun, SearchTraining
 from lmreg.experiment.study import Options, Study
 from lmreg.experiment.tensorboard import Events
 from lmreg.landmarks.rounds import RoundsConfig
@@ -44,55 +44,56 @@ class SearchOptions(Options):
 
 
 def run(cfg: DictConfig) -> None:
-    """The command; ``cfg`` is composed from ``conf/search.yaml``."""
+    """Run the command; ``cfg`` is composed from ``conf/search.yaml``."""
     announce_sweep()
     search(cfg, given_overrides())
 
 
-@settings_kept()
 def search(cfg: DictConfig, overrides: list[str]) -> Result:
-    """The result of the search, which is trained, resumed or read, whatever is left to do.
+    """Train, resume or read the search, whichever is left to do, and return its result.
 
     Args:
         overrides: those that ``cfg`` was composed with.
     """
-    options = top_level(cfg, SearchOptions)
-    with noted(run_folder(cfg, overrides), always=sweeping()):
-        return _search(cfg, options, overrides)
+    options, folder = top_level(cfg, SearchOptions), run_folder(cfg, overrides)
+    with failure_noted(folder, always=sweeping()):
+        study = Study(cfg, options)
+        with study.runtime.applied():
+            return _search(study, options, folder, shown_overrides("search", cfg, overrides))
 
 
-def _search(cfg: DictConfig, options: SearchOptions, overrides: list[str]) -> Result:
-    study = Study(cfg, options)
-    # Everything is checked before anything is read.
+def _search(study: Study, options: SearchOptions, folder: Path, shown: list[str]) -> Result:
+    # Everything is checked before any data is read.
     algo: Algorithm = study.part("algo", Algorithm)
     check_compatible(study, algo)
+    cfg = study.cfg
     strategy: Strategy = study.part("strategy", Strategy)
     scoring = typed(cfg.scoring, ScoringConfig, "scoring").checked(study.task)
     tracking = typed(cfg.tracking, TrackingConfig, "tracking")
     rounds = options.landmarks
     reg_class, reg_config = study.resolve("reg", Regulariser)
     rounds.check(reg_class, str(cfg.reg.name), strategy)
-    truth = None
-    if reg_class.needs_landmarks:
-        truth = Truth.load(study.folder / "landmarks", study.space)
+    truth = Truth.load(study.folder / "landmarks", study.space) if reg_class.needs_landmarks else None
     landmarks = truth.landmarks if truth else None
-    reg: Regulariser = reg_class(reg_config, landmarks)
     events = Events() if options.tensorboard else None
+    parts = SearchParts(algo, reg_class(reg_config, landmarks), strategy, scoring, tracking, rounds, truth)
+    run = SearchRun(study, parts, folder, shown)
 
     def trial() -> Training:
+        """Return a training like the run's, with parts of its own."""
         scorer = scoring.scorer(study.data, study.task)
         return study.training(study.part("algo", Algorithm), reg_class(reg_config, landmarks), scorer)
 
-    def before(training: Training) -> None:
-        announce(work, study, training, trial, scoring, strategy.budget())
+    def announce(work: SearchTraining) -> None:
+        announce_search(study, work, trial, scoring, strategy.budget())
 
-    work = SearchRun(study, overrides, algo, reg, strategy, scoring, tracking, truth, rounds)
-    result = work.finished() or work.execute(options.log_every, options.checkpoint_seconds, before, events)
+    result = run.finished() or run.execute(options.log_every, options.checkpoint_seconds, announce, events)
     _show(result, study)
     return result
 
 
 def _show(result: Result, study: Study) -> None:
+    """Print the best candidates, and the one that the algorithm has learned."""
     table = Table(title=f"{result.run}: best of {len(result.candidates)} candidates", title_justify="left")
     table.add_column("architecture", overflow="fold")
     columns = [*(s.column for s in study.task.scores.values()), "params", "macs"]

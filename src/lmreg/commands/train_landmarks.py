@@ -16,8 +16,7 @@ from lmreg.config import catalogue
 from lmreg.config.identity import differences, refuse_changes
 from lmreg.config.schema import option
 from lmreg.experiment.compatibility import check_network
-from lmreg.experiment.determinism import settings_kept
-from lmreg.experiment.run_name import telling_overrides
+from lmreg.experiment.run_name import shown_overrides
 from lmreg.experiment.study import Options, Study
 from lmreg.landmarks.base import LandmarkSource
 from lmreg.landmarks.truth import MANIFEST, Truth
@@ -37,23 +36,30 @@ class LandmarkOptions(Options):
 
 
 def run(cfg: DictConfig) -> None:
-    """The command; ``cfg`` is composed from ``conf/train_landmarks.yaml``."""
+    """Run the command; ``cfg`` is composed from ``conf/train_landmarks.yaml``."""
     train_landmarks(cfg, given_overrides())
 
 
-@settings_kept()
 def train_landmarks(cfg: DictConfig, overrides: list[str]) -> Truth:
-    """Landmarks and pool with their scores; whatever isn't trained is trained, or read from a table.
+    """Train what is missing of the study's landmarks and pool, or read it from a table; return both.
 
     Args:
         overrides: those that ``cfg`` was composed with.
     """
     options = top_level(cfg, LandmarkOptions)
     study = Study(cfg, options)
+    with study.runtime.applied():
+        truth = _train(study, options.workers, shown_overrides("train-landmarks", cfg, overrides))
+    _show(truth, study)
+    say(f"Written: {study.folder / 'landmarks'}/landmarks.csv, pool.csv, manifest.json")
+    return truth
+
+
+def _train(study: Study, workers: int | None, shown: list[str]) -> Truth:
     check_network(study)
     source: LandmarkSource = study.part("landmarks", LandmarkSource)
     selector: Selector = study.part("selector", Selector)
-    workers = options.workers or (1 if study.device.type == "cuda" else usable_cores())
+    workers = workers or (1 if study.device.type == "cuda" else usable_cores())
     folder = study.folder / "landmarks"
     with stopped_at_once("stopped; finished trainings are kept, run the same command again to go on"):
         origin = source.origin(study)
@@ -64,16 +70,13 @@ def train_landmarks(cfg: DictConfig, overrides: list[str]) -> Truth:
         chosen = {"selector": dataclasses.asdict(study.resolve("selector", Selector)[1])}
         with locked(folder, wait=True):  # several processes may share the trainings; each writes the tables
             _check_origin(folder, origin)
-            about = origin | chosen | scored.about
-            about["overrides"] = telling_overrides("train-landmarks", cfg, overrides)
+            about = origin | chosen | scored.about | {"overrides": shown}
             Truth.save(folder, study.space, scored.tables, scored.columns, scored.higher_is_better, about)
-            truth = Truth.load(folder, study.space)
-    _show(truth, study)
-    say(f"Written: {folder}/landmarks.csv, pool.csv, manifest.json")
-    return truth
+            return Truth.load(folder, study.space)
 
 
 def _check_origin(folder: Path, origin: dict[str, Any]) -> None:
+    """Refuse to replace landmarks whose scores have another origin."""
     if (folder / MANIFEST).exists():
         before = read_json(folder / MANIFEST)
         changed = differences({key: before.get(key) for key in origin}, origin)
@@ -81,6 +84,7 @@ def _check_origin(folder: Path, origin: dict[str, Any]) -> None:
 
 
 def _show(truth: Truth, study: Study) -> None:
+    """Print a summary of the scores, and what may be wrong with them."""
     table = Table(title=f"{study.options.study}: stand-alone scores", title_justify="left")
     for heading in ("set", "architectures", "score", "worst", "median", "best"):
         table.add_column(heading, justify="left" if heading in ("set", "score") else "right")
@@ -92,12 +96,12 @@ def _show(truth: Truth, study: Study) -> None:
     for role, members in (("landmarks", truth.landmarks), ("pool", truth.pool)):
         if note := members.noise_note():
             say(f"Note: the {role}'s scores are {note}")
-    if "data_hash" in truth.manifest:  # a table's scores have needed no images
+    if "data_hash" in truth.manifest:  # scores from a table need no images
         _note_small_splits(study)
 
 
 def _note_small_splits(study: Study) -> None:
-    """Every step of a search takes a batch of two splits; trainings alone have needed only the one."""
+    """Warn if a search's batch exceeds a split: unlike stand-alone trainings, a search uses two splits."""
     batch = next(int(o.default) for o in catalogue.options("search") if o.key == "trainer.batch_size")
     size, split = min((study.data.sizes[name], name) for name in ("train", "rank"))
     if size < batch:

@@ -16,7 +16,7 @@ from lmreg.config.values import canonical_config, plain, resolved
 from lmreg.errors import LmregError
 from lmreg.util.files import digest
 
-_OF_A_RUN = frozenset({"space", "network", "data", "task", "algo", "reg", "trainer", "scoring", "seed"})
+SEARCH_KEYS = frozenset({"space", "network", "data", "task", "algo", "reg", "trainer", "scoring", "seed"})
 
 
 def earlier_values() -> dict[str, Any]:
@@ -27,7 +27,7 @@ def earlier_values() -> dict[str, Any]:
     return {**index().before, "paths_per_step": 1}
 
 
-def read_config(path: Path, keys: Set[str] = _OF_A_RUN) -> DictConfig:
+def read_config(path: Path, keys: Set[str] = SEARCH_KEYS) -> DictConfig:
     """Read a run's ``config.yaml`` under today's names; it must have ``keys``.
 
     Raises:
@@ -60,7 +60,7 @@ def peek_config(path: Path) -> dict[str, Any]:
     return content
 
 
-def require_config(config: DictConfig, path: Path, keys: Set[str] = _OF_A_RUN) -> None:
+def require_config(config: DictConfig, path: Path, keys: Set[str] = SEARCH_KEYS) -> None:
     """Check that ``config``, which was read from ``path``, has ``keys``.
 
     Raises:
@@ -137,17 +137,18 @@ def _by_index(value: Any) -> Any:
     return {str(index): item for index, item in enumerate(value)} if nested else value
 
 
-def refuse_changes(folder: Path, holds: str, changed: list[str]) -> None:
+def refuse_changes(folder: Path, holds: str, changed: list[str], remedy: str = "study=<new name>") -> None:
     """Refuse to write to a folder that holds something else.
 
     Args:
         holds: what the folder holds, for the message.
         changed: the differences to what would be written now.
+        remedy: the option that puts the new results elsewhere.
 
     Raises:
         LmregError: there are differences.
     """
     if changed:
         raise LmregError(
-            f"{folder} holds {holds} ({'; '.join(changed)}); pass study=<new name>, or delete that folder"
+            f"{folder} holds {holds} ({'; '.join(changed)}); pass {remedy}, or delete that folder"
         )

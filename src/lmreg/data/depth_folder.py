@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from lmreg.config.schema import inherit, option
-from lmreg.data.base import DeepDataConfig, DataSource, Part, RawData, ReadSummary, data_folder
+from lmreg.data.base import DataSource, DeepDataConfig, Part, RawData, ReadSummary, data_folder
 from lmreg.data.bit_depth import parse_value_range
 from lmreg.data.depth_maps import MAP_SUFFIXES, MASK_SUFFIXES, read_map, read_mask, square_map
 from lmreg.data.layout import TEST, TRAIN, check_has_train_folder, part_folder

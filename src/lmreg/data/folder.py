@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from lmreg.config.schema import option
-from lmreg.data.base import DeepDataConfig, DataSource, Part, RawData, ReadSummary, data_folder
+from lmreg.data.base import DataSource, DeepDataConfig, Part, RawData, ReadSummary, data_folder
 from lmreg.data.bit_depth import parse_value_range
 from lmreg.data.layout import confusable_pairs, describe_difference, find_layout
 from lmreg.data.pixels import decode_pictures

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from lmreg.config.schema import option
-from lmreg.data.base import DeepDataConfig, DataSource, Part, RawData, ReadSummary, data_folder
+from lmreg.data.base import DataSource, DeepDataConfig, Part, RawData, ReadSummary, data_folder
 from lmreg.data.bit_depth import arrays_to_bytes, parse_value_range
 from lmreg.data.description import classes_in_words
 from lmreg.data.label_column import number_labels, read_label_column

@@ -1,4 +1,4 @@
-"""What goes together: refused before any work, with what would work."""
+"""Whether algorithm, regulariser, super-net and space go together; checked before any work."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from lmreg.network.base import MIXTURES, SuperNet
 from lmreg.reg.base import Regulariser
 from lmreg.space.base import Space
 
-# Any will do: the super-net is only asked whether it can be built, and takes no memory.
+# Any values serve: the super-net is only built to see whether it can be, and takes no memory.
 _SHAPE, _OUTPUTS = InputShape(3, 32, 32), 10
 
 
 def check_compatible(study: Study, algo: Algorithm) -> None:
-    """Nothing if the study's super-net can do what ``algo`` and the study's regulariser need.
+    """Check that the study's super-net can do what ``algo`` and the study's regulariser need.
 
     Raises:
-        LmregError: it can't; says with what it would.
+        LmregError: it can't; the message names choices that would work.
     """
     network, _ = study.resolve("network", SuperNet)
     reg, reg_config = study.resolve("reg", Regulariser)
@@ -38,7 +38,7 @@ def check_compatible(study: Study, algo: Algorithm) -> None:
 
 
 def check_network(study: Study, **options: int) -> None:
-    """Nothing if the study's super-net can be built with these ``options``.
+    """Check that the study's super-net can be built with these ``options``.
 
     Raises:
         LmregError: it can't.
@@ -49,7 +49,7 @@ def check_network(study: Study, **options: int) -> None:
 
 
 def able_algorithms(network: type[SuperNet], space: Space) -> list[str]:
-    """The choices of ``algo`` that can train such a super-net of that space."""
+    """Return the choices of ``algo`` that can train such a super-net of that space."""
     return [choice for choice in catalogue.choices("algo") if _is_able(choice, network, space)]
 
 

@@ -1,4 +1,4 @@
-"""What a run that failed leaves behind: ``error.txt`` in its folder."""
+"""``error.txt``, which a failed run leaves in its folder."""
 
 from __future__ import annotations
 
@@ -18,30 +18,30 @@ ERROR_FILE = "error.txt"
 
 
 @contextlib.contextmanager
-def noted(folder: Path, always: bool) -> Iterator[None]:
-    """On an error leave ``error.txt`` in ``folder``, on success remove it.
+def failure_noted(folder: Path, always: bool) -> Iterator[None]:
+    """Write ``error.txt`` into ``folder`` on an error, and remove it otherwise.
 
     Args:
-        always: make the folder if need be; otherwise a run that never began leaves nothing.
+        always: whether to create the folder for it; otherwise a run that never began leaves nothing.
     """
     try:
         yield
-    except (Interrupted, KeyboardInterrupt):  # what went wrong before is history
+    except (Interrupted, KeyboardInterrupt):  # an earlier failure no longer matters
         (folder / ERROR_FILE).unlink(missing_ok=True)
         raise
     except Exception as error:
-        # Not beside a result, nor where another process is at work: their folder is in order.
-        theirs = (folder / "result.json").exists() or is_locked(folder)
-        if (always or folder.is_dir()) and not theirs:
+        # A finished run, or one that another process is working on, has not failed.
+        in_order = (folder / "result.json").exists() or is_locked(folder)
+        if (always or folder.is_dir()) and not in_order:
             report = _report(error).encode()
-            with contextlib.suppress(LmregError):  # a folder that can't be written is told of already
+            with contextlib.suppress(LmregError):  # the error may be that the folder can't be written
                 write_atomically(folder / ERROR_FILE, lambda file: file.write(report))
         raise
     (folder / ERROR_FILE).unlink(missing_ok=True)
 
 
 def _report(error: Exception) -> str:
-    """Time, command and what went wrong, a line each; the traceback where it may be lmreg's fault."""
+    """Return time, command and error, a line each, and the traceback if the user can't mend it."""
     lines = [
         f"time: {datetime.now().astimezone().isoformat(timespec='seconds')}",
         f"command: {sys.argv[0]} {shlex.join(sys.argv[1:])}",
@@ -53,7 +53,7 @@ def _report(error: Exception) -> str:
 
 
 def read_failure(folder: Path) -> str | None:
-    """The one line of what went wrong in ``folder``, if something did."""
+    """Return the error line of ``error.txt`` in ``folder``, or None if there is no such file."""
     try:
         lines = (folder / ERROR_FILE).read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:

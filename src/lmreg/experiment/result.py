@@ -1,4 +1,4 @@
-"""What a finished search leaves."""
+"""The result of a finished search."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from lmreg.util.files import read_json, read_table
 
 @dataclass(frozen=True)
 class Result:
-    """What a finished search left."""
+    """A finished search, read from its folder."""
 
     folder: Path
     summary: dict[str, Any]
@@ -30,12 +30,18 @@ class Result:
 
     @property
     def run(self) -> str:
+        """The name of the run."""
         return self.folder.name
 
     @classmethod
     def load(cls, folder: Path) -> Result:
+        """Read the folder of a finished search.
+
+        Raises:
+            LmregError: a file is missing or damaged.
+        """
         candidates = read_table(folder / "candidates.csv", {"arch"})
-        if "origin" not in candidates:  # written by an lmreg without algorithms that learn an architecture
+        if "origin" not in candidates:  # older than algorithms that learn an architecture
             candidates["origin"] = "sampled"
         return cls(folder, read_json(folder / "result.json"), candidates)
 
@@ -47,11 +53,11 @@ def summary_of(
     scoring: ScoringConfig,
     landmarks: LandmarkSet | None,
 ) -> dict[str, Any]:
-    """What ``result.json`` tells of the search beside its name: what was found, of what, with what.
+    """Return the content of ``result.json`` except for the run's name, config hash and times.
 
     Args:
-        candidates: what was scored, best first.
-        landmarks: all that were trained with.
+        candidates: the scored architectures, best first.
+        landmarks: all landmarks that the training has used.
     """
     learned = candidates[candidates["origin"] == DISCRETISED]
     return {
@@ -61,7 +67,7 @@ def summary_of(
         "steps": training.ctx.total_steps,
         "paths": training.paths,
         "best": _found(candidates, study.task),
-        # What the algorithm itself has learned, whatever the super-net thinks of it.
+        # The architecture that the algorithm has learned, whatever its score.
         "discretised": None if learned.empty else _found(learned, study.task),
         "candidates": len(candidates),
         "chosen_by": study.task.score(scoring.by).column,
@@ -73,13 +79,13 @@ def summary_of(
         "split_sizes": study.data.sizes,
         "device": device_name(study.device),
         "threads": torch.get_num_threads(),
-        "deterministic": study.options.deterministic or study.device.type == "cpu",
+        "deterministic": study.runtime.repeats,
         "versions": versions(),
     }
 
 
 def versions() -> dict[str, str]:
-    """What it was made with."""
+    """Return the versions of lmreg, torch and Python that make the result."""
     return {"lmreg": version("lmreg"), "torch": torch.__version__, "python": platform.python_version()}
 
 
@@ -89,5 +95,5 @@ def _found(candidates: pd.DataFrame, task: Task) -> dict[str, Any]:
 
 
 def device_name(device: torch.device) -> str:
-    """The GPU's name, or the kind of CPU."""
+    """Return the name of the GPU, or the kind of CPU."""
     return torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine() + " CPU"

@@ -1,4 +1,4 @@
-"""What a search is called, and so where it lies: by its values, however they were spelt."""
+"""Names and folders of runs, made from the values of their options, however these were written."""
 
 from __future__ import annotations
 
@@ -22,12 +22,15 @@ from lmreg.util.files import digest
 _LONGEST_NAME = 150  # file systems end at 255 bytes, and file names are made from it
 
 
-def telling_overrides(command: str, cfg: DictConfig, overrides: Sequence[str]) -> list[str]:
-    """What of ``cfg`` isn't ``command``'s default, as overrides in one spelling, sorted: but for what the
-    study's name, the algorithm, the regulariser and the seed tell, and what the result doesn't depend on.
+def shown_overrides(command: str, cfg: DictConfig, overrides: Sequence[str]) -> list[str]:
+    """Return the values of ``cfg`` that differ from the defaults of ``command``, as sorted overrides in one
+    spelling.
+
+    Left out are the algorithm, the regulariser, the seed, what the study's name contains, and options that
+    don't affect the result.
 
     Args:
-        overrides: those that ``cfg`` was composed with; they only matter for classes that are no choices.
+        overrides: those that ``cfg`` was composed with; they matter only for classes that no choice names.
     """
     cfg = settled(cfg)
     default, choices = default_config(command, cfg, overrides)
@@ -58,20 +61,20 @@ def changed_values(config: Mapping[str, Any], default: Mapping[str, Any]) -> lis
 def default_config(
     command: str, cfg: DictConfig, overrides: Sequence[str]
 ) -> tuple[DictConfig, dict[str, str | None]]:
-    """``command``'s config where nothing is given but the choices of ``cfg``, resolved; and these choices,
-    None of a class that is no choice of its group.
+    """Return the default config of ``command`` for the choices of ``cfg``, resolved, and these choices by
+    group: None for a class that no choice names.
     """
     usual, asked = catalogue.groups(command), catalogue.chosen(command, overrides)
     choices: dict[str, str | None] = {}
     default = catalogue.top_content(command)
     for group in usual:
-        told_by = "_target_" if "_target_" in cfg[group] else "name"
-        mine = cfg[group].get(told_by)
-        same = [c for c in catalogue.choices(group) if catalogue.content(group, c).get(told_by) == mine]
+        key = "_target_" if "_target_" in cfg[group] else "name"
+        mine = cfg[group].get(key)
+        same = [c for c in catalogue.choices(group) if catalogue.content(group, c).get(key) == mine]
         nearest = [c for c in (asked[group][0], usual[group], *same) if c in same]
         choices[group] = nearest[0] if nearest else None
         default[group] = catalogue.content(group, choices[group] or asked[group][0])
-    # What depends on other values, such as the name of a data set on its path, depends on those of `cfg`.
+    # Defaults that refer to other values, such as a data set's name to its path, refer to those of `cfg`.
     beside = cfg.copy()
     depends = [key for key, value in dotted(default).items() if "${" in str(value)]
     for key in depends:
@@ -83,16 +86,16 @@ def default_config(
 
 
 def run_name(cfg: DictConfig, overrides: Sequence[str]) -> str:
-    """``<algo>-<reg>-<what isn't the default>-s<seed>``, safe as a folder's name."""
+    """Return ``<algo>-<reg>-<options that differ from the defaults>-s<seed>``, safe as a folder's name."""
     config = result_config(cfg)
-    others = in_file_name(telling_overrides("search", cfg, overrides))
+    others = in_file_name(shown_overrides("search", cfg, overrides))
     return "-".join(
         filter(None, [config["algo"]["name"], config["reg"]["name"], others, f"s{config['seed']}"])
     )
 
 
 def in_file_name(parts: Sequence[str]) -> str:
-    """All of them, joined by dashes, safe as a part of a folder's name."""
+    """Join the parts by dashes, safe as a part of a folder's name."""
     joined = "-".join(re.sub(r"[^\w.=+-]+", "_", part) for part in parts)
     if len(joined) > _LONGEST_NAME:
         joined = f"{joined[:_LONGEST_NAME]}-{digest(joined.encode())[:8]}"
@@ -100,12 +103,12 @@ def in_file_name(parts: Sequence[str]) -> str:
 
 
 def run_folder(cfg: DictConfig, overrides: Sequence[str], study_folder: Path | None = None) -> Path:
-    """Where the search of ``cfg``, composed with ``overrides``, lies: in its study's folder."""
+    """Return the folder of the search of ``cfg``, which was composed with ``overrides``."""
     searches = (study_folder or Path(str(cfg.root)) / str(cfg.study)) / "search"
     config = result_config(settled(cfg))
 
     def same(there: dict[str, Any]) -> bool:
-        # Whatever landmarks it had, and however its budget counted: that these differ is told then.
+        # Other landmarks, or a budget that counted steps, are refused when the run is resumed.
         besides = ("landmarks_hash", "paths_per_step")
         return {k: v for k, v in result_config(there).items() if k not in besides} == config
 
@@ -113,8 +116,8 @@ def run_folder(cfg: DictConfig, overrides: Sequence[str], study_folder: Path | N
 
 
 def with_config(folder: Path, pattern: str, same: Callable[[dict[str, Any]], bool]) -> Path:
-    """``folder``; or where it has no ``config.yaml``, the folder beside it that fits ``pattern`` and has the
-    ``same``: an earlier lmreg named folders after overrides as they were spelt.
+    """Return ``folder``, or, if it has no ``config.yaml``, a folder beside it that matches ``pattern`` and
+    has the ``same`` config: earlier versions of lmreg named folders after overrides as they were written.
     """
     if (folder / "config.yaml").exists():
         return folder
@@ -124,7 +127,7 @@ def with_config(folder: Path, pattern: str, same: Callable[[dict[str, Any]], boo
 
 
 def _content(path: Path) -> dict[str, Any]:
-    """What a ``config.yaml`` has; nothing where it can't be read, which is told when it is needed."""
+    """Return the content of a ``config.yaml``; nothing if it can't be read, which fails when it matters."""
     with contextlib.suppress(OSError):
         return _read(path, path.stat().st_mtime_ns)
     return {}
@@ -132,5 +135,5 @@ def _content(path: Path) -> dict[str, Any]:
 
 @functools.cache
 def _read(path: Path, changed: int) -> dict[str, Any]:
-    """The content of a file that was ``changed`` then: a sweep looks at the same ones for each job."""
+    """Return the content of a file last ``changed`` then: a sweep looks at the same files for each job."""
     return peek_config(path)

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import functools
-import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,31 +15,39 @@ from lmreg.config.build import classes_of, resolve, typed
 from lmreg.config.common import Options
 from lmreg.config.values import settled
 from lmreg.data.base import DataSource
+from lmreg.data.cache import load_data
 from lmreg.data.images import BatchStream, ImageData
 from lmreg.errors import LmregError
-from lmreg.experiment.determinism import set_deterministic
+from lmreg.experiment.runtime import Runtime
 from lmreg.network.base import SuperNet, SuperNetOnly, count_macs, count_params
 from lmreg.reg.base import Regulariser
 from lmreg.space.base import Arch, Space
 from lmreg.task.base import Task
-from lmreg.train.context import Context, Scorer
-from lmreg.train.optimise import TrainerConfig
+from lmreg.train.context import NO_ALPHA_BATCHES, Batches, Context, Scorer, no_scorer
+from lmreg.train.optimise import TrainerConfig, make_optimizer
 from lmreg.train.random_streams import Streams, initialised
+from lmreg.train.standalone import standalone_training
 from lmreg.train.training import Training
 
 T = TypeVar("T")
 
 
+def runtime_of(options: Options) -> Runtime:
+    """Return the runtime that the options ask for."""
+    return Runtime(options.device, options.threads, options.deterministic)
+
+
 class Study:
-    """Space, task, data and networks of one study; checks their whole config before any work."""
+    """The parts of a study, built from its config: space, task, data, networks and trainer.
+
+    Building one checks the whole config and changes nothing global: the data is read when it is first asked
+    for, and `runtime` has to be applied by the command.
+    """
 
     def __init__(self, cfg: DictConfig, options: Options):
         self.cfg, self.options = settled(cfg), options
         self.folder = Path(options.root) / options.study
-        self.device = pick_device(options.device)
-        if options.threads is not None:
-            torch.set_num_threads(options.threads)
-        set_deterministic(options.deterministic and self.device.type != "cpu")
+        self.runtime = runtime_of(options)
         self.space: Space = self.part("space", Space)
         self.task: Task = self.part("task", Task)
         self._source: DataSource = self.part("data", DataSource)
@@ -50,16 +55,31 @@ class Study:
         self._network = self._checked_network()
         self.trainer = typed(cfg.trainer, TrainerConfig, "trainer")
 
+    @property
+    def title(self) -> str:
+        """Space and data in words."""
+        return f"{self.cfg.space.name} on {self.cfg.data.name}"
+
+    @property
+    def device(self) -> torch.device:
+        """The device of its `runtime`."""
+        return self.runtime.device
+
     def resolve(self, name: str, base: type[T]) -> tuple[type[T], Any]:
-        """The checked class and Config of the group ``name``."""
+        """Return the class that the config group ``name`` names, a ``base``, and its checked Config."""
         return resolve(self.cfg[name], base, name, self.options.allow_packages)
+
+    def part(self, name: str, base: type[T]) -> T:
+        """Build the object of the config group ``name``, a ``base``."""
+        cls, config = self.resolve(name, base)
+        return cls(config)  # type: ignore[call-arg]
 
     def _check_task(self) -> None:
         takes, gives = self.task.takes, self._source.gives
         if takes != gives:
             raise LmregError(
-                f"task={self.cfg.task.name} is about {takes}, but data={self.cfg.data.name} gives {gives}; "
-                f"with this task goes {_choices('data', DataSource, 'gives', takes)}, "
+                f"task={self.cfg.task.name} takes {takes}, but data={self.cfg.data.name} gives {gives}; "
+                f"with this task take {_choices('data', DataSource, 'gives', takes)}, "
                 f"with this data {_choices('task', Task, 'takes', gives)}"
             )
 
@@ -76,19 +96,14 @@ class Study:
             )
             raise LmregError(
                 f"task={self.cfg.task.name} needs networks that give {wants}, those of "
-                f"space={self.space.name} give {has}; with this task goes "
+                f"space={self.space.name} give {has}; with this task take "
                 f"{_choices('network', SuperNet, 'dense', self.task.dense, 'space')}"
             )
         return cls, config
 
-    def part(self, name: str, base: type[T]) -> T:
-        """The object of the group ``name``, a ``base``."""
-        cls, config = self.resolve(name, base)
-        return cls(config)  # type: ignore[call-arg]
-
     @property
     def of_supernet_only(self) -> dict[str, Any]:
-        """The options of the super-net that the networks of single architectures don't depend on."""
+        """The super-net's options that have no effect on stand-alone networks."""
         config = self._network[1]
         if not isinstance(config, SuperNetOnly):
             return {}
@@ -96,52 +111,63 @@ class Study:
 
     @functools.cached_property
     def data(self) -> ImageData:
-        """The data set, read when first asked for, once for all runs of a sweep."""
-        key = json.dumps([repr(type(self._source)), vars(self._source.config), str(self.device)])
-        if key not in _loaded:
-            _loaded.clear()
-            _loaded[key] = ImageData(self._source, self.device)
-        return _loaded[key]
+        """The data set, read when it is first asked for, and only once for all jobs of a sweep."""
+        return load_data(self._source, self.device)
 
     def supernet(self, seed: int, algo: Algorithm) -> SuperNet:
-        """A super-net for ``algo`` with initial weights from ``seed``, on the device, channels last."""
+        """Return a super-net for ``algo`` with initial weights from ``seed``, on the device."""
         with initialised(seed):
             return self._placed(self._new_network(**algo.network_options()))
 
     def standalone(self, arch: Arch, seed: int) -> SuperNet:
-        """The network of ``arch`` alone, with initial weights from ``seed``."""
-        skeleton = self._skeleton  # made outside: it must not draw from this architecture's stream
+        """Return the network of ``arch`` alone, with initial weights from ``seed``, on the device."""
+        skeleton = self._skeleton  # made before: its weights must not come from this architecture's stream
         with initialised(seed):
             return self._placed(skeleton.for_training(arch).net)
 
     def cost(self, arch: Arch) -> dict[str, int]:
-        """Parameters and MACs of one image of the network of ``arch``, as columns of a table."""
+        """Return the number of parameters and of MACs per image of the network of ``arch``."""
         alone = self._skeleton.standalone(arch)
         return {"params": count_params(alone), "macs": count_macs(alone, self.data.shape)}
 
     def params(self, arch: Arch) -> int:
-        """Number of parameters of the network of ``arch``; without the MACs of `cost` much quicker."""
+        """Return the number of parameters of the network of ``arch``, much faster than `cost`."""
         return count_params(self._skeleton.standalone(arch))
 
-    def training(self, algo: Algorithm, reg: Regulariser, scorer: Scorer | None = None) -> Training:
-        """A super-net's training before its first step, everything in it from the study's seed."""
-        streams, config = Streams(self.options.seed, self.device), self.trainer
+    def training(self, algo: Algorithm, reg: Regulariser, scorer: Scorer = no_scorer) -> Training:
+        """Return the training of a super-net before its first step; all randomness is from the study's seed.
+
+        Args:
+            scorer: for an algorithm that looks at scores while it trains.
+        """
+        seed, config, paths = self.options.seed, self.trainer, algo.paths_per_step(self.space)
+        streams = Streams(seed, self.device)
         train = BatchStream(self.data.split("train"), config.batch_size, streams.data)
         rank = BatchStream(self.data.split("rank"), reg.batch_size or config.batch_size, streams.rank)
-        paths = algo.paths_per_step(self.space)
-        total = config.total_steps(train.batches_per_epoch, paths)
-        net = self.supernet(self.options.seed, algo)
-        scorer = scorer if algo.uses_scores else None
-        ctx = Context(self.space, net, self.task, streams, rank, total, paths_per_step=paths, scorer=scorer)
+        alpha: Batches = NO_ALPHA_BATCHES
         if algo.alpha_split is not None:
-            ctx.alpha_batches = BatchStream(
-                self.data.split(algo.alpha_split), config.batch_size, streams.alpha
-            )
+            alpha = BatchStream(self.data.split(algo.alpha_split), config.batch_size, streams.alpha)
+        scorer = scorer if algo.uses_scores else no_scorer
+        net, total = self.supernet(seed, algo), config.total_steps(train.batches_per_epoch, paths)
+        optimizer = make_optimizer(config, net)
+        ctx = Context(self.space, net, self.task, streams, optimizer, total, paths, rank, alpha, scorer)
         return Training(ctx, algo, reg, train, config)
+
+    def standalone_training(
+        self, arch: Arch, seed: int, split: str = "train", task: Task | None = None
+    ) -> Training:
+        """Return the training of ``arch`` alone on that split before its first step.
+
+        Args:
+            task: whose loss it trains with, if not the study's.
+        """
+        net, streams = self.standalone(arch, seed), Streams(seed, self.device)
+        task = task or self.task
+        return standalone_training(net, arch, self.space, task, self.data, streams, self.trainer, split)
 
     @functools.cached_property
     def _skeleton(self) -> SuperNet:
-        """A super-net on the CPU, of use for its structure only."""
+        """A super-net on the CPU, used only for its structure."""
         return self._new_network()
 
     def _new_network(self, **options: int) -> SuperNet:
@@ -150,64 +176,11 @@ class Study:
         return cls(config, self.space, self.data.shape, outputs, **options)
 
     def _placed(self, net: SuperNet) -> SuperNet:
-        # Channels last: 1.6 times faster on CPUs, faster with tensor cores too.
+        # Channels last is 1.6 times faster on CPUs, and faster with tensor cores too.
         return net.to(device=self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
-_loaded: dict[str, ImageData] = {}
-
-
 def _choices(group: str, base: type[Any], attribute: str, value: Any, shown: str = "") -> str:
-    """The choices of ``group`` whose class has that attribute, as on a command line."""
+    """Return the choices of ``group`` whose class has that attribute, as written on a command line."""
     able = [name for name, cls in classes_of(group, base).items() if getattr(cls, attribute) == value]
     return f"{shown or group}={','.join(able)}"
-
-
-def pick_device(name: str) -> torch.device:
-    """The torch device of that name; ``auto`` is the first GPU where there is one.
-
-    Raises:
-        LmregError: no such device.
-    """
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-        torch.zeros(1, device=device).item()  # "meta" makes tensors without values
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0] if name.startswith("cuda") else "use auto, cpu, cuda or cuda:N"
-        raise LmregError(f"device={name}: not to be had here; {reason}") from None
-    return device
-
-
-def as_begun(study: Study) -> dict[str, Any]:
-    """What a checkpoint must tell besides a training's state, for `go_on_as_begun`."""
-    return {"device": study.device.type, "threads": torch.get_num_threads()}
-
-
-def go_on_as_begun(study: Study, folder: Path, state: dict[str, Any]) -> None:
-    """Go on as the run in ``folder`` was begun, or its numbers would not be those of an undisturbed run.
-
-    Takes what `as_begun` has put into the checkpoint's ``state`` out of it.
-
-    Raises:
-        LmregError: it was begun on another kind of device.
-    """
-    device, threads = state.pop("device"), state.pop("threads")
-    if device != study.device.type:
-        raise LmregError(
-            f"{folder} was begun on device={device}, this is {study.device.type}; go on with "
-            f"device={device}, or delete that folder to start again"
-        )
-    if study.options.threads is None:
-        torch.set_num_threads(threads)
-
-
-@contextlib.contextmanager
-def same_threads_after() -> Iterator[None]:
-    """For work that takes other threads, as a resumed job does: what comes next must not."""
-    threads = torch.get_num_threads()
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)

@@ -1,32 +1,31 @@
-"""Words for what is going to run: device and data."""
+"""Device and data in words, for what is announced before work begins."""
 
 from __future__ import annotations
 
 import torch
 
-from lmreg.experiment.study import Study
+from lmreg.data.images import ImageData
 from lmreg.util.progress import say
 
 
-def place(study: Study, threads: int | None = None) -> str:
-    """The device, with the number of ``threads`` on a CPU (those of this process unless given)."""
-    if study.device.type == "cuda":
-        return torch.cuda.get_device_name(study.device)
+def device_in_words(device: torch.device, threads: int | None = None) -> str:
+    """Return the name of the GPU, or the CPU with its number of threads (this process's unless given)."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
     threads = threads or torch.get_num_threads()
-    return f"{study.device.type}, {threads} thread{'s' if threads > 1 else ''}"
+    return f"{device.type}, {threads} thread{'s' if threads > 1 else ''}"
 
 
-_told: set[str] = set()
+_announced: set[str] = set()
 
 
-def tell_data(study: Study) -> None:
-    """Say what was read, once per process and data set: every stage that works with the data does."""
-    if study.data.hash not in _told:
-        _told.add(study.data.hash)
-        say("\n".join(study.data.description))
+def announce_data(data: ImageData) -> None:
+    """Print what was read, once per process and data set, although every stage calls this."""
+    if data.hash not in _announced:
+        _announced.add(data.hash)
+        say("\n".join(data.description))
 
 
-def data_in_words(study: Study) -> str:
-    """Space and data with the sizes of the splits."""
-    splits = ", ".join(f"{size:,} {name}" for name, size in study.data.sizes.items())
-    return f"{study.cfg.space.name} on {study.cfg.data.name} ({splits} images)"
+def splits_in_words(data: ImageData) -> str:
+    """Return the sizes of the splits, such as ``8,000 train, 2,000 rank, 2,000 score, 4,000 test images``."""
+    return f"{', '.join(f'{size:,} {name}' for name, size in data.sizes.items())} images"

@@ -1,4 +1,4 @@
-"""Rows of ``metrics.csv`` for TensorBoard, an extra: ``pip install 'lmreg[tensorboard]'``."""
+"""Rows of ``metrics.csv`` for TensorBoard, which is an extra: ``pip install 'lmreg[tensorboard]'``."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FOLDER = "tensorboard"
 
 
 class Events:
-    """Writes event files into a run's folder; a context manager that closes them.
+    """Event files in the folder of a run; a context manager that closes them.
 
     Raises:
         LmregError: TensorBoard isn't installed.
@@ -32,14 +32,14 @@ class Events:
         self._writer: Any = None
 
     def begin(self, run_folder: Path, rows: Sequence[dict[str, float]]) -> None:
-        """Start anew with the rows so far: after a kill, files may hold some that will come again."""
+        """Start anew with the rows so far: after a kill, the files may hold rows that the run will repeat."""
         shutil.rmtree(run_folder / FOLDER, ignore_errors=True)
         self._writer = self._open(str(run_folder / FOLDER))
         for row in rows:
             self.add(row)
 
     def add(self, row: dict[str, float]) -> None:
-        """One row, every figure but the step a curve over the steps; figures that aren't there stay out."""
+        """Add a row: every figure is a point of its curve over the steps; a NaN adds no point."""
         for name, value in row.items():
             if name != "step" and not math.isnan(value):
                 self._writer.add_scalar(name, value, int(row["step"]))

@@ -29,7 +29,7 @@ class ScoreLookup:
 
     @functools.cached_property
     def _classes(self) -> IsomorphismIndex:
-        return IsomorphismIndex(self._space, self._archs)  # takes seconds for a large table and isn't always needed
+        return IsomorphismIndex(self._space, self._archs)  # takes seconds for a large table
 
     def score(self, arch: Arch) -> float | None:
         """Return the score of ``arch``, or None if the table has none."""

@@ -15,7 +15,7 @@ from lmreg.config.schema import option
 from lmreg.errors import LmregError
 from lmreg.experiment.duration import standalone_seconds
 from lmreg.experiment.study import Study
-from lmreg.experiment.summary import data_in_words, place, tell_data
+from lmreg.experiment.summary import announce_data, device_in_words, splits_in_words
 from lmreg.landmarks.base import GatheredScores, LandmarkSource, SourceConfig, StandaloneScorer, draw_roles
 from lmreg.landmarks.example_maps import EXAMPLES_FILE, write_examples
 from lmreg.landmarks.records import SPLIT, Job, Records, training_protocol
@@ -134,7 +134,7 @@ def _train_missing(
     if done:
         say(f"{len(done)} of {len(jobs)} trainings are done already")
     if missing:
-        tell_data(study)
+        announce_data(study.data)
         say(_outlook(study, missing, list(done.values()), workers))
     with Progress("stand-alone trainings", len(missing)) as progress:
         for job, record in train_all(missing, study, records, workers):
@@ -158,7 +158,9 @@ def _outlook(study: Study, missing: list[Job], records: list[dict[str, Any]], wo
         seconds = standalone_seconds(study, archs, workers, threads)
     time = f"; about {format_duration(seconds)}" if seconds else ""
     at_once = f", {workers} at a time" if workers > 1 else ""
-    return f"{len(missing)} trainings to do on {data_in_words(study)}{at_once}; {place(study, threads)}{time}"
+    place = device_in_words(study.device, threads)
+    data = f"{study.title} ({splits_in_words(study.data)})"
+    return f"{len(missing)} trainings to do on {data}{at_once}; {place}{time}"
 
 
 def _table(study: Study, jobs: list[Job], records: dict[Job, dict[str, Any]]) -> pd.DataFrame:

@@ -18,7 +18,8 @@ import torch
 from omegaconf import OmegaConf
 
 from lmreg.errors import LmregError
-from lmreg.experiment.study import Options, Study, same_threads_after
+from lmreg.experiment.runtime import threads_restored
+from lmreg.experiment.study import Options, Study
 from lmreg.landmarks.records import Job, Records
 from lmreg.train.signals import in_main_thread
 from lmreg.util.machine import replace_unencodable_output, usable_cores
@@ -68,7 +69,7 @@ def _job_runner(
     # last digits of sums, and a rerun must give the same numbers as an uninterrupted run.
     threads = threads_per_worker(study, workers)
     if workers == 1 or jobs <= 1:
-        with same_threads_after():
+        with threads_restored():
             torch.set_num_threads(threads)
             yield lambda some: ((job, records.make(study, job)) for job in some)
         return
@@ -141,8 +142,9 @@ def _start_worker(config: dict[str, Any], options: Options, threads: int) -> Non
     threading.Thread(target=follow_parent, daemon=True).start()
     global _study
     replace_unencodable_output()
-    torch.set_num_threads(threads)
     _study = Study(OmegaConf.create(config), options)
+    _study.runtime.apply()
+    torch.set_num_threads(threads)
 
 
 def _work(records: Records, job: Job) -> dict[str, Any] | None:

@@ -132,7 +132,6 @@ class Landmark(Regulariser):
         if self._weight == 0:
             return
         if config.batch == "rank":
-            assert ctx.rank_batches is not None
             batch = next(ctx.rank_batches)
         paths = ctx.paths_per_step
         groups = PAIR_SAMPLERS[config.sampler](self._pairs, paths * config.pairs, ctx.streams.reg)

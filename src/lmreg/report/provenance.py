@@ -46,7 +46,9 @@ def config_differences(runs: list[ReportedRun]) -> ConfigDifferences:
     same = {k for k in keys if all(c.get(k, missing) == configs[0].get(k, missing) for c in configs)}
     unsaid = {key: _yaml_value(value) for key, value in earlier_values().items()}
     rows = [
-        (k, [_yaml_value(c[k]) if k in c else unsaid.get(k, "") for c in configs]) for k in keys if k not in same
+        (k, [_yaml_value(c[k]) if k in c else unsaid.get(k, "") for c in configs])
+        for k in keys
+        if k not in same
     ]
     shared = OmegaConf.create({})
     for key in keys:

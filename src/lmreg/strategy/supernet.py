@@ -1,45 +1,56 @@
-"""A search over the super-net as it is now."""
+"""The search for the best candidates of a super-net as it is now."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import pandas as pd
 
 from lmreg.algo.base import Algorithm
-from lmreg.experiment.study import Study
+from lmreg.data.images import ImageData
+from lmreg.network.base import SuperNet
 from lmreg.rank.scoring import ScoringConfig, score
 from lmreg.space.base import Arch
 from lmreg.strategy.base import Strategy
 from lmreg.strategy.limits import Cost
 from lmreg.strategy.problem import SearchProblem
+from lmreg.task.base import Task
 from lmreg.train.context import Context
 from lmreg.util.progress import Progress, say
 
 
-def search_supernet(
-    study: Study,
-    ctx: Context,
-    algo: Algorithm,
-    strategy: Strategy,
-    scoring: ScoringConfig,
-    cost: Cost,
-    title: str,
-) -> pd.DataFrame:
-    """Candidates with their scores, best first; random draws are those of the streams in ``ctx``.
+@dataclass(frozen=True)
+class SupernetSearch:
+    """A strategy with the algorithm that proposes candidates, and the way in which they are scored."""
 
-    Args:
-        title: what progress is told of.
-    """
-    batches, calibration = scoring.batches(study.data), scoring.calibration(study.data)
-    by, budget = study.task.score(scoring.by), strategy.budget()
-    with Progress(f"{title}: scoring", budget) as progress:
+    task: Task
+    data: ImageData
+    algo: Algorithm
+    strategy: Strategy
+    scoring: ScoringConfig
+    cost: Cost
 
-        def scores(archs: Sequence[Arch]) -> pd.DataFrame:
-            return score(ctx.net, study.task, archs, batches, lambda: progress.advance(""), calibration)
+    def candidates(self, ctx: Context, title: str) -> pd.DataFrame:
+        """Search the super-net of ``ctx``, with its random streams; return the scored candidates, best first.
 
-        problem = SearchProblem(ctx, algo, scores, by, cost, strategy.config)
-        strategy.search(problem)
-    if problem.scored < budget:
-        say(f"{title}: scored {problem.scored} of {budget} architectures; no others were found")
-    return problem.candidates()
+        Args:
+            title: of the progress display.
+        """
+        batches, calibration = self.scoring.batches(self.data), self.scoring.calibration(self.data)
+        by, budget = self.task.score(self.scoring.by), self.strategy.budget()
+        with Progress(f"{title}: scoring", budget) as progress:
+
+            def scores(archs: Sequence[Arch]) -> pd.DataFrame:
+                return score(ctx.net, self.task, archs, batches, lambda: progress.advance(""), calibration)
+
+            problem = SearchProblem(ctx, self.algo, scores, by, self.cost, self.strategy.config)
+            self.strategy.search(problem)
+        if problem.scored < budget:
+            say(f"{title}: scored {problem.scored} of {budget} architectures; no others were found")
+        return problem.candidates()
+
+    def scores(self, net: SuperNet, archs: Sequence[Arch]) -> pd.DataFrame:
+        """Return all scores of ``archs`` by the super-net ``net``, one row each in their order."""
+        calibration = self.scoring.calibration(self.data)
+        return score(net, self.task, archs, self.scoring.batches(self.data), calibration=calibration)

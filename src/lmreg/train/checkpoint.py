@@ -1,4 +1,4 @@
-"""Checkpoints: written whole or not at all, and never able to run code."""
+"""Checkpoints: they are written whole or not at all, and reading one never runs code from it."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ FORMAT = 1
 
 
 def save(path: Path, state: dict[str, Any], config_hash: str) -> None:
-    """Write ``state`` (tensors, numbers, strings and containers of them)."""
+    """Write ``state``, which may hold tensors, numbers, strings and containers of them."""
     content = {"format": FORMAT, "config_hash": config_hash, "state": state}
-    # By way of memory: torch hides what the file system says (a full disk) behind an error of its own.
+    # torch would hide an error of the file system, such as a full disk, behind one of its own.
     buffer = io.BytesIO()
     torch.save(content, buffer)
     write_atomically(path, lambda file: file.write(buffer.getbuffer()))
@@ -31,18 +31,18 @@ def load(
     keys: Set[str] = frozenset(),
     earlier: Set[str] = frozenset(),
 ) -> dict[str, Any]:
-    """The state in ``path``, which must have ``keys``.
+    """Return the state in the file ``path``, which must have all of ``keys``.
 
     Args:
-        earlier: hashes that an earlier lmreg gave the same config.
+        earlier: hashes that earlier versions of lmreg gave the same config.
 
     Raises:
-        LmregError: unreadable file, another format, or the checkpoint of another config.
+        LmregError: the file can't be read, lacks a key, has another format or belongs to another config.
     """
     try:
         content = torch.load(path, map_location=device, weights_only=True)
         written, found = content["format"], content["config_hash"]
-    except Exception as error:  # zip, pickle and key errors of any kind: not a checkpoint of ours
+    except Exception as error:  # zip, pickle or key errors of any kind: it is no checkpoint of lmreg
         raise LmregError(
             f"{path} is not a readable checkpoint ({type(error).__name__}); "
             f"delete {path.parent} to start that run again"

@@ -1,4 +1,4 @@
-"""Optimizer settings shared by super-nets and stand-alone networks, and the learning rate."""
+"""The optimizer and the learning-rate schedule of super-nets and stand-alone networks."""
 
 from __future__ import annotations
 
@@ -54,9 +54,9 @@ class TrainerConfig:
             raise ValueError(f"steps={self.steps} and paths={self.paths} both say how long; give one of them")
 
     def total_steps(self, batches_per_epoch: int, paths_per_step: int = 1) -> int:
-        """Optimizer steps of the whole training, at least 1.
+        """Return the number of optimizer steps of the whole training, at least 1.
 
-        Unless ``steps`` says how many, they are those that train about as many paths as the budget has.
+        Unless ``steps`` gives it, it is the number that trains about as many paths as the budget allows.
         """
         paths = self.paths or self.epochs * batches_per_epoch
         return self.steps or max(1, round(paths / paths_per_step))
@@ -71,7 +71,9 @@ PRESETS = (
 
 
 def learning_rate(config: TrainerConfig, progress: float) -> float:
-    """Linear warm-up to ``lr``, then half a cosine down to ``lr_min``; ``progress`` in [0, 1]."""
+    """Return the learning rate at ``progress`` in [0, 1]: a linear warm-up to ``lr``, then half a cosine down
+    to ``lr_min``.
+    """
     if progress < config.lr_warmup:
         return config.lr * progress / config.lr_warmup
     after = (progress - config.lr_warmup) / (1 - config.lr_warmup) if config.lr_warmup < 1 else 1.0
@@ -79,11 +81,11 @@ def learning_rate(config: TrainerConfig, progress: float) -> float:
 
 
 def make_optimizer(config: TrainerConfig, net: SuperNet) -> torch.optim.SGD:
-    """SGD over all weights that are trained.
+    """Return SGD over all trainable weights.
 
-    With ``untouched=decay`` every weight has a gradient from the start, and gradients are zeroed, never
-    dropped: momentum and weight decay then act on every weight in every step, whether or not its path was
-    sampled. With ``skip`` a weight without a gradient isn't moved, and its momentum waits.
+    With ``untouched=decay`` every weight has a gradient from the start, which is zeroed between steps but
+    never removed: momentum and weight decay act on every weight in every step, whether or not its path was
+    sampled. With ``skip`` a weight without a gradient stays as it is, and so does its momentum.
     """
     by_factor: dict[float, list[nn.Parameter]] = {}
     factors = net.learning_rates()
@@ -106,7 +108,7 @@ def make_optimizer(config: TrainerConfig, net: SuperNet) -> torch.optim.SGD:
         if config.untouched == "decay":
             parameter.grad = torch.zeros_like(parameter)
         elif config.momentum:
-            # As the first step would make it. The fused step can't take some weights with and some
-            # without a buffer.
+            # The first step would make the same buffers, but a fused step can't take some weights with a
+            # buffer and some without.
             optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
     return optimizer

@@ -1,4 +1,4 @@
-"""Named random streams, so that what one part draws never shifts what another part sees."""
+"""Named random streams, so that the draws of one part never shift those of another."""
 
 from __future__ import annotations
 
@@ -13,20 +13,27 @@ _TORCH = ("data", "rank", "alpha", "gumbel", "drop")
 
 
 class Streams:
-    """Independent generators from one seed: ``arch`` paths, ``reg`` landmark pairs (numpy);
-    ``data`` training batches, ``rank`` the regulariser's batches, ``alpha`` those of architecture
-    parameters, ``gumbel`` noise, ``drop`` what drop path leaves out (torch, on the device).
+    """Independent generators from one seed.
 
-    Initial weights have their own stream too, see `initialised`. Runs with and without the
-    regulariser therefore see the same initial weights and training batches, and the same paths as
-    long as the algorithm draws these without a look at the weights.
+    numpy: ``arch`` draws paths, ``reg`` pairs of landmarks. torch, on the device: ``data`` draws training
+    batches, ``rank`` the regulariser's batches, ``alpha`` the batches of architecture parameters, ``gumbel``
+    the noise of GDAS, ``drop`` the branches that drop path leaves out.
+
+    Initial weights have a stream of their own too, see `initialised`. Runs with and without the regulariser
+    therefore have the same initial weights and training batches, and the same paths as long as the
+    algorithm doesn't draw them by the weights.
     """
 
     def __init__(self, seed: int, device: torch.device):
+        self._seed, self._device = seed, device
         self.arch, self.reg = (np.random.default_rng(derive(seed, name)) for name in _NUMPY)
         self.data, self.rank, self.alpha, self.gumbel, self.drop = (
             torch.Generator(device).manual_seed(derive(seed, name)) for name in _TORCH
         )
+
+    def branch(self, name: str) -> Streams:
+        """Return new streams for work whose draws must not shift these; equal for equal seeds and names."""
+        return Streams(derive(self._seed, name), self._device)
 
     def state_dict(self) -> dict[str, Any]:
         state: dict[str, Any] = {n: json.dumps(getattr(self, n).bit_generator.state) for n in _NUMPY}
@@ -36,20 +43,20 @@ class Streams:
         for name in _NUMPY:
             getattr(self, name).bit_generator.state = json.loads(state[name])
         for name in _TORCH:
-            if name in state:  # a state from before there was this stream: nothing had been drawn from it
+            if name in state:  # else the checkpoint is older than the stream, which has not been drawn from
                 getattr(self, name).set_state(state[name].cpu())
 
 
 def derive(seed: int, name: str) -> int:
-    """A 63-bit seed for the stream ``name`` of an experiment's ``seed``."""
+    """Return a 63-bit seed for the stream ``name`` of an experiment with ``seed``."""
     words = np.random.SeedSequence([seed, *name.encode()]).generate_state(1, np.uint64)
     return int(words[0] >> np.uint64(1))
 
 
 class initialised:
-    """Context in which new layers draw their weights from the ``init`` stream of ``seed``.
+    """A context manager: new layers draw their weights from the ``init`` stream of ``seed``.
 
-    Build on the CPU and move afterwards: the weights are then the same for every device.
+    Build networks on the CPU and move them afterwards, so that the weights are the same for every device.
     """
 
     def __init__(self, seed: int):

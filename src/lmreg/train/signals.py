@@ -1,4 +1,4 @@
-"""Stopping between two steps when the process is asked to end."""
+"""SIGTERM and SIGINT: stop at once, or between two steps."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from lmreg.errors import Interrupted
 
 
 def in_main_thread() -> bool:
-    """Whether signal handlers can be set here."""
+    """Return whether signal handlers can be set: Python allows it in the main thread only."""
     return threading.current_thread() is threading.main_thread()
 
 
 @contextlib.contextmanager
 def stopped_at_once(message: str) -> Iterator[None]:
-    """Within, SIGTERM and SIGINT end the work wherever it is; for the main thread only.
+    """Within, SIGTERM and SIGINT stop the work immediately; without effect outside the main thread.
 
     Raises:
-        Interrupted: with that message.
+        Interrupted: with that message, when a signal comes.
     """
 
     def stop(number: int, frame: FrameType | None) -> NoReturn:
@@ -40,8 +40,7 @@ def stopped_at_once(message: str) -> Iterator[None]:
 class StopRequest:
     """A context manager: SIGTERM and SIGINT set ``signal_number`` instead of ending the process.
 
-    A second signal acts as it always does. Outside the main thread, which is the only one that Python lets
-    handle signals, nothing changes.
+    A second signal has its usual effect. Outside the main thread the class has no effect.
     """
 
     _SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -58,14 +57,14 @@ class StopRequest:
 
     @contextlib.contextmanager
     def at_once(self, message: str) -> Iterator[None]:
-        """Within, the signal ends the work wherever it is: for what has been saved and can be done again.
+        """Within, a signal stops the work immediately: for work that a resumed run simply does again.
 
         Raises:
-            Interrupted: with that message.
+            Interrupted: with that message, when a signal comes or has come before.
         """
         self._message = message
         try:
-            self._end()  # it may have come just before
+            self._raise_if_due()  # the signal may have come just before
             yield
         finally:
             self._message = None
@@ -73,9 +72,9 @@ class StopRequest:
     def _note(self, number: int, frame: FrameType | None) -> None:
         self.signal_number = number
         self._restore()
-        self._end()
+        self._raise_if_due()
 
-    def _end(self) -> None:
+    def _raise_if_due(self) -> None:
         if self._message is not None and self.signal_number is not None:
             raise Interrupted(self._message, self.signal_number)
 

@@ -1,4 +1,4 @@
-"""Training one architecture alone: the ground truth of landmarks and of the evaluation pool."""
+"""Training one architecture alone, which gives the true scores of landmarks and of the evaluation pool."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from lmreg.reg.none import NoRegulariser
 from lmreg.space.base import Arch, Space
 from lmreg.task.base import Task
 from lmreg.train.context import Context
-from lmreg.train.optimise import TrainerConfig
+from lmreg.train.optimise import TrainerConfig, make_optimizer
 from lmreg.train.random_streams import Streams
 from lmreg.train.training import Training
 
 
 class OneArchitecture(Algorithm):
-    """Always the same path: a super-net algorithm for a network that has no other."""
+    """Trains the same path in every step: the algorithm for a network that has no other."""
 
     def __init__(self, arch: Arch):
         self._arch = arch
@@ -41,7 +41,8 @@ def standalone_training(
     config: TrainerConfig,
     split: str = "train",
 ) -> Training:
-    """The training of ``net``, which has the parts of ``arch``, on that split before its first step."""
+    """Return the training of ``net``, the network of ``arch``, on that split before its first step."""
     train = BatchStream(data.split(split), config.batch_size, streams.data)
-    ctx = Context(space, net, task, streams, None, config.total_steps(train.batches_per_epoch))
+    total = config.total_steps(train.batches_per_epoch)
+    ctx = Context(space, net, task, streams, make_optimizer(config, net), total)
     return Training(ctx, OneArchitecture(arch), NoRegulariser(), train, config)

@@ -1,4 +1,4 @@
-"""The one training step of every algorithm, regulariser and stand-alone network."""
+"""The training step that all algorithms, regularisers and stand-alone networks share."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ def train_step(
     train: BatchStream,
     config: TrainerConfig,
 ) -> Tensor:
-    """Advance the weights by one step; returns the mean search loss (a scalar without its graph).
+    """Take one step and return the mean of the algorithm's losses, a scalar without its graph.
 
-    Every loss is back-propagated as soon as it is yielded, so at most two paths' graphs are alive.
+    Every loss is back-propagated as soon as it is yielded, so the graphs of at most two paths are alive.
     """
     optimizer = ctx.optimizer
     for group in optimizer.param_groups:
@@ -29,16 +29,16 @@ def train_step(
     batch = next(train)
     algo.arch_step(ctx, batch)
     optimizer.zero_grad(set_to_none=config.untouched == "skip")
-    search_losses = []
+    losses = []
     for loss in algo.weight_losses(ctx, batch):
         loss.backward()
-        search_losses.append(loss.detach())
+        losses.append(loss.detach())
     for term in reg.terms(ctx, batch):
         term.backward()
     if config.clip is not None:
-        # The optimizer's own list: walking through the network's modules costs 2 % of a small step.
+        # From the optimizer: walking through the network's modules would take 2 % of a small step.
         weights = [p for group in optimizer.param_groups for p in group["params"]]
         torch.nn.utils.clip_grad_norm_(weights, config.clip)
     optimizer.step()
     ctx.step += 1
-    return torch.stack(search_losses).mean()
+    return torch.stack(losses).mean()

@@ -1,4 +1,4 @@
-"""A training from its first step to its last: state, figures, exact resume."""
+"""A training from its first step to its last: its steps, its figures, and its state for exact resume."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from lmreg.data.images import BatchStream
 from lmreg.errors import LmregError
 from lmreg.reg.base import Regulariser
 from lmreg.train.context import Context
-from lmreg.train.optimise import TrainerConfig, learning_rate, make_optimizer
+from lmreg.train.optimise import TrainerConfig, learning_rate
 from lmreg.train.step import train_step
 
 
 class Training:
-    """Everything that a training carries from one step to the next.
+    """A training, with all of its state.
 
-    ``rows`` are the figures logged so far; they belong to the state, so that after a resume the
-    metrics are those of a run that was never interrupted.
+    ``rows`` are the figures logged so far. They belong to the state, so that a resumed run has the same
+    metrics as one that was never interrupted.
     """
 
     def __init__(
@@ -29,7 +29,6 @@ class Training:
     ):
         self.ctx, self.algo, self.reg = ctx, algo, reg
         self._train, self._config = train, config
-        ctx.optimizer = make_optimizer(config, ctx.net)
         algo.begin(ctx)
         self._interval = None if algo.interval_epochs is None else self.steps_in(algo.interval_epochs)
         self._loss_sum = torch.zeros((), device=next(ctx.net.parameters()).device)
@@ -37,23 +36,23 @@ class Training:
 
     @property
     def paths(self) -> int:
-        """Paths trained so far, each on one batch."""
+        """How many paths have been trained so far, each on one batch."""
         return self.ctx.step * self.ctx.paths_per_step
 
     @property
     def epoch(self) -> float:
-        """The same as passes over the training split. A batch counts as often as it trains a path."""
+        """The same as passes over the training split; a batch counts once for each path that it trains."""
         return self.paths / self._train.batches_per_epoch
 
     def steps_in(self, epochs: float) -> int:
-        """Steps that make so many epochs, at least 1."""
+        """Return the number of steps in so many epochs, at least 1."""
         return max(1, round(epochs * self._train.batches_per_epoch / self.ctx.paths_per_step))
 
     def steps(self, log_every: int, intervals: bool = True) -> Iterator[bool]:
-        """Take the remaining steps; yields after each whether it has logged a row.
+        """Take the remaining steps; yield after each step whether it has logged a row.
 
         Args:
-            intervals: without them the algorithm does nothing between two steps.
+            intervals: whether `Algorithm.on_interval` is called between steps.
 
         Raises:
             LmregError: the loss is no longer finite.
@@ -69,7 +68,7 @@ class Training:
             yield log
 
     def run(self) -> None:
-        """Take all remaining steps; only the last is logged."""
+        """Take all remaining steps; only the last one logs a row."""
         for _ in self.steps(log_every=self.ctx.total_steps):
             pass
 
@@ -101,8 +100,8 @@ class Training:
             "reg": self.reg.state_dict(),
             "streams": ctx.streams.state_dict(),
             "train_batches": self._train.state_dict(),
-            "rank_batches": _state(ctx.rank_batches),
-            "alpha_batches": _state(ctx.alpha_batches),
+            "rank_batches": ctx.rank_batches.state_dict(),
+            "alpha_batches": ctx.alpha_batches.state_dict(),
             "loss_sum": self._loss_sum,
             "rows": self.rows,
         }
@@ -116,12 +115,7 @@ class Training:
         self.reg.load_state_dict(state["reg"])
         ctx.streams.load_state_dict(state["streams"])
         self._train.load_state_dict(state["train_batches"])
-        for name in ("rank_batches", "alpha_batches"):
-            if (stream := getattr(ctx, name)) is not None:
-                stream.load_state_dict(state[name])
+        ctx.rank_batches.load_state_dict(state["rank_batches"])
+        ctx.alpha_batches.load_state_dict(state["alpha_batches"])
         self._loss_sum.copy_(state["loss_sum"])
         self.rows = state["rows"]
-
-
-def _state(stream: BatchStream | None) -> dict[str, Any] | None:
-    return None if stream is None else stream.state_dict()

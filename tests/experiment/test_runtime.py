@@ -1,4 +1,4 @@
-"""What makes torch repeat its numbers on a GPU; here on the CPU, which has kernels for everything."""
+"""The settings that make torch repeat its numbers on a GPU, tested on the CPU, which has all kernels."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from tests.train.test_training import ALGOS, make, regularised, run
 from lmreg.commands.options import top_level
 from lmreg.commands.search import SearchOptions
 from lmreg.errors import error_line, is_user_error
-from lmreg.experiment.determinism import set_deterministic, settings_kept
+from lmreg.experiment.runtime import set_deterministic, settings_restored
 from lmreg.experiment.study import Study
 from lmreg.task.depth import Config, Depth
 
 
 @pytest.fixture(autouse=True)
 def as_before() -> Iterator[None]:
-    with settings_kept():
+    with settings_restored():
         yield
 
 
@@ -42,12 +42,12 @@ def test_the_switches(monkeypatch: pytest.MonkeyPatch) -> None:
     assert switches() == (False, False, False)
     monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", ":16:8")
     set_deterministic(True)
-    assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":16:8"  # the user's own
+    assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":16:8"  # the value that the user has set
 
 
-def test_settings_are_kept() -> None:
+def test_settings_are_restored() -> None:
     before, threads = switches(), torch.get_num_threads()
-    with settings_kept():
+    with settings_restored():
         set_deterministic(True)
         torch.set_num_threads(threads + 1)
     assert (switches(), torch.get_num_threads()) == (before, threads)
@@ -56,15 +56,20 @@ def test_settings_are_kept() -> None:
 
 @pytest.mark.parametrize("device", ["cuda", "cpu"])
 @pytest.mark.parametrize("wanted", ["true", "false"])
-def test_a_study_sets_them_by_its_device_and_options(
+def test_a_runtime_sets_them_by_its_device_and_options(
     device: str, wanted: str, composed: Compose, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    cfg = composed("search", f"deterministic={wanted}")
-    monkeypatch.setattr("lmreg.experiment.study.pick_device", lambda name: torch.device(device))
-    set_deterministic(wanted == "false")  # what an earlier job of a sweep has left
-    Study(cfg, top_level(cfg, SearchOptions))
+    threads = torch.get_num_threads()
+    cfg = composed("search", f"deterministic={wanted}", f"threads={threads + 1}")
+    monkeypatch.setattr("lmreg.experiment.runtime.pick_device", lambda name: torch.device(device))
+    set_deterministic(wanted == "false")  # as an earlier job of a sweep may leave it
+    before = switches()
+    study = Study(cfg, top_level(cfg, SearchOptions))
+    assert (switches(), torch.get_num_threads()) == (before, threads)  # building a study changes nothing
     on = device == "cuda" and wanted == "true"
-    assert switches() == (on, on, False)
+    with study.runtime.applied():
+        assert (switches(), torch.get_num_threads()) == ((on, on, False), threads + 1)
+    assert (switches(), torch.get_num_threads()) == (before, threads)
 
 
 def test_a_command_leaves_nothing_behind(in_process: InProcess, tmp_path: Path, monkeypatch: Any) -> None:
@@ -76,7 +81,7 @@ def test_a_command_leaves_nothing_behind(in_process: InProcess, tmp_path: Path, 
         seen.append(on)
         set_deterministic(True)
 
-    monkeypatch.setattr("lmreg.experiment.study.set_deterministic", on_whatever_is_asked)
+    monkeypatch.setattr("lmreg.experiment.runtime.set_deterministic", on_whatever_is_asked)
     code, _, errors = in_process("search", *small, f"threads={threads + 1}", f"root={tmp_path}")
     assert code == 0, errors
     assert seen == [False]
@@ -85,7 +90,7 @@ def test_a_command_leaves_nothing_behind(in_process: InProcess, tmp_path: Path, 
 
 @pytest.mark.parametrize("algo", ALGOS)
 def test_no_algorithm_takes_what_torch_refuses(algo: str) -> None:
-    """As far as a CPU can tell, which has kernels that GPUs lack."""
+    """As far as a CPU can show it: it has kernels that GPUs lack."""
     set_deterministic(True)
     run(make(regularised(), algo=ALGOS[algo]()), 14)
 
@@ -113,7 +118,7 @@ def test_the_loss_of_depth_is_the_same() -> None:
             patch.setattr(torch.Tensor, name, refuse)
         again, same = loss_and_gradient()
     assert torch.equal(loss, again)
-    # Among equal values another one may take the gradient.
+    # Among equal values, another one may receive the gradient.
     torch.testing.assert_close(gradient.sum((1, 2, 3)), same.sum((1, 2, 3)), atol=1e-6, rtol=0)
     assert not same[5].any()
 
