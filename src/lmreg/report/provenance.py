@@ -44,12 +44,9 @@ def config_differences(runs: list[ReportedRun]) -> ConfigDifferences:
     keys = sorted({key for config in configs for key in config})
     missing = object()
     same = {k for k in keys if all(c.get(k, missing) == configs[0].get(k, missing) for c in configs)}
-    unsaid = {key: _yaml_value(value) for key, value in earlier_values().items()}
-    rows = [
-        (k, [_yaml_value(c[k]) if k in c else unsaid.get(k, "") for c in configs])
-        for k in keys
-        if k not in same
-    ]
+    implied = {key: _yaml_value(value) for key, value in earlier_values().items()}
+    values = {k: [_yaml_value(c[k]) if k in c else implied.get(k, "") for c in configs] for k in keys}
+    rows = [(key, values[key]) for key in keys if key not in same]
     shared = OmegaConf.create({})
     for key in keys:
         if key in same:
