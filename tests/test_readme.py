@@ -243,25 +243,30 @@ def test_metres_of_the_page() -> None:
     np.testing.assert_allclose(values["depth"], metres)
 
 
-def test_a_pair_loss_is_added_as_the_page_says(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pair_loss_and_a_choice_are_added_as_the_page_says(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """In a copy of lmreg, whose options are what its files say when it is imported."""
     tree = folder / "changed"
-    for name in ("src", "conf"):
+    for name in ("src", "conf", "scripts"):
         shutil.copytree(ROOT / name, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(folder / fashion_mini.FILE.name, tree / "src" / "lmreg" / "data" / fashion_mini.FILE.name)
     (code,) = of_kind("a change of lmreg")
     first, _, added = code.partition("\n")
     file = tree / first.removeprefix("# added to ")
     file.write_text(f"{file.read_text()}\n\n{added}")
+    shutil.copy(folder / "my_parts" / "siblings.py", tree / "src" / "lmreg" / "algo")
     (call,) = commands("".join(blocks(PAGES[DOCS / "extending.md"], "console")))
     monkeypatch.chdir(folder)
-    landmarks, search = (tiny(some, folder) for some in ("train-landmarks", call))
+    landmarks, search = (tiny(some, folder) for some in ("train-landmarks", f"{call} algo=siblings"))
     script = (
         "import sys, pathlib, lmreg; from lmreg.cli.main import main\n"
         "assert pathlib.Path(lmreg.__file__).is_relative_to(sys.argv[1])\n"
         f"main({search!r}, prog_name='lmreg')"
     )
     environment = {**os.environ, "PYTHONPATH": str(tree / "src")}
+    subprocess.run([sys.executable, tree / "scripts" / "conf.py"], env=environment, check=True)
+    assert "neighbours: 1" in (tree / "conf" / "algo" / "siblings.yaml").read_text()
     if not (STUDY / "landmarks" / "manifest.json").exists():
         subprocess.run([sys.executable, "-m", "lmreg", *landmarks], env=environment, check=True)
     done = subprocess.run(

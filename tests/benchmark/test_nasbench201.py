@@ -126,7 +126,9 @@ def test_other_images_and_lengths(file: Path) -> None:
     assert table["cifar100_test_acc_percent"].tolist() == [61.25, 71]
     table = NASBench201File(Config(epochs=12)).read(file).table
     assert table["cifar10_valid_acc_percent"].tolist() == [70, 80]
-    with pytest.raises(LmregError, match=r"kind.epochs=90: the benchmark has trainings of 12 and 200 epochs"):
+    with pytest.raises(
+        LmregError, match=r"benchmark.epochs=90: the benchmark has trainings of 12 and 200 epochs"
+    ):
         NASBench201File(Config(epochs=90)).read(file)
 
 
@@ -147,7 +149,9 @@ def test_what_the_package_raises_becomes_one_line(file: Path) -> None:
 def test_without_the_package_it_says_what_to_install(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("nas_201_api", "nats_bench"):
         monkeypatch.setitem(sys.modules, name, None)  # as if it weren't there, also where it is
-    with pytest.raises(LmregError, match=r"kind=nats_bench needs the package nats_bench: pip install nats_b"):
+    with pytest.raises(
+        LmregError, match=r"benchmark=nats_bench needs the package nats_bench: pip install nats_b"
+    ):
         NATSBenchFile(NATSConfig()).read(file)
     with pytest.raises(
         LmregError, match="kind=nasbench201 needs the package nas-bench-201: pip install nas-"

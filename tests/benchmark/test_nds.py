@@ -110,7 +110,7 @@ def test_the_family_is_that_of_the_cells(tmp_path: Path, family: str | None) -> 
 def test_a_family_that_a_file_is_not_of(tmp_path: Path) -> None:
     with pytest.raises(LmregError, match="no finished training of family darts: 2 of cells") as error:
         read(tmp_path / "ENAS.json", [entry(ENAS, 6.0), entry(ENAS, 5.0)], "darts")
-    assert str(error.value).endswith("; kind.family=enas has such cells")
+    assert str(error.value).endswith("; benchmark.family=enas has such cells")
     for family in (None, "pnas"):
         with pytest.raises(LmregError, match=r"has cells of none of the families darts, enas"):
             read(tmp_path / "new.json", [entry({**V2, "normal_concat": [5]}, 6.0)] * 2, family)

@@ -41,7 +41,9 @@ def imported(in_process: InProcess, *args: str) -> list[str]:
 
 @pytest.mark.parametrize("ending", ["csv", "parquet"])
 def test_nasbench101_goes_straight_into_landmarks(in_process: InProcess, ending: str) -> None:
-    *_, written, use, then = imported(in_process, "kind=nasbench101", "path=nb.tfrecord", f"out=nb.{ending}")
+    *_, written, use, then = imported(
+        in_process, "benchmark=nasbench101", "path=nb.tfrecord", f"out=nb.{ending}"
+    )
     table = pd.read_csv("nb.csv") if ending == "csv" else pd.read_parquet("nb.parquet")
     assert written.startswith(f"Written: nb.{ending} (16 rows, ")
     assert f"hash {file_hash(Path(f'nb.{ending}'))}" in written
@@ -62,7 +64,7 @@ def test_nasbench101_goes_straight_into_landmarks(in_process: InProcess, ending:
 
 
 def test_macro_goes_straight_into_landmarks(in_process: InProcess) -> None:
-    lines = imported(in_process, "kind=macro", "path=macro.json", "out=made of it/macro.csv")
+    lines = imported(in_process, "benchmark=macro", "path=macro.json", "out=made of it/macro.csv")
     options = shlex.split(lines[-2].removeprefix("To use it: lmreg train-landmarks "))
     code, _, errors = in_process("train-landmarks", *options, *SMALL, "study=macro")
     assert code == 0, errors
@@ -89,7 +91,7 @@ def test_what_is_there_stays_unless_it_is_the_same(in_process: InProcess) -> Non
     again = imported(in_process, "path=nb.tfrecord", "out=kept.csv")
     assert again[-3].startswith("Unchanged: kept.csv (16 rows, ")
     assert (Path("kept.csv").stat().st_mtime_ns, Path("kept.csv").stat().st_ino) == before
-    code, _, errors = in_process("import-benchmark", "kind=macro", "path=macro.json", "out=kept.csv")
+    code, _, errors = in_process("import-benchmark", "benchmark=macro", "path=macro.json", "out=kept.csv")
     assert code == 2
     assert errors.startswith("Error: kept.csv exists with other content (hash ")
     assert "; remove it, or give another out" in errors
@@ -103,7 +105,7 @@ def test_damaged_files_leave_nothing_behind(
     content = Path(name).read_bytes()
     monkeypatch.chdir(tmp_path)
     Path("file").write_bytes(content[: len(content) * 2 // 3])
-    code, _, errors = in_process("import-benchmark", f"kind={kind}", "path=file", "out=new/table.csv")
+    code, _, errors = in_process("import-benchmark", f"benchmark={kind}", "path=file", "out=new/table.csv")
     assert code == 2
     assert errors.startswith("Error: file is ")
     assert "download it again" in errors
@@ -113,7 +115,7 @@ def test_damaged_files_leave_nothing_behind(
 
 def test_a_file_of_another_kind_is_told(in_process: InProcess) -> None:
     for kind, name in (("nasbench101", "macro.json"), ("macro", "nb.tfrecord"), ("nds", "macro.json")):
-        code, _, errors = in_process("import-benchmark", f"kind={kind}", f"path={name}", "out=wrong.csv")
+        code, _, errors = in_process("import-benchmark", f"benchmark={kind}", f"path={name}", "out=wrong.csv")
         assert code == 2
         assert errors.startswith(f"Error: {name} is not ")
     assert not Path("wrong.csv").exists()

@@ -161,7 +161,7 @@ def test_the_home_folder_may_be_abbreviated(monkeypatch: pytest.MonkeyPatch) -> 
         ("study=..", "study=..: must be the name of one folder"),
         ("study=.", "study=.: must be the name of one folder"),
         ("study=null", "study=None: must be text"),
-        ("root=", "root=: must not be empty; a dot is the folder you are in"),
+        ("root=", "root=: must not be empty; a dot is the current folder"),
         ("data=folder data.path=", "data.path=: must not be empty"),
         ("seed=", "seed=: must be a whole number"),
         ("seed=-1", "seed=-1: must be at least 0"),

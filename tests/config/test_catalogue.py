@@ -1,25 +1,31 @@
-"""What help and completion say is what the schemas and Hydra say."""
+"""What help and completion say is what the dataclasses declare, and what Hydra composes."""
 
 from __future__ import annotations
 
 import dataclasses
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from omegaconf import OmegaConf
+from tests.conftest import ROOT, Compose
 
 from lmreg.commands.evaluate import EvaluateOptions
 from lmreg.commands.export import ExportOptions
 from lmreg.commands.import_benchmark import ImportOptions
+from lmreg.commands.report import ReportOptions
 from lmreg.commands.retrain import RetrainOptions
 from lmreg.commands.runs import RunsOptions
 from lmreg.commands.search import SearchOptions
 from lmreg.commands.train_landmarks import LandmarkOptions
 from lmreg.config import catalogue
-from lmreg.config.build import resolve
+from lmreg.config.build import resolve, schema_of, typed
+from lmreg.config.groups import GROUPS
+from lmreg.config.index import Fields, index
 from lmreg.config.paths import conf_dir
-from lmreg.config.source import config_fields, options_fields
 from lmreg.landmarks.rounds import RoundsConfig
+from lmreg.network.cells import Config as CellConfig
 from lmreg.rank.scoring import ScoringConfig
 from lmreg.rank.tracking import TrackingConfig
 from lmreg.train.optimise import TrainerConfig
@@ -27,27 +33,38 @@ from lmreg.train.optimise import TrainerConfig
 CHOICES = [(p.parent.name, p.stem) for p in sorted(conf_dir().glob("*/*.yaml")) if p.parent.name != "hydra"]
 
 
-def same(found: dict[str, object], schema: type) -> None:
-    """The fields read from source are those of the class, with their ranges."""
+def test_what_is_checked_in_is_what_the_dataclasses_declare() -> None:
+    done = subprocess.run(
+        [sys.executable, ROOT / "scripts" / "conf.py", "--check"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, f"run 'python scripts/conf.py' and commit what it writes: {done.stdout}"
+
+
+def same(found: Fields, schema: type) -> None:
+    """The fields in the index are those of the class, with their ranges."""
     for field in dataclasses.fields(schema):
+        if "block" in field.metadata:
+            continue
         mine = found[field.name]
         about = {key: field.metadata.get(key) for key in ("min", "max")}
         assert {key: getattr(mine, key) for key in about} == about, field.name
         given = field.metadata.get("choices")
-        assert getattr(mine, "choices") == (tuple(given) if given else None), field.name  # noqa: B009
-    assert set(found) == {f.name for f in dataclasses.fields(schema)}
+        assert mine.choices == (tuple(given) if given else None), field.name
+        assert mine.help == field.metadata.get("help", "")
+    assert set(found) == {f.name for f in dataclasses.fields(schema) if "block" not in f.metadata}
 
 
 @pytest.mark.parametrize(("group", "choice"), CHOICES)
-def test_schemas_read_from_source_are_the_real_ones(group: str, choice: str) -> None:
+def test_the_index_has_the_fields_of_every_choice(group: str, choice: str) -> None:
     node = OmegaConf.load(conf_dir() / group / f"{choice}.yaml")
     if "_target_" in node:
-        _, config = resolve(node, object, group)
-        same(config_fields(node._target_), type(config))  # type: ignore[arg-type]
+        cls, config = resolve(node, object, group)
+        assert schema_of(cls) is type(config)
+        same(index().node_fields(group, node._target_), type(config))
     else:
         schema = {"trainer": TrainerConfig, "scoring": ScoringConfig, "tracking": TrackingConfig}[group]
-        assert catalogue.SCHEMAS[group] == f"{schema.__module__}.{schema.__name__}"
-        same(config_fields(catalogue.SCHEMAS[group], of_class=False), schema)  # type: ignore[arg-type]
+        assert GROUPS[group].base == f"{schema.__module__}.{schema.__name__}"
+        same(index().node_fields(group, None), schema)
 
 
 @pytest.mark.parametrize(
@@ -56,6 +73,7 @@ def test_schemas_read_from_source_are_the_real_ones(group: str, choice: str) -> 
         ("train-landmarks", LandmarkOptions),
         ("search", SearchOptions),
         ("evaluate", EvaluateOptions),
+        ("report", ReportOptions),
         ("retrain", RetrainOptions),
         ("export", ExportOptions),
         ("runs", RunsOptions),
@@ -63,15 +81,47 @@ def test_schemas_read_from_source_are_the_real_ones(group: str, choice: str) -> 
     ],
 )
 def test_options_of_commands_too(command: str, schema: type) -> None:
-    same(options_fields(command), schema)  # type: ignore[arg-type]
-    options = {o.key: o.field for o in catalogue.top_options(command) if "." not in o.key}
-    assert options == options_fields(command)
+    options = {o.key: o.field for o in catalogue.top_options(command)}
+    assert options == index().command_fields(command)
+    same({key: field for key, field in options.items() if field and "." not in key}, schema)
 
 
 def test_blocks_of_options_too() -> None:
     options = {o.key: o.field for o in catalogue.top_options("search")}
     fields = {key.removeprefix("landmarks."): f for key, f in options.items() if key.startswith("landmarks.")}
     same(fields, RoundsConfig)  # type: ignore[arg-type]
+    assert index().node_fields("landmarks", None) == fields
+
+
+def test_what_options_mean_for_results() -> None:
+    """These lists decide which results are the same, and how folders are called: change them knowingly."""
+    assert index().no_result == {
+        *("study", "root", "device", "threads", "workers", "checkpoint_seconds", "allow_packages"),
+        *("tracking", "tensorboard", "deterministic", "log_every", "data.path", "space.path"),
+    }
+    assert index().once_result == {"log_every"}
+    assert index().named == {"seed", "algo.name", "reg.name", "space.path", "space.family"}
+    assert {name for name, group in GROUPS.items() if group.named_by} == {
+        *("algo", "reg", "space", "data", "task")
+    }
+    assert index().before == {
+        "network.affine": True,
+        "trainer.paths": None,
+        "trainer.untouched": "decay",
+        "data.value_range": None,
+    }
+    shared = {
+        field.name
+        for schema in (EvaluateOptions, ReportOptions)
+        for field in dataclasses.fields(schema)
+        if not field.metadata["sweep_folder"]
+    }
+    assert shared == {"study", "root", "run", "device", "threads", "allow_packages"}
+
+
+def test_a_config_without_a_younger_option_means_what_was_done_before() -> None:
+    assert not CellConfig().affine
+    assert typed({}, CellConfig, "network").affine
 
 
 def test_the_network_follows_the_space() -> None:
@@ -88,13 +138,24 @@ def test_the_network_follows_the_space() -> None:
     assert "network.cells" not in in_both
 
 
-def test_what_cannot_be_understood_is_nothing() -> None:
-    assert config_fields("os.path") == config_fields("lmreg.no.Such") == config_fields("") == {}
-    assert config_fields("lmreg.reg.landmark.Nothing") == {}
+def test_the_index_knows_no_other_classes() -> None:
+    for target in ("os.path", "lmreg.no.Such", "lmreg.reg.landmark.Nothing"):
+        assert index().node_fields("reg", target) == {}
+
+
+def test_a_yaml_file_written_by_hand_has_keys_without_help(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "algo").mkdir()
+    (tmp_path / "algo" / "mine.yaml").write_text("_target_: mine.Mine\nname: mine\nrate: 0.5\n")
+    monkeypatch.setattr(catalogue, "conf_dir", lambda: tmp_path)
+    assert catalogue.group_options("algo", "mine") == [catalogue.Option("algo.rate", "0.5")]
 
 
 @pytest.mark.parametrize("overrides", [(), ("reg=none", "data=cifar10"), ("space=macro",)])
-def test_keys_and_defaults_are_those_that_hydra_composes(composed, overrides: tuple[str, ...]) -> None:  # type: ignore[no-untyped-def]
+def test_keys_and_defaults_are_those_that_hydra_composes(
+    composed: Compose, overrides: tuple[str, ...]
+) -> None:
     for command in ("search", "train_landmarks", "evaluate", "retrain"):
         mine = [o for o in overrides if o.partition("=")[0] in catalogue.groups(command)]
         config = composed(command, *mine)
@@ -110,23 +171,12 @@ def test_keys_and_defaults_are_those_that_hydra_composes(composed, overrides: tu
         assert {key for key in found if "." in key} == composed_keys - hidden
 
 
-@pytest.mark.parametrize(
-    "path", sorted(conf_dir().rglob("*.yaml")), ids=lambda p: f"{p.parent.name}-{p.stem}"
-)
-def test_every_option_has_a_comment(path: Path) -> None:
-    """`--help` shows it."""
-    if path.parent.parent.name == "hydra":
-        return
-    assert [o.key for o in catalogue._options(path) if not o.comment] == []
+@pytest.mark.parametrize(("group", "choice"), CHOICES)
+def test_every_option_has_a_help(group: str, choice: str) -> None:
+    """`--help` shows it, and the yaml file."""
+    assert [o.key for o in catalogue.group_options(group, choice) if not o.meaning] == []
 
 
-def test_a_comment_may_go_on_below_itself(tmp_path: Path) -> None:
-    path = tmp_path / "some.yaml"
-    path.write_text(
-        "# a head\none: 1   # first\n         # second\n# not its\ntwo: 'a # b'\nsix: {x: 1}  # y\n"
-    )
-    assert [(o.key, o.default, o.comment) for o in catalogue._options(path)] == [
-        ("one", "1", "first second"),
-        ("two", "'a # b'", ""),
-        ("six.x", "1", ""),
-    ]
+@pytest.mark.parametrize("command", catalogue.commands())
+def test_every_option_of_a_command_has_a_help(command: str) -> None:
+    assert [o.key for o in catalogue.top_options(command) if not o.meaning] == []

@@ -35,6 +35,12 @@ def test_words_of_a_command_line() -> None:
     assert with_todays_names(words) == (words, [])
 
 
+def test_a_group_that_was_renamed() -> None:
+    words, notes = with_todays_names(["kind=nds", "kind.family=enas", "path=kind=x"])
+    assert words == ["benchmark=nds", "benchmark.family=enas", "path=kind=x"]
+    assert notes == ["kind is an alias of benchmark", "kind.family is an alias of benchmark.family"]
+
+
 def test_todays_names_are_those_that_there_are() -> None:
     for group, changed in CHOICES.items():
         assert set(changed.values()) <= set(choices(group))

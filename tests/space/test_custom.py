@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from lmreg.config.build import choice_of, resolve
-from lmreg.config.files import part_of_file
+from lmreg.config.resolvers import part_of_file
 from lmreg.errors import LmregError
 from lmreg.space.base import Space
 from lmreg.space.custom import Config, Custom

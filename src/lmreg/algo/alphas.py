@@ -24,19 +24,30 @@ from lmreg.space.base import Arch
 from lmreg.space.draw import draw_up_to
 from lmreg.train.context import Context
 
-SPLITS = ["rank", "score", "train"]
-
 
 @dataclass
 class AlphaConfig:
     """What every differentiable algorithm's config has."""
 
-    name: str = "alphas"
-    alpha_warmup: float = option(0.6, min=0, max=1, help="share of the training before the alphas learn")
-    alpha_lr: float = option(0.01, min=0, help="learning rate of the alphas' Adam")
+    name: str = ""
+    alpha_warmup: float = option(
+        0.6,
+        min=0,
+        max=1,
+        help="share of the training before the alphas learn; the regulariser has a warm-up of its own",
+    )
+    alpha_lr: float = option(
+        0.01,
+        min=0,
+        help="learning rate of the alphas' Adam (the papers: 3e-4 to 6e-4, for 20 times as many steps)",
+    )
     alpha_beta1: float = option(0.5, min=0, max=0.9999, help="first momentum of the alphas' Adam")
-    alpha_weight_decay: float = option(1e-3, min=0)
-    alpha_split: str = option("rank", choices=SPLITS, help="images the alphas learn from")
+    alpha_weight_decay: float = option(1e-3, min=0, help="weight decay of the alphas")
+    alpha_split: str = option(
+        "rank",
+        choices=["rank", "score", "train"],
+        help="split whose images the alphas learn from: rank (as the regulariser), score or train",
+    )
 
 
 class AlphaAlgorithm(Algorithm):

@@ -19,8 +19,10 @@ from lmreg.train.context import Context
 @dataclass
 class Config(AlphaConfig):
     name: str = "gdas"
-    temperature: float = option(10.0, min=1e-3, help="of the Gumbel softmax until the alphas learn")
-    temperature_end: float = option(0.1, min=1e-3, help="the same after the last step")
+    temperature: float = option(
+        10.0, min=1e-3, help="temperature of the Gumbel softmax until the alphas start to learn"
+    )
+    temperature_end: float = option(0.1, min=1e-3, help="temperature after the last step; linear in between")
 
 
 class GDAS(AlphaAlgorithm):

@@ -31,14 +31,25 @@ _STEPS = tuple(0.1 * i for i in range(1, 31))
 @dataclass
 class Config:
     name: str = "nao"
-    pool: int = option(100, min=2, help="architectures that paths are drawn from")
-    warmup: float = option(0.4, min=0, max=1, help="share of the training before there is a pool")
-    refresh_epochs: float = option(3.0, min=0.001, help="epochs between two refreshes of the pool")
-    keep: float = option(0.5, min=0, max=1, help="best share of a pool: stays, and latent steps start there")
-    hidden: int = option(64, min=1, help="units of encoder, predictor and decoder")
-    predictor_epochs: int = option(200, min=1, help="passes over the pool when they are fitted")
+    pool: int = option(100, min=2, help="architectures in the pool that paths are drawn from")
+    warmup: float = option(
+        0.4, min=0, max=1, help="share of the training before there is a pool; until then paths are uniform"
+    )
+    refresh_epochs: float = option(
+        3.0,
+        min=0.001,
+        help="epochs between two refreshes of the pool (the landmark paper's code: 40 of 400); each scores "
+        "the pool, which costs as much as several epochs of training",
+    )
+    keep: float = option(
+        0.5, min=0, max=1, help="best share of a pool, which stays and from which latent steps start"
+    )
+    hidden: int = option(64, min=1, help="units of the encoder, the predictor and the decoder")
+    predictor_epochs: int = option(200, min=1, help="passes over the pool when these three are fitted")
     predictor_lr: float = option(0.01, min=0, help="learning rate of their Adam")
-    trade_off: float = option(0.8, min=0, max=1, help="weight of the score's error; the rest: reconstruction")
+    trade_off: float = option(
+        0.8, min=0, max=1, help="weight of the predicted score's error; the rest weighs the reconstruction"
+    )
     holdout: float = option(0.2, min=0, max=0.9, help="share of the pool that only tests the predictor")
 
 

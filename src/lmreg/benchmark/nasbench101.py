@@ -39,7 +39,9 @@ _MB = 1_000_000
 @dataclass
 class Config:
     name: str = "nasbench101"
-    epochs: int = option(108, min=1, help="of which trainings; nasbench_full.tfrecord also has 4, 12 and 36")
+    epochs: int = option(
+        108, min=1, help="length of the trainings in epochs; nasbench_full.tfrecord also has 4, 12 and 36"
+    )
 
 
 class NASBench101File(Benchmark):
@@ -65,7 +67,7 @@ class NASBench101File(Benchmark):
                 others[training.epochs] += 1
         if not cells.texts:
             raise LmregError(
-                f"{path} has no trainings of {self.config.epochs} epochs; set kind.epochs to one of: "
+                f"{path} has no trainings of {self.config.epochs} epochs; set benchmark.epochs to one of: "
                 + ", ".join(map(str, sorted(others)))
             )
         notes = [f"{len(cells.rows):,} trainings of {len(cells.texts):,} cells"]

@@ -31,9 +31,11 @@ _WITHOUT_WEIGHTS_ONLY = "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"
 class Config:
     name: str = "nasbench201"
     dataset: str = option(
-        "cifar10", choices=("cifar10", "cifar100", "ImageNet16-120"), help="whose scores: of which images"
+        "cifar10",
+        choices=("cifar10", "cifar100", "ImageNet16-120"),
+        help="data set of the scores: cifar10, cifar100 or ImageNet16-120",
     )
-    epochs: int = option(200, min=12, max=200, help="of which trainings: 12 or 200")
+    epochs: int = option(200, min=12, max=200, help="length of the trainings: 12 or 200 epochs")
 
 
 class TopologyBenchmark(Benchmark):
@@ -60,7 +62,7 @@ class TopologyBenchmark(Benchmark):
     def read(self, path: Path) -> Imported:
         if self.config.epochs not in (12, 200):
             raise LmregError(
-                f"kind.epochs={self.config.epochs}: the benchmark has trainings of 12 and 200 epochs"
+                f"benchmark.epochs={self.config.epochs}: the benchmark has trainings of 12 and 200 epochs"
             )
         if not path.exists():
             raise LmregError(f"can't read {path}: No such file or directory")
@@ -69,8 +71,8 @@ class TopologyBenchmark(Benchmark):
                 api = self.open(path)
         except ImportError as error:
             raise LmregError(
-                f"kind={self.config.name} needs the package {self.package}: pip install {self.package}, or "
-                f"pip install 'lmreg[benchmarks]' ({error})"
+                f"benchmark={self.config.name} needs the package {self.package}: pip install {self.package}, "
+                f"or pip install 'lmreg[benchmarks]' ({error})"
             ) from None
         space, rows = NASBench201(), []
         with Progress(f"{path.name}, architectures", len(api)) as progress:

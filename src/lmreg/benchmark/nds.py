@@ -36,7 +36,9 @@ _SETTING = ("width", "depth", "epochs", "base_lr", "weight_decay")
 class Config:
     name: str = "nds"
     family: str | None = option(
-        None, choices=list(FAMILIES), help="the space of the cells; null: the one that most are in"
+        None,
+        choices=list(FAMILIES),
+        help="space of the cells: darts, enas, pnas, amoeba or nasnet; null: the space of most of them",
     )
 
 
@@ -79,7 +81,7 @@ class NDSFile(Benchmark):
             held = _held(path, found)
             raise LmregError(
                 f"{path} has no finished training of family {family}: {_reasons(passed)}; "
-                f"kind.family={held} has such cells"
+                f"benchmark.family={held} has such cells"
             )
         table, repeats = _one_row_each(pd.DataFrame(rows))
         if repeats:

@@ -34,18 +34,23 @@ from lmreg.util.progress import say
 @dataclass
 class EvaluateOptions(Options):
     run: str | None = option(
-        None, text="path", help="folder of one run to evaluate by itself; null for the whole study"
+        None,
+        text="path",
+        help="folder of one run to evaluate by itself; null: the whole study",
+        sweep_folder=False,
     )
     bootstrap: int = option(2000, min=100, help="resamples of the pool for each interval")
-    confidence: float = option(0.95, min=0.5, max=0.999)
-    precision_at: list[int] = option([5, 10], help="the k of precision at k")  # noqa: RUF009
+    confidence: float = option(0.95, min=0.5, max=0.999, help="confidence of the intervals")
+    precision_at: list[int] = option([5, 10], help="values of k for the precision at k")
     norm: str | None = option(
-        None, choices=["batch", "recalibrate"], help="batch-norm policy; null for that of each run"
+        None,
+        choices=["batch", "recalibrate"],
+        help="batch-norm policy: batch or recalibrate; null: each run's own",
     )
     table: str | None = option(
         None, text="path", help="CSV or Parquet file whose architectures are scored instead of the pool"
     )
-    table_arch_column: str = option("arch", text="text", help="its column with the architecture's text form")
+    table_arch_column: str = option("arch", text="text", help="its column of the architecture's text form")
 
     def __post_init__(self) -> None:
         if any(k < 1 for k in self.precision_at):

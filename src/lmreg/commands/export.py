@@ -11,10 +11,11 @@ from omegaconf import DictConfig
 
 from lmreg.commands.options import top_level
 from lmreg.config.build import resolve
-from lmreg.config.schema import option
+from lmreg.config.schema import inherit, option
 from lmreg.data.base import InputShape
 from lmreg.errors import LmregError
 from lmreg.experiment.retraining import Retraining, read_retraining
+from lmreg.experiment.study import Options
 from lmreg.export.code import plain_code
 from lmreg.export.preprocess import description, write_preprocess
 from lmreg.export.writer import extra, write_code, write_onnx
@@ -32,10 +33,10 @@ _SIXTEEN_BITS = [0, 65535]  # what older retrainings, which don't tell, took as 
 @dataclass
 class ExportOptions:
     run: str | None = option(None, text="path", help="folder of a retraining, <root>/<study>/retrain/<name>")
-    seed: int | None = option(None, min=0, help="which of its trainings; null: the first")
+    seed: int | None = option(None, min=0, help="seed of the training to export; null: the first")
     onnx: bool = option(True, help="also write model.onnx, checked with onnxruntime")
-    out: str | None = option(None, text="path", help="folder of the files; null: <run>/export")
-    allow_packages: list[str] = option([], help="packages besides lmreg whose classes a config may name")  # noqa: RUF009
+    out: str | None = option(None, text="path", help="folder to write to; null: <run>/export")
+    allow_packages: list[str] = inherit(Options, "allow_packages")
 
 
 def run(cfg: DictConfig) -> None:

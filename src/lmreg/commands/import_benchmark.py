@@ -16,8 +16,9 @@ from lmreg.benchmark.base import Benchmark, Imported
 from lmreg.commands.options import top_level
 from lmreg.config.arguments import argument
 from lmreg.config.build import resolve
-from lmreg.config.schema import option
+from lmreg.config.schema import inherit, option
 from lmreg.errors import LmregError
+from lmreg.experiment.study import Options
 from lmreg.util.files import digest, file_hash, write_atomically
 from lmreg.util.progress import console, say
 
@@ -25,18 +26,18 @@ from lmreg.util.progress import console, say
 @dataclass
 class ImportOptions:
     path: str | None = option(
-        None, text="path", help="the benchmark as published: a file, of nats_bench also a folder"
+        None, text="path", help="the benchmark as published: a file, for nats_bench also a folder"
     )
     out: str | None = option(
-        None, text="path", help="table to write; its ending, .csv or .parquet, says as what"
+        None, text="path", help="table to write; its ending, .csv or .parquet, decides the format"
     )
-    allow_packages: list[str] = option([], help="packages besides lmreg whose classes a config may name")  # noqa: RUF009
+    allow_packages: list[str] = inherit(Options, "allow_packages")
 
 
 def run(cfg: DictConfig) -> None:
     """The command; ``cfg`` is composed from ``conf/import_benchmark.yaml``."""
     options = top_level(cfg, ImportOptions)
-    cls, config = resolve(cfg.kind, Benchmark, "kind", options.allow_packages)
+    cls, config = resolve(cfg.benchmark, Benchmark, "benchmark", options.allow_packages)
     if options.path is None or options.out is None:
         raise LmregError("import-benchmark needs path=<the benchmark's file> and out=<table>.csv or .parquet")
     path, out = Path(options.path), Path(options.out)

@@ -10,24 +10,21 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from lmreg.config.build import nearest, typed
-from lmreg.config.paths import conf_dir
+from lmreg.config.groups import GROUPS
 from lmreg.config.sweep import current_sweep
 from lmreg.errors import LmregError
 from lmreg.experiment.run_name import in_file_name
 
 T = TypeVar("T")
 
-# Options that say which study or run it is, and so in which folder; or without influence on what is written.
-_OF_FOLDER = {"study", "root", "run", "device", "threads", "allow_packages"}
-
 
 def top_level(cfg: DictConfig, schema: type[T]) -> T:
     """The top-level options, typed and checked; groups must be ones that exist."""
-    groups = {p.name for p in conf_dir().iterdir() if p.is_dir()}
+    own = {field.name for field in dataclasses.fields(schema)}  # type: ignore[arg-type]
     for key, value in cfg.items():
-        if isinstance(value, DictConfig) and key not in groups:
-            raise LmregError(f"unknown config group '{key!s}'{nearest(str(key), groups)}")
-    return typed({k: v for k, v in cfg.items() if k not in groups}, schema, "")  # type: ignore[misc]
+        if isinstance(value, DictConfig) and key not in GROUPS.keys() | own:
+            raise LmregError(f"unknown config group '{key!s}'{nearest(str(key), GROUPS)}")
+    return typed({k: v for k, v in cfg.items() if k in own or k not in GROUPS}, schema, "")  # type: ignore[misc]
 
 
 def given_overrides() -> list[str]:
@@ -43,6 +40,6 @@ def of_job(folder: Path, schema: type) -> Path:
     sweep = current_sweep() if HydraConfig.initialized() else None
     if sweep is None:
         return folder
-    own = {field.name for field in dataclasses.fields(schema)} - _OF_FOLDER
+    own = {field.name for field in dataclasses.fields(schema) if field.metadata.get("sweep_folder")}
     telling = [o for o in sweep.own(sweep.jobs[sweep.number]) if o.lstrip("+").partition("=")[0] in own]
     return folder / in_file_name(sorted(telling)) if telling else folder

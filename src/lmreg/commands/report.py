@@ -19,9 +19,13 @@ from lmreg.util.progress import say
 class ReportOptions(Options):
     title: str | None = option(None, text="whole", help="heading of the page; null: the study's name")
     evaluation: str | None = option(
-        None, help="which of several evaluations, by its folder in <study>/evaluate; null: evaluate/ itself"
+        None,
+        help="which of several evaluations that a sweep left in <study>/evaluate; null: the one in evaluate/ "
+        "itself",
     )
-    score: str | None = option(None, help="the score that leads, such as loss; null: the one that searched")
+    score: str | None = option(
+        None, help="super-net score that leads, such as loss; null: the one that searched"
+    )
 
 
 def run(cfg: DictConfig) -> None:

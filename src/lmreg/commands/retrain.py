@@ -43,30 +43,50 @@ _RECIPE = {"label_smoothing": None, "cutout": "data", "auxiliary": "network", "d
 
 @dataclass
 class RetrainOptions(Options):
-    run: str | None = option(None, text="path", help="folder of the search that found the architecture")
-    candidate: str = option(
-        "best", choices=["best", "discretised"], help="of the run: its best, or what its algorithm learned"
+    run: str | None = option(
+        None, text="path", help="folder of the search that found the architecture", sweep_folder=False
     )
-    arch: str | None = option(None, text="whole", help="an architecture's text form, instead of run")
-    seeds: int = option(3, min=1, help="trainings, of seeds from seed on")
+    candidate: str = option(
+        "best",
+        choices=["best", "discretised"],
+        help="best: the run's best by the super-net; discretised: what its algorithm learned",
+    )
+    arch: str | None = option(None, text="whole", help="an architecture's text form, in place of run")
+    seeds: int = option(
+        3, min=1, help="trainings, with seeds from seed= on; the result is of all trainings in the folder"
+    )
     label_smoothing: float = option(
-        0.1, min=0, max=0.99, help="share of a label spread over all classes, where there are labels"
+        0.1, min=0, max=0.99, help="share of a label that is spread over all classes, if there are labels"
     )
     cutout: float | None = option(
-        0.5, min=0, help="data.cutout of this training, where the task isn't dense; null: the search's"
+        0.5,
+        min=0,
+        help="data.cutout of this training, unless the task is dense; null: the search's (DARTS: 16 of 32 "
+        "pixels)",
     )
     auxiliary: float | None = option(
-        0.4, min=0, help="network.auxiliary, where the network has that; null: the search's"
+        0.4, min=0, help="network.auxiliary of this training, if the network has it; null: the search's"
     )
     drop_path: float | None = option(
-        0.2, min=0, max=0.99, help="network.drop_path, where the network has that; null: the search's"
+        0.2,
+        min=0,
+        max=0.99,
+        help="network.drop_path of this training, if the network has it; null: the search's",
     )
-    confidence: float = option(0.95, min=0.5, max=0.999, help="of the interval over seeds")
+    confidence: float = option(0.95, min=0.5, max=0.999, help="confidence of the interval over seeds")
     folder: str | None = option(
-        None, text="name", help="name of the folder of the results in <study>/retrain/"
+        None,
+        text="name",
+        help="name of the results' folder in <study>/retrain/; null: made from the run or architecture and "
+        "the options that aren't the default",
     )
-    log_every: int = option(50, min=1, help="steps between two rows of metrics.csv")
-    checkpoint_seconds: float = option(30.0, min=0, help="a killed training loses at most this much work")
+    log_every: int = option(50, min=1, help="steps between two rows of metrics.csv", result="once")
+    checkpoint_seconds: float = option(
+        30,
+        min=0,
+        help="a killed training loses at most so many seconds of work",
+        result=False,
+    )
 
 
 def run(cfg: DictConfig) -> None:

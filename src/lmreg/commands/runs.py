@@ -29,7 +29,7 @@ _NOT_SHOWN = {
 
 @dataclass
 class RunsOptions:
-    study: str | None = option(None, text="name", help="only this study; null for all below root")
+    study: str | None = option(None, text="name", help="only this study; null: all below root")
     root: str = option("outputs", text="path", help="folder of all studies")
     json: bool = option(False, help="print JSON for other programs instead of a table")
 

@@ -12,7 +12,7 @@ from lmreg.algo.base import Algorithm
 from lmreg.commands.announce import announce, announce_sweep
 from lmreg.commands.options import given_overrides, top_level
 from lmreg.config.build import typed
-from lmreg.config.schema import option
+from lmreg.config.schema import block, option
 from lmreg.config.sweep import sweeping
 from lmreg.experiment.compatibility import check_compatible
 from lmreg.experiment.determinism import settings_kept
@@ -35,9 +35,15 @@ from lmreg.util.progress import console, say
 
 @dataclass
 class SearchOptions(Options):
-    log_every: int = option(50, min=1, help="steps between two rows of metrics.csv")
-    checkpoint_seconds: float = option(30.0, min=0, help="a killed run loses at most this much work")
-    tensorboard: bool = option(False, help="also write the rows of metrics.csv for TensorBoard")
+    log_every: int = option(50, min=1, help="steps between two rows of metrics.csv", result="once")
+    checkpoint_seconds: float = option(
+        30,
+        min=0,
+        help="a killed run loses at most so many seconds of work",
+        result=False,
+    )
+    tensorboard: bool = option(False, help="also write the rows of metrics.csv for TensorBoard", result=False)
+    landmarks: RoundsConfig = block(RoundsConfig)
 
 
 def run(cfg: DictConfig) -> None:
@@ -66,7 +72,7 @@ def _search(cfg: DictConfig, options: SearchOptions, overrides: list[str]) -> Re
     strategy: Strategy = study.part("strategy", Strategy)
     scoring = typed(cfg.scoring, ScoringConfig, "scoring").checked(study.task)
     tracking = typed(cfg.tracking, TrackingConfig, "tracking")
-    rounds = typed(cfg.landmarks, RoundsConfig, "landmarks")
+    rounds = options.landmarks
     reg_class, reg_config = study.resolve("reg", Regulariser)
     rounds.check(reg_class, str(cfg.reg.name), strategy)
     truth = None

@@ -31,7 +31,9 @@ from lmreg.util.progress import console, say
 
 @dataclass
 class LandmarkOptions(Options):
-    workers: int | None = option(None, min=1, help="parallel trainings; null: one per core, or one on a GPU")
+    workers: int | None = option(
+        None, min=1, help="parallel trainings; null: one per core, or one on a GPU", result=False
+    )
 
 
 def run(cfg: DictConfig) -> None:

@@ -20,9 +20,9 @@ from omegaconf.errors import GrammarParseError
 from omegaconf.grammar_parser import parse
 
 from lmreg.config import catalogue
-from lmreg.config.names import absolute
+from lmreg.config.index import Field
+from lmreg.config.resolvers import absolute
 from lmreg.config.schema import Text, text_error
-from lmreg.config.source import Field
 from lmreg.config.values import canonical, plain
 from lmreg.errors import LmregError
 

@@ -15,8 +15,7 @@ from typing import Any, TypeVar
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-import lmreg.config.files
-import lmreg.config.names  # noqa: F401 (what a config may ask for)
+import lmreg.config.resolvers  # noqa: F401 (registers what interpolations call)
 from lmreg.config import catalogue
 from lmreg.config.paths import conf_dir
 from lmreg.config.schema import range_error
@@ -54,8 +53,9 @@ def typed(node: Mapping[str, Any] | DictConfig, schema: type[T], where: str) -> 
     """``node`` as an instance of dataclass ``schema``, every key, type and range checked.
 
     Args:
-        node: the values; missing ones take the schema's defaults, ``_target_`` is ignored.
-        schema: a dataclass, its fields made by `option` where they have a range.
+        node: the values. A missing one is what runs did before there was the option, else the default;
+            ``_target_`` is ignored.
+        schema: a dataclass whose options are declared by `lmreg.config.schema.option`.
         where: the node's place in the config, for messages; empty at the top level.
 
     Raises:
@@ -64,8 +64,12 @@ def typed(node: Mapping[str, Any] | DictConfig, schema: type[T], where: str) -> 
     values = {str(key): value for key, value in dict(node).items() if key != "_target_"}
     prefix = f"{where}." if where else ""
     fields = {f.name: f for f in dataclasses.fields(schema)}  # type: ignore[arg-type]
+    before = {name: f.metadata["before"] for name, f in fields.items() if "before" in f.metadata}
+    blocks = {name: f.metadata["block"] for name, f in fields.items() if "block" in f.metadata}
     config = OmegaConf.structured(schema)
-    for key, value in values.items():
+    for key, value in (before | values).items():
+        if key in blocks:
+            continue
         if key not in fields:
             raise LmregError(f"unknown key '{prefix}{key}'{nearest(key, fields)}")
         try:
@@ -79,6 +83,8 @@ def typed(node: Mapping[str, Any] | DictConfig, schema: type[T], where: str) -> 
     for name, field in fields.items():
         if problem := range_error(field, getattr(result, name)):
             raise LmregError(f"{prefix}{name}={getattr(result, name)}: {problem}")
+    for name, block in blocks.items():
+        setattr(result, name, typed(values.get(name, {}), block, f"{prefix}{name}"))
     return result
 
 
@@ -117,7 +123,7 @@ def resolve(node: DictConfig, base: type[T], where: str, allow: Iterable[str] = 
         raise LmregError(f"{where}._target_={target}: {error}") from None
     if not (isinstance(cls, type) and issubclass(cls, base)):
         raise LmregError(f"{where}._target_={target}: there is no {base.__name__} of that name")
-    config: Any = typed(node, _schema(cls), where)
+    config: Any = typed(node, schema_of(cls), where)
     for place, inner in _targets_within(vars(config), where):
         if not inner.startswith("torch.nn."):
             _require_allowed(inner, place, allow, "lmreg and torch.nn")
@@ -158,7 +164,8 @@ def classes_of(group: str, base: type[T]) -> dict[str, type[T]]:
     return {choice: choice_of(group, choice, base)[0] for choice in catalogue.choices(group)}
 
 
-def _schema(cls: type) -> type:
+def schema_of(cls: type) -> type:
+    """Return the dataclass that annotates the ``config`` of a class's constructor."""
     hint = typing.get_type_hints(cls.__init__)["config"]  # type: ignore[misc]
     options = [part for part in typing.get_args(hint) or (hint,) if part is not type(None)]
     return options[0]

@@ -7,46 +7,36 @@ from __future__ import annotations
 
 import copy
 import functools
-from collections.abc import Iterable, Iterator
+import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from lmreg.config.index import Field, index
 from lmreg.config.paths import conf_dir
-from lmreg.config.source import Field, config_fields, options_fields, summary
-
-# Config of groups that build no class of their own.
-SCHEMAS = {
-    "trainer": "lmreg.train.optimise.TrainerConfig",
-    "scoring": "lmreg.rank.scoring.ScoringConfig",
-    "tracking": "lmreg.rank.tracking.TrackingConfig",
-}
-
-# Config of a command's own blocks of options, by its key and the block's.
-BLOCKS = {("search", "landmarks"): "lmreg.landmarks.rounds.RoundsConfig"}
 
 _NOT_OPTIONS = {"_target_", "name", "defaults", "hydra"}
 
 
 @dataclass(frozen=True)
 class Option:
-    """One key of the config: where it is, its default as written, its meaning, its range."""
+    """One key of the config, its default as the yaml file has it, and what is declared of it."""
 
     key: str
     default: str
-    comment: str
     field: Field | None = None
 
     @property
     def meaning(self) -> str:
-        """One line: the yaml's comment, else what the schema says."""
-        return self.comment or (self.field.help if self.field else "")
+        """What the option means, in one line."""
+        return self.field.help if self.field else ""
 
     @property
     def values(self) -> list[str]:
-        """The values it may take, where they are few."""
+        """The valid values, if they are few."""
         field = self.field
         found = list(field.choices or []) if field else []
         if self.default in ("true", "false") or (field and field.type.startswith("bool")):
@@ -65,8 +55,9 @@ def choices(group: str) -> list[str]:
 
 
 def choice_summary(group: str, choice: str) -> str:
-    """What a choice's class says of itself, in one line."""
-    return summary(str(_content(conf_dir() / group / f"{choice}.yaml").get("_target_", "")))
+    """The documentation of a choice's class, in one line."""
+    declared = index().choices.get((group, choice))
+    return declared.summary if declared else ""
 
 
 def groups(command: str) -> dict[str, str]:
@@ -117,21 +108,17 @@ def _top_files(command: str) -> list[Path]:
 
 def top_options(command: str) -> list[Option]:
     """The options of a command that belong to no group."""
-    found = {o.key: o for path in _top_files(command) for o in _options(path)}
-    fields = dict(options_fields(command))
-    for (owner, block), schema in BLOCKS.items():
-        if owner == command.replace("_", "-"):
-            inside = config_fields(schema, of_class=False)
-            fields |= {f"{block}.{name}": field for name, field in inside.items()}
-    return [Option(o.key, o.default, o.comment, fields.get(o.key)) for o in found.values()]
+    return [Option(key, field.default, field) for key, field in index().command_fields(command).items()]
 
 
 def group_options(group: str, choice: str) -> list[Option]:
-    """The options of one choice of a group, their keys with the group's name."""
-    path = conf_dir() / group / f"{choice}.yaml"
-    target = _content(path).get("_target_")
-    fields = config_fields(str(target or SCHEMAS.get(group, "")), of_class=target is not None)
-    return [Option(f"{group}.{o.key}", o.default, o.comment, fields.get(o.key)) for o in _options(path)]
+    """The options of one choice of a group, their keys beginning with the group's name."""
+    declared = index().choices.get((group, choice))
+    if declared is None:  # a yaml file that was written by hand
+        inside = {key: json.dumps(value) for key, value in content(group, choice).items()}
+        return [Option(f"{group}.{key}", it) for key, it in inside.items() if key not in _NOT_OPTIONS]
+    fields = declared.fields.items()
+    return [Option(f"{group}.{key}", it.default, it) for key, it in fields if key not in _NOT_OPTIONS]
 
 
 def options(command: str, overrides: Iterable[str] = ()) -> list[Option]:
@@ -163,39 +150,6 @@ def _yaml(command: str) -> Path:
 @functools.cache
 def _content(path: Path) -> dict[str, Any]:
     return yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader) or {}
-
-
-@functools.cache
-def _options(path: Path) -> tuple[Option, ...]:
-    text = path.read_text(encoding="utf-8")
-    root = yaml.compose(text, Loader=_Loader)
-    return tuple(_of_mapping(root, text, "")) if isinstance(root, yaml.MappingNode) else ()
-
-
-def _of_mapping(node: yaml.MappingNode, text: str, prefix: str) -> Iterator[Option]:
-    lines = text.splitlines()
-    for key, value in node.value:
-        if not prefix and key.value in _NOT_OPTIONS:
-            continue
-        if isinstance(value, yaml.MappingNode) and value.value:
-            yield from _of_mapping(value, text, f"{prefix}{key.value}.")
-            continue
-        written = text[value.start_mark.index : value.end_mark.index].strip()
-        yield Option(f"{prefix}{key.value}", written, _comment(lines, value.end_mark))
-
-
-def _comment(lines: list[str], after: yaml.Mark) -> str:
-    """The comment behind a value, with the lines that go on below its start."""
-    line = lines[after.line] if after.line < len(lines) else ""
-    if not line[after.column :].lstrip().startswith("#"):
-        return ""
-    column = line.index("#", after.column)
-    parts = [line]
-    for more in lines[after.line + 1 :]:
-        if more[:column].strip() or not more[column:].startswith("#"):
-            break
-        parts.append(more)
-    return " ".join(part[column:].lstrip("# ").strip() for part in parts)
 
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

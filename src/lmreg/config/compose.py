@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 
-from lmreg.cli.app import USER_ERRORS, as_hydra_reads, one_line
 from lmreg.config import catalogue
+from lmreg.config.overrides import USER_ERRORS, as_hydra_reads, one_line
 from lmreg.config.paths import conf_dir
 from lmreg.config.renamed import with_todays_names
 from lmreg.errors import LmregError

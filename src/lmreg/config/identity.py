@@ -10,34 +10,21 @@ from typing import Any
 import yaml
 from omegaconf import DictConfig, OmegaConf
 
+from lmreg.config.index import index
 from lmreg.config.renamed import in_first_names, take_todays_names
 from lmreg.config.values import canonical_config, plain, resolved
 from lmreg.errors import LmregError
 from lmreg.util.files import digest
 
-# What a result is not a question of: where things lie, on which hardware, how often state is saved or
-# looked at.
-# (Another device, number of threads or choice of kernels changes the last digits; see `SearchRun` for
-# resuming.)
-_NOT_HASHED = {
-    *("study", "root", "device", "threads", "workers", "checkpoint_seconds", "allow_packages"),
-    *("tracking", "tensorboard", "deterministic", "log_every"),
-}
-_ONCE_HASHED = {"log_every"}
-"""What an earlier lmreg took for a part of the result."""
-
-
-BEFORE_THERE_WAS: dict[str, Any] = {
-    "network.affine": True,
-    "trainer.paths": None,
-    "trainer.untouched": "decay",
-    "paths_per_step": 1,
-    "data.value_range": None,
-}
-"""Younger options, each with the value that stands for what was done before there was the option. With that
-value they are no part of what determines a result, which so keeps the hash that it had."""
-
 _OF_A_RUN = frozenset({"space", "network", "data", "task", "algo", "reg", "trainer", "scoring", "seed"})
+
+
+def earlier_values() -> dict[str, Any]:
+    """What runs did before an option, or another key of their config, existed, by dotted key.
+
+    A key with that value is not part of what determines a result, so that earlier results keep their hash.
+    """
+    return {**index().before, "paths_per_step": 1}
 
 
 def read_config(path: Path, keys: Set[str] = _OF_A_RUN) -> DictConfig:
@@ -88,29 +75,25 @@ def is_of_retraining(config: DictConfig) -> bool:
 
 def result_config(cfg: DictConfig | dict[str, Any]) -> dict[str, Any]:
     """The part of a config that determines results, plain and resolved, its values in one spelling."""
-    return _kept(plain(canonical_config(resolved(cfg))), _NOT_HASHED)
+    return _result_part(plain(canonical_config(resolved(cfg))), index().no_result)
 
 
 def earlier_hashes(cfg: DictConfig) -> set[str]:
     """The `config_hash` that an earlier lmreg gave a run with this ``config.yaml``."""
-    return {config_hash(_kept(plain(cfg), _NOT_HASHED - _ONCE_HASHED))}
+    return {config_hash(_result_part(plain(cfg), index().no_result - index().once_result))}
 
 
-def _kept(config: dict[str, Any], left_out: set[str]) -> dict[str, Any]:
-    kept = {key: value for key, value in config.items() if key not in left_out}
-    for part in ("data", "space"):
-        if isinstance(kept.get(part), dict):
-            # Where something lies says nothing of what it is. The data's content is hashed on its own, a
-            # space's is part of the config.
-            kept[part] = {key: value for key, value in kept[part].items() if key != "path"}
-    if isinstance(kept.get("landmarks"), dict) and kept["landmarks"].get("rounds") == 1:
-        del kept["landmarks"]  # nothing is added: the search of an lmreg that knew no rounds
-    for key, before in BEFORE_THERE_WAS.items():
-        group, _, name = key.rpartition(".")
-        inside = kept.get(group) if group else kept
-        if isinstance(inside, dict) and inside.get(name) == before:
-            inside.pop(name, None)
-    return kept
+def _result_part(config: dict[str, Any], without: Set[str], prefix: str = "") -> dict[str, Any]:
+    """``config`` without the dotted keys in ``without``, and without what earlier versions did anyway."""
+    part, earlier = {}, earlier_values()
+    for name, value in config.items():
+        key = f"{prefix}{name}"
+        if key in without or (key in earlier and value == earlier[key]):
+            continue
+        part[name] = _result_part(value, without, f"{key}.") if isinstance(value, dict) else value
+    if not prefix and isinstance(part.get("landmarks"), dict) and part["landmarks"].get("rounds") == 1:
+        del part["landmarks"]  # one round adds no landmarks: it is the search of versions without rounds
+    return part
 
 
 def supernet_config(config: dict[str, Any], uses_scores: bool) -> dict[str, Any]:
@@ -137,7 +120,7 @@ def differences(old: dict[str, Any], new: dict[str, Any], prefix: str = "") -> l
     """``key: old -> new`` for every value that differs."""
     lines = []
     for key in sorted(old.keys() | new.keys()):
-        a, b = (config.get(key, BEFORE_THERE_WAS.get(f"{prefix}{key}")) for config in (old, new))
+        a, b = (config.get(key, earlier_values().get(f"{prefix}{key}")) for config in (old, new))
         inside = _by_index(a), _by_index(b)
         if isinstance(inside[0], dict) and isinstance(inside[1], dict):
             lines += differences(*inside, f"{prefix}{key}.")

@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterable, MutableMapping
 from typing import Any
 
+GROUPS = {"kind": "benchmark"}
+"""Old config group to today's."""
 CHOICES = {"algo": {"randomnas": "spos_unique"}}
 """By config group: old choice to today's."""
 OPTIONS = {"strategy.count": "strategy.budget"}
@@ -30,10 +32,11 @@ def with_todays_names(args: Iterable[str]) -> tuple[list[str], list[str]]:
             value, count = re.subn(rf"(?<![\w.-]){old}(?![\w.-])", new, value)
             if count:
                 notes.append(f"{key}={old} is an alias of {key}={new}")
-        if key in OPTIONS:
-            notes.append(f"{key} is an alias of {OPTIONS[key]}")
-            key = OPTIONS[key]
-        words.append(f"{flags}{key}{equals}{value}")
+        group, dot, option = key.partition(".")
+        today = OPTIONS.get(key, f"{GROUPS.get(group, group)}{dot}{option}")
+        if key != today:
+            notes.append(f"{key} is an alias of {today}")
+        words.append(f"{flags}{today}{equals}{value}")
     return words, list(dict.fromkeys(notes))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -11,9 +10,8 @@ from hydra.core.override_parser.types import Quote, QuotedString
 from omegaconf import BooleanNode, DictConfig, FloatNode, IntegerNode, ListConfig, OmegaConf, StringNode
 from omegaconf.errors import ValidationError
 
-from lmreg.config import catalogue
-from lmreg.config.names import absolute
-from lmreg.config.source import Field, config_fields, options_fields
+from lmreg.config.index import Fields, index
+from lmreg.config.resolvers import absolute
 
 _NODES: dict[str, Callable[[Any], Any]] = {
     "int": IntegerNode,
@@ -58,7 +56,7 @@ def canonical_config(config: Mapping[str, Any]) -> dict[str, Any]:
     """
     top = _top_fields()
     return {
-        key: _canonical_group(value, _group_fields(key, value))
+        key: _canonical_group(value, _node_fields(key, value))
         if isinstance(value, Mapping)
         else canonical(value, top[key].type if key in top else "")
         for key, value in config.items()
@@ -70,7 +68,7 @@ def settled(cfg: DictConfig) -> DictConfig:
     space's is read now, paths of what is read become absolute."""
     config = canonical_config(resolved(cfg))
     for key, value in config.items():
-        fields = _group_fields(key, value) if isinstance(value, dict) else {}
+        fields = _node_fields(key, value) if isinstance(value, dict) else {}
         for name, field in fields.items():
             if field.text == "path" and value.get(name):
                 value[name] = absolute(value[name])
@@ -100,23 +98,15 @@ def _reads_as(text: str) -> bool:
         return False
 
 
-def _canonical_group(group: Mapping[str, Any], fields: Mapping[str, Field]) -> dict[str, Any]:
+def _canonical_group(group: Mapping[str, Any], fields: Fields) -> dict[str, Any]:
     return {key: canonical(value, fields[key].type if key in fields else "") for key, value in group.items()}
 
 
-def _group_fields(group: str, node: Mapping[str, Any]) -> dict[str, Field]:
-    """The fields of the class that the ``node`` of a config group builds, or of the group's options."""
-    if target := node.get("_target_"):
-        return config_fields(str(target), True)
-    blocks = {block: schema for (_, block), schema in catalogue.BLOCKS.items()}
-    schema = catalogue.SCHEMAS.get(group) or blocks.get(group)
-    return config_fields(schema, False) if schema else {}
+def _node_fields(key: str, node: Mapping[str, Any]) -> Fields:
+    target = node.get("_target_")
+    return index().node_fields(key, str(target) if target else None)
 
 
-@functools.cache
-def _top_fields() -> dict[str, Field]:
+def _top_fields() -> Fields:
     """The options of all commands that are in no group; an option is of one type in all."""
-    found: dict[str, Field] = {}
-    for command in catalogue.commands():
-        found |= options_fields(command)
-    return found
+    return {key: field for fields in index().commands.values() for key, field in fields.items()}

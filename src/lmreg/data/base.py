@@ -113,14 +113,34 @@ class DataConfig:
     """What every data set's config has."""
 
     name: str = "data"
-    train_fraction: float = option(0.5, min=0, max=1, help="of the training images, for the weights")
-    rank_fraction: float = option(0.25, min=0, max=1, help="of the training images, for the regulariser")
-    crop_padding: int = option(0, min=0, help="pixels of zero padding for random crops; 0 for none")
-    flip: bool = option(False, help="mirror half of the training images")
-    cutout: float = option(
-        0, min=0, help="side of a square blanked in training images: pixels, or below 1 a share; 0 for none"
+    resolution: int | None = option(
+        None,
+        min=4,
+        help="scale the shorter side to so many pixels and keep the middle square; null: keep the size, "
+        "which all images must share",
     )
-    resolution: int | None = option(None, min=4, help="resize the images to this square size")
+    train_fraction: float = option(
+        0.5, min=0, max=1, help="share of the training images that the weights are fitted to"
+    )
+    rank_fraction: float = option(
+        0.25,
+        min=0,
+        max=1,
+        help="share of them that orders landmarks and feeds the regulariser; the rest scores sub-nets",
+    )
+    crop_padding: int = option(
+        0, min=0, help="pixels of padding for random crops, depth maps too; 0: no crops"
+    )
+    flip: bool = option(
+        False,
+        help="mirror half of the training images, depth maps with them; suits photos, not letters or digits",
+    )
+    cutout: float = option(
+        0,
+        min=0,
+        help="side of a square that is blanked in each training image: in pixels, or below 1 as a share of "
+        "the shorter side; 0: none",
+    )
 
     def check_padding(self, shape: InputShape) -> None:
         """Nothing where a random crop of images of ``shape`` can't miss them.
@@ -152,6 +172,17 @@ class DataConfig:
                 f"data.cutout={self.cutout:g}: the images have only {shape.width}x{shape.height} pixels"
             )
         return int(side)
+
+
+@dataclass
+class DeepDataConfig(DataConfig):
+    """The config of data whose samples may have more than 8 bits."""
+
+    value_range: list[float] | None = option(
+        None,
+        help="[low,high] of samples of more than 8 bits, which become black and white; null: as measured",
+        before=None,
+    )
 
 
 class DataSource(ABC):

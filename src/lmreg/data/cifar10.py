@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from lmreg.config.schema import option
+from lmreg.config.schema import inherit
 from lmreg.data.base import Part, RawData, Reading, data_folder
 from lmreg.data.hub import Config as HubConfig
 from lmreg.data.hub import HubImages
@@ -27,7 +27,16 @@ _SHAPE = (3, 32, 32)
 @dataclass
 class Config(HubConfig):
     name: str = "cifar10"
-    hub: str | None = option("uoft-cs/cifar10", text="text")
+    hub: str | None = inherit(HubConfig, "hub", "uoft-cs/cifar10")
+    path: str | None = inherit(
+        HubConfig, "path", help="folder with <split>*.parquet files, or cifar-10-batches-py"
+    )
+    image_column: str = inherit(HubConfig, "image_column", "img")
+    resolution: int | None = inherit(
+        HubConfig, "resolution", help="resize the images to this square size; null: keep 32"
+    )
+    crop_padding: int = inherit(HubConfig, "crop_padding", 4)
+    flip: bool = inherit(HubConfig, "flip", True)
 
 
 class CIFAR10(HubImages):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lmreg.config.schema import option
+from lmreg.config.schema import inherit
 from lmreg.data.cifar10 import CIFAR10
 from lmreg.data.cifar10 import Config as CIFAR10Config
 
@@ -12,8 +12,13 @@ from lmreg.data.cifar10 import Config as CIFAR10Config
 @dataclass
 class Config(CIFAR10Config):
     name: str = "cifar100"
-    hub: str | None = option("uoft-cs/cifar100", text="text")
-    label_column: str = option("fine_label", text="text")
+    hub: str | None = inherit(CIFAR10Config, "hub", "uoft-cs/cifar100")
+    path: str | None = inherit(
+        CIFAR10Config, "path", help="folder with <split>*.parquet files, or cifar-100-python"
+    )
+    label_column: str = inherit(
+        CIFAR10Config, "label_column", "fine_label", help="fine_label: 100 classes; coarse_label: 20"
+    )
 
 
 class CIFAR100(CIFAR10):

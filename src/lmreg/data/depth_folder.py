@@ -10,10 +10,10 @@ import numpy as np
 
 from lmreg.config.schema import option
 from lmreg.data import pixels
-from lmreg.data.base import DataConfig, DataSource, Part, RawData, Reading, data_folder
+from lmreg.data.base import DataSource, DeepDataConfig, Part, RawData, Reading, data_folder
 from lmreg.data.depth_maps import MASKS, SUFFIXES, read_map, read_mask, squared
 from lmreg.data.layout import TEST, TRAIN, check_train_beside, part_folder
-from lmreg.data.samples import VALUE_RANGE, given_range
+from lmreg.data.samples import given_range
 from lmreg.data.splits import split_off, unused
 from lmreg.data.walk import PICTURES, PassedOver, beside, files
 from lmreg.errors import LmregError
@@ -26,25 +26,35 @@ _OUTSIDE = "picture outside the folders of pairs|pictures outside the folders of
 
 
 @dataclass
-class Config(DataConfig):
-    name: str = "depth_folder"
-    path: str | None = option(None, text="path", help=f"folder with {_LAYOUTS}")
-    image_folder: str = option("images", text="text", help="its sub-folder of images")
-    depth_folder: str = option(
-        "depth", text="text", help="its sub-folder of depth maps, named as the images are"
+class Config(DeepDataConfig):
+    name: str = option(
+        "depth_folder",
+        yaml="${last_part:${.path},depth_folder}",
+        help="name of the folder; names the study",
     )
+    path: str | None = option(None, text="path", help=f"folder with {_LAYOUTS}", result=False)
+    image_folder: str = option("images", text="text", help="sub-folder of images")
+    depth_folder: str = option("depth", text="text", help="sub-folder of depth maps, named as the images are")
     mask_folder: str = option(
-        "masks", text="text", help="its sub-folder of masks, black where depth is missing, if any"
+        "masks", text="text", help="sub-folder of masks, if there is one; black where depth is missing"
     )
     train_folder: str = option(
-        "train", text="text", help="its sub-folder with training pairs, where it has one"
+        "train", text="text", help="sub-folder with the training pairs, if there is one"
     )
-    test_folder: str = option("test", text="text", help="its sub-folder with test pairs, where it has one")
-    test_fraction: float = option(0.2, min=0, max=1, help="of all pairs, where there is no test folder")
-    inverse: bool = option(False, help="whether maps hold inverse depth (disparity) instead of depth")
-    scale: float = option(1.0, min=1e-12, help="what their values are multiplied by, 0.001 for millimetres")
-    invalid: float | None = option(0.0, help="the value that stands for missing depth; null for none")
-    value_range: list[float] | None = option(None, help=VALUE_RANGE)  # noqa: RUF009
+    test_folder: str = option("test", text="text", help="sub-folder with the test pairs, if there is one")
+    test_fraction: float = option(
+        0.2,
+        min=0,
+        max=1,
+        help="share of test pairs if there is no test folder; give a test folder for the frames of videos",
+    )
+    inverse: bool = option(False, help="whether the maps hold inverse depth (disparity) instead of depth")
+    scale: float = option(
+        1.0,
+        min=1e-12,
+        help="factor that makes the maps' values metres (or inverse metres): 0.001 for millimetres",
+    )
+    invalid: float | None = option(0.0, help="value that stands for missing depth; null: none")
 
 
 @dataclass(frozen=True)

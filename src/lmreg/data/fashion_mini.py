@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from lmreg.config.schema import inherit
 from lmreg.data.base import DataConfig, DataSource, Part, RawData
 from lmreg.data.fashion_mnist import CLASSES
 from lmreg.data.pixels import resize
@@ -21,6 +22,11 @@ FILE = Path(__file__).with_suffix(".npz")
 @dataclass
 class Config(DataConfig):
     name: str = "fashion_mini"
+    resolution: int | None = inherit(
+        DataConfig, "resolution", help="resize the images to this square size; null: keep 12"
+    )
+    train_fraction: float = inherit(DataConfig, "train_fraction", 0.666667)
+    rank_fraction: float = inherit(DataConfig, "rank_fraction", 0.166667)
 
 
 class FashionMini(DataSource):

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lmreg.config.schema import option
+from lmreg.config.schema import inherit, option
 from lmreg.data.base import DataConfig, DataSource, Part, RawData, Reading, data_folder
 from lmreg.data.pixels import resize
 from lmreg.data.walk import below, left_over
@@ -37,7 +37,14 @@ CLASSES = (
 @dataclass
 class Config(DataConfig):
     name: str = "fashion_mnist"
-    path: str | None = option(None, text="path", help="folder with the four IDX files")
+    path: str | None = option(
+        None, text="path", help="folder with the four IDX files, gzipped or not", result=False
+    )
+    resolution: int | None = inherit(
+        DataConfig, "resolution", help="resize the images to this square size; null: keep 28"
+    )
+    crop_padding: int = inherit(DataConfig, "crop_padding", 2)
+    flip: bool = inherit(DataConfig, "flip", True)
 
 
 class FashionMNIST(DataSource):

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from lmreg.config.schema import option
-from lmreg.data.base import DataConfig, DataSource, Part, RawData, Reading, data_folder
+from lmreg.data.base import DataSource, DeepDataConfig, Part, RawData, Reading, data_folder
 from lmreg.data.layout import difference, find, nearly_same
 from lmreg.data.pixels import read_pictures
-from lmreg.data.samples import VALUE_RANGE, given_range
+from lmreg.data.samples import given_range
 from lmreg.data.splits import split_off, unused
 from lmreg.data.walk import PICTURES, PassedOver, beside, files, one_in_another, pictures_in, subfolders
 from lmreg.errors import LmregError
@@ -23,15 +23,16 @@ _OUTSIDE = "picture outside the class folders|pictures outside the class folders
 
 
 @dataclass
-class Config(DataConfig):
-    name: str = "folder"
-    path: str | None = option(None, text="path", help=f"folder with {_LAYOUTS}")
-    train_folder: str = option(
-        "train", text="text", help="its sub-folder with training images, where it has one"
+class Config(DeepDataConfig):
+    name: str = option(
+        "folder", yaml="${last_part:${.path},folder}", help="name of the folder; names the study"
     )
-    test_folder: str = option("test", text="text", help="its sub-folder with test images, where it has one")
-    test_fraction: float = option(0.2, min=0, max=1, help="of all images, where there is no test folder")
-    value_range: list[float] | None = option(None, help=VALUE_RANGE)  # noqa: RUF009
+    path: str | None = option(None, text="path", help=f"folder with {_LAYOUTS}", result=False)
+    train_folder: str = option(
+        "train", text="text", help="sub-folder with the training images, if there is one"
+    )
+    test_folder: str = option("test", text="text", help="sub-folder with the test images, if there is one")
+    test_fraction: float = option(0.2, min=0, max=1, help="share of test images if there is no test folder")
 
 
 Labelled = list[tuple[Path, int]]

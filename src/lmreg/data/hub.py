@@ -12,28 +12,40 @@ from typing import Any
 import numpy as np
 
 from lmreg.config.schema import option
-from lmreg.data.base import DataConfig, DataSource, Part, RawData, Reading, data_folder
+from lmreg.data.base import DataSource, DeepDataConfig, Part, RawData, Reading, data_folder
 from lmreg.data.cells import pictures_of
 from lmreg.data.description import names_in_words
 from lmreg.data.labels import numbered, plain_labels
 from lmreg.data.pixels import read_pictures
-from lmreg.data.samples import VALUE_RANGE, as_bytes, given_range
+from lmreg.data.samples import as_bytes, given_range
 from lmreg.data.walk import below, left_over
 from lmreg.errors import LmregError
 
 
 @dataclass
-class Config(DataConfig):
-    hub: str | None = option(None, text="text", help="name on the hub, used when path is null")
-    subset: str | None = option(
-        None, text="text", help="which of a hub data set's subsets, where it has several"
+class Config(DeepDataConfig):
+    name: str = option(
+        "hub",
+        yaml="${last_part:${.hub},${.path},hub}",
+        help="name of the data set or folder; names the study",
     )
-    path: str | None = option(None, text="path", help="folder with <split>*.parquet files")
-    image_column: str = option("img", text="text")
-    label_column: str = option("label", text="text")
-    train_split: str = option("train", text="text")
-    test_split: str = option("test", text="text")
-    value_range: list[float] | None = option(None, help=VALUE_RANGE)  # noqa: RUF009
+    hub: str | None = option(
+        None,
+        text="text",
+        help="name on the hub, such as zalando-datasets/fashion_mnist; used if path is null",
+    )
+    subset: str | None = option(None, text="text", help="which subset of a hub data set that has several")
+    path: str | None = option(
+        None, text="path", help="folder with <split>*.parquet files, used in place of the hub", result=False
+    )
+    image_column: str = option("image", text="text", help="column of the images")
+    label_column: str = option("label", text="text", help="column of the labels")
+    train_split: str = option(
+        "train", text="text", help="training split on the hub; names of Parquet files begin with it"
+    )
+    test_split: str = option(
+        "test", text="text", help="test split on the hub; names of Parquet files begin with it"
+    )
 
 
 @dataclass(frozen=True)

@@ -19,9 +19,6 @@ Range = tuple[float, float]
 SIXTEEN: Range = (0.0, 65535.0)
 """All of 16 bits: samples keep their upper 8 bits."""
 
-VALUE_RANGE = "[low,high] of samples of more than 8 bits, which become black and white; null: as measured"
-"""Help of the option ``data.value_range``."""
-
 _USUAL: dict[str, tuple[Range, ...]] = {
     "16-bit": (SIXTEEN,),
     "32-bit": (SIXTEEN,),

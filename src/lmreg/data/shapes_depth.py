@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lmreg.config.schema import option
+from lmreg.config.schema import inherit, option
 from lmreg.data.base import DataConfig, DataSource, Part, RawData
 from lmreg.data.scenes import draw, render
 from lmreg.task.depth import INVERSE_DEPTH
@@ -18,9 +18,11 @@ SIDE = 32
 @dataclass
 class Config(DataConfig):
     name: str = "shapes_depth"
-    scenes: int = option(3000, min=4, help="training images; the splits are made of them")
+    scenes: int = option(3000, min=4, help="training images, of which the splits are made")
     test_scenes: int = option(750, min=1, help="test images")
-    scene_seed: int = option(0, min=0, help="of the scenes; an experiment's seed leaves them alone")
+    scene_seed: int = option(0, min=0, help="seed of the scenes, which seed= leaves as they are")
+    resolution: int | None = inherit(DataConfig, "resolution", help="pixels of a side; null: 32")
+    flip: bool = inherit(DataConfig, "flip", True)
 
 
 class ShapesDepth(DataSource):

@@ -13,16 +13,11 @@ from omegaconf import DictConfig, OmegaConf
 
 from lmreg.config import catalogue
 from lmreg.config.build import dotted
-from lmreg.config.identity import BEFORE_THERE_WAS, peek_config, result_config
+from lmreg.config.groups import GROUPS
+from lmreg.config.identity import earlier_values, peek_config, result_config
+from lmreg.config.index import index
 from lmreg.config.values import settled, written
 from lmreg.util.files import digest
-
-TOLD_BY_SPACE = ("space.path", "space.family")
-"""Options that a space is named after, and with it the study."""
-
-_TOLD = {"seed", "algo.name", "reg.name", *TOLD_BY_SPACE}
-_TOLD_CHOICES = {"algo", "reg", "space", "data", "task"}
-"""Told by the study's name or by the run's."""
 
 _LONGEST_NAME = 150  # file systems end at 255 bytes, and file names are made from it
 
@@ -42,20 +37,20 @@ def telling_overrides(command: str, cfg: DictConfig, overrides: Sequence[str]) -
     for group, choice in choices.items():
         if choice is None and "_target_" in cfg[group]:
             found.append(f"{group}._target_={cfg[group]._target_}")
-        elif choice not in (None, follows[group]) and group not in _TOLD_CHOICES:
+        elif choice not in (None, follows[group]) and GROUPS[group].named_by is None:
             found.append(f"{group}={choice}")
     return sorted(found)
 
 
 def changed_values(config: Mapping[str, Any], default: Mapping[str, Any]) -> list[str]:
     """The values of ``config`` that ``default`` hasn't, as overrides in one spelling, sorted."""
-    mine, usual, missing = dotted(config), dotted(default), object()
+    mine, usual, missing, earlier = dotted(config), dotted(default), object(), earlier_values()
     changed = [key for key in mine if mine[key] != usual.get(key, missing)]
-    shown = [key for key in changed if key not in _TOLD and not key.endswith("._target_")]
+    shown = [key for key in changed if key not in index().named and not key.endswith("._target_")]
     gone = [
-        f"{key}={written(BEFORE_THERE_WAS[key])}" if key in BEFORE_THERE_WAS else f"~{key}"
+        f"{key}={written(earlier[key])}" if key in earlier else f"~{key}"
         for key in usual.keys() - mine.keys()
-        if key not in _TOLD
+        if key not in index().named
     ]
     return sorted([*gone, *(f"{key}={written(mine[key])}" for key in shown)])
 

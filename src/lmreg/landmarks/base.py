@@ -28,8 +28,8 @@ class SourceConfig:
     """What every source's config has."""
 
     name: str = "source"
-    count: int = option(30, min=2, help="M, the number of landmarks")
-    pool: int = option(32, min=2, help="P, the number of held-out architectures that `evaluate` ranks")
+    count: int = option(30, min=2, help="M, number of landmarks")
+    pool: int = option(32, min=2, help="P, number of held-out architectures that `lmreg evaluate` ranks")
 
 
 @dataclass(frozen=True)

@@ -43,8 +43,8 @@ Row = dict[str, Any]
 class RoundsConfig:
     """How many rounds, and how many landmarks more after each but the last."""
 
-    rounds: int = option(1, min=1, help="R, rounds of training")
-    add: int = option(5, min=1, help="k, landmarks that are added after each round but the last")
+    rounds: int = option(1, min=1, help="R, rounds of training; landmarks are added after each but the last")
+    add: int = option(5, min=1, help="k, best candidates that are added as landmarks each time")
 
     def check(self, reg: type[Regulariser], name: str, strategy: Strategy) -> None:
         """Nothing if there can be so many rounds; before any work.

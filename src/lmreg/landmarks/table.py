@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lmreg.config.names import absolute
-from lmreg.config.schema import option
+from lmreg.config.resolvers import absolute
+from lmreg.config.schema import inherit, option
 from lmreg.errors import LmregError
 from lmreg.experiment.study import Study
 from lmreg.landmarks.base import Further, LandmarkSource, Scored, SourceConfig, draw_roles
@@ -28,25 +28,27 @@ from lmreg.util.progress import say
 
 @dataclass
 class Config(SourceConfig):
-    pool: int = option(600, min=2, help="P, the number of held-out architectures that `evaluate` ranks")
+    name: str = "table"
+    pool: int = inherit(SourceConfig, "pool", 600)
     path: str | None = option(
-        None, text="path", help="CSV or Parquet file, one row per architecture; may be a part of the space"
+        None, text="path", help="CSV or Parquet file, one row per architecture; may cover a part of the space"
     )
-    arch_column: str = option("arch", text="text", help="column with the architecture's text form")
+    arch_column: str = option("arch", text="text", help="column of the architecture's text form")
     score_column: str = option(
-        "accuracy", text="text", help="column that orders the landmarks (a validation score)"
+        "accuracy", text="text", help="column that orders the landmarks: a validation score"
     )
     pool_column: str | None = option(
-        None, text="text", help="column with the truth of the pool (a test score); null: as score"
+        None, text="text", help="column of the pool's truth: a test score; null: score_column"
     )
-    pool_seed_columns: list[str] = option(  # noqa: RUF009
+    pool_seed_columns: list[str] = option(
         [],
-        help="columns with each training seed's score, whose mean pool_column is: how well the truth repeats",
+        help="columns with each training seed's score, of which pool_column is the mean: they tell how well "
+        "the truth repeats",
     )
     score_lower_is_better: bool | None = option(
-        None, help="whether less in score_column is better; null: what its name says, else no"
+        None, help="true if score_column is a loss or an error; null: by its name, else false"
     )
-    pool_lower_is_better: bool | None = option(None, help="the same of pool_column")
+    pool_lower_is_better: bool | None = option(None, help="the same for pool_column")
     higher_is_better: bool | None = option(
         None, help="direction of both columns at once; null: each has its own"
     )

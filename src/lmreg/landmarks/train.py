@@ -32,9 +32,19 @@ _ENOUGH_RECORDS = 8  # whose times tell more than a trial does
 
 @dataclass
 class Config(SourceConfig):
-    seeds: int = option(1, min=1, help="S, stand-alone trainings per landmark, their scores averaged")
-    pool_seeds: int = option(2, min=1, help="stand-alone trainings per pool architecture")
-    score: str | None = option(None, help="what orders them: a score of the task; null for its usual one")
+    name: str = "train"
+    seeds: int = option(
+        1,
+        min=1,
+        help="S, stand-alone trainings per landmark, their scores averaged; more landmarks help more than "
+        "more seeds",
+    )
+    pool_seeds: int = option(
+        2, min=1, help="stand-alone trainings per pool architecture, averaged, so that the truth is steady"
+    )
+    score: str | None = option(
+        None, help="score that orders them: loss, accuracy or another of the task; null: its usual one"
+    )
 
 
 class TrainSource(LandmarkSource):

@@ -22,13 +22,14 @@ PARTIAL_CHANNELS = "operations on a part of the channels"
 
 @dataclass
 class SuperNetOnly:
-    """Options of a super-net that make no difference to the networks of single architectures.
+    """Options of a super-net that make no difference to the networks of single architectures."""
 
-    The defaults here are what an lmreg without these options did: a run's config that lacks them is from
-    such a one. What a new run gets is in ``conf/network/``.
-    """
-
-    affine: bool = option(True, help="scale and shift in the batch norms of the super-net's cells")
+    affine: bool = option(
+        True,
+        before=True,
+        help="scale and shift in the batch norms of the super-net's cells (the landmark paper's code has "
+        "them); networks trained alone always have them",
+    )
 
 
 class SuperNet(nn.Module, ABC):

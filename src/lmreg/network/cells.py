@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lmreg.config.schema import option
+from lmreg.config.schema import inherit, option
 from lmreg.data.base import InputShape
 from lmreg.network.base import Pointwise, Standalone, SuperNet, SuperNetOnly, batch_norm
 from lmreg.network.mixture import Choice
@@ -32,15 +32,29 @@ Drop = Callable[[Tensor], Tensor]
 @dataclass
 class Config(SuperNetOnly):
     channels: int = option(
-        8, min=2, help="of each node in the first cells; each reduction doubles them (the paper: 36)"
+        8,
+        min=2,
+        help="channels of each node in the first cells; each of the two reductions doubles them (DARTS: 36)",
     )
-    # Of fewer than 3 cells none would be a normal one.
-    cells: int = option(3, min=3, help="cells in all, two of them reduction cells (the paper: 20)")
+    # With fewer than 3 cells there would be no normal one.
+    cells: int = option(3, min=3, help="cells in all, two of them reduction cells (DARTS: 20)")
     auxiliary: float = option(
-        0.0, min=0, help="weight of an auxiliary head's loss in stand-alone training; 0: no such head"
+        0.0,
+        min=0,
+        help="weight of an auxiliary head's loss in stand-alone training; 0: no such head (DARTS: 0.4)",
     )
     drop_path: float = option(
-        0.0, min=0, max=0.99, help="chance to drop an edge at the end of stand-alone training"
+        0.0,
+        min=0,
+        max=0.99,
+        help="chance to drop an edge at the end of stand-alone training (DARTS: 0.2)",
+    )
+    affine: bool = inherit(
+        SuperNetOnly,
+        "affine",
+        False,
+        help="scale and shift in the batch norms of the super-net's cells, with which the weights can undo "
+        "what an alpha says (DARTS: none); networks trained alone always have them",
     )
 
 

@@ -18,8 +18,10 @@ from lmreg.space.custom import Custom, CustomStage, place
 @dataclass
 class Config:
     channels: int = option(8, min=1, help="channels of the stem, a 3×3 convolution")
-    stem_stride: int = option(1, min=1, max=2, help="2 halves the resolution in the stem")
-    head: int = option(0, min=0, help="channels of a 1×1 convolution behind the last stage; 0: none")
+    stem_stride: int = option(
+        1, min=1, max=2, help="stride of the stem; 2 halves the resolution, for large images"
+    )
+    head: int = option(0, min=0, help="channels of a 1×1 convolution after the last stage; 0: none")
 
 
 class Network(Chain):

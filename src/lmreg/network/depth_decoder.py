@@ -33,14 +33,22 @@ from lmreg.space.depth_decoder import BLOCKS, DepthDecoder
 
 @dataclass
 class Config(SuperNetOnly):
-    channels: int = option(16, min=1, help="of all blocks of the decoder")
-    encoder: str = option("conv", choices=["conv", "timm"], help="a small one trained along, or timm's")
-    widths: list[int] = option([16, 24, 32, 48], help="encoder=conv: channels of its four levels")  # noqa: RUF009
-    encoder_name: str = option("resnet18", text="text", help="encoder=timm: a model of that library")
-    encoder_weights: str | None = option(
-        None, text="path", help="encoder=timm: file of its weights; null: random ones"
+    channels: int = option(16, min=1, help="channels of all blocks of the decoder")
+    encoder: str = option(
+        "conv",
+        choices=["conv", "timm"],
+        help="conv: a small encoder that is trained along; timm: a model of the library timm",
     )
-    encoder_frozen: bool = option(False, help="encoder=timm: its weights stay as they are")
+    widths: list[int] = option([16, 24, 32, 48], help="encoder=conv: channels of its four levels")
+    encoder_name: str = option("resnet18", text="text", help="encoder=timm: name of the model")
+    encoder_weights: str | None = option(
+        None,
+        text="path",
+        help="encoder=timm: file with its weights (PyTorch or safetensors); null: random weights",
+    )
+    encoder_frozen: bool = option(
+        False, help="encoder=timm: keep the encoder's weights and statistics as they are"
+    )
     encoder_lr: float = option(1.0, min=0, help="factor of the encoder's learning rate")
 
     def __post_init__(self) -> None:

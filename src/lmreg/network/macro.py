@@ -23,7 +23,7 @@ HEAD = 40
 @dataclass
 class Config:
     channels: int = option(
-        8, min=1, help="channels of the stem; each of the three stages doubles them (the benchmark has 32)"
+        8, min=1, help="channels of the stem; each of the three stages doubles them (the benchmark: 32)"
     )
 
 

@@ -21,11 +21,13 @@ from lmreg.space.mbconv import BLOCKS, MBConv
 
 @dataclass
 class Config:
-    channels: int = option(16, min=2, help="channels of the stem; its block halves them")
-    stem_stride: int = option(1, min=1, max=2, help="2 halves the resolution in the stem")
-    widths: list[int] = option([16, 24, 40], help="channels of each stage")  # noqa: RUF009
-    strides: list[int] = option([2, 2, 1], help="of the first layer of each stage")  # noqa: RUF009
-    head: int = option(160, min=1, help="channels of the last convolution")
+    channels: int = option(16, min=2, help="channels of the stem; its block halves them (MobileNetV2: 32)")
+    stem_stride: int = option(
+        1, min=1, max=2, help="stride of the stem; 2 halves the resolution, for large images"
+    )
+    widths: list[int] = option([16, 24, 40], help="channels of each stage")
+    strides: list[int] = option([2, 2, 1], help="stride of each stage's first layer; 2 halves the resolution")
+    head: int = option(160, min=1, help="channels of the last convolution (MobileNetV2: 1280)")
 
     def __post_init__(self) -> None:
         if min(self.widths, default=0) < 1:

@@ -25,8 +25,10 @@ STACKS = 3
 @dataclass
 class Config(SuperNetOnly):
     # At most 4 vertices of a cell share its channels: fewer than 4 would leave one without any.
-    channels: int = option(16, min=4, help="channels of the first stack; each later stack doubles them")
-    cells: int = option(1, min=1, help="cells per stack (the benchmark has 3)")
+    channels: int = option(
+        16, min=4, help="channels of the first stack; each later stack doubles them (the benchmark: 128)"
+    )
+    cells: int = option(1, min=1, help="cells per stack (the benchmark: 3)")
 
 
 def vertex_channels(cell: dag.Cell, width: int) -> list[int]:

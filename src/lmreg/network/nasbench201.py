@@ -34,8 +34,10 @@ NONE = OPERATIONS.index("none")
 
 @dataclass
 class Config(SuperNetOnly):
-    channels: int = option(8, min=1, help="channels of the first stage; each later stage doubles them")
-    cells: int = option(1, min=1, help="cells per stage (the benchmark has 5)")
+    channels: int = option(
+        8, min=1, help="channels of the first stage; each later stage doubles them (the benchmark: 16)"
+    )
+    cells: int = option(1, min=1, help="cells per stage (the benchmark: 5)")
 
 
 def _relu_conv_norm(c_in: int, c_out: int, kernel: int, stride: int = 1) -> nn.Sequential:

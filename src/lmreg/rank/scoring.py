@@ -77,13 +77,18 @@ def _untouched(net: nn.Module) -> Iterator[None]:
 class ScoringConfig:
     """How sub-nets are scored on the score split."""
 
-    by: str = option("loss", help="the score that orders candidates")
-    batch_size: int = option(500, min=2, help="images whose statistics normalise together")
-    images: int | None = option(None, min=2, help="use only so many images; null for all")
-    norm: str = option(
-        "batch", choices=["batch", "recalibrate"], help="where batch-norm statistics come from"
+    by: str = option("loss", help="score that orders candidates: loss, accuracy or another of the task")
+    batch_size: int = option(
+        500, min=2, help="images in a scoring batch, whose statistics normalise together"
     )
-    calibration_images: int = option(1000, min=2, help="training images that norm=recalibrate looks at")
+    images: int | None = option(None, min=2, help="images of the score split to use; null: all")
+    norm: str = option(
+        "batch",
+        choices=["batch", "recalibrate"],
+        help="batch-norm statistics: of each scoring batch (batch), or of training images, estimated for "
+        "each path and then fixed (recalibrate)",
+    )
+    calibration_images: int = option(1000, min=2, help="training images for norm=recalibrate")
 
     def checked(self, task: Task) -> ScoringConfig:
         """Itself.

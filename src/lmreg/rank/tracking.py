@@ -32,9 +32,13 @@ _SEED = 20210620
 class TrackingConfig:
     """When and on what the ranking is tracked; no part of what trains."""
 
-    every_epochs: float | None = option(4.0, min=0.001, help="epochs between two looks; null: never")
-    pool: int = option(16, min=2, help="architectures of the pool at most, drawn at random")
-    images: int = option(128, min=2, help="use only so many of the score split")
+    every_epochs: float | None = option(
+        4, min=0.001, help="epochs between two looks at how well the super-net ranks; null: never"
+    )
+    pool: int = option(
+        16, min=2, help="held-out architectures at most, drawn at random (all landmarks are taken)"
+    )
+    images: int = option(128, min=2, help="images of the score split to use")
 
 
 class Tracker:

@@ -35,25 +35,60 @@ class Config:
     name: str = "landmark"
     weight: float = option(10.0, min=0, help="λ at its highest")
     warmup: float = option(0.4, min=0, max=1, help="share of the training before the regulariser acts")
-    schedule: str = option("cosine_increase", choices=list(SCHEDULES), help="how λ grows after the warm-up")
-    pairs: int = option(1, min=1, help="m, pairs (or triples) of landmarks per path that a step trains")
-    sampler: str = option("uniform", choices=list(PAIR_SAMPLERS), help="which pairs a step compares")
-    pair_loss: str = option("hinge", choices=list(PAIR_LOSSES), help="what a pair costs")
+    schedule: str = option(
+        "cosine_increase",
+        choices=list(SCHEDULES),
+        help="λ after the warm-up: constant, {cosine,step}_{increase,decrease} or cosine_increase_released",
+    )
+    pairs: int = option(
+        1, min=1, help="m, random pairs (or triples) of landmarks per path; a step of 5 paths has 5 times m"
+    )
+    sampler: str = option(
+        "uniform",
+        choices=list(PAIR_SAMPLERS),
+        help="which pairs: uniform, top_biased, adjacent, triples or all (which needs a lower weight)",
+    )
+    pair_loss: str = option(
+        "hinge",
+        choices=list(PAIR_LOSSES),
+        help="loss of a pair: hinge, tanh_hinge, softplus, logistic, focal or margin; inverse is a negative "
+        "control",
+    )
     beta: float = option(1.0, min=1e-6, help="sharpness of pair_loss=softplus")
-    margin: float = option(1.0, min=0, help="nats, of pair_loss=margin")
-    gap_weighted: bool = option(False, help="weigh the loss gap by the pair's gap in stand-alone score")
-    passes: str = option("path", choices=["path", "soft_oneshot"], help="how a landmark is evaluated")
+    margin: float = option(1.0, min=0, help="margin of pair_loss=margin, in nats")
+    gap_weighted: bool = option(
+        False, help="weight each pair by its gap in stand-alone score, in units of the mean gap"
+    )
+    passes: str = option(
+        "path",
+        choices=["path", "soft_oneshot"],
+        help="how a landmark is evaluated: path, or soft_oneshot: all operations, its own slightly more",
+    )
     delta: float = option(
-        0.01, min=0, max=0.5, help="δ of passes=soft_oneshot: how far it leans to the landmark"
+        0.01,
+        min=0,
+        max=0.5,
+        help="δ of passes=soft_oneshot: of n operations the landmark's own has weight 1/n + δ, each other "
+        "1/n − δ/(n−1)",
     )
-    detach: str = option("none", choices=["none", "better", "worse"], help="side without a gradient")
+    detach: str = option(
+        "none",
+        choices=["none", "better", "worse"],
+        help="side of a pair without gradient: none, better, worse",
+    )
     batch: str = option(
-        "rank", choices=["rank", "train"], help="images it acts on: rank split, training batch"
+        "rank",
+        choices=["rank", "train"],
+        help="images the regulariser acts on: a batch of the rank split (rank), or the training's (train)",
     )
-    batch_size: int | None = option(None, min=2, help="images per rank batch; null for the trainer's")
-    min_gap_se: float = option(0.0, min=0, help="least gap of a pair, in standard errors of the gap")
+    batch_size: int | None = option(
+        None, min=2, help="images per rank batch; null: as many as trainer.batch_size"
+    )
+    min_gap_se: float = option(
+        0.0, min=0, help="smallest gap of a pair, in standard errors of the gap; ties are never pairs"
+    )
     skip_satisfied: bool = option(
-        True, help="skip the backward pass of pairs at no cost: same result, faster"
+        True, help="skip the backward pass of pairs whose loss is 0: same result, faster"
     )
 
     def __post_init__(self) -> None:

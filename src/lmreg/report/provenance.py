@@ -12,8 +12,8 @@ from omegaconf import OmegaConf
 from lmreg.config import catalogue
 from lmreg.config.arguments import argument
 from lmreg.config.build import dotted
-from lmreg.config.identity import BEFORE_THERE_WAS, config_hash
-from lmreg.experiment.run_name import TOLD_BY_SPACE
+from lmreg.config.identity import config_hash, earlier_values
+from lmreg.config.index import index
 from lmreg.report.sources import Run, Sources
 from lmreg.report.words import counted
 
@@ -37,7 +37,7 @@ def differences(runs: list[Run]) -> Differences:
     keys = sorted({key for config in configs for key in config})
     missing = object()
     same = {k for k in keys if all(c.get(k, missing) == configs[0].get(k, missing) for c in configs)}
-    unsaid = {key: _value(value) for key, value in BEFORE_THERE_WAS.items()}
+    unsaid = {key: _value(value) for key, value in earlier_values().items()}
     rows = [
         (k, [_value(c[k]) if k in c else unsaid.get(k, "") for c in configs]) for k in keys if k not in same
     ]
@@ -64,7 +64,7 @@ def commands(sources: Sources) -> list[str]:
     # A choice is called like its module; its own name may be that of the user's folder or file.
     task, space, data = (str(cfg[group]["_target_"]).split(".")[-2] for group in ("task", "space", "data"))
     names = [f"space={space}", f"data={data}"]
-    given = {key: OmegaConf.select(cfg, key) for key in TOLD_BY_SPACE}
+    given = {key: OmegaConf.select(cfg, key) for key in sorted(index().named) if key.startswith("space.")}
     names += [argument(key, value) for key, value in given.items() if value]
     named = options.study != f"{cfg.space.name}-{data}"
     where += [argument("study", options.study)] * named

@@ -17,7 +17,7 @@ from lmreg.space.draw import draw_up_to
 class Config:
     name: str = "coverage"
     candidates: int = option(
-        1000, min=2, help="random architectures among which the landmarks are chosen, and which they cover"
+        1000, min=2, help="random architectures that the landmarks are chosen from, and that they cover"
     )
 
 

@@ -24,8 +24,8 @@ class Config:
     min_distance: int | None = option(
         None,
         min=1,
-        help="least number of decisions in which any two landmarks differ; null: half of them, or the most "
-        "at which enough are found",
+        help="smallest number of decisions in which any two landmarks differ; null: half of the decisions, "
+        "or the largest at which enough landmarks are found",
     )
 
 

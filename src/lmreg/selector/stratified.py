@@ -17,9 +17,12 @@ from lmreg.space.draw import draw_up_to
 class Config:
     name: str = "stratified"
     strata: int = option(
-        10, min=1, help="groups of equal size by number of parameters; at most one per landmark"
+        10,
+        min=1,
+        help="groups of equal size by number of parameters, with equally many landmarks from each; at most "
+        "one per landmark",
     )
-    candidates: int = option(300, min=2, help="random architectures that are sorted into strata")
+    candidates: int = option(300, min=2, help="random architectures that are sorted into the strata")
 
 
 class StratifiedSelector(Selector):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lmreg.config.build import nearest, typed
-from lmreg.config.files import part_of_file
+from lmreg.config.resolvers import part_of_file
 from lmreg.config.schema import option
 from lmreg.errors import LmregError
 from lmreg.space.base import Arch
@@ -25,17 +25,27 @@ EXAMPLE = "space/custom.yaml"
 
 @dataclass
 class Config:
-    name: str = "custom"
-    path: str | None = option(None, text="path", help="YAML file that the stages are from")
-    stages: list[Any] = option([], help="mappings with the keys of `StageConfig`")  # noqa: RUF009
+    name: str = option("custom", yaml="${stem:${.path},custom}")
+    path: str | None = option(
+        None,
+        text="path",
+        help="YAML file with stages of your own; null: lmreg's example",
+        result=False,
+        named=False,
+    )
+    stages: list[Any] = option(
+        [],
+        yaml="${part_of_file:${.path},stages,space/custom.yaml}",
+        help="layers, width, stride and choices of each stage",
+    )
 
 
 @dataclass
 class StageConfig:
-    layers: int = option(1, min=1, help="each takes one of the choices")
-    width: int = option(0, min=1, help="channels behind each layer")
-    stride: int = option(1, min=1, help="of the first layer; the others have 1")
-    choices: dict[str, Any] = option({}, help="a module, or a list of modules, by name")  # noqa: RUF009
+    layers: int = option(1, min=1, help="layers, each of which takes one of the choices")
+    width: int = option(0, min=1, help="channels after each layer")
+    stride: int = option(1, min=1, help="stride of the first layer; the others have 1")
+    choices: dict[str, Any] = option({}, help="by name a module, or a list of modules")
 
 
 @dataclass(frozen=True)

@@ -32,11 +32,17 @@ _DRAWS = 1000  # by rejection; the options of nearly all cells are valid
 @dataclass
 class Config:
     name: str = "depth_decoder"
-    nodes: int = option(2, min=1, max=3, help="n, nodes of a cell besides its inputs; the last is its output")
-    shared: bool = option(
-        False, help="one cell for all blocks (with weights for each), instead of one for each"
+    nodes: int = option(
+        2, min=1, max=3, help="n, nodes of a cell besides its two inputs; the last is its output"
     )
-    upsampling: list[str] = option(["bilinear"], help="what may double a block's resolution")  # noqa: RUF009
+    shared: bool = option(
+        False, help="one cell for all four blocks (with weights for each) instead of four cells"
+    )
+    upsampling: list[str] = option(
+        ["bilinear"],
+        help="what doubles a block's resolution; several of bilinear, nearest, transposed, shuffle make it a "
+        "decision of each block",
+    )
 
     def __post_init__(self) -> None:
         if not self.upsampling or len(set(self.upsampling)) < len(self.upsampling):

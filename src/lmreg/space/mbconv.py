@@ -19,7 +19,9 @@ SKIP = "skip"
 @dataclass
 class Config:
     name: str = "mbconv"
-    depths: list[int] = option([2, 3, 3], help="the most layers of each stage")  # noqa: RUF009
+    depths: list[int] = option(
+        [2, 3, 3], help="most layers of each stage; all but the first of a stage may be skipped"
+    )
 
     def __post_init__(self) -> None:
         if not self.depths or min(self.depths) < 1:

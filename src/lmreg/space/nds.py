@@ -80,8 +80,13 @@ FAMILIES = {
 
 @dataclass
 class Config:
-    name: str = "nds"
-    family: str = option("darts", choices=list(FAMILIES), help="which of NDS's spaces of cells")
+    name: str = option("nds", yaml="nds_${.family}")
+    family: str = option(
+        "darts",
+        choices=list(FAMILIES),
+        help="which of NDS's cell spaces: darts, enas, pnas, amoeba or nasnet",
+        named=False,
+    )
 
 
 class NDS(Space):

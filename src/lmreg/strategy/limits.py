@@ -25,7 +25,9 @@ class Limits:
     name: str = "strategy"
     max_params: int | None = option(None, min=1, help="most parameters of a candidate; null: any number")
     min_params: int | None = option(None, min=1, help="fewest parameters of a candidate; null: any number")
-    max_macs: int | None = option(None, min=1, help="most multiply-accumulates per image; null: any number")
+    max_macs: int | None = option(
+        None, min=1, help="most multiply-accumulates per image of a candidate; null: any number"
+    )
 
     def __post_init__(self) -> None:
         if self.max_params is not None and self.min_params is not None and self.max_params < self.min_params:

@@ -16,23 +16,33 @@ from lmreg.network.base import SuperNet
 class TrainerConfig:
     name: str = "trainer"
     epochs: float = option(
-        1.0, min=0.01, help="passes over the training split, each batch by one path; unless steps or paths"
+        1.0,
+        min=0.01,
+        help="budget in passes over the training images, each batch by one path: a step of several paths "
+        "counts as several batches, so that equal epochs are equal budgets",
     )
-    steps: int | None = option(None, min=1, help="optimizer steps, however many paths each of them has")
-    paths: int | None = option(None, min=1, help="paths that are trained in all, each on one batch")
-    batch_size: int = option(64, min=2)
+    paths: int | None = option(
+        None, min=1, help="budget in paths, each trained on one batch; null: by epochs", before=None
+    )
+    steps: int | None = option(
+        None, min=1, help="budget in optimizer steps, whatever paths they have; null: by paths or epochs"
+    )
+    batch_size: int = option(64, min=2, help="images per step")
     lr: float = option(0.1, min=0, help="learning rate at its highest")
-    lr_min: float = option(0.0, min=0, help="learning rate at the end of its cosine")
-    lr_warmup: float = option(0.0, min=0, max=1, help="share of the training in which it rises linearly")
-    momentum: float = option(0.9, min=0, max=1)
-    nesterov: bool = False
-    weight_decay: float = option(5e-4, min=0)
-    clip: float | None = option(5.0, min=0, help="largest gradient norm over all weights; null for none")
+    lr_min: float = option(0.0, min=0, help="learning rate at the end of its cosine schedule")
+    lr_warmup: float = option(
+        0.0, min=0, max=1, help="share of the training in which the learning rate rises linearly"
+    )
+    momentum: float = option(0.9, min=0, max=1, help="momentum of SGD")
+    nesterov: bool = option(False, help="use Nesterov's momentum")
+    weight_decay: float = option(5e-4, min=0, help="weight decay of all weights")
+    clip: float | None = option(5.0, min=0, help="largest gradient norm over all weights; null: no clipping")
     untouched: str = option(
         "decay",
         choices=["decay", "skip"],
-        help="weights that got no gradient in a step: momentum and weight decay move them too (decay), or "
-        "they stay (skip)",
+        before="decay",
+        help="weights without a gradient in a step: momentum and weight decay move them too (decay), or they "
+        "stay as they are (skip)",
     )
 
     def __post_init__(self) -> None:
@@ -50,6 +60,14 @@ class TrainerConfig:
         """
         paths = self.paths or self.epochs * batches_per_epoch
         return self.steps or max(1, round(paths / paths_per_step))
+
+
+PRESETS = (
+    TrainerConfig(name="supernet", epochs=12, lr=0.05, lr_min=0.001),
+    TrainerConfig(name="standalone", epochs=3, lr_warmup=0.1, nesterov=True),
+    TrainerConfig(name="retrain", epochs=200, batch_size=96, lr=0.025, weight_decay=3e-4),
+)
+"""The choices of the config group ``trainer``. Retraining: DARTS has 600 epochs."""
 
 
 def learning_rate(config: TrainerConfig, progress: float) -> float:

@@ -1,7 +1,13 @@
-"""Parts of a config that lie in a file of the user's, by the resolver ``part_of_file``."""
+"""Functions that a config's interpolations may call, such as ``${last_part:${.path},folder}``.
+
+They name a data set or a space after the place it is read from, and read a part of a config from a file.
+Importing this module registers them.
+"""
 
 from __future__ import annotations
 
+import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +18,23 @@ from omegaconf.errors import OmegaConfBaseException
 import lmreg
 from lmreg.errors import LmregError
 from lmreg.util.files import require_file
+
+
+def last_part(*places: str | None) -> str:
+    """The last part of the first path or hub name that is given, safe as a part of a folder's name."""
+    place = next((str(place) for place in places if place), "")
+    return re.sub(r"[^\w.+-]+", "_", Path(absolute(place)).name) or "data"
+
+
+def absolute(path: str) -> str:
+    """The absolute path that a relative one or one with ~ means now, links left as they are."""
+    # Not pathlib's: its expanduser fails where there is no such user, its resolve follows links.
+    return os.path.abspath(os.path.expanduser(path))  # noqa: PTH100, PTH111
+
+
+def stem(path: str | None, otherwise: str) -> str:
+    """The name of a file without its ending, safe as a part of a folder's name; ``otherwise`` of no file."""
+    return otherwise if path is None else last_part(Path(path).stem)
 
 
 def part_of_file(path: str | None, key: str, otherwise: str) -> Any:
@@ -41,4 +64,5 @@ def part_of_file(path: str | None, key: str, otherwise: str) -> Any:
     return node[key]
 
 
-OmegaConf.register_new_resolver("part_of_file", part_of_file, replace=True)
+for _resolver in (last_part, stem, part_of_file):
+    OmegaConf.register_new_resolver(_resolver.__name__, _resolver, replace=True)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 import lmreg.experiment.study  # noqa: F401 (names are resolved by what builds a config)
-from lmreg.config.names import last_part
+from lmreg.config.resolvers import last_part
 
 
 @pytest.mark.parametrize(
