@@ -1,10 +1,11 @@
-"""Write the options in `conf/` from their dataclasses: after every change of one, and for every new part.
+"""Write the options in `conf/` from their dataclasses. Run it after changing an option, or adding a part.
 
     python scripts/conf.py            write
-    python scripts/conf.py --check    only tell what isn't as it would be written
+    python scripts/conf.py --check    only list the files that would change
 
-A yaml file of each choice of a config group, the options in the commands' yaml files (below the line that
-names their dataclass; what is above is written by hand), and `conf/options.json`, the index of them all.
+It writes the yaml file of every choice of a config group, the options in the commands' yaml files (below the
+line that names their dataclass; the lines above are written by hand), and `conf/options.json`, the index of
+all options.
 """
 
 from __future__ import annotations
@@ -36,11 +37,11 @@ _OPTIONS_OF = re.compile(rf"# Options of ([\w.]+), written by '{COMMAND}':\n")
 _DECLARED = ("help", "min", "max", "choices", "text")
 
 Entry = tuple[str, str]
-"""A key and its value as a yaml line, and the comment behind it."""
+"""A line of yaml with a key and its value, and the comment after it."""
 
 
 def written() -> dict[Path, str]:
-    """Every file that is written, with its content."""
+    """Return the content of every file."""
     files: dict[Path, str] = {}
     groups: dict[str, dict[str, Any]] = {}
     for group in GROUPS:
@@ -71,9 +72,10 @@ def written() -> dict[Path, str]:
 
 
 def choices_of(group: str) -> Iterator[tuple[str, type | None, Any]]:
-    """The choices of a config group: name, class (None for a group of options), config with the defaults.
+    """Yield the choices of a config group: name, class (None for a group of options), config with the
+    defaults.
 
-    A class whose config has an empty name is a base of others.
+    A class whose config has an empty name is a base of others, and no choice.
 
     Raises:
         LmregError: a module defines several parts, or one of another name.
@@ -121,17 +123,17 @@ def _summary(cls: type) -> str:
 
 
 def _own_first(schema: type) -> list[dataclasses.Field[Any]]:
-    """A dataclass's fields: its own, then what it inherits; the name before all."""
+    """Return a dataclass's fields: the name first, then its own, then those that it inherits."""
     fields = {f.name: f for f in dataclasses.fields(schema)}
     declared_in: dict[str, int] = {}
     for depth, cls in enumerate(schema.__mro__):
         for name in getattr(cls, "__annotations__", {}):
-            declared_in[name] = depth  # the class furthest up, whose default a subclass may change
+            declared_in[name] = depth  # the class furthest up declares it, others may change the default
     return sorted(fields.values(), key=lambda f: (f.name != "name", declared_in[f.name]))
 
 
 def _declared(field: dataclasses.Field[Any], value: Any) -> dict[str, Any]:
-    """What the index has of an option."""
+    """Return what the index holds of an option."""
     about = {"type": str(field.type), "default": _default(field, value)}
     metadata = field.metadata
     given = {key: metadata.get(key) for key in _DECLARED}
@@ -142,7 +144,7 @@ def _declared(field: dataclasses.Field[Any], value: Any) -> dict[str, Any]:
 
 
 def _default(field: dataclasses.Field[Any], value: Any) -> str:
-    """The default as the yaml file has it."""
+    """Return the default as the yaml file has it."""
     if written := field.metadata.get("yaml"):
         return str(written)
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False).replace('"', "")
@@ -164,7 +166,11 @@ def _command_options(
 
 
 def _check_same(group: str, choices: dict[str, dict[str, Any]]) -> None:
-    """Raises LmregError if an option means one thing for results in a choice, another in another."""
+    """Check that an option means the same for results in all choices of a group.
+
+    Raises:
+        LmregError: it doesn't.
+    """
     found: dict[str, tuple[str, dict[str, Any]]] = {}
     for choice, about in choices.items():
         for name, option in about["options"].items():
@@ -195,7 +201,7 @@ def _entries(fields: list[dataclasses.Field[Any]], config: Any, indent: str = ""
 
 
 def _lines(entries: list[Entry]) -> Iterator[str]:
-    """The lines, their comments aligned, long ones going on below their beginning."""
+    """Yield the lines with their comments aligned and wrapped."""
     widths = [len(line) for line, comment in entries if comment]
     column = max((width for width in widths if width <= _WIDEST), default=0) + 2
     for line, comment in entries:
@@ -209,7 +215,7 @@ def _lines(entries: list[Entry]) -> Iterator[str]:
 
 
 def _schema_of_defaults(text: str) -> type | None:
-    """The dataclass of the options in ``common.yaml``, if a command's yaml file includes them."""
+    """Return the dataclass of the options in ``common.yaml`` if a command's yaml file includes them."""
     if "common" not in ((yaml.safe_load(text) or {}).get("defaults") or []):
         return None
     common = (conf_dir() / "common.yaml").read_text(encoding="utf-8")
@@ -219,7 +225,7 @@ def _schema_of_defaults(text: str) -> type | None:
 
 
 def _json(content: Any, indent: str = "") -> str:
-    """JSON with one option a line."""
+    """Return JSON with one option per line."""
     if not isinstance(content, dict) or "type" in content:
         return json.dumps(content, ensure_ascii=False)
     inside = (f'{indent} "{key}": {_json(value, indent + " ")}' for key, value in content.items())
@@ -227,13 +233,17 @@ def _json(content: Any, indent: str = "") -> str:
 
 
 def stale(files: dict[Path, str]) -> list[Path]:
-    """The files that aren't as they would be written, and those of choices that no class makes any more."""
+    """Return the files that differ from what would be written, and those of choices that no longer exist."""
     changed = [p for p, text in files.items() if not p.exists() or p.read_text(encoding="utf-8") != text]
     return changed + [p for group in GROUPS for p in (conf_dir() / group).glob("*.yaml") if p not in files]
 
 
 def main() -> int:
-    files = written()
+    try:
+        files = written()
+    except LmregError as error:
+        print(f"Error: {error}", file=sys.stderr)
+        return 2
     paths = stale(files)
     if "--check" in sys.argv:
         for path in paths:

@@ -88,7 +88,9 @@ def test_trainings_of_another_length_are_told_apart(tmp_path: Path) -> None:
     imported = read(tmp_path / "file", epochs=36)
     assert imported.table["valid_acc_percent"].tolist() == [18]
     assert "3 trainings of 4, 12, 108 epochs are passed over" in imported.notes
-    with pytest.raises(LmregError, match=r"no trainings of 50 epochs; set kind.epochs to one of: 4, 12, 36"):
+    with pytest.raises(
+        LmregError, match=r"no trainings of 50 epochs; set benchmark.epochs to one of: 4, 12, 36"
+    ):
         read(tmp_path / "file", epochs=50)
 
 

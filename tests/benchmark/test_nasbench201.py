@@ -154,6 +154,6 @@ def test_without_the_package_it_says_what_to_install(file: Path, monkeypatch: py
     ):
         NATSBenchFile(NATSConfig()).read(file)
     with pytest.raises(
-        LmregError, match="kind=nasbench201 needs the package nas-bench-201: pip install nas-"
+        LmregError, match="benchmark=nasbench201 needs the package nas-bench-201: pip install nas-"
     ):
         NASBench201File(Config()).read(file)

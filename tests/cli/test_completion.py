@@ -67,10 +67,16 @@ def test_values() -> None:
     assert words("search --cfg ") == ["job", "hydra", "all"]
 
 
-def test_kinds_of_benchmarks_and_their_files(tmp_path: Path) -> None:
-    assert words("import-benchmark k") == ["kind=", "kind."]
-    assert words("import-benchmark kind=na") == ["kind=nasbench101", "kind=nasbench201", "kind=nats_bench"]
-    assert words("import-benchmark kind=nats_bench kind.dataset=I") == ["kind.dataset=ImageNet16-120"]
+def test_benchmarks_and_their_files(tmp_path: Path) -> None:
+    assert words("import-benchmark b") == ["benchmark=", "benchmark."]
+    assert words("import-benchmark benchmark=na") == [
+        "benchmark=nasbench101",
+        "benchmark=nasbench201",
+        "benchmark=nats_bench",
+    ]
+    assert words("import-benchmark benchmark=nats_bench benchmark.dataset=I") == [
+        "benchmark.dataset=ImageNet16-120"
+    ]
     (tmp_path / "all.tfrecord").touch()
     for key in ("path", "out"):
         assert words(f"import-benchmark {key}={tmp_path}/a") == [f"{key}={tmp_path}/all.tfrecord"]

@@ -86,13 +86,19 @@ BAD_CALLS = {
     "evaluate": "no finished search in",
     "evaluate bootstrap=5": "bootstrap=5: must be at least 100",
     "import-benchmark": "import-benchmark needs path=<the benchmark's file> and out=<table>.csv or .parquet",
-    "import-benchmark kind=macr path=x out=y.csv": "unknown choice 'kind=macr'; did you mean 'macro'?",
+    "import-benchmark benchmark=macr path=x out=y.csv": (
+        "unknown choice 'benchmark=macr'; did you mean 'macro'?"
+    ),
     "import-benchmark path=x out=y.txt": "out=y.txt: the name must end in .csv or .parquet",
     "import-benchmark path=x out=y.csv": "can't read x: No such file or directory",
-    "import-benchmark kind=macro kind.epochs=4 path=x out=y.csv": "it belongs to kind=nasbench101",
-    "import-benchmark kind.epochs=0 path=x out=y.csv": "kind.epochs=0: must be at least 1",
-    "import-benchmark kind=nats_bench kind.dataset=svhn path=x out=y.csv": "must be one of cifar10, cifar100",
-    "import-benchmark file=x": "unknown key 'file=x'; there are: allow_packages, kind, out, path",
+    "import-benchmark benchmark=macro benchmark.epochs=4 path=x out=y.csv": (
+        "it belongs to benchmark=nasbench101"
+    ),
+    "import-benchmark benchmark.epochs=0 path=x out=y.csv": "benchmark.epochs=0: must be at least 1",
+    "import-benchmark benchmark=nats_bench benchmark.dataset=svhn path=x out=y.csv": (
+        "must be one of cifar10, cifar100"
+    ),
+    "import-benchmark file=x": "unknown key 'file=x'; there are: allow_packages, benchmark, out, path",
     "report": "no finished search in",
     "report titel=x": "unknown key 'titel=x'; did you mean 'title'?",
     "report reg=none": "unknown key 'reg=none'",

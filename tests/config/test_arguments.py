@@ -135,11 +135,11 @@ def test_the_home_folder_may_be_abbreviated(monkeypatch: pytest.MonkeyPatch) -> 
     [
         ("-m seed=0,00", "Error: seed=0,00: 0 and 00 are the same; give each value once"),
         ("-m reg.weight=10,5,10.0", "reg.weight=10,5,10.0: 10 and 10.0 are the same"),
-        ("-m trainer.lr=.1,1e-1", "0.1 is there twice"),
+        ("-m trainer.lr=.1,1e-1", "0.1 is given twice"),
         ("-m data.flip=yes,true", "the same; give"),
         ("-m data=folder data.path=a,./a/", "data.path=a,./a/: a and ./a/ are the same; give"),
-        ("-m algo=spos,spos", "algo=spos,spos: spos is there twice; give each value once"),
-        ("-m seed=0,0", "seed=0,0: 0 is there twice; give each value once"),
+        ("-m algo=spos,spos", "algo=spos,spos: spos is given twice; give each value once"),
+        ("-m seed=0,0", "seed=0,0: 0 is given twice; give each value once"),
         (
             "-m seed=0,1 seed=2",
             "seed is given twice, seed=0,1 and seed=2; give it once, all its values in one",
@@ -147,7 +147,7 @@ def test_the_home_folder_may_be_abbreviated(monkeypatch: pytest.MonkeyPatch) -> 
         ("seed=0 seed=1", "Error: seed is given twice, seed=0 and seed=1; give it once"),
         ("reg=none reg=landmark", "reg is given twice"),
         ("+reg.weight=1 reg.weight=2", "reg.weight is given twice"),
-        ("-m seed=glob(*)", "seed=glob(*): only choices have names that a glob could fit"),
+        ("-m seed=glob(*)", "seed=glob(*): a glob matches names of choices only"),
         ("-m algo=glob(x*)", "algo=glob(x*): no value at all; there are: darts"),
         ("-m seed=range(0,0)", "seed=range(0,0): no value at all"),
         ("-m reg.weight=interval(0,1)", "a sweep can't draw from an interval; list the values"),

@@ -41,7 +41,7 @@ def read(folder: Path, cells: list[Any], **options: Any) -> RawData:
     """Of the cells as images of both parts."""
     for part in ("train", "test"):
         pd.DataFrame({"img": cells, "label": LABELS}).to_parquet(folder / f"{part}.parquet")
-    return HubImages(Config(path=str(folder), **options)).read()
+    return HubImages(Config(path=str(folder), image_column="img", **options)).read()
 
 
 def test_lists_of_numbers_are_pixels(tmp_path: Path, grey: np.ndarray, colour: np.ndarray) -> None:
@@ -92,7 +92,7 @@ def test_array_features_are_pixels(tmp_path: Path, grey: np.ndarray, colour: np.
         for part in ("train", "test"):
             table = datasets.Dataset.from_dict({"img": pixels, "label": LABELS}, features=features)
             table.to_parquet(tmp_path / f"{part}.parquet")
-        raw = HubImages(Config(path=str(tmp_path))).read()
+        raw = HubImages(Config(path=str(tmp_path), image_column="img")).read()
         np.testing.assert_array_equal(raw.train.images.reshape(pixels.shape), pixels)
 
 

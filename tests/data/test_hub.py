@@ -34,7 +34,7 @@ def colour(rng: np.random.Generator) -> list[np.ndarray]:
 def test_images_and_labels_come_back_exactly(tmp_path: Path, colour: list[np.ndarray]) -> None:
     write(tmp_path / "train-00000-of-00001.parquet", colour[:8], [0, 1] * 4)
     write(tmp_path / "test-00000-of-00001.parquet", colour[8:], [1, 1, 0, 0])
-    raw = HubImages(Config(path=str(tmp_path))).read()
+    raw = HubImages(Config(image_column="img", path=str(tmp_path))).read()
     np.testing.assert_array_equal(raw.train.images, np.stack(colour[:8]))
     np.testing.assert_array_equal(raw.test.images, np.stack(colour[8:]))
     assert raw.train.targets.tolist() == [0, 1] * 4
@@ -44,7 +44,7 @@ def test_images_and_labels_come_back_exactly(tmp_path: Path, colour: list[np.nda
 def test_resolution_is_an_average(tmp_path: Path, colour: list[np.ndarray]) -> None:
     for part in ("train", "test"):
         write(tmp_path / f"{part}.parquet", colour, [0, 1] * 6)
-    raw = HubImages(Config(path=str(tmp_path), resolution=4)).read()
+    raw = HubImages(Config(image_column="img", path=str(tmp_path), resolution=4)).read()
     expected = np.stack(colour).reshape(12, 4, 2, 4, 2, 3).mean((2, 4))
     assert np.abs(raw.train.images - expected).max() <= 1
 
@@ -52,18 +52,23 @@ def test_resolution_is_an_average(tmp_path: Path, colour: list[np.ndarray]) -> N
 def test_grey_images_have_one_channel(tmp_path: Path, colour: list[np.ndarray]) -> None:
     for part in ("train", "test"):
         write(tmp_path / f"{part}.parquet", [image[..., 0] for image in colour], [0, 1] * 6)
-    assert HubImages(Config(path=str(tmp_path))).read().train.images.shape == (12, 8, 8, 1)
+    assert HubImages(Config(image_column="img", path=str(tmp_path))).read().train.images.shape == (
+        12,
+        8,
+        8,
+        1,
+    )
 
 
 def test_missing_files_and_columns_are_named(tmp_path: Path, colour: list[np.ndarray]) -> None:
     with pytest.raises(LmregError, match=r"no train\*\.parquet"):
-        HubImages(Config(path=str(tmp_path))).read()
+        HubImages(Config(image_column="img", path=str(tmp_path))).read()
     write(tmp_path / "train.parquet", colour, [0] * 12, column="image")
     with pytest.raises(LmregError, match="no column 'img' in train; there are: image, label"):
-        HubImages(Config(path=str(tmp_path))).read()
+        HubImages(Config(image_column="img", path=str(tmp_path))).read()
     (tmp_path / "train.parquet").write_bytes(b"PAR1 not really")
     with pytest.raises(LmregError, match=r"can't read .*train\.parquet"):
-        HubImages(Config(path=str(tmp_path))).read()
+        HubImages(Config(image_column="img", path=str(tmp_path))).read()
 
 
 def test_columns_and_splits_have_the_names_that_are_given(tmp_path: Path, colour: list[np.ndarray]) -> None:
@@ -87,7 +92,7 @@ def test_class_names_of_the_files_are_kept(tmp_path: Path, colour: list[np.ndarr
         pictures = [Image.fromarray(image) for image in colour]
         table = datasets.Dataset.from_dict({"img": pictures, "label": [0, 1] * 6}, features=features)
         table.to_parquet(tmp_path / f"{part}.parquet")
-    raw = HubImages(Config(path=str(tmp_path))).read()
+    raw = HubImages(Config(image_column="img", path=str(tmp_path))).read()
     assert raw.classes == ("cat", "dog", "emu")
     np.testing.assert_array_equal(raw.train.images, np.stack(colour))
 
@@ -95,7 +100,7 @@ def test_class_names_of_the_files_are_kept(tmp_path: Path, colour: list[np.ndarr
 def test_grey_and_colour_may_be_mixed(tmp_path: Path, colour: list[np.ndarray]) -> None:
     write(tmp_path / "train.parquet", [image[..., 0] for image in colour], [0, 1] * 6)
     write(tmp_path / "test.parquet", colour, [0, 1] * 6)
-    raw = HubImages(Config(path=str(tmp_path))).read()
+    raw = HubImages(Config(image_column="img", path=str(tmp_path))).read()
     assert raw.train.images.shape == raw.test.images.shape == (12, 8, 8, 3)
     assert (raw.train.images == np.stack(colour)[..., :1]).all()
 
@@ -110,10 +115,10 @@ def test_broken_rows_are_named_by_their_file(tmp_path: Path, colour: list[np.nda
         images = [{"bytes": png(colour[0]), "path": None}, {"bytes": content, "path": None}]
         pd.DataFrame({"img": images, "label": [0, 1]}).to_parquet(tmp_path / "train-1.parquet")
         with pytest.raises(LmregError, match=message):
-            HubImages(Config(path=str(tmp_path))).read()
+            HubImages(Config(image_column="img", path=str(tmp_path))).read()
     write(tmp_path / "train-1.parquet", [colour[0], colour[1][:5]], [0, 1])
     with pytest.raises(LmregError, match=r"row 1 of .*train-1.parquet has 8x5.*; pass data.resolution="):
-        HubImages(Config(path=str(tmp_path))).read()
+        HubImages(Config(image_column="img", path=str(tmp_path))).read()
 
 
 @pytest.mark.parametrize(
@@ -148,7 +153,7 @@ def test_wrong_labels_are_refused(
     write(tmp_path / "train.parquet", colour[: len(labels)], labels)
     write(tmp_path / "test.parquet", colour, [0, 1] * 6)
     with pytest.raises(LmregError, match=message) as error:
-        ImageData(HubImages(Config(path=str(tmp_path))), torch.device("cpu"))
+        ImageData(HubImages(Config(image_column="img", path=str(tmp_path))), torch.device("cpu"))
     assert str(tmp_path) in str(error.value)
 
 
@@ -158,7 +163,7 @@ def test_labels_of_the_test_part_must_be_known(tmp_path: Path, colour: list[np.n
     with pytest.raises(
         LmregError, match=r"column 'label' of row 10 of .*test.parquet is 2, which no training row has"
     ):
-        ImageData(HubImages(Config(path=str(tmp_path))), torch.device("cpu"))
+        ImageData(HubImages(Config(image_column="img", path=str(tmp_path))), torch.device("cpu"))
 
 
 def test_a_data_set_that_cant_be_had_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -171,7 +176,7 @@ def test_a_data_set_that_cant_be_had_is_named(monkeypatch: pytest.MonkeyPatch, t
 
 
 def test_cifar10_from_its_parquet_folder(real_data: Path) -> None:
-    raw = HubImages(Config(path=str(real_data / "cifar10"), resolution=16)).read()
+    raw = HubImages(Config(path=str(real_data / "cifar10"), image_column="img", resolution=16)).read()
     assert raw.train.images.shape == (50_000, 16, 16, 3)
     assert np.bincount(raw.train.targets).tolist() == [5_000] * 10
     assert np.bincount(raw.test.targets).tolist() == [1_000] * 10
@@ -182,6 +187,6 @@ def test_other_files_of_the_folder_are_told(tmp_path: Path, colour: list[np.ndar
         write(tmp_path / f"{part}.parquet", colour, [0, 1] * 6)
     for name in ("README.md", "labels.csv", ".gitattributes"):
         (tmp_path / name).touch()
-    raw = HubImages(Config(path=str(tmp_path))).read()
+    raw = HubImages(Config(image_column="img", path=str(tmp_path))).read()
     assert raw.reading.passed_over[0] == "val.parquet"
     assert set(raw.reading.passed_over[1:]) == {"1 .md file", "1 .csv file", "1 hidden file"}

@@ -180,7 +180,9 @@ def test_rows_of_parquet_files(tmp_path: Path, kinds: dict[str, bytes]) -> None:
     for part in ("train", "test"):
         table = pd.DataFrame({"img": [*rows, *rows], "label": [0] * len(rows) + [1] * len(rows)})
         table.to_parquet(tmp_path / f"{part}.parquet")
-    data, images = seen_in_training(HubImages(HubConfig(path=str(tmp_path), resolution=7)))
+    data, images = seen_in_training(
+        HubImages(HubConfig(path=str(tmp_path), image_column="img", resolution=7))
+    )
     preprocess = exported(data, 7, tmp_path)
     read = pd.read_parquet(tmp_path / "test.parquet")["img"]
     np.testing.assert_array_equal(preprocess([row["bytes"] for row in read]), images)
@@ -198,7 +200,9 @@ def test_pixels_in_parquet_files(tmp_path: Path, rng: np.random.Generator, kind:
     for part, some in (("train", arrays[:20]), ("test", arrays[20:])):
         table = pd.DataFrame({"img": [array.tolist() for array in some], "label": [0, 1] * 10})
         table.to_parquet(tmp_path / f"{part}.parquet")
-    data, images = seen_in_training(HubImages(HubConfig(path=str(tmp_path), resolution=7)))
+    data, images = seen_in_training(
+        HubImages(HubConfig(path=str(tmp_path), image_column="img", resolution=7))
+    )
     assert (data.sample_range is not None) == (kind in ("thousand", "shares"))
     preprocess = exported(data, 7, tmp_path)
     np.testing.assert_array_equal(preprocess(list(arrays[20:])), images)

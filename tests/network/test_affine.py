@@ -19,7 +19,7 @@ from tests.space.test_darts import DARTS_V2
 from torch import nn
 
 from lmreg.config import catalogue
-from lmreg.config.build import choice_of
+from lmreg.config.build import choice_of, typed
 from lmreg.config.identity import config_hash, result_config
 from lmreg.data.base import InputShape
 from lmreg.experiment.study import Options, Study
@@ -105,7 +105,9 @@ def test_defaults_follow_the_space() -> None:
         network = overridden("search", f"space={space}", "reg=none").network
         expected = {"darts": False, "nds": False}.get(space, True if space in CELLS else None)
         assert network.get("affine") is expected, space
-    assert Config().affine  # what the config of an earlier lmreg, which doesn't say, stands for
+    assert typed(
+        {}, Config, "network"
+    ).affine  # what the config of earlier versions, without the option, means
 
 
 def test_the_published_genotype_keeps_its_size() -> None:

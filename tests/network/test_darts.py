@@ -30,7 +30,7 @@ CPU = torch.device("cpu")
 @pytest.fixture
 def net() -> Network:
     torch.manual_seed(0)
-    return Network(Config(channels=4, cells=4), SPACE, SHAPE, outputs=3)
+    return Network(Config(channels=4, cells=4, affine=True), SPACE, SHAPE, outputs=3)
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ def test_it_ships_every_yaml_and_the_embedded_images(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     shipped = {f"lmreg/{p.relative_to(ROOT)}" for p in (ROOT / "conf").rglob("*.yaml")}
     assert shipped <= names
-    assert "lmreg/data/fashion_mini.npz" in names
+    assert {"lmreg/data/fashion_mini.npz", "lmreg/conf/options.json"} <= names
     assert wheel.stat().st_size < 3_000_000
 
 

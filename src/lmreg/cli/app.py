@@ -1,4 +1,4 @@
-"""Runs a command as a Hydra application and turns every user error into one line."""
+"""Run a command as a Hydra application, and turn every error of the user's into one line."""
 
 from __future__ import annotations
 
@@ -30,23 +30,23 @@ Task = Callable[[DictConfig], None]
 def run_app(command: str, args: list[str], task: Task) -> None:
     """Run ``task`` with the config composed from ``conf/<command>.yaml`` and the overrides.
 
-    Exits with code 2 and one line on any error of the user's, with 128 + the signal's number when
-    the run was interrupted (its state saved). Whatever the error, a sweep goes on with its other
-    jobs. ``HYDRA_FULL_ERROR=1`` shows the full traceback of any error.
+    Exits with code 2 and one line at any error of the user's, and with 128 + the signal's number if the run
+    was interrupted (its state is saved). A sweep continues with its other jobs after any error.
+    ``HYDRA_FULL_ERROR=1`` shows the full traceback.
     """
     config_name = command.replace("-", "_")
     args, notes = with_todays_names(args)
     for note in notes:
-        print(note, file=sys.stderr)  # standard output is for results, such as those of --cfg
+        print(note, file=sys.stderr)  # standard output is for results, such as that of --cfg
     full_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # makes Hydra raise, so that errors are told here
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # makes Hydra raise, so that errors are reported here
     try:
         args = as_hydra_reads(command, args)
     except USER_ERRORS as error:
         if full_traceback:
             raise
         fail(one_line(error, config_name, args))
-    args.sort(key=lambda arg: arg not in MULTIRUN)  # Hydra's parser takes it on either end only
+    args.sort(key=lambda arg: arg not in MULTIRUN)  # Hydra's parser takes it at either end only
     sys.argv = [f"lmreg {command}", *args]
     failed: list[str] = []
     count = 0
@@ -65,12 +65,12 @@ def run_app(command: str, args: list[str], task: Task) -> None:
                 if not _is_users(error):
                     raise
                 fail(message)
-            # One job's failure doesn't stop the others of a sweep.
+            # The failure of one job doesn't stop the others of a sweep.
             sweep, mine = current_sweep(), list(HydraConfig.get().overrides.task)
             failed.append(f"{' '.join(sweep.own(mine) if sweep else mine)} ({message})")
             tell(f"{' '.join(mine)}: {message}")
         if failed:
-            gc.collect()  # what the failed job held, before the next one needs it
+            gc.collect()  # frees what the failed job held before the next one needs it
 
     try:
         _check_flags(args)
@@ -94,7 +94,7 @@ def _is_users(error: Exception) -> bool:
 
 
 def run_plain(command: str, args: list[str], task: Task) -> None:
-    """Run ``task`` with ``conf/<command>.yaml`` and the overrides, without Hydra: it has no groups."""
+    """Run ``task`` with ``conf/<command>.yaml``, which has no groups, and the overrides, without Hydra."""
     try:
         config = OmegaConf.load(conf_dir() / f"{command}.yaml")
         assert isinstance(config, DictConfig)
@@ -136,7 +136,7 @@ def tell(message: str) -> None:
 
 
 def fail(message: str) -> NoReturn:
-    """Print one line to standard error and exit with code 2."""
+    """Print an error to standard error, in one line, and exit with code 2."""
     tell(message)
     sys.exit(2)
 

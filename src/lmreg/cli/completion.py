@@ -1,4 +1,4 @@
-"""What completes a word of a command line, under the words before it."""
+"""Complete a word of a command line, given the words before it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from lmreg.config.catalogue import choice_summary, choices, chosen, groups, options
 from lmreg.config.renamed import with_todays_names
 
-# Hydra's flags that a user of lmreg has a use for.
+# Those of Hydra's flags that are useful with lmreg.
 FLAGS = {
     "-m": "run every combination of comma-separated values",
     "--help": "choices and options, under the choices given",
@@ -19,11 +19,11 @@ FLAGS = {
 }
 
 Candidate = tuple[str, str]
-"""A whole word (one that ends in = . / goes on) and its meaning."""
+"""A word and its meaning. A word that ends in =, . or / is not complete yet."""
 
 
 def candidates(command: str, words: Sequence[str], incomplete: str) -> list[Candidate]:
-    """The words that ``incomplete`` may become after ``words``, sorted as help has them."""
+    """Return the words that ``incomplete`` may become after ``words``, in the order of the help."""
     words, _ = with_todays_names(words)
     if incomplete.startswith("-"):
         return [(flag, meaning) for flag, meaning in FLAGS.items() if flag.startswith(incomplete)]
@@ -46,7 +46,7 @@ def _keys(command: str, words: Sequence[str], name: str, given: set[str]) -> Ite
     for group, now in chosen(command, words).items():
         if group not in given and group.startswith(name):
             yield f"{group}=", f"{', '.join(choices(group))} (default: {', '.join(now)})"
-        # Options of a group only once its name is begun: all at once would be a wall of words.
+        # Offer a group's options only once its name is begun: all of them at once would be too many.
         inside = [o for o in known if o.key.startswith(f"{group}.")]
         if inside and name and group.startswith(name):
             yield f"{group}.", f"options of {group}"

@@ -1,4 +1,4 @@
-"""``lmreg COMMAND --help``: its choices and options under the choices already given."""
+"""``lmreg COMMAND --help``: the choices and options that the command has under the choices already given."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from lmreg.config.build import nearest
+from lmreg.config.build import unknown_choice
 from lmreg.config.catalogue import Option, choice_summary, choices, chosen, groups, options, top_options
 from lmreg.config.paths import conf_dir
 from lmreg.errors import LmregError
 from lmreg.util.progress import console
 
 _WIDEST = 110  # longer lines are hard to read
-_NARROW = 70  # meanings go below the options
+_NARROW = 70  # in terminals below this width meanings go below the options
 
 
 def show_help(command: str, overrides: Sequence[str]) -> None:
-    """Print the help of ``command``; its text is ``conf/hydra/help/<command>.yaml``.
+    """Print the help of ``command``, whose text is in ``conf/hydra/help/<command>.yaml``.
 
     Raises:
-        LmregError: a choice that does not exist.
+        LmregError: a choice that doesn't exist.
     """
     _check_choices(command, overrides)
     out = console(widest=_WIDEST)
@@ -43,7 +43,7 @@ def show_help(command: str, overrides: Sequence[str]) -> None:
 
 
 def _print(out: Console, table: Table) -> None:
-    """As rich does, without the spaces that fill each line."""
+    """Print a table as rich does, without the spaces that fill each line."""
     with out.capture() as captured:
         out.print(table)
     print("\n".join(line.rstrip() for line in captured.get().splitlines()))
@@ -55,13 +55,13 @@ def _check_choices(command: str, overrides: Sequence[str]) -> None:
         group, _, value = override.lstrip("+").partition("=")
         for choice in value.split(",") if group in there else ():
             if choice not in choices(group):
-                raise LmregError(f"unknown choice '{group}={choice}'{nearest(choice, choices(group))}")
+                raise LmregError(unknown_choice(group, choice, choices(group)))
 
 
 def _wrapped(line: str, width: int) -> str:
-    """The line, its continuations under the start of its last column."""
+    """Wrap a line, its continuations indented to where its last column starts."""
     if line.lstrip().startswith("lmreg "):
-        return line  # to be copied
+        return line  # a command to copy
     column = re.match(r"\s*(\S+( \S+)*\s{2,})?", line)
     indent = " " * (len(column[0]) if column else 0)
     return textwrap.fill(line, width, subsequent_indent=indent, break_long_words=False)
@@ -73,7 +73,7 @@ def _groups(command: str, overrides: Sequence[str]) -> Table:
     for group in groups(command):
         names = [f"[{name}]" if name in now[group] else name for name in choices(group)]
         table.add_row(Text(f"  {group}", "bold"), Text(", ".join(names)))
-    table.add_row("", Text("[in brackets]: what the options below are for", "dim"))
+    table.add_row("", Text("[in brackets]: the choices that the options below belong to", "dim"))
     return table
 
 
@@ -103,11 +103,11 @@ def _options(command: str, overrides: Sequence[str], narrow: bool) -> Table:
 
 
 def _about(option: Option) -> str:
-    """Its meaning, and its range where the meaning doesn't tell it."""
+    """The option's meaning, and its range unless the meaning lists it."""
     field, meaning = option.field, option.meaning
-    told = field is None or (field.choices and all(choice in meaning for choice in field.choices))
-    extent = "" if told or field is None else field.range
-    return "; ".join(filter(None, (meaning, extent)))
+    listed = field is None or (field.choices and all(choice in meaning for choice in field.choices))
+    valid = "" if listed or field is None else field.range
+    return "; ".join(filter(None, (meaning, valid)))
 
 
 def _columns(count: int = 2) -> Table:

@@ -1,6 +1,6 @@
 """The ``lmreg`` command: a thin click group over Hydra applications.
 
-Everything after a command's name goes to Hydra untouched; torch is imported only when a run starts.
+Everything after a command's name is left to Hydra; torch is imported only when a run starts.
 """
 
 from __future__ import annotations
@@ -46,12 +46,12 @@ def main() -> None:
 
 
 def _let_idle_threads_sleep() -> None:
-    """Have OpenMP's threads sleep while they wait, unless the environment says how they wait.
+    """Make OpenMP's threads sleep while they wait, unless the environment sets how they wait.
 
-    It counts when torch is loaded; processes that this one starts inherit it. By default libgomp's threads
-    spin while they wait for one that has no core: beside other work on two cores (load 20) 40 steps of a
-    small super-net took over 150 s with two threads, 2 to 8 s with two that sleep, 9 to 12 s with one.
-    The number of threads stays torch's choice: it changes sums in their last digits.
+    The setting takes effect when torch is loaded; child processes inherit it. By default libgomp's threads
+    spin while they wait for a thread that has no core: beside other work on two cores (load 20) 40 steps of a
+    small super-net took over 150 s with two threads, 2 to 8 s with two that sleep, and 9 to 12 s with one.
+    The number of threads remains torch's choice, because it changes sums in their last digits.
     """
     if not {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME"} & os.environ.keys():
         os.environ["OMP_WAIT_POLICY"] = "PASSIVE"

@@ -1,8 +1,8 @@
 """Completion scripts for bash, zsh and fish.
 
-click's own scripts know nothing of words like ``reg.weight=``: bash splits them at ``=``, no shell must
-put a space behind them, and fish's would cut ``algo=spos,fairnas`` at the comma. All three call lmreg
-with the line up to the cursor in ``COMP_WORDS`` and read ``<word><tab><meaning>`` lines.
+click's own scripts can't complete words like ``reg.weight=``: bash splits them at ``=``, no shell may put a
+space after them, and fish would cut ``algo=spos,fairnas`` at the comma. These scripts call lmreg with the
+line up to the cursor in ``COMP_WORDS`` and read lines of ``<word><tab><meaning>``.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ HOW_TO = {
 
 
 class Shell(ShellComplete):
-    """What the three have in common."""
+    """What the three shells have in common."""
 
     def get_completion_args(self) -> tuple[list[str], str]:
         line = os.environ["COMP_WORDS"]
@@ -36,7 +36,7 @@ class Shell(ShellComplete):
 
 
 def _split(line: str) -> list[str]:
-    """The line's words; a quote that is still open ends with the line."""
+    """Split a line into words; a quote that is still open ends with the line."""
     for end in ("", "'", '"'):
         try:
             return shlex.split(line + end)
@@ -46,7 +46,7 @@ def _split(line: str) -> list[str]:
 
 
 class Bash(Shell):
-    """Replies without the part of the word that bash has already split off."""
+    """Bash: replies omit the part of the word that bash has already split off."""
 
     name = "bash"
     source_template = """\
@@ -70,7 +70,7 @@ complete -o nosort -F %(complete_func)s %(prog_name)s
 
 
 class Zsh(Shell):
-    """Two lists: words that go on get no space."""
+    """Zsh: words that aren't complete go to a list of their own, which adds no space after them."""
 
     name = "zsh"
     source_template = """\
@@ -100,7 +100,7 @@ fi
 
 
 class Fish(Shell):
-    """Fish puts no space behind = . / by itself."""
+    """Fish: it adds no space after =, . and / by itself."""
 
     name = "fish"
     source_template = """\

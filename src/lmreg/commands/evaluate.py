@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from omegaconf import DictConfig
 
-from lmreg.commands.options import of_job, top_level
+from lmreg.commands.options import job_folder, top_level
 from lmreg.config.schema import option
 from lmreg.errors import LmregError
 from lmreg.experiment.determinism import settings_kept
@@ -76,7 +76,7 @@ def evaluate(cfg: DictConfig) -> Path:
         only = FinishedRun.load(Path(options.run).resolve(), data_path)
         runs, folder, base = [only], only.study_folder, only.folder / "evaluate"
         options = replace(options, root=str(folder.parent), study=folder.name)
-    out = of_job(base, EvaluateOptions)
+    out = job_folder(base, EvaluateOptions)
     if options.table is not None:
         _score_table(runs, Path(options.table), options, out)
     else:

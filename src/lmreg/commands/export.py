@@ -11,11 +11,11 @@ from omegaconf import DictConfig
 
 from lmreg.commands.options import top_level
 from lmreg.config.build import resolve
+from lmreg.config.common import Options
 from lmreg.config.schema import inherit, option
 from lmreg.data.base import InputShape
 from lmreg.errors import LmregError
 from lmreg.experiment.retraining import Retraining, read_retraining
-from lmreg.experiment.study import Options
 from lmreg.export.code import plain_code
 from lmreg.export.preprocess import description, write_preprocess
 from lmreg.export.writer import extra, write_code, write_onnx

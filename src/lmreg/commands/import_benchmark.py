@@ -16,9 +16,9 @@ from lmreg.benchmark.base import Benchmark, Imported
 from lmreg.commands.options import top_level
 from lmreg.config.arguments import argument
 from lmreg.config.build import resolve
+from lmreg.config.common import Options
 from lmreg.config.schema import inherit, option
 from lmreg.errors import LmregError
-from lmreg.experiment.study import Options
 from lmreg.util.files import digest, file_hash, write_atomically
 from lmreg.util.progress import console, say
 

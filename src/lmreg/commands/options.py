@@ -1,4 +1,4 @@
-"""The top level of a command's config: its own options beside the config groups."""
+"""The top level of a command's config: the command's own options."""
 
 from __future__ import annotations
 
@@ -19,7 +19,11 @@ T = TypeVar("T")
 
 
 def top_level(cfg: DictConfig, schema: type[T]) -> T:
-    """The top-level options, typed and checked; groups must be ones that exist."""
+    """Return the top-level options, typed and checked.
+
+    Raises:
+        LmregError: a value that its option doesn't take, or a config group that doesn't exist.
+    """
     own = {field.name for field in dataclasses.fields(schema)}  # type: ignore[arg-type]
     for key, value in cfg.items():
         if isinstance(value, DictConfig) and key not in GROUPS.keys() | own:
@@ -28,18 +32,21 @@ def top_level(cfg: DictConfig, schema: type[T]) -> T:
 
 
 def given_overrides() -> list[str]:
-    """What the user wrote behind the command's name; nothing where lmreg is called as a library."""
+    """Return the overrides that the user gave to the command; none if lmreg is called as a library."""
     return list(HydraConfig.get().overrides.task) if HydraConfig.initialized() else []
 
 
-def of_job(folder: Path, schema: type) -> Path:
-    """``folder``; in a sweep over options of the command itself, one inside it for each job.
+def job_folder(folder: Path, schema: type) -> Path:
+    """Return ``folder``, or in a sweep over the command's own options a folder in it for the running job.
 
-    It is named after what tells the job from the others, which else would overwrite what it has written.
+    The job's folder is named after the options that distinguish it, so that jobs don't overwrite each other's
+    files.
     """
     sweep = current_sweep() if HydraConfig.initialized() else None
     if sweep is None:
         return folder
     own = {field.name for field in dataclasses.fields(schema) if field.metadata.get("sweep_folder")}
-    telling = [o for o in sweep.own(sweep.jobs[sweep.number]) if o.lstrip("+").partition("=")[0] in own]
-    return folder / in_file_name(sorted(telling)) if telling else folder
+    distinguishing = [
+        o for o in sweep.own(sweep.jobs[sweep.number]) if o.lstrip("+").partition("=")[0] in own
+    ]
+    return folder / in_file_name(sorted(distinguishing)) if distinguishing else folder

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from lmreg.commands.options import of_job, top_level
+from lmreg.commands.options import job_folder, top_level
+from lmreg.config.common import Options
 from lmreg.config.schema import option
-from lmreg.experiment.study import Options
 from lmreg.report.page import Report
 from lmreg.report.sources import Sources
 from lmreg.util.progress import say
@@ -38,7 +38,7 @@ def report(cfg: DictConfig) -> Path:
     options = top_level(cfg, ReportOptions)
     sources = Sources.load(options, options.evaluation)
     page = Report(sources, options.title, options.score)
-    written = page.write(of_job(sources.folder / "report", ReportOptions))
+    written = page.write(job_folder(sources.folder / "report", ReportOptions))
     for line in [*page.summary, *(f"Note: {note}" for note in sources.notes)]:
         say(line)
     size = written[0].stat().st_size / 1000

@@ -1,8 +1,9 @@
-"""Words of a command line as Hydra reads them.
+"""Translate the words of a command line into overrides that Hydra reads.
 
-Hydra gives a meaning to most special characters. Options that are declared as text
-(`lmreg.config.schema.Text`) take any: here they get the quotes that Hydra wants. What can't be meant, such as
-an option with two values or a sweep over none, is refused: Hydra would take the last, or run nothing.
+To Hydra most special characters have a meaning. Options that are declared as text
+(`lmreg.config.schema.Text`) take any character: here they get the quotes that Hydra needs. Overrides that
+can't be meant, such as an option with two values or a sweep over none, are refused; Hydra would take the last
+value, or run nothing.
 """
 
 from __future__ import annotations
@@ -30,13 +31,13 @@ MULTIRUN = ("-m", "--multirun")
 _QUOTED = re.compile(r"""'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*\"""", re.DOTALL)
 _PART = re.compile(rf"\s*(?:{_QUOTED.pattern})\s*(?=,|\Z)|[^,]*", re.DOTALL)
 _FUNCTION = re.compile(r"(choice|glob|interval|range)\(.*\)")
-"""Hydra's kinds of sweep; a path of such a name needs quotes of its own."""
+"""Hydra's sweep functions; a path that looks like one needs quotes."""
 
 
 def split_values(value: str) -> list[str]:
-    """The values in the text of an option, several for a sweep: they end at commas that aren't within quotes.
+    """Split the text of an option into its values, several for a sweep, at commas outside quotes.
 
-    Quotes count around a whole value only; several values lose the spaces around them.
+    Only quotes around a whole value count. Spaces around each of several values are dropped.
     """
     parts, at = [], 0
     while True:
@@ -50,7 +51,7 @@ def split_values(value: str) -> list[str]:
 
 
 def quoted(values: Sequence[str]) -> str:
-    """What `split_values`, and Hydra, read as these values whatever their characters."""
+    """Return text that `split_values`, and Hydra, read as these values, whatever their characters."""
     return ",".join(QuotedString(value, Quote.single).with_quotes() for value in values)
 
 
@@ -58,41 +59,41 @@ def _without_quotes(part: str, strip: bool) -> str:
     bare = part.strip()
     if not _QUOTED.fullmatch(bare):
         return bare if strip else part
-    # A backslash escapes within a row of them that ends at a quote, as in Hydra.
+    # As in Hydra, backslashes escape only in a row that ends at a quote.
     return re.sub(rf"(\\+)(?={bare[0]}|\Z)", lambda row: row[1][: len(row[1]) // 2], bare[1:-1])
 
 
 def argument(key: str, value: object) -> str:
-    """``key=value`` as lmreg reads it as the text ``value``, whatever its characters."""
+    """Return ``key=value``, quoted where lmreg would otherwise not read the text ``value``."""
     text = str(value)
     plain = split_values(text) == [text] and text not in ("", "null") and not text.startswith("~")
     if not plain or _FUNCTION.fullmatch(text):
-        text = QuotedString(text, Quote.double).with_quotes()  # single ones are the shell's
+        text = QuotedString(text, Quote.double).with_quotes()  # single quotes are left to the shell
     return f"{key}={text}"
 
 
 def word(key: str, value: object) -> str:
-    """The same for a shell: what is printed to be pasted."""
+    """Return `argument` quoted for a shell, to be printed and pasted."""
     return shlex.quote(argument(key, value))
 
 
 def as_text(kind: Text | None, value: str) -> str:
-    """A text option's one value, its home folder in it, without quotes of its own."""
+    """Return a text option's only value without its quotes, ~ of a path replaced by the home folder."""
     bare = _without_quotes(value, strip=False)
     return with_home(bare) if kind == "path" and bare == value else bare
 
 
 def with_home(path: str) -> str:
-    """``~/folder`` with the home folder in it, which shells leave as it is behind a =."""
-    # Not Path.expanduser: that fails where there is no such user.
+    """Replace a leading ~ by the home folder, which shells don't do after a =."""
+    # Path.expanduser would fail if there is no such user.
     return os.path.expanduser(path) if path.startswith("~") else path  # noqa: PTH111
 
 
 def quoted_texts(command: str, args: Sequence[str]) -> list[str]:
-    """``args`` with quotes around what Hydra couldn't read without.
+    """Return ``args`` with quotes around values that Hydra couldn't read without them.
 
     Raises:
-        LmregError: a text that its option can't take.
+        LmregError: a value that its option can't take.
     """
     for arg in args:
         if not _encodable(arg):
@@ -117,7 +118,7 @@ def _quoted_text(command: str, arg: str) -> str:
     field = catalogue.field_of(command, key.lstrip("+"))
     kind = field.text if field else None
     if kind is None:
-        if field is None:  # perhaps a path, of a class that isn't lmreg's
+        if field is None:  # may be a path option of a class that isn't lmreg's
             value = with_home(value)
         special = set(value) & set("'\"\\,[]{}()$")
         return f"{key}='{value}'" if "=" in value and not special else f"{key}={value}"
@@ -148,7 +149,7 @@ def _other_sweeper(args: Sequence[str]) -> bool:
 
 
 def _values(override: Override) -> list[Any]:
-    """What a sweep goes over; else its one value, as Hydra has read it."""
+    """Return the values of a sweep, or the only value of another override, as Hydra has read them."""
     value: Any = override.value()
     if isinstance(value, Glob):
         return list(value.filter(catalogue.choices(override.get_key_element().lstrip("+"))))
@@ -160,7 +161,7 @@ def _values(override: Override) -> list[Any]:
 
 
 def _comparable(value: Any, field: Field | None) -> str:
-    """Equal for values that are the same to the option."""
+    """Return text that is equal for values that mean the same to the option."""
     value = canonical(value, field.type if field else "")
     if field and field.text == "path" and isinstance(value, str):
         return absolute(value)
@@ -168,11 +169,11 @@ def _comparable(value: Any, field: Field | None) -> str:
 
 
 def checked(command: str, args: Sequence[str]) -> list[str]:
-    """``args``, each option once, with choices that fit instead of a ``glob``.
+    """Return ``args`` with each option once, and with the fitting choices in place of a ``glob``.
 
     Raises:
-        LmregError: an option with two values, several values without ``-m``, a sweep that has a value twice
-            or none.
+        LmregError: an option with two values, several values without ``-m``, or a sweep with a value twice or
+            without any.
     """
     parser, sweeping = OverridesParser.create(), bool(set(MULTIRUN) & set(args))
     given: dict[str, tuple[str, list[str]]] = {}
@@ -185,7 +186,7 @@ def checked(command: str, args: Sequence[str]) -> list[str]:
         key = override.get_key_element().lstrip("+")
         field = catalogue.field_of(command, key)
         values = _values(override)
-        # As the user has written it, without the quotes that are for Hydra.
+        # As the user wrote it, without the quotes added for Hydra.
         shown = f"{key}={','.join(map(str, values))}" if field and field.text else arg
         if override.is_sweep_override():
             if override.value_type != ValueType.INTERVAL_SWEEP or not _other_sweeper(args):
@@ -199,7 +200,7 @@ def checked(command: str, args: Sequence[str]) -> list[str]:
         for index, mine in enumerate(means):
             if (first := means.index(mine)) < index:
                 pair = list(dict.fromkeys([str(values[first]), str(values[index])]))
-                same = f"{pair[0]} is there twice" if len(pair) == 1 else f"{' and '.join(pair)} are the same"
+                same = f"{pair[0]} is given twice" if len(pair) == 1 else f"{' and '.join(pair)} are the same"
                 raise LmregError(f"{shown}: {same}; give each value once")
         if key not in given:
             given[key] = shown, means
@@ -212,12 +213,16 @@ def checked(command: str, args: Sequence[str]) -> list[str]:
 
 
 def _check_kind_of_sweep(command: str, key: str, shown: str, override: Override) -> None:
-    """Nothing if Hydra's own sweeper finds a value at least in ``override``."""
+    """Check that Hydra's own sweeper finds at least one value in ``override``.
+
+    Raises:
+        LmregError: it doesn't, or not for this option.
+    """
     names = catalogue.choices(key) if key in catalogue.groups(command) else []
     if override.value_type == ValueType.INTERVAL_SWEEP:
         raise LmregError(f"{shown}: a sweep can't draw from an interval; list the values: {key}=<a>,<b>")
     if override.value_type == ValueType.GLOB_CHOICE_SWEEP and not names:
-        raise LmregError(f"{shown}: only choices have names that a glob could fit; list the values")
+        raise LmregError(f"{shown}: a glob matches names of choices only; list the values")
     if not _values(override):
         there = f"; there are: {', '.join(names)}" if names else ""
         raise LmregError(f"{shown}: no value at all{there}")

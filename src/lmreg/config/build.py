@@ -1,6 +1,6 @@
-"""From a config node to a checked object.
+"""Turn a config node into a class and a checked config object.
 
-``_target_`` names a class; the dataclass that annotates its constructor's ``config`` is its schema.
+``_target_`` names the class; the dataclass that annotates its constructor's ``config`` is its schema.
 """
 
 from __future__ import annotations
@@ -10,22 +10,26 @@ import difflib
 import importlib
 import typing
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any, TypeVar
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-import lmreg.config.resolvers  # noqa: F401 (registers what interpolations call)
+import lmreg
+import lmreg.config.resolvers
 from lmreg.config import catalogue
 from lmreg.config.paths import conf_dir
 from lmreg.config.schema import range_error
 from lmreg.errors import LmregError
 
 T = TypeVar("T")
+WRITE_CONF = "run 'python scripts/conf.py'"
+"""What brings ``conf/`` up to date after a change of a dataclass."""
 
 
 def nearest(word: str, names: Iterable[str]) -> str:
-    """``"; did you mean 'x'?"`` for the closest of ``names``, or a list of what there is.
+    """Return ``"; did you mean 'x'?"`` with the closest of ``names``, or a list of them if none is close.
 
     Dotted words are compared with the names of the same group first.
     """
@@ -40,8 +44,15 @@ def nearest(word: str, names: Iterable[str]) -> str:
     return f"; there are: {', '.join(shown)}"
 
 
+def unknown_choice(group: str, choice: str, names: Iterable[str]) -> str:
+    """Say that a group has no such choice among ``names``, and what was probably meant."""
+    new = Path(lmreg.__file__).parent / group / f"{choice}.py"
+    hint = f"; if {group}/{new.name} is a new part, {WRITE_CONF}" if new.exists() else nearest(choice, names)
+    return f"unknown choice '{group}={choice}'{hint}"
+
+
 def dotted(node: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested mappings as one with dotted keys."""
+    """Flatten nested mappings into one with dotted keys."""
     items: dict[str, Any] = {}
     for key, value in node.items():
         name = f"{prefix}{key}"
@@ -50,11 +61,11 @@ def dotted(node: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def typed(node: Mapping[str, Any] | DictConfig, schema: type[T], where: str) -> T:
-    """``node`` as an instance of dataclass ``schema``, every key, type and range checked.
+    """Return ``node`` as an instance of the dataclass ``schema``, with every key, type and range checked.
 
     Args:
-        node: the values. A missing one is what runs did before there was the option, else the default;
-            ``_target_`` is ignored.
+        node: the values; ``_target_`` is ignored. A missing option gets the value that runs had before the
+            option existed, if it declares one, else its default.
         schema: a dataclass whose options are declared by `lmreg.config.schema.option`.
         where: the node's place in the config, for messages; empty at the top level.
 
@@ -78,7 +89,7 @@ def typed(node: Mapping[str, Any] | DictConfig, schema: type[T], where: str) -> 
             raise LmregError(f"{prefix}{key}={value}: {_expected(fields[key], error)}") from None
     try:
         result: T = OmegaConf.to_object(config)  # type: ignore[assignment]
-    except ValueError as error:  # the schema's own check of values that must fit together
+    except ValueError as error:  # a schema's own check that its values fit together
         raise LmregError(f"{where or 'config'}: {error}") from None
     for name, field in fields.items():
         if problem := range_error(field, getattr(result, name)):
@@ -99,7 +110,7 @@ _KINDS = {
 
 
 def _expected(field: dataclasses.Field[Any], error: Exception) -> str:
-    """What a value of this field's type looks like."""
+    """Say what values of this field's type look like."""
     kind, *others = str(field.type).split(" | ")
     if kind not in _KINDS:
         return str(error).splitlines()[0]
@@ -107,11 +118,14 @@ def _expected(field: dataclasses.Field[Any], error: Exception) -> str:
 
 
 def resolve(node: DictConfig, base: type[T], where: str, allow: Iterable[str] = ()) -> tuple[type[T], Any]:
-    """The class that ``node._target_`` names and the node as that class's Config.
+    """Return the class that ``node._target_`` names, and the node as that class's config.
 
-    Only classes below ``lmreg`` and the packages in ``allow`` are taken, and only subclasses of
-    ``base``: a config can't name any other callable. The targets within the node are checked likewise;
-    there ``torch.nn`` is allowed besides, and who builds them takes modules only.
+    Only subclasses of ``base`` from ``lmreg`` and the packages in ``allow`` are accepted, so that a config
+    can't call anything else. Targets inside the node are checked in the same way, but may also be in
+    ``torch.nn``; whoever builds them accepts modules only.
+
+    Raises:
+        LmregError: another target, or a value that the config's schema doesn't take.
     """
     allow = {"lmreg", *allow}
     target = str(node.get("_target_") or "")
@@ -133,7 +147,7 @@ def resolve(node: DictConfig, base: type[T], where: str, allow: Iterable[str] = 
 def _require_allowed(target: str, where: str, allow: Iterable[str], own: str = "lmreg") -> None:
     package = target.partition(".")[0] if "." in target else ""
     if package not in allow:
-        wanted = sorted({*allow, package or "name"} - {"lmreg"})  # those that are allowed already stay so
+        wanted = sorted({*allow, package or "name"} - {"lmreg"})  # keep what is allowed already
         raise LmregError(
             f"{where}._target_={target}: only classes of {own} are built; to allow a package of "
             f"your own pass 'allow_packages=[{','.join(wanted)}]'"
@@ -141,7 +155,7 @@ def _require_allowed(target: str, where: str, allow: Iterable[str], own: str = "
 
 
 def _targets_within(value: Any, where: str) -> Iterator[tuple[str, str]]:
-    """Every ``_target_`` in mappings and lists, with the place of its mapping."""
+    """Yield every ``_target_`` in nested mappings and lists, after the place of its mapping."""
     if isinstance(value, Mapping):
         for key, item in value.items():
             if key == "_target_":
@@ -153,19 +167,27 @@ def _targets_within(value: Any, where: str) -> Iterator[tuple[str, str]]:
 
 
 def choice_of(group: str, choice: str, base: type[T]) -> tuple[type[T], Any]:
-    """The class that a choice of a config group builds, and its Config with the values of its yaml."""
+    """Return the class that a choice of a config group builds, and its config as its yaml file has it."""
     node = OmegaConf.load(conf_dir() / group / f"{choice}.yaml")
     assert isinstance(node, DictConfig)
     return resolve(node, base, group)
 
 
 def classes_of(group: str, base: type[T]) -> dict[str, type[T]]:
-    """The class of every choice of a config group, by the choice's name."""
+    """Return the class of every choice of a config group, by the choice's name."""
     return {choice: choice_of(group, choice, base)[0] for choice in catalogue.choices(group)}
 
 
 def schema_of(cls: type) -> type:
-    """Return the dataclass that annotates the ``config`` of a class's constructor."""
-    hint = typing.get_type_hints(cls.__init__)["config"]  # type: ignore[misc]
+    """Return the dataclass that annotates the ``config`` of a class's constructor.
+
+    Raises:
+        LmregError: nothing annotates it.
+    """
+    hint = typing.get_type_hints(cls.__init__).get("config")  # type: ignore[misc]
+    if hint is None:
+        raise LmregError(
+            f"{cls.__module__}.{cls.__name__}: annotate its constructor's config with a dataclass"
+        )
     options = [part for part in typing.get_args(hint) or (hint,) if part is not type(None)]
     return options[0]

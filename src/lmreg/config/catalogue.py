@@ -1,6 +1,6 @@
-"""What there is to say on a command line: config groups, their choices, their options.
+"""What a command line can have: config groups, their choices, their options.
 
-Read from ``conf/`` itself, without Hydra and torch: completion and help must be quick.
+All is read from ``conf/``, without Hydra and torch, because completion and help must be quick.
 """
 
 from __future__ import annotations
@@ -45,28 +45,28 @@ class Option:
 
 
 def commands() -> list[str]:
-    """Names of the commands that take overrides, as the command line has them."""
+    """Return the names of the commands that take overrides, as on the command line."""
     return sorted(p.stem.replace("_", "-") for p in conf_dir().glob("*.yaml") if p.stem != "common")
 
 
 def choices(group: str) -> list[str]:
-    """The choices of a config group."""
+    """Return the names of a config group's choices."""
     return sorted(p.stem for p in (conf_dir() / group).glob("*.yaml"))
 
 
 def choice_summary(group: str, choice: str) -> str:
-    """The documentation of a choice's class, in one line."""
+    """Return the first line of the documentation of a choice's class."""
     declared = index().choices.get((group, choice))
     return declared.summary if declared else ""
 
 
 def groups(command: str) -> dict[str, str]:
-    """The config groups of a command, each with its default choice, in the order of its yaml."""
+    """Return the config groups of a command with their default choices, in the order of its yaml file."""
     return {group: names[0] for group, names in chosen(command, ()).items()}
 
 
 def _defaults(command: str) -> dict[str, str]:
-    """The default choice of each group as written: a name, or ``${group}`` for that group's choice."""
+    """Return the default choice of each group as written: a name, or ``${group}`` for that group's choice."""
     found = {}
     for entry in _content(_yaml(command)).get("defaults", []):
         if isinstance(entry, dict):
@@ -77,7 +77,7 @@ def _defaults(command: str) -> dict[str, str]:
 
 
 def chosen(command: str, overrides: Iterable[str]) -> dict[str, list[str]]:
-    """The choices of each group under ``overrides``; several in a sweep. Unknown ones are left out."""
+    """Return the choices of each group under ``overrides``, several in a sweep, without unknown ones."""
     found = {group: [choice] for group, choice in _defaults(command).items()}
     for override in overrides:
         group, is_given, value = override.lstrip("+~").partition("=")
@@ -88,18 +88,18 @@ def chosen(command: str, overrides: Iterable[str]) -> dict[str, list[str]]:
 
 
 def top_content(command: str) -> dict[str, Any]:
-    """A command's options that belong to no group, with their defaults, interpolations as they stand."""
+    """Return a command's options that belong to no group with their defaults, interpolations unresolved."""
     found = {k: v for path in _top_files(command) for k, v in _content(path).items()}
     return copy.deepcopy({key: value for key, value in found.items() if key not in ("defaults", "hydra")})
 
 
 def content(group: str, choice: str) -> dict[str, Any]:
-    """The options of one choice of a group, with their defaults, interpolations as they stand."""
+    """Return the options of one choice of a group with their defaults, interpolations unresolved."""
     return copy.deepcopy(_content(conf_dir() / group / f"{choice}.yaml"))
 
 
 def _top_files(command: str) -> list[Path]:
-    """The yaml of what all commands share, where it's included, and the command's own."""
+    """Return the command's yaml file, after the one that all commands share if it includes that."""
     entries = [
         e for e in _content(_yaml(command)).get("defaults", []) if isinstance(e, str) and e != "_self_"
     ]
@@ -107,12 +107,12 @@ def _top_files(command: str) -> list[Path]:
 
 
 def top_options(command: str) -> list[Option]:
-    """The options of a command that belong to no group."""
+    """Return the options of a command that belong to no group."""
     return [Option(key, field.default, field) for key, field in index().command_fields(command).items()]
 
 
 def group_options(group: str, choice: str) -> list[Option]:
-    """The options of one choice of a group, their keys beginning with the group's name."""
+    """Return the options of one choice of a group, with the group's name in their keys."""
     declared = index().choices.get((group, choice))
     if declared is None:  # a yaml file that was written by hand
         inside = {key: json.dumps(value) for key, value in content(group, choice).items()}
@@ -122,7 +122,7 @@ def group_options(group: str, choice: str) -> list[Option]:
 
 
 def options(command: str, overrides: Iterable[str] = ()) -> list[Option]:
-    """All options of a command under the choices in ``overrides``; in a sweep those all choices have."""
+    """Return all options of a command under the choices in ``overrides``; in a sweep those of all choices."""
     found = top_options(command)
     for group, names in chosen(command, overrides).items():
         first, *others = [{o.key: o for o in group_options(group, name)} for name in names]
@@ -131,14 +131,14 @@ def options(command: str, overrides: Iterable[str] = ()) -> list[Option]:
 
 
 def field_of(command: str, key: str) -> Field | None:
-    """What is declared of the option ``key``, of whichever choice that has it; None of what is unknown."""
+    """Return the declaration of the option ``key``, of the first choice that has it; None if none has."""
     group, dot, _ = key.partition(".")
     places = [group_options(group, c) for c in choices(group)] if dot and group in groups(command) else []
     return next((o.field for some in [*places, top_options(command)] for o in some if o.key == key), None)
 
 
 def owners(key: str) -> list[str]:
-    """The choices, as ``group=choice``, that have the option ``key``."""
+    """Return the choices, as ``group=choice``, that have the option ``key``."""
     group = key.partition(".")[0]
     return [f"{group}={c}" for c in choices(group) if key in (o.key for o in group_options(group, c))]
 

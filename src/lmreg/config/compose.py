@@ -1,4 +1,4 @@
-"""A command's config for callers within Python, composed from the same words as on the command line."""
+"""Compose a command's config within Python, from the same overrides as on the command line."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from lmreg.util.progress import say
 
 
 def composed(command: str, words: Iterable[str]) -> tuple[DictConfig, list[str]]:
-    """The config of ``command`` with the overrides ``words``, and these as Hydra has read them.
+    """Return the config of ``command`` with the overrides ``words``, and these overrides as Hydra reads them.
 
     Raises:
-        LmregError: a word that is no override, or that the command would refuse.
+        LmregError: a word isn't an override, or the command refuses it.
     """
     words, notes = with_todays_names(words)
     for note in notes:
@@ -27,7 +27,7 @@ def composed(command: str, words: Iterable[str]) -> tuple[DictConfig, list[str]]
     name = command.replace("-", "_")
     for word in words:
         if word.startswith("-"):
-            raise LmregError(f"{word!r} is no override (key=value); for a sweep call it in a loop")
+            raise LmregError(f"{word!r} is not an override (key=value); for a sweep call it in a loop")
     try:
         words = as_hydra_reads(command, words)
         with initialize_config_dir(str(conf_dir()), version_base="1.3"):
@@ -37,7 +37,7 @@ def composed(command: str, words: Iterable[str]) -> tuple[DictConfig, list[str]]
 
 
 def takes(command: str, word: str) -> bool:
-    """Whether ``command`` has the option, or the config group, that the override ``word`` is about."""
+    """Return whether ``command`` has the option, or the config group, that the override ``word`` sets."""
     key = word.lstrip("+~").partition("=")[0]
     groups = catalogue.groups(command)
     top = {option.key for option in catalogue.top_options(command)}

@@ -1,4 +1,4 @@
-"""What makes a result the one that it is: the part of a config that determines it, its hash, differences."""
+"""The identity of a result: the part of a config that determines it, its hash, differences between two."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ def earlier_values() -> dict[str, Any]:
 
 
 def read_config(path: Path, keys: Set[str] = _OF_A_RUN) -> DictConfig:
-    """A run's ``config.yaml`` under today's names, which must have ``keys``.
+    """Read a run's ``config.yaml`` under today's names; it must have ``keys``.
 
     Raises:
-        LmregError: it is missing or unreadable.
+        LmregError: it is missing, unreadable or incomplete.
     """
     try:
         config = OmegaConf.load(path)
@@ -45,8 +45,10 @@ def read_config(path: Path, keys: Set[str] = _OF_A_RUN) -> DictConfig:
 
 
 def peek_config(path: Path) -> dict[str, Any]:
-    """What a ``config.yaml`` has, under today's names; nothing where it can't be read: to be told when the
-    run is needed, while others are worth a look."""
+    """Return what a ``config.yaml`` has under today's names; nothing if it can't be read.
+
+    This is for looking through many runs: `read_config` reports the error once the run is needed.
+    """
     try:
         text = path.read_text(encoding="utf-8")
         content = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
@@ -59,7 +61,7 @@ def peek_config(path: Path) -> dict[str, Any]:
 
 
 def require_config(config: DictConfig, path: Path, keys: Set[str] = _OF_A_RUN) -> None:
-    """Nothing if ``config``, which was read from ``path``, has ``keys``.
+    """Check that ``config``, which was read from ``path``, has ``keys``.
 
     Raises:
         LmregError: it lacks one.
@@ -69,22 +71,22 @@ def require_config(config: DictConfig, path: Path, keys: Set[str] = _OF_A_RUN) -
 
 
 def is_of_retraining(config: DictConfig) -> bool:
-    """Whether it is the config of a retraining; else it is that of a search."""
+    """Return whether a config is a retraining's; otherwise it is a search's."""
     return "label_smoothing" in config
 
 
 def result_config(cfg: DictConfig | dict[str, Any]) -> dict[str, Any]:
-    """The part of a config that determines results, plain and resolved, its values in one spelling."""
+    """Return the part of a config that determines results, resolved and with values in one spelling."""
     return _result_part(plain(canonical_config(resolved(cfg))), index().no_result)
 
 
 def earlier_hashes(cfg: DictConfig) -> set[str]:
-    """The `config_hash` that an earlier lmreg gave a run with this ``config.yaml``."""
+    """Return the `config_hash` values that earlier versions gave a run with this ``config.yaml``."""
     return {config_hash(_result_part(plain(cfg), index().no_result - index().once_result))}
 
 
 def _result_part(config: dict[str, Any], without: Set[str], prefix: str = "") -> dict[str, Any]:
-    """``config`` without the dotted keys in ``without``, and without what earlier versions did anyway."""
+    """Return ``config`` without the keys in ``without`` and without values that earlier versions implied."""
     part, earlier = {}, earlier_values()
     for name, value in config.items():
         key = f"{prefix}{name}"
@@ -97,10 +99,10 @@ def _result_part(config: dict[str, Any], without: Set[str], prefix: str = "") ->
 
 
 def supernet_config(config: dict[str, Any], uses_scores: bool) -> dict[str, Any]:
-    """The part of a `result_config` that determines the trained super-net.
+    """Return the part of a `result_config` that determines the trained super-net.
 
-    How the trained super-net is searched and how sub-nets are scored is not a part, unless the training
-    itself searches or scores.
+    The search strategy and the scoring of sub-nets belong to it only if the training itself searches or
+    scores.
 
     Args:
         uses_scores: whether the algorithm looks at the scores of sub-nets while it trains.
@@ -112,12 +114,12 @@ def supernet_config(config: dict[str, Any], uses_scores: bool) -> dict[str, Any]
 
 
 def config_hash(config: dict[str, Any]) -> str:
-    """16 hexadecimal digits that change when the config does."""
+    """Return 16 hexadecimal digits that change when the config does."""
     return digest(json.dumps(in_first_names(config), sort_keys=True).encode())
 
 
 def differences(old: dict[str, Any], new: dict[str, Any], prefix: str = "") -> list[str]:
-    """``key: old -> new`` for every value that differs."""
+    """Return ``key: old -> new`` for every value that differs."""
     lines = []
     for key in sorted(old.keys() | new.keys()):
         a, b = (config.get(key, earlier_values().get(f"{prefix}{key}")) for config in (old, new))
@@ -130,16 +132,20 @@ def differences(old: dict[str, Any], new: dict[str, Any], prefix: str = "") -> l
 
 
 def _by_index(value: Any) -> Any:
-    """A list of mappings as one mapping, so that a difference is told by its place."""
+    """Turn a list of mappings into a mapping by index, so that differences are named by their place."""
     nested = isinstance(value, list) and any(isinstance(item, dict) for item in value)
     return {str(index): item for index, item in enumerate(value)} if nested else value
 
 
 def refuse_changes(folder: Path, holds: str, changed: list[str]) -> None:
-    """Nothing if nothing ``changed``.
+    """Refuse to write to a folder that holds something else.
+
+    Args:
+        holds: what the folder holds, for the message.
+        changed: the differences to what would be written now.
 
     Raises:
-        LmregError: what a folder ``holds`` is not what would be put there now.
+        LmregError: there are differences.
     """
     if changed:
         raise LmregError(

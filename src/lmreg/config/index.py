@@ -14,6 +14,7 @@ from typing import Any
 from lmreg.config.groups import GROUPS
 from lmreg.config.paths import conf_dir
 from lmreg.config.schema import Text
+from lmreg.errors import LmregError
 
 
 @dataclass(frozen=True)
@@ -97,8 +98,16 @@ class Index:
 
 @functools.cache
 def index() -> Index:
-    """The index as `conf/options.json` has it."""
-    content = json.loads((conf_dir() / "options.json").read_text(encoding="utf-8"))
+    """Return the index that ``conf/options.json`` holds.
+
+    Raises:
+        LmregError: the file can't be read.
+    """
+    path = conf_dir() / "options.json"
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise LmregError(f"can't read {path} ({error}); run 'python scripts/conf.py'") from error
     choices: dict[tuple[str, str], Choice] = {}
     commands: dict[str, Fields] = {}
     declared: list[tuple[str, dict[str, Any]]] = []

@@ -1,4 +1,4 @@
-"""Commands that go on from a search take its space, network, data and task, unless told otherwise."""
+"""Commands that continue from a search take its space, network, data and task, unless others are given."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ FOLLOWED = ("space", "network", "data", "task")
 
 
 def with_choices_of_run(command: str, args: list[str]) -> list[str]:
-    """``args`` with the choices that the search ``run=<folder>`` was composed of.
+    """Add the choices that the search in ``run=<folder>`` was composed of to ``args``.
 
-    So options such as ``network.cells`` are those of its network. Of a sweep over several runs this goes
-    for the choices that they share. Where they differ, or a run has a class of no choice, its job takes
-    what is its own in `followed`; an option of such a group is added, whichever choice is composed first,
-    and refused by the job whose class doesn't have it. What can't be read is left to be told when the run
-    is loaded.
+    Options such as ``network.cells`` are then those of its network. In a sweep over several runs only the
+    choices that all of them share are added. Where the runs differ, or a run's class is not a choice, each
+    job takes its run's own class in `followed`; an option of such a group is added whatever choice is
+    composed first, and a job whose class lacks the option refuses it. A run that can't be read is ignored
+    here; loading it reports why.
     """
     if not set(FOLLOWED) <= set(catalogue.groups(command)):
         return args
@@ -40,7 +40,7 @@ def with_choices_of_run(command: str, args: list[str]) -> list[str]:
 
 
 def _choices_of_run(folder: str) -> dict[str, str | None] | None:
-    """The choice of each group that is followed, None for a class of no choice; None if it can't be read."""
+    """Return a run's choice of each followed group, None for a class that isn't one; None if unreadable."""
     try:
         config = yaml.safe_load((Path(with_home(folder)) / "config.yaml").read_text(encoding="utf-8"))
         return {group: _choice(group, config[group].get("_target_")) for group in FOLLOWED}
@@ -54,17 +54,17 @@ def _choice(group: str, target: str | None) -> str | None:
 
 
 def followed(cfg: DictConfig, run: DictConfig, overrides: Sequence[str]) -> DictConfig:
-    """``cfg`` with the values that ``run`` has in the groups that are followed, then the ``overrides``.
+    """Return ``cfg`` with the values that ``run`` has in the followed groups, changed by ``overrides``.
 
-    A group of which another choice was given stays as it was composed.
+    A group for which ``overrides`` give another choice stays as it was composed.
 
     Raises:
-        LmregError: another space, or options of one.
+        LmregError: ``overrides`` give another space, or options of the space.
     """
     cfg = cfg.copy()
     keys = [o.lstrip("+").partition("=")[0] for o in overrides]
     for key in keys:
-        if key.startswith("space."):  # the architecture is one of the run's space as it was
+        if key.startswith("space."):  # the architecture is of the run's own space
             given = OmegaConf.select(cfg, key)
             raise LmregError(f"{key}={given}: the run's space is {run.space.name}; leave {key} out")
     for group in FOLLOWED:

@@ -2,29 +2,38 @@
 
 from __future__ import annotations
 
+import dataclasses
+import importlib
+
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf.errors import OmegaConfBaseException
 
 from lmreg.config import catalogue
 from lmreg.config.arguments import MULTIRUN, checked, quoted_texts, split_values
-from lmreg.config.build import nearest
+from lmreg.config.build import WRITE_CONF, nearest, schema_of, unknown_choice
+from lmreg.config.groups import GROUPS
 from lmreg.config.inherited import with_choices_of_run
+from lmreg.config.paths import conf_dir
 from lmreg.errors import LmregError, in_one_line
 
 USER_ERRORS = (LmregError, HydraException, OmegaConfBaseException, OSError)
 
 
 def as_hydra_reads(command: str, args: list[str]) -> list[str]:
-    """A command's words, complete and checked as far as that goes without composing them."""
+    """Return a command's overrides as Hydra reads them, checked as far as possible without composing them.
+
+    Raises:
+        LmregError: an override that can't be read, or that the command doesn't take.
+    """
     _check_groups(command, args)
     args = with_choices_of_run(command, quoted_texts(command, args))
     return _for_swept_choices(command, checked(command, args))
 
 
 def _for_swept_choices(command: str, args: list[str]) -> list[str]:
-    """``algo.key=value`` as ``++algo.key=value`` in a sweep over ``algo`` whose choices all have that key.
+    """Write ``algo.key=value`` as ``++algo.key=value`` in a sweep over ``algo`` whose choices all have it.
 
-    Hydra composes a sweep with the default choice first, and would refuse a key that this one lacks.
+    Hydra composes a sweep with the default choice first, and would refuse a key that this choice lacks.
     """
     if not set(MULTIRUN) & set(args):
         return args
@@ -39,8 +48,10 @@ def _for_swept_choices(command: str, args: list[str]) -> list[str]:
 
 
 def _check_groups(command: str, args: list[str]) -> None:
-    """Every group has a choice, which Hydra itself answers with a traceback if it's missing; a block of
-    options has none."""
+    """Check that every group keeps a choice and that no block of options is given one.
+
+    Hydra itself would answer a group without a choice with a traceback.
+    """
     inside = [o.key for o in catalogue.top_options(command) if "." in o.key]
     for arg in args:
         group, is_given, value = arg.lstrip("+~").partition("=")
@@ -60,10 +71,10 @@ def _check_groups(command: str, args: list[str]) -> None:
 
 
 def _check_own(command: str, args: list[str]) -> None:
-    """What goes with classes of the user's own only: taking options out, and names of choices.
+    """Refuse to remove options, or to rename choices, except for classes of the user's own.
 
-    Hydra takes an option out, and the class then has a default that no help tells. A choice with the name
-    of another would be taken for that one wherever results are compared.
+    Without an option the class would use a default that no help shows. A choice with the name of another
+    would be taken for that one wherever results are compared.
     """
     for arg in args:
         key, _, value = arg.lstrip("+~").partition("=")
@@ -71,7 +82,7 @@ def _check_own(command: str, args: list[str]) -> None:
         if any(other.lstrip("+").startswith(f"{group}._target_=") for other in args):
             continue
         if arg.startswith("~") and group != "hydra":
-            raise LmregError(f"{arg}: an option can't be taken out; give it the value that it shall have")
+            raise LmregError(f"{arg}: an option can't be taken out; give it the value it should have")
         if option == "name" and group in catalogue.groups(command):
             now, there = catalogue.chosen(command, args)[group], catalogue.choices(group)
             given = set(split_values(value))
@@ -83,9 +94,10 @@ def _check_own(command: str, args: list[str]) -> None:
 
 
 def one_line(error: Exception, config_name: str, args: list[str]) -> str:
+    """Return the message of an error that composing ``args`` has raised, in one line."""
     if isinstance(error, MissingConfigException) and error.options is not None:
         group, _, choice = str(error.missing_cfg_file).rpartition("/")
-        return f"unknown choice '{group}={choice}'{nearest(choice, error.options)}"
+        return unknown_choice(group, choice, error.options)
     if isinstance(error, OverrideParseException):
         return (
             f"can't read {error.override!r}: expected key=value; a value with special characters needs "
@@ -111,7 +123,7 @@ def _composition_error(error: HydraException, config_name: str, args: list[str])
 
 
 def _unknown_key(key: str, command: str, args: list[str]) -> str:
-    """Why ``key`` can't be set: a slip, or an option of another choice."""
+    """Say why ``key`` can't be set: it is misspelt, or an option of another choice."""
     value = next((a for a in args if a.lstrip("+~").split("=")[0] == key), key)
     group, owners = key.partition(".")[0], catalogue.owners(key)
     if owners and group in catalogue.groups(command):
@@ -121,5 +133,19 @@ def _unknown_key(key: str, command: str, args: list[str]) -> str:
         return (
             f"'{value}': with {group}={now[0]} there is no such option; it belongs to {' and '.join(owners)}"
         )
+    if _is_declared(key, command, args):
+        return f"'{value}': the yaml files in {conf_dir()} lack {key}; {WRITE_CONF}"
     names = [o.key for o in catalogue.options(command, args)]
     return f"unknown key '{value}'{nearest(key, [*catalogue.groups(command), *names])}"
+
+
+def _is_declared(key: str, command: str, args: list[str]) -> bool:
+    """Whether the class of a choice declares the option ``key``, which ``conf/`` lacks."""
+    group, _, option = key.partition(".")
+    if group not in catalogue.groups(command):
+        return False
+    content = catalogue.content(group, catalogue.chosen(command, args)[group][0])
+    module, _, name = str(content.get("_target_", GROUPS[group].base)).rpartition(".")
+    cls = getattr(importlib.import_module(module), name)
+    schema = cls if dataclasses.is_dataclass(cls) else schema_of(cls)
+    return option in {field.name for field in dataclasses.fields(schema)}  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Where the packaged configuration lies."""
+"""Where the configuration files are."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def conf_dir() -> Path:
-    """``conf/``: inside the package in a wheel, at the root of the tree in an editable install."""
+    """Return the folder ``conf``: in the package of a wheel, at the root of an editable install."""
     package = Path(__file__).resolve().parents[1]
     shipped = package / "conf"
     return shipped if shipped.is_dir() else package.parents[1] / "conf"

@@ -1,7 +1,7 @@
-"""Names that have changed. Old ones are still read, from command lines and from the folders of earlier runs.
+"""Names that have changed. Old ones are still read from command lines and from the folders of earlier runs.
 
-A thing keeps one identity: configs are compared under today's names and hashed under the first ones, so that
-what an earlier lmreg has left keeps its hash and its folder.
+Configs are compared under today's names but hashed under the first ones, so that the results of earlier
+versions keep their hash and their folder.
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ from collections.abc import Iterable, MutableMapping
 from typing import Any
 
 GROUPS = {"kind": "benchmark"}
-"""Old config group to today's."""
+"""Today's config group by the old one."""
 CHOICES = {"algo": {"randomnas": "spos_unique"}}
-"""By config group: old choice to today's."""
+"""By config group, today's choice by the old one."""
 OPTIONS = {"strategy.count": "strategy.budget"}
-"""Old option to today's."""
+"""Today's option by the old one."""
 
 _CLASSES = {"lmreg.algo.randomnas.RandomNAS": "lmreg.algo.spos_unique.SPOSUnique"}
-# Options by the class that had them under the old name.
+# By class, today's name of an option by the old one.
 _FIELDS = {"lmreg.strategy.random.RandomSearch": {"count": "budget"}}
 
 
 def with_todays_names(args: Iterable[str]) -> tuple[list[str], list[str]]:
-    """Words of a command line under today's names, and what there is to say about the old ones."""
+    """Return the words of a command line under today's names, and a note for every old name among them."""
     words, notes = [], []
     for arg in args:
         flags, key, equals, value = re.match(r"([+~]*)([^=]*)(=?)(.*)", arg, re.S).groups()  # type: ignore[union-attr]
@@ -41,7 +41,7 @@ def with_todays_names(args: Iterable[str]) -> tuple[list[str], list[str]]:
 
 
 def take_todays_names(config: MutableMapping[Any, Any]) -> None:
-    """Rename within ``config``, as an earlier lmreg has written it."""
+    """Rename what has old names in ``config``, which an earlier version wrote, in place."""
     for group, part in config.items():
         if isinstance(part, MutableMapping):
             target = part.get("_target_")
@@ -54,7 +54,7 @@ def take_todays_names(config: MutableMapping[Any, Any]) -> None:
 
 
 def in_first_names(config: dict[str, Any]) -> dict[str, Any]:
-    """``config`` as the first lmreg that knew all of it would have written it."""
+    """Return a copy of ``config`` with the names that its parts had first."""
     config = copy.deepcopy(config)
     classes = {new: old for old, new in _CLASSES.items()}
     for group, part in config.items():

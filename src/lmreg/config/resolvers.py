@@ -21,30 +21,30 @@ from lmreg.util.files import require_file
 
 
 def last_part(*places: str | None) -> str:
-    """The last part of the first path or hub name that is given, safe as a part of a folder's name."""
+    """Return the last part of the first path or hub name that is given, made safe for a folder's name."""
     place = next((str(place) for place in places if place), "")
     return re.sub(r"[^\w.+-]+", "_", Path(absolute(place)).name) or "data"
 
 
 def absolute(path: str) -> str:
-    """The absolute path that a relative one or one with ~ means now, links left as they are."""
-    # Not pathlib's: its expanduser fails where there is no such user, its resolve follows links.
+    """Return the absolute path that a relative one, or one with ~, means now; links are not followed."""
+    # pathlib's expanduser fails if there is no such user, and its resolve follows links.
     return os.path.abspath(os.path.expanduser(path))  # noqa: PTH100, PTH111
 
 
 def stem(path: str | None, otherwise: str) -> str:
-    """The name of a file without its ending, safe as a part of a folder's name; ``otherwise`` of no file."""
+    """Return a file's name without its ending, made safe for a folder's name; ``otherwise`` if no file."""
     return otherwise if path is None else last_part(Path(path).stem)
 
 
 def part_of_file(path: str | None, key: str, otherwise: str) -> Any:
-    """What the YAML file ``path`` has under its only key.
+    """Return what the YAML file ``path`` has under its only key.
 
     Args:
-        otherwise: the file that is read where no path is given, relative to lmreg's package.
+        otherwise: the file to read if no path is given, relative to lmreg's package.
 
     Raises:
-        LmregError: the file can't be read, or hasn't that key alone.
+        LmregError: the file can't be read, or doesn't have exactly that key.
     """
     file = Path(lmreg.__file__).parent / otherwise if path is None else Path(path).expanduser()
     require_file(file)

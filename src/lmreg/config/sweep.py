@@ -1,4 +1,4 @@
-"""The jobs of a sweep, and which of them is running."""
+"""The jobs of a sweep, and which one is running."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from hydra.types import RunMode
 
 @dataclass(frozen=True)
 class Sweep:
-    """Every job's overrides; ``number`` counts from 0."""
+    """The overrides of every job, and the number of the running one, counted from 0."""
 
     jobs: tuple[tuple[str, ...], ...]
     number: int
 
     def own(self, overrides: Sequence[str]) -> list[str]:
-        """Those of a job's ``overrides`` that not all jobs share."""
+        """Return those of a job's ``overrides`` that not all jobs share."""
         shared = set.intersection(*(set(job) for job in self.jobs))
         return [o for o in overrides if o not in shared]
 
 
 def sweeping() -> bool:
-    """Whether the running job is one of a sweep's."""
+    """Return whether the running job is part of a sweep."""
     return HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN
 
 
 def current_sweep() -> Sweep | None:
-    """The sweep whose job is running; None in a single run or under another sweeper than Hydra's own."""
+    """Return the sweep whose job is running; None for a single run or another sweeper than Hydra's own."""
     if not sweeping():
         return None
     given = get_args_parser().parse_args(sys.argv[1:]).overrides

@@ -1,4 +1,4 @@
-"""Values of options, whatever their spelling: ``seed=00`` is 0, ``flip=yes`` is true."""
+"""Bring values of options to one spelling: ``seed=00`` is 0, ``flip=yes`` is true."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _NODES: dict[str, Callable[[Any], Any]] = {
 
 
 def resolved(node: Any) -> Any:
-    """A config node as dicts, lists and values, interpolations resolved."""
+    """Return a config node as dicts, lists and values, with interpolations resolved."""
     return OmegaConf.to_container(node, resolve=True) if isinstance(node, DictConfig | ListConfig) else node
 
 
 def plain(node: Any) -> Any:
-    """The same where 3.0 is 3, as which it may be given too."""
+    """Return a config node like `resolved`, with whole floats as integers: 3.0 may also be given as 3."""
     value = resolved(node)
     if isinstance(value, dict):
         return {str(key): plain(item) for key, item in value.items()}
@@ -37,7 +37,7 @@ def plain(node: Any) -> Any:
 
 
 def canonical(value: Any, kind: str) -> Any:
-    """``value`` as an option whose annotation is ``kind`` has it; what can't be one stays as it is."""
+    """Return ``value`` as an option with the annotation ``kind`` has it, unchanged if that isn't possible."""
     kind = kind.partition(" | ")[0]
     if kind.startswith("list[") and isinstance(value, list):
         return [canonical(item, kind[5:-1]) for item in value]
@@ -45,14 +45,14 @@ def canonical(value: Any, kind: str) -> Any:
         return value
     try:
         return _NODES[kind](value)._value()
-    except ValidationError:  # told where the option is read
+    except ValidationError:  # reported where the option is read
         return value
 
 
 def canonical_config(config: Mapping[str, Any]) -> dict[str, Any]:
-    """A resolved config with every option's value as its type has it.
+    """Return a resolved config with every value as its option's type has it.
 
-    Options of classes that aren't lmreg's stay as they are: their types aren't known without importing them.
+    Options of classes that aren't lmreg's stay unchanged: their types aren't known without importing them.
     """
     top = _top_fields()
     return {
@@ -64,8 +64,10 @@ def canonical_config(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def settled(cfg: DictConfig) -> DictConfig:
-    """A copy that means the same from any folder, later, and however its values were spelt: a file of the
-    space's is read now, paths of what is read become absolute."""
+    """Return a copy of ``cfg`` that means the same from any folder, at any time, and in any spelling.
+
+    The file of a space is read now, and paths become absolute.
+    """
     config = canonical_config(resolved(cfg))
     for key, value in config.items():
         fields = _node_fields(key, value) if isinstance(value, dict) else {}
@@ -76,7 +78,7 @@ def settled(cfg: DictConfig) -> DictConfig:
 
 
 def written(value: Any) -> str:
-    """``value`` as an override has it, always in the same spelling."""
+    """Return ``value`` as an override has it, always in the same spelling."""
     if isinstance(value, Mapping):
         return "{" + ",".join(f"{key}:{written(item)}" for key, item in value.items()) + "}"
     if isinstance(value, list | tuple):
@@ -84,17 +86,17 @@ def written(value: Any) -> str:
     if value is None or isinstance(value, bool):
         return "null" if value is None else str(value).lower()
     if not isinstance(value, str):
-        # `plain` has made whole numbers of floats: 1e30 shouldn't be written out.
+        # `plain` turns whole floats into integers: don't write all digits of 1e30.
         long = isinstance(value, int) and abs(value) >= 10**16 and int(float(value)) == value
         return str(float(value)) if long else str(value)
     return value if _reads_as(value) else QuotedString(value, Quote.single).with_quotes()
 
 
 def _reads_as(text: str) -> bool:
-    """Whether Hydra reads ``text`` as that very text, without quotes."""
+    """Return whether Hydra reads ``text`` without quotes as the same text."""
     try:
         return OverridesParser.create().parse_override(f"key={text}").value() == text
-    except Exception:  # the parser's and the lexer's errors have no common base
+    except Exception:  # errors of the parser and the lexer have no common base
         return False
 
 
@@ -108,5 +110,5 @@ def _node_fields(key: str, node: Mapping[str, Any]) -> Fields:
 
 
 def _top_fields() -> Fields:
-    """The options of all commands that are in no group; an option is of one type in all."""
+    """Return the options of all commands that are in no group; an option has the same type in all."""
     return {key: field for fields in index().commands.values() for key, field in fields.items()}

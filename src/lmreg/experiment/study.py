@@ -7,7 +7,6 @@ import dataclasses
 import functools
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,7 +15,7 @@ from omegaconf import DictConfig
 
 from lmreg.algo.base import Algorithm
 from lmreg.config.build import classes_of, resolve, typed
-from lmreg.config.schema import option
+from lmreg.config.common import Options
 from lmreg.config.values import settled
 from lmreg.data.base import DataSource
 from lmreg.data.images import BatchStream, ImageData
@@ -32,40 +31,6 @@ from lmreg.train.random_streams import Streams, initialised
 from lmreg.train.training import Training
 
 T = TypeVar("T")
-
-
-@dataclass
-class Options:
-    """Top-level options of every command."""
-
-    study: str = option(
-        "study",
-        text="name",
-        yaml="${space.name}-${data.name}",
-        help="name of the study; results go to <root>/<study>/",
-        result=False,
-    )
-    root: str = option("outputs", text="path", help="folder of all studies", result=False)
-    seed: int = option(
-        0, min=0, help="seed of every random draw: weights, batches, paths, pairs", named=False
-    )
-    device: str = option("auto", help="auto, cpu, cuda, cuda:1, ...", result=False)
-    # Another number of threads, like another device, changes the last digits only.
-    threads: int | None = option(
-        None,
-        min=1,
-        help="CPU threads of one process; null: torch's own choice (small networks gain little from two)",
-        result=False,
-    )
-    deterministic: bool = option(
-        True,
-        help="repeat numbers exactly on a GPU too, as CPUs do anyway; false: any kernel, often faster",
-        result=False,
-        sweep_folder=True,
-    )
-    allow_packages: list[str] = option(
-        [], help="packages besides lmreg whose classes a config may name", result=False
-    )
 
 
 class Study:
