@@ -1,4 +1,4 @@
-"""Completion as the three shells ask for it: real shells, one of them at a real terminal."""
+"""Completion in the three real shells, one of them at a terminal."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from lmreg.cli.main import main
 
 
 def words(line: str) -> list[str]:
-    """What the last word of a line after its command may become."""
+    """Return what the last word of a line after its command may become."""
     command, *before, last = line.split(" ")
     return [word for word, _ in candidates(command, before, last)]
 
@@ -95,7 +95,7 @@ def test_paths_and_studies(tmp_path: Path) -> None:
 
 @pytest.fixture
 def path(tmp_path: Path) -> dict[str, str]:
-    """An environment with a command ``lmreg``."""
+    """Return an environment with a command ``lmreg``."""
     script = tmp_path / "bin" / "lmreg"
     script.parent.mkdir()
     script.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m lmreg "$@"\n')
@@ -127,7 +127,7 @@ def test_bash_gets_what_belongs_behind_its_word_breaks(path: dict[str, str]) -> 
 
 
 def typed(shell: list[str], setup: str, keys: str, env: dict[str, str], until: str) -> str:
-    """What a shell at a terminal says of the line that ``keys`` made, once ``until`` is there."""
+    """Return what a shell at a terminal shows after ``keys``, once ``until`` appears."""
     child, terminal = pty.fork()
     if child == 0:
         os.execvpe(shell[0], shell, env)

@@ -44,7 +44,7 @@ def test_meaning_and_range_stand_beside_the_default(capsys: pytest.CaptureFixtur
 
 
 def in_terminal(columns: int, **environment: str) -> str:
-    """Help as a terminal of so many columns gets it."""
+    """Return the help as a terminal of so many columns gets it."""
     code = "from lmreg.cli.help import show_help; show_help('search', [])"
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))

@@ -1,4 +1,4 @@
-"""Bad calls end in one line and exit code 2, whatever the mistake."""
+"""Bad calls end with one line and exit code 2, whatever the mistake."""
 
 from __future__ import annotations
 

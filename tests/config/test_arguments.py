@@ -1,4 +1,4 @@
-"""What a command line's words mean: texts with any characters, options given once, sweeps over something."""
+"""Words of a command line: text with any characters, options given once, sweeps with values."""
 
 from __future__ import annotations
 

@@ -107,7 +107,7 @@ GROUPS = [p for p in sorted(conf_dir().glob("*/*.yaml")) if p.parent.name != "hy
 
 @pytest.mark.parametrize("path", GROUPS, ids=lambda p: f"{p.parent.name}={p.stem}")
 def test_every_yaml_lists_exactly_its_schemas_keys(path: Path) -> None:
-    """What `--help` and `--cfg job` show is all there is, and nothing is read by nobody."""
+    """`--help` and `--cfg job` show every option, and every option is read."""
     node = OmegaConf.load(path)
     if "_target_" in node:
         _, config = resolve(node, object, path.parent.name)

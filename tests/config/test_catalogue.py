@@ -40,8 +40,12 @@ def test_what_is_checked_in_is_what_the_dataclasses_declare() -> None:
     assert done.returncode == 0, f"run 'python scripts/conf.py' and commit what it writes: {done.stdout}"
 
 
+def test_every_folder_of_choices_is_a_declared_group() -> None:
+    assert {path.name for path in conf_dir().iterdir() if path.is_dir()} == GROUPS.keys() | {"hydra"}
+
+
 def same(found: Fields, schema: type) -> None:
-    """The fields in the index are those of the class, with their ranges."""
+    """Check that the fields in the index are those of the class, with their ranges and help."""
     for field in dataclasses.fields(schema):
         if "block" in field.metadata:
             continue
@@ -173,7 +177,7 @@ def test_keys_and_defaults_are_those_that_hydra_composes(
 
 @pytest.mark.parametrize(("group", "choice"), CHOICES)
 def test_every_option_has_a_help(group: str, choice: str) -> None:
-    """`--help` shows it, and the yaml file."""
+    """`--help` shows it, and so does the yaml file."""
     assert [o.key for o in catalogue.group_options(group, choice) if not o.meaning] == []
 
 

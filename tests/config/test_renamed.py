@@ -1,4 +1,4 @@
-"""Old names are read, and stand for the same thing: the same config, hash and folder."""
+"""Old names are still read and mean the same: the same config, hash and folder."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_todays_names_are_those_that_there_are() -> None:
 
 
 def old(config: Any) -> Any:
-    """A config as the lmreg wrote it that had the old names."""
+    """Return a config as the version with the old names wrote it."""
     config["algo"] = {"_target_": "lmreg.algo.randomnas.RandomNAS", "name": "randomnas"}
     config["strategy"]["count"] = config["strategy"].pop("budget")
     config["trainer"].pop("untouched", None)
@@ -101,7 +101,7 @@ def test_an_old_folder_is_found(given: list[str], name: str, composed: Compose, 
 
 
 def aged(folder: Path) -> Path:
-    """The run in ``folder`` as an earlier lmreg would have left it."""
+    """Change the run in ``folder`` to what an earlier version would have left."""
     described, found = folder / "config.yaml", folder / "result.json"
     described.write_text(yaml.safe_dump(old(yaml.safe_load(described.read_text()))))
     result = json.loads(found.read_text())

@@ -31,10 +31,7 @@ class AlphaConfig:
 
     name: str = ""
     alpha_warmup: float = option(
-        0.6,
-        min=0,
-        max=1,
-        help="share of the training before the alphas learn; the regulariser has a warm-up of its own",
+        0.6, min=0, max=1, help="share of the training before the alphas learn (apart from reg.warmup)"
     )
     alpha_lr: float = option(
         0.01,

@@ -12,9 +12,10 @@ from omegaconf import DictConfig
 from rich.table import Table
 
 from lmreg.commands.options import given_overrides, top_level
+from lmreg.commands.search import SearchOptions
 from lmreg.config.build import resolve
 from lmreg.config.inherited import followed
-from lmreg.config.schema import option
+from lmreg.config.schema import inherit, option
 from lmreg.config.values import settled
 from lmreg.errors import LmregError
 from lmreg.experiment.determinism import settings_kept
@@ -61,8 +62,7 @@ class RetrainOptions(Options):
     cutout: float | None = option(
         0.5,
         min=0,
-        help="data.cutout of this training, unless the task is dense; null: the search's (DARTS: 16 of 32 "
-        "pixels)",
+        help="data.cutout of this training, unless the task is dense; null: the search's (DARTS: 0.5)",
     )
     auxiliary: float | None = option(
         0.4, min=0, help="network.auxiliary of this training, if the network has it; null: the search's"
@@ -80,13 +80,8 @@ class RetrainOptions(Options):
         help="name of the results' folder in <study>/retrain/; null: made from the run or architecture and "
         "the options that aren't the default",
     )
-    log_every: int = option(50, min=1, help="steps between two rows of metrics.csv", result="once")
-    checkpoint_seconds: float = option(
-        30,
-        min=0,
-        help="a killed training loses at most so many seconds of work",
-        result=False,
-    )
+    log_every: int = inherit(SearchOptions, "log_every")
+    checkpoint_seconds: float = inherit(SearchOptions, "checkpoint_seconds")
 
 
 def run(cfg: DictConfig) -> None:

@@ -37,10 +37,7 @@ from lmreg.util.progress import console, say
 class SearchOptions(Options):
     log_every: int = option(50, min=1, help="steps between two rows of metrics.csv", result="once")
     checkpoint_seconds: float = option(
-        30,
-        min=0,
-        help="a killed run loses at most so many seconds of work",
-        result=False,
+        30, min=0, help="a kill loses at most so many seconds of work", result=False
     )
     tensorboard: bool = option(False, help="also write the rows of metrics.csv for TensorBoard", result=False)
     landmarks: RoundsConfig = block(RoundsConfig)

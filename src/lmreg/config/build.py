@@ -19,13 +19,11 @@ from omegaconf.errors import OmegaConfBaseException
 import lmreg
 import lmreg.config.resolvers
 from lmreg.config import catalogue
-from lmreg.config.paths import conf_dir
+from lmreg.config.paths import WRITE_CONF, conf_dir
 from lmreg.config.schema import range_error
 from lmreg.errors import LmregError
 
 T = TypeVar("T")
-WRITE_CONF = "run 'python scripts/conf.py'"
-"""What brings ``conf/`` up to date after a change of a dataclass."""
 
 
 def nearest(word: str, names: Iterable[str]) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lmreg.config.groups import GROUPS
-from lmreg.config.paths import conf_dir
+from lmreg.config.paths import WRITE_CONF, conf_dir
 from lmreg.config.schema import Text
 from lmreg.errors import LmregError
 
@@ -107,7 +107,7 @@ def index() -> Index:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise LmregError(f"can't read {path} ({error}); run 'python scripts/conf.py'") from error
+        raise LmregError(f"can't read {path} ({error}); {WRITE_CONF}") from error
     choices: dict[tuple[str, str], Choice] = {}
     commands: dict[str, Fields] = {}
     declared: list[tuple[str, dict[str, Any]]] = []

@@ -10,10 +10,10 @@ from omegaconf.errors import OmegaConfBaseException
 
 from lmreg.config import catalogue
 from lmreg.config.arguments import MULTIRUN, checked, quoted_texts, split_values
-from lmreg.config.build import WRITE_CONF, nearest, schema_of, unknown_choice
+from lmreg.config.build import nearest, schema_of, unknown_choice
 from lmreg.config.groups import GROUPS
 from lmreg.config.inherited import with_choices_of_run
-from lmreg.config.paths import conf_dir
+from lmreg.config.paths import WRITE_CONF, conf_dir
 from lmreg.errors import LmregError, in_one_line
 
 USER_ERRORS = (LmregError, HydraException, OmegaConfBaseException, OSError)
@@ -148,4 +148,4 @@ def _is_declared(key: str, command: str, args: list[str]) -> bool:
     module, _, name = str(content.get("_target_", GROUPS[group].base)).rpartition(".")
     cls = getattr(importlib.import_module(module), name)
     schema = cls if dataclasses.is_dataclass(cls) else schema_of(cls)
-    return option in {field.name for field in dataclasses.fields(schema)}  # type: ignore[arg-type]
+    return option in {field.name for field in dataclasses.fields(schema)}

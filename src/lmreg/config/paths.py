@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+WRITE_CONF = "run 'python scripts/conf.py'"
+"""What brings ``conf/`` up to date after a change of a dataclass."""
+
 
 def conf_dir() -> Path:
     """Return the folder ``conf``: in the package of a wheel, at the root of an editable install."""

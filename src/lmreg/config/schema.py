@@ -59,7 +59,7 @@ def inherit(base: type, name: str, default: Any = _ABSENT, **changes: Any) -> An
     (field,) = (f for f in dataclasses.fields(base) if f.name == name)
     if default is _ABSENT:
         is_plain = field.default_factory is dataclasses.MISSING
-        default = field.default if is_plain else field.default_factory()  # type: ignore[misc]
+        default = field.default if is_plain else field.default_factory()  # type: ignore[operator]
     return _field(default, {**field.metadata, **changes})
 
 

@@ -126,15 +126,10 @@ class DataConfig:
         0.25,
         min=0,
         max=1,
-        help="share of them that orders landmarks and feeds the regulariser; the rest scores sub-nets",
+        help="share that orders landmarks and feeds the regulariser; the rest scores sub-nets",
     )
-    crop_padding: int = option(
-        0, min=0, help="pixels of padding for random crops, depth maps too; 0: no crops"
-    )
-    flip: bool = option(
-        False,
-        help="mirror half of the training images, depth maps with them; suits photos, not letters or digits",
-    )
+    crop_padding: int = option(0, min=0, help="pixels of zero padding for random crops; 0: no crops")
+    flip: bool = option(False, help="mirror half of the training images; suits photos, not letters or digits")
     cutout: float = option(
         0,
         min=0,

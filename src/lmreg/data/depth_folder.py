@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lmreg.config.schema import option
+from lmreg.config.schema import inherit, option
 from lmreg.data import pixels
 from lmreg.data.base import DataSource, DeepDataConfig, Part, RawData, Reading, data_folder
 from lmreg.data.depth_maps import MASKS, SUFFIXES, read_map, read_mask, squared
@@ -28,9 +28,7 @@ _OUTSIDE = "picture outside the folders of pairs|pictures outside the folders of
 @dataclass
 class Config(DeepDataConfig):
     name: str = option(
-        "depth_folder",
-        yaml="${last_part:${.path},depth_folder}",
-        help="name of the folder; names the study",
+        "depth_folder", yaml="${last_part:${.path},depth_folder}", help="name of the folder; names the study"
     )
     path: str | None = option(None, text="path", help=f"folder with {_LAYOUTS}", result=False)
     image_folder: str = option("images", text="text", help="sub-folder of images")
@@ -43,10 +41,7 @@ class Config(DeepDataConfig):
     )
     test_folder: str = option("test", text="text", help="sub-folder with the test pairs, if there is one")
     test_fraction: float = option(
-        0.2,
-        min=0,
-        max=1,
-        help="share of test pairs if there is no test folder; give a test folder for the frames of videos",
+        0.2, min=0, max=1, help="share of test pairs if there is no test folder (frames of videos need one)"
     )
     inverse: bool = option(False, help="whether the maps hold inverse depth (disparity) instead of depth")
     scale: float = option(
@@ -55,6 +50,12 @@ class Config(DeepDataConfig):
         help="factor that makes the maps' values metres (or inverse metres): 0.001 for millimetres",
     )
     invalid: float | None = option(0.0, help="value that stands for missing depth; null: none")
+    crop_padding: int = inherit(
+        DeepDataConfig,
+        "crop_padding",
+        help="pixels of padding for random crops of image and depth; 0: no crops",
+    )
+    flip: bool = inherit(DeepDataConfig, "flip", help="mirror half of the training images, with their depth")
 
 
 @dataclass(frozen=True)

@@ -36,8 +36,7 @@ class Config(SourceConfig):
     seeds: int = option(
         1,
         min=1,
-        help="S, stand-alone trainings per landmark, their scores averaged; more landmarks help more than "
-        "more seeds",
+        help="S, stand-alone trainings per landmark, averaged; more landmarks help more than more seeds",
     )
     pool_seeds: int = option(
         2, min=1, help="stand-alone trainings per pool architecture, averaged, so that the truth is steady"

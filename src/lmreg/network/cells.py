@@ -44,10 +44,7 @@ class Config(SuperNetOnly):
         help="weight of an auxiliary head's loss in stand-alone training; 0: no such head (DARTS: 0.4)",
     )
     drop_path: float = option(
-        0.0,
-        min=0,
-        max=0.99,
-        help="chance to drop an edge at the end of stand-alone training (DARTS: 0.2)",
+        0.0, min=0, max=0.99, help="chance to drop an edge at the end of stand-alone training (DARTS: 0.2)"
     )
     affine: bool = inherit(
         SuperNetOnly,

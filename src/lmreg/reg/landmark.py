@@ -51,8 +51,7 @@ class Config:
     pair_loss: str = option(
         "hinge",
         choices=list(PAIR_LOSSES),
-        help="loss of a pair: hinge, tanh_hinge, softplus, logistic, focal or margin; inverse is a negative "
-        "control",
+        help="hinge, tanh_hinge, softplus, logistic, focal or margin; inverse is a negative control",
     )
     beta: float = option(1.0, min=1e-6, help="sharpness of pair_loss=softplus")
     margin: float = option(1.0, min=0, help="margin of pair_loss=margin, in nats")
@@ -68,8 +67,7 @@ class Config:
         0.01,
         min=0,
         max=0.5,
-        help="δ of passes=soft_oneshot: of n operations the landmark's own has weight 1/n + δ, each other "
-        "1/n − δ/(n−1)",
+        help="δ of passes=soft_oneshot: weight 1/n + δ for its own of n operations, 1/n − δ/(n−1) for others",
     )
     detach: str = option(
         "none",

@@ -17,10 +17,7 @@ from lmreg.space.draw import draw_up_to
 class Config:
     name: str = "stratified"
     strata: int = option(
-        10,
-        min=1,
-        help="groups of equal size by number of parameters, with equally many landmarks from each; at most "
-        "one per landmark",
+        10, min=1, help="groups of equal size by number of parameters, which get equally many landmarks"
     )
     candidates: int = option(300, min=2, help="random architectures that are sorted into the strata")
 

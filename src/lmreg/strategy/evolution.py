@@ -21,11 +21,13 @@ _PATIENCE = 2_000
 class Config(Limits):
     name: str = "evolution"
     budget: int = option(
-        100, min=1, help="architectures to score, the first population included (the landmark paper: 1000)"
+        100,
+        min=1,
+        help="architectures to score, the first population included (the landmark paper's code: 1000)",
     )
-    population: int = option(20, min=1, help="members alive at a time (the landmark paper: 50)")
+    population: int = option(20, min=1, help="members alive at a time (that code: 50)")
     tournament: int = option(
-        5, min=1, help="members drawn, with replacement, to choose each parent from (the landmark paper: 10)"
+        5, min=1, help="members drawn, with replacement, to choose each parent from (that code: 10)"
     )
 
     def __post_init__(self) -> None:
