@@ -1,7 +1,8 @@
-"""Every command of the README and of the demo, run as it stands there, but at a tiny size."""
+"""The commands and code of the README, the demo and the pages of ``docs/``, run at a tiny size."""
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import re
@@ -9,7 +10,6 @@ import shlex
 import shutil
 import subprocess
 import sys
-import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,36 +19,46 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from lmreg.data import fashion_mini
 from lmreg.space.nasbench201 import NASBench201
 from tests.benchmark.published import write_macro, write_nasbench101, write_nds
 from tests.conftest import ROOT, InProcess, last_given
+from tests.documents import DOCS, PAGES, blocks, files_of
 
-SMALL_TRAINING = ("trainer.steps=8", "trainer.batch_size=8", "network.channels=4", "threads=1")
+SMALL_TRAINING = ("trainer.steps=6", "trainer.batch_size=8", "network.channels=4", "threads=1")
 SIZES = {
-    "train-landmarks": ("landmarks.count=4", "landmarks.pool=5", "workers=1"),
-    "search": ("log_every=4", "scoring.images=64", "scoring.calibration_images=64"),
+    "train-landmarks": (*SMALL_TRAINING, "workers=1"),
+    "search": (
+        *SMALL_TRAINING,
+        *("log_every=3", "scoring.images=64", "scoring.calibration_images=64", "strategy.budget=4"),
+    ),
     "evaluate": ("bootstrap=100", "threads=1"),
-    "retrain": ("trainer.steps=8", "trainer.batch_size=8", "threads=1"),
+    "retrain": ("trainer.steps=6", "trainer.batch_size=8", "network.channels=5", "seeds=2", "threads=1"),
 }
+STUDY = Path("outputs") / "nasbench201-fashion_mini"
+"""Where the commands without a study of their own lead."""
 
 
 def commands(text: str) -> list[str]:
-    """The ``lmreg`` calls in indented blocks and scripts, continuation lines joined, comments cut off."""
+    """The ``lmreg`` calls of a script: continuation lines joined, comments and pipes cut off."""
     lines = [re.split(r"\s#", line)[0] for line in text.replace("\\\n", " ").splitlines()]
-    calls = [re.search(r"lmreg [a-z-]+(?= |$|\)).*", line) for line in lines if not line.startswith("|")]
+    calls = [re.search(r"lmreg [a-z-]+(?= |$|\)).*", line) for line in lines]
     found = [re.split(r"\)\"|\s+>", call[0])[0] for call in calls if call]
     return [" ".join(shlex.split(call)[1:]) for call in found]
 
 
-README = (ROOT / "README.md").read_text()
-BLOCKS = "\n".join(line for line in README.splitlines() if line.startswith("    "))
-DEMO = (ROOT / "scripts" / "demo.sh").read_text()
+DEMO = commands((ROOT / "scripts" / "demo.sh").read_text())
+BY_PAGE = {path: commands("".join(blocks(text, "bash"))) for path, text in PAGES.items()}
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A working folder with what the README takes for granted: tables, images, CIFAR-10, a space."""
+    """A working folder with what the pages take for granted: the files that they show, tables, and images."""
     root = tmp_path_factory.mktemp("readme")
+    for page in PAGES.values():
+        for name, content in files_of(page).items():
+            (root / name).parent.mkdir(exist_ok=True)
+            (root / name).write_text(content)
     rng = np.random.default_rng(0)
     space = NASBench201()
     archs = {space.canonical(a): a for a in (space.sample(rng) for _ in range(60))}.values()
@@ -58,13 +68,21 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_nasbench101(root / "nasbench_only108.tfrecord", 16)
     write_nds(root / "ENAS_fix-w-d.json", 16)
     write_macro(root / "nas-bench-macro_cifar10.json", 16)
-    (own,) = re.findall(r"^    # my_space\.yaml\n((?:    .*\n)+)", README, re.M)
-    (root / "my_space.yaml").write_text(textwrap.dedent(own))
     for label in ("cat", "dog"):
         images = root / "my_images" / label
         images.mkdir(parents=True)
         for i in range(40):
             Image.fromarray(rng.integers(255, size=(20, 24, 3), dtype=np.uint8)).save(images / f"{i}.png")
+    write_depth(root / "my_depth", rng)
+    with np.load(fashion_mini.FILE) as arrays:  # as many of its images as the splits need
+        few = {name: array[:: 10 if name.startswith("train") else 20] for name, array in arrays.items()}
+    np.savez(root / fashion_mini.FILE.name, **few)
+    parts = {
+        f"{part}_{name}": rng.integers(size, size=shape, dtype=np.uint8)
+        for part in ("train", "test")
+        for name, size, shape in (("images", 255, (40, 8, 8, 1)), ("labels", 2, (40,)))
+    }
+    np.savez(root / "images.npz", classes=np.array(["cat", "dog"]), **parts)  # type: ignore[arg-type]
     cifar = root / "path" / "to" / "cifar10"
     cifar.mkdir(parents=True)
     for part in ("train", "test"):
@@ -75,84 +93,190 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+def write_depth(folder: Path, rng: np.random.Generator) -> None:
+    """40 pairs of an image and its depth in millimetres."""
+    for name in ("images", "depth"):
+        (folder / name).mkdir(parents=True)
+    for i in range(40):
+        Image.fromarray(rng.integers(255, size=(32, 32, 3), dtype=np.uint8)).save(folder / f"images/{i}.png")
+        depth = rng.integers(1000, 9000, size=(32, 32), dtype=np.uint16)
+        Image.fromarray(depth).save(folder / f"depth/{i}.png")
+
+
 def tiny(call: str, folder: Path) -> list[str]:
-    """``call`` with sizes added, and the folder of a real run for the README's <study> and <run>."""
+    """``call`` at a small size, and with the folder of a real run for <study>, <run> and <name>."""
     args = call.replace("~", str(folder)).split()
-    command = args[0]
-    extra = list(SIZES.get(command, ()))
     if "--help" in args or "--cfg" in args:
         return args
-    if command in ("train-landmarks", "search"):
-        extra += SMALL_TRAINING
-        args = [a for a in args if not a.startswith("trainer.epochs=")]
+    command, *options = args
+    extra = list(SIZES.get(command, ()))
+    sized = {"network.channels", "network.cells", "trainer.epochs", "strategy.budget"}
+    options = [option for option in options if option.partition("=")[0] not in sized]
+    if command == "train-landmarks":
+        extra += ["landmarks.count=4", "landmarks.pool=5"]
+        own = ("space=", "data=folder", "data=shapes_depth", "data=depth_folder")
+        if any(option.startswith(own) for option in options):
+            extra.append("landmarks.pool_seeds=1")  # the demo's study has several
     if command == "search":
-        args = [a for a in args if not a.startswith("strategy.budget=")]
-        extra.append("strategy.budget=4")
-        if "strategy=evolution" in args:
+        # The last of several algorithms: all of them go through every stage in tests/commands/test_algorithms.py.
+        options = [re.sub(r"^algo=.*,(\w+)$", r"algo=\1", option) for option in options]
+        options = [o.replace("seed=0,1,2", "seed=0").replace("weight=5,10", "weight=5") for o in options]
+        options = ["landmarks.add=2" if o.startswith("landmarks.add=") else o for o in options]
+        if "strategy=evolution" in options:
             extra += ["strategy.population=2", "strategy.tournament=2"]
-        args = ["landmarks.add=2" if a.startswith("landmarks.add=") else a for a in args]
-        # Each run is scored and drawn again by every evaluation that follows.
-        args = [a.replace("seed=0,1,2", "seed=0,1").replace("reg.weight=5,10", "reg.weight=5") for a in args]
-        # All of them go through every stage in tests/commands/test_algorithms.py.
-        args = ["algo=spos,darts" if a.startswith("algo=spos,spos_unique,fairnas") else a for a in args]
-    if "selector=stratified" in args:
+    if "selector=stratified" in options:
         extra.append("selector.candidates=10")
-    if "selector=spaced" in args:
+    if "selector=spaced" in options:
         extra.append("selector.min_distance=2")
-        args.remove("selector.min_distance=4")
-    if "data=shapes_depth" in args and command in ("train-landmarks", "search"):
+        options.remove("selector.min_distance=4")
+    if "data=shapes_depth" in options and command in ("train-landmarks", "search"):
         extra += ["data.scenes=64", "data.test_scenes=16"]
-    if "data=cifar10" in args:
-        extra += ["data.resolution=8"] if command == "train-landmarks" else []
-        if command == "train-landmarks" and not any(a.startswith("data.path") for a in args):
-            extra.append("data.path=path/to/cifar10")
-    return [*args, *extra]
+    if "data=cifar10" in options and command == "train-landmarks":
+        extra += ["data.resolution=8", "data.path=path/to/cifar10"]
+    if command == "export" and "depth" in call:
+        extra.append("onnx=false")  # test_export.py has it for every space
+    return last_given(command, *map(with_real_run, options), *extra)
 
 
-def with_real_run(arg: str) -> str:
+def with_real_run(option: str) -> str:
     """``run=outputs/<study>/...`` with the first folder that there is of that kind."""
-    if not arg.startswith("run=") or "<" not in arg:
-        return arg
-    pattern = arg.partition("=")[2].replace("<study>", "nasbench201-fashion_mini")
+    if not option.startswith("run=") or "<" not in option:
+        return option
+    pattern = option.partition("=")[2].replace("<study>", STUDY.name)
     results = sorted(Path().glob(re.sub("<run>|<name>", "*", pattern) + "/result.json"))
     return f"run={results[0].parent}"
 
 
-def test_the_readme_and_the_demo_have_commands() -> None:
-    found = {call.split()[0] for call in commands(BLOCKS)}
+def test_the_pages_and_the_demo_have_commands() -> None:
+    found = {call.split()[0] for calls in BY_PAGE.values() for call in calls}
     assert found == {
         *("train-landmarks", "search", "evaluate", "report", "runs", "completion", "import-benchmark"),
         *("retrain", "export"),
     }
-    assert [call.split()[0] for call in commands(DEMO)] == ["train-landmarks", "search", "evaluate", "report"]
+    assert [call.split()[0] for call in DEMO] == ["train-landmarks", "search", "evaluate", "report"]
 
 
-def test_every_command_of_the_readme_and_the_demo(
-    folder: Path, in_process: InProcess, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_command_is_outside_the_blocks_that_are_run() -> None:
+    for path, text in PAGES.items():
+        rest = re.sub(r"^```(bash|console)\n.*?^```$", "", text, flags=re.M | re.S)
+        assert re.findall(r"^(?: {4,}|\$ )lmreg [a-z].*", rest, re.M) == [], path
+
+
+def test_every_command_runs(folder: Path, in_process: InProcess, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("onnxruntime")
     monkeypatch.chdir(folder)
+    monkeypatch.setattr(fashion_mini, "FILE", folder / fashion_mini.FILE.name)
+    monkeypatch.syspath_prepend(str(folder))
     monkeypatch.setenv("HOME", str(folder))
     monkeypatch.setattr(sys, "argv", ["lmreg"])
-    for call in dict.fromkeys([*commands(DEMO), *commands(BLOCKS)]):
-        args = tiny(call, folder)
-        args = [with_real_run(arg) for arg in args]
-        if args[0] == "retrain":  # the README's larger network, but not here
-            args = [a for a in args if not a.startswith("network.")] + ["network.channels=5"]
-        if args[0] == "export":
-            pytest.importorskip("onnxruntime")  # comes last
-        code, out, errors = in_process(*last_given(*args))
-        assert code == 0, f"lmreg {call}\n{errors}"
-        assert out, call
+    done: set[str] = set()
+    for path, calls in {ROOT / "scripts" / "demo.sh": DEMO, **BY_PAGE}.items():
+        before = set(STUDY.glob("search/*"))
+        for call in calls:
+            if call not in done:
+                code, out, errors = in_process(*tiny(call, folder))
+                assert code == 0, f"{path.name}: lmreg {call}\n{errors}"
+                assert out, call
+                done.add(call)
+        if path.parent == DOCS:  # the searches of one page needn't be evaluated by the next
+            for run in set(STUDY.glob("search/*")) - before:
+                shutil.rmtree(run)
     for study in ("nasbench201-fashion_mini", "nasbench201-my_images"):
         assert (folder / "outputs" / study / "report" / "index.html").stat().st_size > 10_000
     assert list((folder / "outputs" / "by-table" / "evaluate").glob("scores-*.csv"))
-
     (exported,) = (folder / "outputs" / "nasbench201-my_images" / "retrain").glob("*/export")
-    (line,) = as_the_readme_uses(exported, [folder / "my_images" / "cat" / "0.png"])
+    (line,) = as_the_page_uses(exported, [folder / "my_images" / "cat" / "0.png"])
     assert line["class"] in ("cat", "dog")
 
 
-# The README's lines for each picture, with no lmreg around; its files end in .png, whatever they are.
+KINDS = {
+    "import lmreg\n": "the Python API",
+    "import json\n": "an exported network",
+    "import onnxruntime\n": "an exported network",
+    "slope, shift = ": "depth in metres",
+    "# added to src/": "a change of lmreg",
+}
+"""By their beginning, the Python blocks that aren't files; each kind has its test here."""
+
+
+def of_kind(kind: str) -> list[str]:
+    starts = tuple(start for start, name in KINDS.items() if name == kind)
+    code = [block for text in PAGES.values() for block in blocks(text, "python")]
+    return [block for block in dict.fromkeys(code) if block.startswith(starts)]
+
+
+def test_every_python_block_has_its_test() -> None:
+    for path, text in PAGES.items():
+        for block in blocks(text, "python"):
+            assert block in files_of(text).values() or block.startswith(tuple(KINDS)), f"{path}: {block}"
+
+
+def test_the_python_api_does_what_the_pages_say(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the study of the commands, where there is little left to do."""
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(fashion_mini, "FILE", folder / fashion_mini.FILE.name)
+    sizes = [option for command in SIZES for option in SIZES[command] if command != "retrain"]
+    for code in of_kind("the Python API"):
+        assert 'root="outputs")' in code
+        code = code.replace('root="outputs")', f'root="outputs", overrides={list(dict.fromkeys(sizes))})')
+        code = code.replace("count=30, pool=32", "count=4, pool=5").replace("trainer.epochs=10", "seed=0")
+        exec(code, made := {})  # type: ignore[var-annotated]
+        assert set(made["table"]["statistic"]) >= {"kendall_tau", "regret"}
+        assert made.get("network", True)
+    assert made["run"].folder.parent.parent.resolve() == (folder / STUDY).resolve()
+
+
+def test_the_space_of_the_page_passes_its_checks(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(folder))
+    module = importlib.import_module("my_parts.test_kernels")
+    for test in (module.test_space, module.test_network):
+        ((_, checks),) = (mark.args for mark in test.pytestmark)
+        for check in checks:
+            test(check)
+
+
+def test_metres_of_the_page() -> None:
+    (code,) = of_kind("depth in metres")
+    metres = np.random.default_rng(0).uniform(1, 9, (4, 4))
+    values = {"np": np, "metres": metres, "known": metres > 2, "predicted": 3 / metres + 1}
+    exec(code, values)
+    np.testing.assert_allclose(values["depth"], metres)
+
+
+def test_a_pair_loss_and_a_choice_are_added_as_the_page_says(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a copy of lmreg, whose options are what its files say when it is imported."""
+    tree = folder / "changed"
+    for name in ("src", "conf", "scripts"):
+        shutil.copytree(ROOT / name, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(folder / fashion_mini.FILE.name, tree / "src" / "lmreg" / "data" / fashion_mini.FILE.name)
+    (code,) = of_kind("a change of lmreg")
+    first, _, added = code.partition("\n")
+    file = tree / first.removeprefix("# added to ")
+    file.write_text(f"{file.read_text()}\n\n{added}")
+    shutil.copy(folder / "my_parts" / "siblings.py", tree / "src" / "lmreg" / "algo")
+    (call,) = commands("".join(blocks(PAGES[DOCS / "extending.md"], "console")))
+    monkeypatch.chdir(folder)
+    landmarks, search = (tiny(some, folder) for some in ("train-landmarks", f"{call} algo=siblings"))
+    script = (
+        "import sys, pathlib, lmreg; from lmreg.cli.main import main\n"
+        "assert pathlib.Path(lmreg.__file__).is_relative_to(sys.argv[1])\n"
+        f"main({search!r}, prog_name='lmreg')"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(tree / "src")}
+    subprocess.run([sys.executable, tree / "scripts" / "conf.py"], env=environment, check=True)
+    assert "neighbours: 1" in (tree / "conf" / "algo" / "siblings.yaml").read_text()
+    if not (STUDY / "landmarks" / "manifest.json").exists():
+        subprocess.run([sys.executable, "-m", "lmreg", *landmarks], env=environment, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", script, tree], capture_output=True, text=True, env=environment, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "squared_hinge" in done.stdout
+
+
+# The page's lines for each picture, with no lmreg around; its files end in .png, whatever they are.
 USED = """
 import sys; sys.modules["lmreg"] = None
 import contextlib, io, json, shutil
@@ -172,17 +296,11 @@ for picture in pictures:
 """
 
 
-def as_the_readme_uses(exported: Path, pictures: list[Path], onnx: bool = True) -> list[dict[str, Any]]:
-    """What the README's lines for exported files, run in their folder, make of each of ``pictures``: the
-    class that they print and the logits, which are those of torch and of ONNX Runtime where that is used."""
-    lines = [
-        textwrap.dedent(block)
-        for start in ("import json", "import onnxruntime")
-        for block in re.findall(rf"^    {start}\n(?:    .*\n|\n)+", README, re.M)
-    ]
-    assert len(lines) == 2
-    lines[1:] = lines[1:] if onnx else [""]
-    call = [sys.executable, "-c", USED, *lines, *map(str, pictures)]
+def as_the_page_uses(exported: Path, pictures: list[Path], onnx: bool = True) -> list[dict[str, Any]]:
+    """Run the page's lines for exported files in their folder on each of ``pictures``: the class that they
+    print and the logits, which are those of torch and of ONNX Runtime where that is used."""
+    with_torch, with_onnx = of_kind("an exported network")
+    call = [sys.executable, "-c", USED, with_torch, with_onnx if onnx else "", *map(str, pictures)]
     done = subprocess.run(call, cwd=exported, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     found = [json.loads(line) for line in done.stdout.splitlines()]
@@ -214,7 +332,7 @@ CASES: dict[str, Callable[[np.ndarray, Path], None]] = {"turned": turned, "ink":
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_exported_files_used_as_the_readme_shows_do_what_they_did_in_training(
+def test_exported_files_used_as_the_page_shows_do_what_they_did_in_training(
     tmp_path: Path, in_process: InProcess, rng: np.random.Generator, case: str
 ) -> None:
     """Every test picture of a folder gets the class that the retraining's own test gave it."""
@@ -237,7 +355,7 @@ def test_exported_files_used_as_the_readme_shows_do_what_they_did_in_training(
     code, _, errors = in_process("export", f"run={retrained}", "onnx=false")
     assert code == 0, errors
     pictures = sorted((tmp_path / case / "test").glob("*/*"))
-    found = as_the_readme_uses(retrained / "export", pictures, onnx=False)
+    found = as_the_page_uses(retrained / "export", pictures, onnx=False)
     right = np.array([one["class"] == path.parent.name for one, path in zip(found, pictures, strict=True)])
     (tested,) = json.loads((retrained / "result.json").read_text())["trainings"]
     assert 100 * right.mean() == pytest.approx(tested["accuracy_percent"])
@@ -245,8 +363,9 @@ def test_exported_files_used_as_the_readme_shows_do_what_they_did_in_training(
 
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
-def test_the_completion_line_of_the_readme_works_in_bash() -> None:
-    (line,) = re.findall(r'^    (eval "\$\(lmreg completion bash\)")', README, re.M)
+def test_the_completion_line_of_the_pages_works_in_bash() -> None:
+    text = PAGES[DOCS / "getting-started.md"]
+    (line,) = re.findall(r'^(eval "\$\(lmreg completion bash\)")', text, re.M)
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     done = subprocess.run(
         ["bash", "-c", f"{line}; complete -p lmreg"],
@@ -256,8 +375,3 @@ def test_the_completion_line_of_the_readme_works_in_bash() -> None:
         check=False,
     )
     assert "lmreg" in done.stdout, done.stderr
-
-
-def test_pictures_and_files_that_the_readme_names_are_there() -> None:
-    for path in re.findall(r"\]\(([^)#:]+)\)", README):
-        assert (ROOT / path).exists(), path

@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-import re
-import textwrap
-from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from tests.conftest import ROOT
+from tests.documents import DOCS, PAGES, files_of
 
 from lmreg.data.base import InputShape, Part
 from lmreg.data.images import Split
 from lmreg.network.depth_decoder import Config, DepthDecoderNetwork
 from lmreg.rank.scoring import score
 from lmreg.space.depth_decoder import DepthDecoder
-from lmreg.task.base import Score, Task
+from lmreg.task.base import Task
 
 
 def test_segmentation_of_the_document() -> None:
-    text = (ROOT / "docs" / "depth.md").read_text()
-    (code,) = re.findall(r"^    # src/lmreg/task/segmentation\.py\n(.*?)^    # conf", text, re.M | re.S)
-    made = {"dataclass": dataclass, "Task": Task, "Score": Score, "torch": torch, "F": F}
-    exec(textwrap.dedent(code), made)
-    task: Task = made["Segmentation"]()  # type: ignore[operator]
+    code = files_of(PAGES[DOCS / "extending.md"])["my_parts/segmentation.py"]
+    made: dict[str, Any] = {}
+    exec(code, made)
+    task: Task = made["Segmentation"]()
     rng = np.random.default_rng(0)
     images = rng.integers(255, size=(20, 4, 4, 3), dtype=np.uint8).repeat(4, 1).repeat(4, 2)
     labels = (images[..., 0] > 128).astype(np.int64)
