@@ -118,8 +118,8 @@ def tiny(call: str, folder: Path) -> list[str]:
         if any(option.startswith(own) for option in options):
             extra.append("landmarks.pool_seeds=1")  # the demo's study has several
     if command == "search":
-        # The last of several algorithms: all of them go through every stage in tests/commands/test_algorithms.py.
-        options = [re.sub(r"^algo=.*,(\w+)$", r"algo=\1", option) for option in options]
+        # The first of several algorithms: all go through every stage in tests/commands/test_algorithms.py.
+        options = [re.sub(r"^(algo=\w+),.*", r"\1", option) for option in options]
         options = [o.replace("seed=0,1,2", "seed=0").replace("weight=5,10", "weight=5") for o in options]
         options = ["landmarks.add=2" if o.startswith("landmarks.add=") else o for o in options]
         if "strategy=evolution" in options:
