@@ -146,10 +146,10 @@ def test_without_a_file_a_note_says_that_this_is_an_example(in_process: InProces
     call = ("space=custom", f"root={tmp_path}", "threads=1")
     _, said, errors = in_process("train-landmarks", *call, "landmarks.count=99999")
     assert "lower landmarks.count" in errors
-    assert said.startswith(note)
+    assert note in said
     code, said, errors = in_process("search", *call, "reg=none", "trainer.steps=2", "strategy.budget=2")
     assert code == 0, errors
-    assert said.startswith(note)
+    assert note in said
 
 
 def test_the_shown_config_includes_the_files_content(in_process: InProcess, file: Path) -> None:

@@ -178,7 +178,7 @@ def test_an_interrupted_search_ends_like_an_uninterrupted_one(
             "task=depth takes inverse depth per pixel, but data=fashion_mini gives one label",
         ),
         (("data=shapes_depth",), "with this task take data=cifar10.*with this data task=depth"),
-        (("task=depth", "data=shapes_depth"), "needs networks that give maps.*goes space=depth_decoder"),
+        (("task=depth", "data=shapes_depth"), "needs networks that give maps.*take space=depth_decoder"),
         (("space=depth_decoder",), "task=classification needs networks that give one output per image"),
     ],
 )

@@ -455,7 +455,7 @@ def test_evaluate_and_report_go_by_the_runs_own_landmarks(
     assert set(mine.archs) > set(studys.archs)
     assert mine.column == studys.column
     page = (folder / "report" / "index.html").read_text()
-    assert "added landmarks while it trained and had 8 in the end" in page
+    assert "added landmarks during training and ended with 8" in page
 
 
 def test_a_signal_that_came_before_ends_what_begins() -> None:
