@@ -128,6 +128,9 @@ def _notes(raw: RawData, indices: Mapping[str, np.ndarray], low: int, high: int)
         notes.append(
             f"channel {which} has the same value in all training images, so it carries no information"
         )
+    if blank := sum(_count_blank(part.images) for part in (raw.train, raw.test)):
+        total = len(raw.train.images) + len(raw.test.images)
+        notes.append(f"{blank:,} of {total:,} images are blank: all their pixels have the same colour")
     for a, b in confusable_pairs(raw.classes):
         notes.append(f"the classes {a!r} and {b!r} differ only by {describe_difference(a, b)}")
     notes += _duplicate_notes(raw)
@@ -182,6 +185,12 @@ def _all_equal(images: np.ndarray, first: np.ndarray) -> bool:
     """Whether all of ``images`` [n, ...] equal ``first``; stops soon after one that doesn't."""
     pieces = (images[i : i + _PIECE] for i in range(0, len(images), _PIECE))
     return not any((piece != first).any() for piece in pieces)
+
+
+def _count_blank(images: np.ndarray) -> int:
+    """Return how many of ``images`` [n, height, width, channels] have a single colour."""
+    pieces = (images[i : i + _PIECE] for i in range(0, len(images), _PIECE))
+    return sum(int((piece == piece[:, :1, :1]).all(axis=(1, 2, 3)).sum()) for piece in pieces)
 
 
 def _one_valued(maps: np.ndarray) -> np.ndarray:

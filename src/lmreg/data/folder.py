@@ -11,7 +11,7 @@ import numpy as np
 from lmreg.config.schema import option
 from lmreg.data.base import DataSource, DeepDataConfig, Part, RawData, ReadSummary, data_folder
 from lmreg.data.bit_depth import parse_value_range
-from lmreg.data.layout import confusable_pairs, describe_difference, find_layout
+from lmreg.data.layout import confusable_pairs, describe_difference, find_layout, listed
 from lmreg.data.pixels import decode_pictures
 from lmreg.data.splits import split_off_test, unused_fraction_note
 from lmreg.data.walk import (
@@ -54,9 +54,9 @@ class ImageFolder(DataSource):
 
     def read(self) -> RawData:
         config, skipped = self.config, Skipped()
-        notes: tuple[str, ...] = ()
         folder = data_folder(config.path, config.name, _LAYOUTS)
         layout = find_layout(folder, config.train_folder, config.test_folder)
+        notes = layout.notes
         classes = _classes(layout.train)
         if layout.test is not None:
             _check_same(classes, layout.train, layout.test)
@@ -99,15 +99,11 @@ def _classes(folder: Path) -> list[str]:
         raise LmregError(f"{folder} contains no folders{here}; it should have {_LAYOUTS}")
     if len(names) == 1:
         inside = [path.name for path in subfolders(folder / names[0])]
-        hint = f"; if {_some(inside)} are the classes, pass data.path={folder / names[0]}" if inside else ""
+        hint = f"; if {listed(inside)} are the classes, pass data.path={folder / names[0]}" if inside else ""
         raise LmregError(
             f"{folder} has only one class ({names[0]}); at least two class folders are needed{hint}"
         )
     return names
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
 
 
 def _check_same(classes: Sequence[str], train: Path, test: Path) -> None:

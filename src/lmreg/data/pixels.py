@@ -55,7 +55,7 @@ def decode_pictures(
 ) -> Decoded:
     """Decode pictures, in their order.
 
-    The result has one channel if all pictures are grey, else three, where grey pictures repeat theirs.
+    The result has one channel if all pictures are stored as grey, else three, where grey pictures repeat theirs.
     Palettes are looked up, transparent parts become white, and a camera's orientation is applied. Samples of
     more than 8 bits are mapped by the range that the training pictures have.
 
@@ -82,10 +82,16 @@ def decode_pictures(
         images[deep], _ = _decode(
             [contents[i] for i in deep], lambda i: name(deep[i]), place, resolution, mapping.sample_range
         )
+    notes = list(mapping.notes)
+    if 0 < (count := sum(s.kind != _EIGHT_BIT.kind for s in stats)) < len(stats):
+        notes.append(
+            f"{count:,} of {len(stats):,} pictures have samples of more than 8 bits, the others 8 bits"
+        )
     if stacks := sum(s.frames for s in stats):
-        note = f"{stacks:,} files have several pictures (frames, pages); only the first of each is read"
-        mapping = replace(mapping, notes=(*mapping.notes, note))
-    return Decoded(images, mapping)
+        notes.append(
+            f"{stacks:,} files have several pictures (frames, pages); only the first of each is read"
+        )
+    return Decoded(images, replace(mapping, notes=tuple(notes)))
 
 
 def _mapping(

@@ -231,6 +231,8 @@ def _print_notes(table: ScoreTable, directions: dict[str, Direction], space: Spa
         LmregError: the columns contradict each other.
     """
     score, pool = directions["landmarks"], directions["pool"]
+    if table.separator:
+        say(f"{table.path}: read as columns separated by {table.separator}")
     for direction in {d.column: d for d in (score, pool)}.values():
         say(f"{table.path}: {direction.note}")
         if note := negation_note(table.path, direction, table.scores[direction.column]):

@@ -167,8 +167,10 @@ class Truth:
                 raise LmregError(
                     f"{folder / MANIFEST} lacks {role}.{min(lacks)}; 'lmreg train-landmarks' writes it again"
                 )
-            columns = {"arch", score["column"]}
-            table = read_table(folder / file, columns)
+            try:
+                table = read_table(folder / file, {"arch", score["column"]})
+            except LmregError as error:
+                raise LmregError(f"{error}; 'lmreg train-landmarks' writes it again") from error
             sign = 1 if score["higher_is_better"] else -1
             numeric = pd.api.types.is_numeric_dtype(table[score["column"]])
             place, members = str(folder / file), None
