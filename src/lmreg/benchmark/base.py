@@ -44,22 +44,12 @@ class Benchmark(ABC):
 
     @abstractmethod
     def read(self, path: Path) -> Imported:
-        """Read the benchmark's own file.
-
-        Raises:
-            LmregError: it is missing, damaged or another kind of file.
-        """
+        """Read the benchmark's own file; raise LmregError if it is missing, damaged or another kind of file."""
 
 
 def read_published_json(path: Path, keep: Callable[[dict[str, Any]], Any] | None = None) -> Any:
-    """Return the value in a published JSON file.
-
-    Args:
-        keep: replaces each object as soon as it is read, for example by one with fewer keys to save memory.
-
-    Raises:
-        LmregError: it is missing or isn't JSON.
-    """
+    """Return the value in a published JSON file. ``keep`` replaces each object as soon as it is read, for
+    example by one with fewer keys to save memory."""
     try:
         return json.loads(path.read_bytes(), object_hook=keep)
     except OSError as error:

@@ -29,12 +29,8 @@ _USUAL: dict[str, tuple[ValueRange, ...]] = {
 
 
 def to_bytes(values: np.ndarray, sample_range: ValueRange) -> np.ndarray:
-    """Return samples as uint8: ``sample_range`` is mapped to 0 to 255 linearly and rounded (half to even);
-    values outside are clipped. `FULL_16_BIT` keeps the upper 8 bits instead.
-
-    Raises:
-        ValueError: a sample isn't finite.
-    """
+    """Return finite samples as uint8: ``sample_range`` is mapped to 0 to 255 linearly and rounded (half to
+    even); values outside are clipped. `FULL_16_BIT` keeps the upper 8 bits instead."""
     low, high = sample_range
     _check_finite(values)
     clipped = np.clip(values, low, high)
@@ -49,11 +45,7 @@ def _check_finite(values: np.ndarray) -> None:
 
 
 def parse_value_range(value_range: Sequence[float] | None) -> ValueRange | None:
-    """Return the option ``data.value_range``, checked.
-
-    Raises:
-        LmregError: it isn't two finite numbers, the lower one first.
-    """
+    """Return the option ``data.value_range``, which must be two finite numbers, the lower one first."""
     if value_range is None:
         return None
     low, high, *more = (*map(float, value_range), math.nan, math.nan)
@@ -83,11 +75,7 @@ class SampleStats:
 
 
 def sample_stats(values: np.ndarray) -> SampleStats:
-    """Return the statistics of an array of numbers.
-
-    Raises:
-        ValueError: a sample isn't finite.
-    """
+    """Return the statistics of an array of finite numbers."""
     _check_finite(values)
     low, high = float(values.min()), float(values.max())
     if values.dtype.kind == "f":
@@ -113,16 +101,12 @@ class ByteMapping:
 def choose_mapping(
     every: Sequence[SampleStats], name: Callable[[int], str], given: ValueRange | None, place: str
 ) -> ByteMapping:
-    """Choose the mapping of a data set.
+    """Choose the mapping of a data set; raise LmregError if there is none for its kinds of samples.
 
     Args:
         every: the statistics of the training pictures, and of one test picture of each other kind.
         name: says where picture i is stored, for messages.
-        given: the range that the user asks for.
-
-    Raises:
-        LmregError: there are several kinds of samples that no common range fits, a range is given but all
-            samples have 8 bits, or all samples have the same value.
+        given: the range that the user asks for, which samples of 8 bits don't have.
     """
     deep = [s for s in every if s.deep]
     if not deep:
@@ -198,12 +182,8 @@ def arrays_to_bytes(
     name: Callable[[int], str],
     place: str,
 ) -> tuple[list[np.ndarray], ByteMapping]:
-    """Return arrays of numbers as uint8, all mapped alike: unchanged if all are whole numbers from 0 to 255,
-    else by the mapping that `choose_mapping` finds for the first ``training`` of them.
-
-    Raises:
-        LmregError: a number isn't finite, or there is no mapping (see `choose_mapping`).
-    """
+    """Return arrays of finite numbers as uint8, all mapped alike: unchanged if all are whole numbers from 0
+    to 255, else by the mapping that `choose_mapping` finds for the first ``training`` of them."""
     unchanged = [SampleStats()]
     if all(array.dtype.kind == "b" for array in arrays):
         return [array.astype(np.uint8) * 255 for array in arrays], choose_mapping(

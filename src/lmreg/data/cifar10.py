@@ -28,12 +28,10 @@ _SHAPE = (3, 32, 32)
 class Config(HubConfig):
     name: str = "cifar10"
     hub: str | None = inherit(HubConfig, "hub", "uoft-cs/cifar10")
-    path: str | None = inherit(
-        HubConfig, "path", help="folder with <split>*.parquet files, or cifar-10-batches-py"
-    )
+    path: str | None = inherit(HubConfig, "path", help="folder with <split>*.parquet, or cifar-10-batches-py")
     image_column: str = inherit(HubConfig, "image_column", "img")
     resolution: int | None = inherit(
-        HubConfig, "resolution", help="resize the images to this square size; null: keep 32"
+        HubConfig, "resolution", help="resize to squares of this size; null: keep 32"
     )
     crop_padding: int = inherit(HubConfig, "crop_padding", 4)
     flip: bool = inherit(HubConfig, "flip", True)

@@ -17,11 +17,7 @@ _PIECE = 100  # images that are compared at a time
 
 
 def check_pictures(raw: RawData, place: str) -> None:
-    """Check that the pictures of each part differ.
-
-    Raises:
-        LmregError: all are the same, perhaps black.
-    """
+    """Check that the pictures of each part differ, and aren't all black."""
     for name, part in (("training", raw.train), ("test", raw.test)):
         images, first = part.images, part.images[:1]
         if len(images) < 2 and name == "test":
@@ -41,11 +37,7 @@ def check_pictures(raw: RawData, place: str) -> None:
 
 
 def check_sizes(sizes: Mapping[str, int], place: str) -> None:
-    """Check that every split has enough images for the statistics of a batch.
-
-    Raises:
-        LmregError: one has a single image.
-    """
+    """Check that every split has at least two images, as the statistics of a batch need."""
     for name, size in sizes.items():
         if size == 1:
             splits = ", ".join(f"{count:,} {split}" for split, count in sizes.items())
@@ -56,11 +48,7 @@ def check_sizes(sizes: Mapping[str, int], place: str) -> None:
 
 
 def check_targets(raw: RawData, indices: Mapping[str, np.ndarray], place: str) -> None:
-    """Check that most images of every split are of classes that the train split has, or that maps vary.
-
-    Raises:
-        LmregError: too many are of other classes, or every map has a single value.
-    """
+    """Check that most images of every split are of classes that the train split has, or that maps vary."""
     targets = raw.train.targets
     if targets.ndim > 1:
         for name, part in (("training", raw.train), ("test", raw.test)):

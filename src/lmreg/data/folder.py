@@ -33,13 +33,11 @@ _OUTSIDE = "picture outside the class folders|pictures outside the class folders
 @dataclass
 class Config(DeepDataConfig):
     name: str = option(
-        "folder", yaml="${last_part:${.path},folder}", help="name of the folder; names the study"
+        "folder", yaml="${last_part:${.path},folder}", help="the folder's name; names the study"
     )
     path: str | None = option(None, text="path", help=f"folder with {_LAYOUTS}", result=False)
-    train_folder: str = option(
-        "train", text="text", help="sub-folder with the training images, if there is one"
-    )
-    test_folder: str = option("test", text="text", help="sub-folder with the test images, if there is one")
+    train_folder: str = option("train", text="text", help="sub-folder with the training images, if any")
+    test_folder: str = option("test", text="text", help="sub-folder with the test images, if any")
     test_fraction: float = option(0.2, min=0, max=1, help="share of test images if there is no test folder")
 
 
@@ -107,11 +105,7 @@ def _classes(folder: Path) -> list[str]:
 
 
 def _check_same(classes: Sequence[str], train: Path, test: Path) -> None:
-    """Check that both parts have the same classes.
-
-    Raises:
-        LmregError: one lacks a class of the other.
-    """
+    """Check that both parts have the same classes."""
     names = {path.name for path in subfolders(test)}
     for missing, place in ((set(classes) - names, test), (names - set(classes), train)):
         if missing:
@@ -125,11 +119,7 @@ def _check_same(classes: Sequence[str], train: Path, test: Path) -> None:
 
 
 def _check_apart(folders: Sequence[Path]) -> None:
-    """Check that no two class folders are the same folder or lie in one another.
-
-    Raises:
-        LmregError: a link makes two of them overlap.
-    """
+    """Check that no two class folders are the same folder or lie in one another, by a link."""
     if found := find_nested(folders):
         raise LmregError(
             f"{found[1]} and {found[0]} are the same folder, or one lies in the other, by a link; give each "
@@ -138,11 +128,7 @@ def _check_apart(folders: Sequence[Path]) -> None:
 
 
 def _labelled(folder: Path, classes: Sequence[str], skipped: Skipped, root: Path) -> Labelled:
-    """Return every image below the folders of ``classes`` with its label, sorted.
-
-    Raises:
-        LmregError: a class has none.
-    """
+    """Return every image below the folders of ``classes`` with its label, sorted; no class may be empty."""
     found: Labelled = []
     for label, name in enumerate(classes):
         images = some_files(folder / name, PICTURE_SUFFIXES, "images", skipped, root)

@@ -60,11 +60,8 @@ def _part_within(name: str) -> tuple[str | None, tuple[str, ...]]:
 
 
 def find_layout(folder: Path, train_name: str, test_name: str) -> Layout:
-    """Find the parts in ``folder``: by the given names, or by similar ones if these are the defaults.
-
-    Raises:
-        LmregError: one of the parts is missing, or parts can't be told from classes.
-    """
+    """Find the parts in ``folder``: by the given names, or by similar ones if these are the defaults. Raise
+    LmregError if one is missing, or if parts can't be told from classes."""
     inner = _unwrapped(folder, train_name, test_name)
     assumptions: tuple[str, ...] = (
         () if inner == folder else (f"{inner.relative_to(folder)}/ taken as the data set",)
@@ -87,12 +84,8 @@ def find_layout(folder: Path, train_name: str, test_name: str) -> Layout:
 
 
 def part_folder(folder: Path, name: str, part: str) -> Path | None:
-    """Return the sub-folder called ``name``, or if this is the default, ``part``, one with a similar name;
-    None if there is none with folders in it.
-
-    Raises:
-        LmregError: several have similar names.
-    """
+    """Return the sub-folder called ``name``, or if this is the default, ``part``, the only one with a similar
+    name; None if there is none with folders in it."""
     exact = folder / name
     if subfolders(exact):
         return exact
@@ -108,11 +101,7 @@ def part_folder(folder: Path, name: str, part: str) -> Path | None:
 
 
 def check_has_train_folder(folder: Path, test_name: str) -> None:
-    """Check that no test folder is asked for in a ``folder`` without a training folder.
-
-    Raises:
-        LmregError: one is asked for; the message says whether it exists.
-    """
+    """Check that no test folder is asked for in a ``folder`` without a training folder."""
     if test_name == TEST:
         return
     if not (folder / test_name).is_dir():
@@ -147,11 +136,7 @@ def _is_part(path: Path, name: str, part: str) -> bool:
 
 
 def _check_classes(folder: Path) -> None:
-    """Check that the folders in ``folder`` can be classes.
-
-    Raises:
-        LmregError: they look like parts, or like images and their targets.
-    """
+    """Check that the folders in ``folder`` look like classes, not like parts or images and their targets."""
     inside = subfolders(folder)
     by_part: dict[str | None, list[Path]] = {TRAIN: [], TEST: [], VALIDATION: [], None: []}
     for path in inside:
@@ -181,7 +166,7 @@ def _names_inside(folder: Path) -> set[str]:
 
 
 def _notes_on_parts(folder: Path) -> tuple[str, ...]:
-    """Return a note if the folders in ``folder`` could be parts, as all contain pictures in the same folders."""
+    """Return a note if the folders in ``folder`` could be parts: all have pictures in the same folders."""
     inside = subfolders(folder)
     names = _names_inside(inside[0]) if len(inside) > 1 else set()
     if len(names) < 2 or any(_names_inside(path) != names for path in inside):

@@ -153,11 +153,8 @@ def _pair(values: Any) -> Any:
 
 
 def to_plain_module(net: nn.Module, shape: InputShape) -> PlainModule:
-    """Return ``net`` in eval mode as a plain module with the same outputs for images of ``shape``.
-
-    Raises:
-        LmregError: the network uses something that isn't an operation of torch's.
-    """
+    """Return ``net`` in eval mode as a plain module with the same outputs for images of ``shape``; it may use
+    operations of torch's only."""
     example = torch.zeros(2, shape.channels, shape.height, shape.width)
     batch = torch.export.Dim("batch")
     with torch.no_grad():  # else a part that disables gradients is recorded as a separate program

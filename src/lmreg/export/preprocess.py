@@ -113,9 +113,9 @@ def preprocessing_rules(
 ) -> dict[str, Any]:
     """Return the rules of `preprocess`, which also let you implement it in another language.
 
-    Args:
-        resolution: the side of the squares that images were scaled to, if ``shape`` is that square, or None.
-        samples: the range of samples of more than 8 bits that became 0 to 255; None if there were none.
+    ``resolution`` is the side of the squares that images were scaled to, if ``shape`` is that square;
+    ``samples`` is the range of samples of more than 8 bits that became 0 to 255. Both are None if there was
+    no such thing.
     """
     squared = resolution is not None and shape.height == shape.width == resolution
     return {
@@ -131,11 +131,8 @@ def preprocessing_rules(
 
 
 def write_preprocess(folder: Path, about: dict[str, Any], shape: InputShape) -> None:
-    """Write ``preprocess.py`` for images of ``shape`` after running it without lmreg.
-
-    Raises:
-        LmregError: its results differ from those of the code here.
-    """
+    """Write ``preprocess.py`` for images of ``shape`` after comparing its results with those of the code
+    here."""
     source = _HEAD + inlined_source(preprocess)
     made: dict[str, Any] = {"__file__": str(folder / "preprocess.py"), "__name__": "preprocess"}
     exec(compile(source, "preprocess.py", "exec"), made)

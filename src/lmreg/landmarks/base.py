@@ -84,11 +84,7 @@ class LandmarkSource(ABC):
 
 
 def standalone_scorer(study: Study, truth: Truth, folder: Path) -> StandaloneScorer:
-    """Return a scorer from the source that the ``truth`` in ``folder`` came from.
-
-    Raises:
-        LmregError: the source is unknown or can't score more architectures.
-    """
+    """Return a scorer from the source that the ``truth`` in ``folder`` came from, if it can score more."""
     source = truth.manifest.get("source")
     if source not in catalogue.choices("landmarks"):
         raise LmregError(f"the manifest in {folder} names no source that could score more architectures")

@@ -44,8 +44,8 @@ _MOST_LISTED = 20  # columns that a message lists
 class ScoreTable:
     """Distinct architectures (some may be isomorphic) and columns of their scores.
 
-    Scores are float64 [rows], NaN or infinite if a row has none; ``rows`` are the row numbers in the file, and
-    ``separator`` is what stands between the columns if that isn't a comma.
+    Scores are float64 [rows], NaN or infinite if a row has none; ``rows`` are the row numbers in the file.
+    ``separator`` is what separates the columns if not commas.
     """
 
     path: Path
@@ -60,15 +60,11 @@ class ScoreTable:
 
 
 def read_score_table(path: Path, columns: Mapping[str, str], space: Space) -> ScoreTable:
-    """Read a CSV (also gzipped) or Parquet file with one row per architecture.
+    """Read a CSV (also gzipped) or Parquet file with one row per architecture. ``columns`` has by config key
+    the names of ``arch_column`` and of the columns of scores.
 
-    In a CSV, semicolons or tabs may separate the columns; only with semicolons may numbers have a decimal comma.
-
-    Args:
-        columns: by config key, the names of ``arch_column`` and of the columns of scores.
-
-    Raises:
-        LmregError: something in the table is wrong or missing.
+    In a CSV, commas, semicolons or tabs may separate the columns; only with semicolons may numbers have a
+    decimal comma. Anything wrong or missing raises LmregError.
     """
     header, raw, separator = _read(path)
     for key, column in columns.items():
@@ -90,11 +86,7 @@ def read_score_table(path: Path, columns: Mapping[str, str], space: Space) -> Sc
 
 
 def read_archs(path: Path, column: str, space: Space, key: str) -> list[Arch]:
-    """Return the architectures of a table row by row; ``key`` is the option that sets ``column``.
-
-    Raises:
-        LmregError: something in the table is wrong or missing.
-    """
+    """Return the architectures of a table row by row; ``key`` is the option that sets ``column``."""
     header, raw, _ = _read(path)
     _check_column(path, header, key, column)
     if raw.empty:
@@ -103,8 +95,8 @@ def read_archs(path: Path, column: str, space: Space, key: str) -> list[Arch]:
 
 
 def _read(path: Path) -> tuple[list[str], pd.DataFrame, str]:
-    """Return the header, the rows, indexed by row number and column position, and a CSV's separator; CSV cells
-    are text."""
+    """Return the header, the rows, indexed by row number and column position, and a CSV's separator; cells of
+    a CSV are text."""
     refuse_special_file(path)
     try:
         content = path.read_bytes()

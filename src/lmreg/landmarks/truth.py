@@ -142,11 +142,7 @@ class Truth:
 
     @classmethod
     def load(cls, folder: Path, space: Space) -> Truth:
-        """Read the folder.
-
-        Raises:
-            LmregError: files are missing, damaged, of another space or of another format.
-        """
+        """Read the folder; raise LmregError if files are missing, damaged, or of another space or format."""
         if not (folder / MANIFEST).exists():
             raise LmregError(
                 f"no landmarks in {folder}; 'lmreg train-landmarks' makes them "
