@@ -22,12 +22,10 @@ PERCENT_DIGITS = 4
 class Imported:
     """A benchmark as a table.
 
-    Attributes:
-        table: one row per architecture, its text form in column ``arch``.
-        scores: the column that ranks landmarks, a validation score if there is one, and the column that is
-            the truth of the pool.
-        notes: notes for the user about the conversion, one line each.
-        space_options: overrides that the space needs in addition to `Benchmark.space`, such as ``space.x=2``.
+    ``table`` has one row per architecture, its text form in column ``arch``. ``scores`` are the column that
+    ranks landmarks, a validation score if there is one, and the column that is the truth of the pool.
+    ``notes`` on the conversion are for the user, one line each; ``space_options`` are overrides that the
+    space needs in addition to `Benchmark.space`, such as ``space.x=2``.
     """
 
     table: pd.DataFrame
@@ -44,7 +42,7 @@ class Benchmark(ABC):
 
     @abstractmethod
     def read(self, path: Path) -> Imported:
-        """Read the benchmark's own file; raise LmregError if it is missing, damaged or another kind of file."""
+        """Read the benchmark's own file; raise LmregError if it is missing, damaged or of another kind."""
 
 
 def read_published_json(path: Path, keep: Callable[[dict[str, Any]], Any] | None = None) -> Any:

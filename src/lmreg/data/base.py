@@ -146,7 +146,7 @@ class DataConfig:
             )
 
     def cutout_pixels(self, shape: InputShape) -> int:
-        """Return the side of the square that is blanked in images of ``shape``; it must fit, in whole pixels."""
+        """Return the side in pixels of the square that is blanked in images of ``shape``; it must fit."""
         shorter = min(shape.height, shape.width)
         side = round(self.cutout * shorter) if self.cutout < 1 else self.cutout
         if side != int(side):

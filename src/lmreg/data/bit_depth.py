@@ -115,14 +115,16 @@ def choose_mapping(
                 f"data.value_range is for samples of more than 8 bits, but those of {place} have 8 and are "
                 "used unchanged; leave it out"
             )
-        return ByteMapping(notes=_notes_on_colour(every))
+        colour = any(s.kind == DEEP_COLOUR for s in every)
+        return ByteMapping(notes=("only the upper 8 bits of 16-bit colours are read",) if colour else ())
     kinds = sorted({s.kind for s in deep})
     low, high = min(s.low for s in deep), max(s.high for s in deep)
     chosen = given or (_usual(kinds[0], low, high) if len(kinds) == 1 else (low, high))
     kind = " and ".join(kinds)
     mixed = sorted({s.kind for s in every})
     if given is None and len(mixed) > 1 and chosen != FULL_16_BIT:
-        examples = " and ".join(f"{name(_first(every, k))} has {k} samples" for k in mixed[:2])
+        first = [next(i for i, s in enumerate(every) if s.kind == kind) for kind in mixed[:2]]
+        examples = " and ".join(f"{name(i)} has {every[i].kind} samples" for i in first)
         raise LmregError(
             f"{place}: {examples}, and those of more than 8 bits range only from {low:g} to {high:g}; save "
             "all pictures alike, or pass data.value_range=[low,high], which become black and white"
@@ -145,10 +147,6 @@ def _usual(kind: str, low: float, high: float) -> ValueRange:
     return low, high
 
 
-def _first(every: Sequence[SampleStats], kind: str) -> int:
-    return next(i for i, s in enumerate(every) if s.kind == kind)
-
-
 def _notes_on_outliers(deep: Sequence[SampleStats], given: ValueRange | None) -> tuple[str, ...]:
     """Return a note if a few bright samples make all the others nearly black."""
     counts = [s.upper for s in deep if s.upper is not None]
@@ -165,12 +163,6 @@ def _notes_on_outliers(deep: Sequence[SampleStats], given: ValueRange | None) ->
     )
 
 
-def _notes_on_colour(every: Sequence[SampleStats]) -> tuple[str, ...]:
-    if not any(s.kind == DEEP_COLOUR for s in every):
-        return ()
-    return ("only the upper 8 bits of 16-bit colours are read",)
-
-
 DEEP_COLOUR = "16-bit colour"
 """The kind of samples of which Pillow returns only the upper 8 bits."""
 
@@ -184,11 +176,6 @@ def arrays_to_bytes(
 ) -> tuple[list[np.ndarray], ByteMapping]:
     """Return arrays of finite numbers as uint8, all mapped alike: unchanged if all are whole numbers from 0
     to 255, else by the mapping that `choose_mapping` finds for the first ``training`` of them."""
-    unchanged = [SampleStats()]
-    if all(array.dtype.kind == "b" for array in arrays):
-        return [array.astype(np.uint8) * 255 for array in arrays], choose_mapping(
-            unchanged, name, given, place
-        )
     every: list[SampleStats] = []
     for i, array in enumerate(arrays):
         try:
@@ -197,7 +184,9 @@ def arrays_to_bytes(
             raise LmregError(f"can't read {name(i)} as an image: {error}; repair or remove it") from error
     whole = all(s.kind != "floating-point" for s in every)
     if whole and all(s.low >= 0 and s.high <= 255 for s in every):
-        return [array.astype(np.uint8) for array in arrays], choose_mapping(unchanged, name, given, place)
+        white = 255 if all(array.dtype.kind == "b" for array in arrays) else 1
+        unchanged = choose_mapping([SampleStats()], name, given, place)
+        return [array.astype(np.uint8) * np.uint8(white) for array in arrays], unchanged
     if whole:
         every = [replace(s, kind="whole-number") for s in every]
     mapping = choose_mapping(every[:training], name, given, place)

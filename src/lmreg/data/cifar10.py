@@ -63,11 +63,8 @@ class CIFAR10(HubImages):
         return RawData(parts[0], parts[1], classes, summary=ReadSummary(skipped=skipped))
 
     def _pickles(self) -> Path | None:
-        """Return the folder of pickles, ``data.path`` or its usual sub-folder; None if there is none.
-
-        Raises:
-            LmregError: some of its files are missing.
-        """
+        """Return the folder of pickles, ``data.path`` or its usual sub-folder, if its files are all there;
+        None if there is none."""
         if self.config.path is None:
             return None
         above = data_folder(self.config.path, self.config.name, f"{self.folder_name} or Parquet files")

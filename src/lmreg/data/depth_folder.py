@@ -122,11 +122,8 @@ class DepthFolder(DataSource):
         )
 
     def _pairs(self, folder: Path, skipped: Skipped, root: Path) -> list[_Pair]:
-        """Return every image in ``folder`` with its map and mask, sorted by name.
-
-        Raises:
-            LmregError: there are none, or one lacks its counterpart.
-        """
+        """Return every image in ``folder`` with its map and mask, sorted by name; none may lack its
+        counterpart."""
         config = self.config
         images = _by_name(folder / config.image_folder, PICTURE_SUFFIXES, "images", skipped, root)
         maps = _by_name(folder / config.depth_folder, MAP_SUFFIXES, "depth maps", skipped, root)

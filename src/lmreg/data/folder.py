@@ -60,7 +60,11 @@ class ImageFolder(DataSource):
             _check_same(classes, layout.train, layout.test)
         parts = [layout.train, *([] if layout.test is None else [layout.test])]
         class_folders = [part / name for part in parts for name in classes]
-        _check_apart(class_folders)
+        if nested := find_nested(class_folders):
+            raise LmregError(
+                f"{nested[1]} and {nested[0]} are the same folder, or one lies in the other, by a "
+                "link; give each class of each part a folder of its own"
+            )
         if layout.test is None:
             found = _labelled(layout.train, classes, skipped, folder)
             of_class = np.array([label for _, label in found])
@@ -116,15 +120,6 @@ def _check_same(classes: Sequence[str], train: Path, test: Path) -> None:
                 hint = f" (it has {alike[0]}, which differs only by {describe_difference(first, alike[0])})"
             more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
             raise LmregError(f"{place} lacks the class {first}{more}; both parts must have the same{hint}")
-
-
-def _check_apart(folders: Sequence[Path]) -> None:
-    """Check that no two class folders are the same folder or lie in one another, by a link."""
-    if found := find_nested(folders):
-        raise LmregError(
-            f"{found[1]} and {found[0]} are the same folder, or one lies in the other, by a link; give each "
-            "class of each part a folder of its own"
-        )
 
 
 def _labelled(folder: Path, classes: Sequence[str], skipped: Skipped, root: Path) -> Labelled:

@@ -63,11 +63,7 @@ def read_label_column(column: Any, what: str, name: Callable[[int], str]) -> np.
 
 
 def number_labels(
-    train: np.ndarray,
-    test: np.ndarray,
-    names: tuple[str, ...] | None,
-    what: str,
-    name: Callable[[int], str],
+    train: np.ndarray, test: np.ndarray, names: tuple[str, ...] | None, what: str, name: Callable[[int], str]
 ) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
     """Return the labels of both parts as int64 from 0, and the names of the classes.
 

@@ -175,8 +175,8 @@ def _notes_on_parts(folder: Path) -> tuple[str, ...]:
         return ()
     outer, inner = listed([path.name for path in inside]), listed(sorted(names))
     return (
-        f"{outer} are read as classes, but each contains the folders {inner}; if the latter are the classes, name "
-        "the parts with data.train_folder=<name> data.test_folder=<name>",
+        f"{outer} are read as classes, but each contains the folders {inner}; if the latter are the classes, "
+        "name the parts with data.train_folder=<name> data.test_folder=<name>",
     )
 
 

@@ -72,7 +72,12 @@ def decode_pictures(
     """
     expected = value_range or FULL_16_BIT
     images, stats = _decode(contents, name, place, resolution, expected)
-    mapping = _mapping(stats, training, name, value_range, place)
+    first: dict[str, int] = {}
+    for i, s in enumerate(stats):
+        first.setdefault(s.kind, i)
+    # The training pictures count, and one picture of each kind that only the test part has.
+    chosen = sorted({*range(min(training, len(stats))), *first.values()})
+    mapping = choose_mapping([stats[i] for i in chosen], lambda j: name(chosen[j]), value_range, place)
     if mapping.sample_range not in (None, expected):
         # Deep pictures are decoded a second time, as they would need several times the memory of the pixels
         # to be kept until the range is known.
@@ -90,24 +95,6 @@ def decode_pictures(
             f"{stacks:,} files have several pictures (frames, pages); only the first of each is read"
         )
     return Decoded(images, replace(mapping, notes=tuple(notes)))
-
-
-def _mapping(
-    stats: Sequence[SampleStats],
-    training: int,
-    name: Callable[[int], str],
-    value_range: ValueRange | None,
-    place: str,
-) -> ByteMapping:
-    """Choose the mapping by the training pictures, and by one picture of each kind that only the test part
-    has."""
-    kinds = {s.kind for s in stats[:training]}
-    considered = list(range(min(training, len(stats))))
-    for i in range(training, len(stats)):
-        if stats[i].kind not in kinds:
-            kinds.add(stats[i].kind)
-            considered.append(i)
-    return choose_mapping([stats[i] for i in considered], lambda j: name(considered[j]), value_range, place)
 
 
 def _decode(

@@ -78,7 +78,8 @@ def _inside(folder: Path) -> list[Path]:
 
 
 def matching_files(folder: Path, pattern: str) -> list[Path]:
-    """Return the files below ``folder`` whose names match ``pattern``, sorted; all folders must be readable."""
+    """Return the files below ``folder`` whose names match ``pattern``, sorted; raise LmregError if
+    unreadable."""
     found = (
         Path(where, name)
         for where, _, names in os.walk(folder, onerror=_refuse)
@@ -123,7 +124,9 @@ def data_files(folder: Path, suffixes: tuple[str, ...], skipped: Skipped, root: 
         for name in sorted(names):
             path = Path(where, name)
             if not _is_data_file(path, suffixes, skipped):
-                _check_not_dangling(path, suffixes)
+                broken = path.is_symlink() and not (path.exists() or _hidden(name))
+                if broken and name.lower().endswith(suffixes):
+                    raise LmregError(f"{path} is a broken link (to {path.readlink()}); repair or remove it")
                 continue
             if (real := os.path.realpath(path)) in seen:
                 skipped.others["link to a file that is read|links to files that are read"] += 1
@@ -228,16 +231,6 @@ def _is_data_file(path: Path, suffixes: tuple[str, ...], skipped: Skipped) -> bo
     else:
         return True
     return False
-
-
-def _check_not_dangling(path: Path, suffixes: tuple[str, ...]) -> None:
-    """Check that ``path`` isn't a broken link with the name of a file to read."""
-    if (
-        path.is_symlink()
-        and not (path.exists() or _hidden(path.name))
-        and path.name.lower().endswith(suffixes)
-    ):
-        raise LmregError(f"{path} is a broken link (to {path.readlink()}); repair or remove it")
 
 
 def _is_picture(path: Path) -> bool:

@@ -119,7 +119,7 @@ def write_onnx(folder: Path, model: nn.Module, images: Tensor, output: str) -> N
 
 
 def check_outputs(outputs: Tensor, model: nn.Module, images: Tensor, name: str) -> None:
-    """Check that ``outputs`` [B, ...] are those of ``model`` for ``images``, up to rounding of other kernels."""
+    """Check that ``outputs`` [B, ...] are those of ``model`` for ``images``, except for rounding."""
     with torch.inference_mode():
         expected = model(images)
     difference = (outputs - expected).abs().max().item()

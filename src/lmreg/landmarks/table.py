@@ -73,11 +73,7 @@ class TableSource(LandmarkSource):
 
     @property
     def _directions(self) -> dict[str, Direction]:
-        """By role, the direction that the options or the columns' names give.
-
-        Raises:
-            LmregError: options contradict each other.
-        """
+        """By role, the direction that the options, which mustn't contradict each other, or the names give."""
         config, columns = self.config, self._columns
         given = {"score": config.score_lower_is_better, "pool": config.pool_lower_is_better}
         if config.higher_is_better is not None:
