@@ -150,8 +150,8 @@ def test_folders_that_could_be_parts_in_any_language_are_noted(
     layout = find_layout(tmp_path, "train", "test")
     assert (layout.train, layout.test) == (tmp_path, None)
     assert layout.notes == (
-        f"{', '.join(sorted(names))} are read as classes, but each contains the folders cat, dog; if the latter "
-        "are the classes, name the parts with data.train_folder=<name> data.test_folder=<name>",
+        f"{', '.join(sorted(names))} are read as classes, but each contains the folders cat, dog; if the "
+        "latter are the classes, name the parts with data.train_folder=<name> data.test_folder=<name>",
     )
     assert not find_layout(tmp_path, *names[:2]).notes
 

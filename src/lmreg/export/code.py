@@ -75,7 +75,8 @@ class _Writer:
     def conv(self, node: Node) -> None:
         """Write a convolution, perhaps a transposed one."""
         defaults: tuple[Any, ...] = ([1, 1], [0, 0], [1, 1], 1)
-        names, kind = ("stride", "padding", "dilation", "groups"), "Conv2d"
+        names: tuple[str, ...] = ("stride", "padding", "dilation", "groups")
+        kind = "Conv2d"
         if node.target is _aten.conv_transpose2d.input:
             defaults = ([1, 1], [0, 0], [0, 0], 1, [1, 1])
             names, kind = ("stride", "padding", "output_padding", "groups", "dilation"), "ConvTranspose2d"
