@@ -92,6 +92,17 @@ def test_odd_data_are_noted(rng: np.random.Generator) -> None:
     ]
 
 
+def test_blank_images_are_counted(rng: np.random.Generator) -> None:
+    raw = labelled(rng, 2)
+    raw.train.images[[3, 7]] = np.array([[[[5]]], [[[200]]]])
+    raw.test.images[0] = 5
+    raw.train.images[8, :, 1:] = raw.train.images[8, :, :1]  # rows of one shade, but not all of the same
+    total = len(raw.train.images) + len(raw.test.images)
+    assert (
+        f"Note: 3 of {total} images are blank: all their pixels have the same colour" in data(raw).description
+    )
+
+
 def test_classes_without_images_are_noted(rng: np.random.Generator) -> None:
     raw = labelled(rng, 2, train=80)
     labels = raw.train.targets.copy()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -102,6 +103,7 @@ def test_names_of_the_options_go_first(tmp_path: Path) -> None:
             "has images and masks, which look like images and their targets",
         ),
         (("Images/1.png", "Labels/1.txt"), "has Images and Labels, which look like images"),
+        (("X_train/1.png", "X_test/2.png"), "has X_train and X_test, .* but they contain no class folders"),
     ],
 )
 def test_ambiguous_layouts_are_refused(tmp_path: Path, paths: tuple[str, ...], message: str) -> None:
@@ -119,6 +121,58 @@ def test_classes_may_have_the_name_of_one_part(tmp_path: Path, names: tuple[str,
     assert parts(tmp_path) == (".", None)
 
 
+@pytest.mark.parametrize(
+    ("train", "test"),
+    [
+        ("X_train", "X_test"),
+        ("train1", "test1"),
+        ("trainA", "testA"),
+        ("cats-training", "cats-val"),
+        ("my photos.Train", "HOLDOUT_TEST_2"),
+        ("XTrain", "XTesting"),
+    ],
+)
+def test_parts_whose_names_only_contain_the_word_are_asked_for(tmp_path: Path, train: str, test: str) -> None:
+    made(tmp_path, *(f"{part}/{name}/1.png" for part in (train, test) for name in "ab"), "other/1.png")
+    options = re.escape(f"; pass data.train_folder={train} data.test_folder={test}")
+    with pytest.raises(LmregError, match=rf"which are names of parts, not of classes{options}$"):
+        find_layout(tmp_path, "train", "test")
+    assert parts(tmp_path, train, test) == (train, test)
+
+
+@pytest.mark.parametrize(
+    "names", [("обучение", "тест"), ("训练", "测试"), ("tr", "te"), ("fold1", "fold2", "fold3")]
+)
+def test_folders_that_could_be_parts_in_any_language_are_noted(
+    tmp_path: Path, names: tuple[str, ...]
+) -> None:
+    made(tmp_path, *(f"{part}/{name}/1.png" for part in names for name in ("cat", "dog")))
+    layout = find_layout(tmp_path, "train", "test")
+    assert (layout.train, layout.test) == (tmp_path, None)
+    assert layout.notes == (
+        f"{', '.join(sorted(names))} are read as classes, but each contains the folders cat, dog; if the "
+        "latter are the classes, name the parts with data.train_folder=<name> data.test_folder=<name>",
+    )
+    assert not find_layout(tmp_path, *names[:2]).notes
+
+
+@pytest.mark.parametrize(
+    "paths",
+    [
+        ("animal/cat/", "animal/dog/", "vehicle/car/", "vehicle/bus/"),
+        ("a/x/", "b/x/"),
+        ("a/x/", "a/y/", "b/x/", "b/y/", "c/"),
+        ("train/tracks/", "train/station/", "test_tube/glass/", "test_tube/rack/"),
+    ],
+)
+def test_other_folders_within_classes_are_not_noted(tmp_path: Path, paths: tuple[str, ...]) -> None:
+    made(tmp_path, *(f"{path}1.png" for path in paths))
+    if paths[0].startswith("train"):
+        (tmp_path / "train").rename(tmp_path / "a train")  # a folder called train would be the part
+    layout = find_layout(tmp_path, "train", "test")
+    assert (layout.train, layout.test, layout.notes) == (tmp_path, None, ())
+
+
 def test_names_of_parts() -> None:
     assert [part_named(name) for name in ("Train", "Valid", "TEST ", "trains", "images", "dev")] == [
         *("train", "validation", "test", None, None, "validation")
@@ -127,6 +181,7 @@ def test_names_of_parts() -> None:
 
 def test_names_that_are_nearly_the_same() -> None:
     assert confusable_pairs(("Cat", "a", "A", "cat", "dog", "dog ")) == [("Cat", "cat"), ("dog", "dog ")]
+    assert confusable_pairs(("A", "a", "a ")) == [("a", "a ")]
     composed, apart = "\u00e9", "e\u0301"
     assert confusable_pairs((composed, apart)) == [(composed, apart)]
     assert describe_difference(composed, apart) == "the Unicode form of accents"

@@ -245,6 +245,15 @@ def test_a_few_bright_samples_that_darken_the_rest_are_noted(tmp_path: Path) -> 
     assert "data.value_range=[0,4095]" in note
 
 
+def test_files_of_more_bits_than_the_others_are_counted(tmp_path: Path) -> None:
+    eight = save16(tmp_path / "eight", np.zeros((3, 2, 2), np.uint8))
+    deep = save16(tmp_path / "deep", np.array([[[0, 65535]] * 2] * 2, np.uint16))
+    (note,) = read([*eight, *deep]).mapping.notes
+    assert note == "2 of 5 pictures have samples of more than 8 bits, the others 8 bits"
+    assert not read(deep).mapping.notes
+    assert not read(eight).mapping.notes
+
+
 def test_files_with_several_pictures_are_noted(tmp_path: Path, grey: np.ndarray) -> None:
     pages = [Image.fromarray(p) for p in (grey, grey // 2)]
     for suffix in ("tif", "gif", "webp", "png"):

@@ -91,15 +91,23 @@ BAD: dict[str, tuple[Spoil, str]] = {
         lambda t: t.to_csv(index=False).replace("test", "valid", 1),
         "has 2 columns named 'valid'; rename or remove all but one",
     ),
-    "semicolons": (
-        lambda t: t.to_csv(index=False, sep=";"),
-        "is separated by semicolons; save it with commas",
+    "thousands": (
+        cells("valid", 3, "1,000"),
+        "'1,000' is not a number; thousands separators are not read: write 1000, or 1.000 if the comma is",
     ),
-    "semicolons and decimal commas": (
-        lambda t: t.to_csv(index=False, sep=";", decimal=","),
-        "is separated by semicolons; save it with commas",
+    "millions": (cells("valid", 3, "1,000,000.5"), "thousands separators are not read: write 1000000.5$"),
+    "semicolons, points and commas": (
+        lambda t: t.to_csv(index=False, sep=";").replace(".", ",", 1),
+        "row 2, column '.*': '.*,.*' is not a number; write a point",
     ),
-    "tabs": (lambda t: t.to_csv(index=False, sep="\t"), "is separated by tabs; save it with commas"),
+    "tabs and decimal commas": (
+        lambda t: t.to_csv(index=False, sep="\t", decimal=","),
+        "'.*,.*' is not a number; write a point",
+    ),
+    "more values than columns, with semicolons": (
+        lambda t: t.to_csv(index=False, sep=";").replace("~2|;", "~2|;1;", 1),
+        "row 2 has 4 values, row 1 has 3$",
+    ),
     "bars": (lambda t: t.to_csv(index=False, sep="|", quotechar="'"), "is separated by bars; save it with"),
     "a comment": (
         lambda t: "# measured in May\n" + t.to_csv(index=False),
@@ -176,7 +184,8 @@ BAD: dict[str, tuple[Spoil, str]] = {
         lambda t: "version https://git-lfs.github.com/spec/v1\noid sha256:abc\n",
         "isn't a table but a pointer to a file of Git LFS, which 'git lfs pull' fetches",
     ),
-    "junk": (lambda t: bytes(range(256)) * 20, "is neither a Parquet file nor UTF-8 text; save it as CSV"),
+    "junk": (lambda t: bytes(range(256)) * 20, "is neither a Parquet file nor UTF-8 text; save it as UTF-8"),
+    "Latin-1": (lambda t: t.to_csv().encode() + b"\xe9", "nor UTF-8 text; save it as UTF-8"),
     "zeros": (lambda t: bytes(1000), "is neither a Parquet file nor UTF-8 text"),
     "UTF-16": (lambda t: t.to_csv(index=False).encode("utf-16"), "is neither a Parquet file nor UTF-8 text"),
     "torn gzip": (lambda t: gzip.compress(t.to_csv().encode())[:-50], "can't read .*t.csv: "),

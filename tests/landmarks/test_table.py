@@ -195,8 +195,14 @@ def test_parquet_gives_what_csv_gives(tmp_path: Path, table_study: Study, table:
         lambda t: t.replace("cell,valid,test", " cell , valid, test").replace(",", ", "),
         lambda t: t.replace("\n", "\n\n", 30) + "\n,,\n",
         lambda t: t.rstrip("\n"),
+        lambda t: t.replace(",", ";"),
+        lambda t: t.replace(",", ";").replace(".", ","),
+        lambda t: t.replace(",", "\t"),
     ],
-    ids=["byte order mark", "Windows lines", "spaces", "blank lines", "no last newline"],
+    ids=[
+        *("byte order mark", "Windows lines", "spaces", "blank lines", "no last newline"),
+        *("semicolons", "semicolons and decimal commas", "tabs"),
+    ],
 )
 def test_ways_to_write_the_same_table(
     tmp_path: Path, table_study: Study, table: pd.DataFrame, write: Callable[[str], str]
@@ -209,6 +215,22 @@ def test_ways_to_write_the_same_table(
         for name in ("plain", "other")
     )
     assert (plain.landmarks.hash, plain.pool.hash) == (other.landmarks.hash, other.pool.hash)
+
+
+@pytest.mark.parametrize(("separator", "name"), [(";", "semicolons"), ("\t", "tabs"), (",", None)])
+def test_other_separators_than_commas_are_named(
+    tmp_path: Path,
+    table_study: Study,
+    table: pd.DataFrame,
+    capsys: pytest.CaptureFixture[str],
+    separator: str,
+    name: str | None,
+) -> None:
+    table.to_csv(tmp_path / "t.csv", index=False, sep=separator)
+    gather(table_study, TableSource(config(tmp_path / "t.csv")))
+    said = capsys.readouterr().out
+    assert (f"{tmp_path}/t.csv: read as columns separated by {name}\n" in said) == (name is not None)
+    assert ("separated by" in said) == (name is not None)
 
 
 def test_isomorphic_rows_may_differ_in_score(tmp_path: Path, table_study: Study, table: pd.DataFrame) -> None:

@@ -66,6 +66,10 @@ def spoil(folder: Path, kind: str) -> None:
         manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"format": 2}))
     elif kind == "other space":
         manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"space": "darts"}))
+    elif kind in ("emptied", "without rows", "cut off"):
+        text = (folder / "pool.csv").read_text()
+        size = {"emptied": 0, "without rows": text.index("\n"), "cut off": 4}[kind]
+        (folder / "pool.csv").write_text(text[:size])
     else:
         (folder / "pool.csv").unlink()
 
@@ -79,7 +83,10 @@ def spoil(folder: Path, kind: str) -> None:
         ("torn", "is not valid JSON"),
         ("newer", "has format 2, this lmreg reads 1"),
         ("other space", "landmarks of space darts, not of nasbench201"),
-        ("missing", r"can't read .*pool\.csv"),
+        ("missing", r"can't read .*pool\.csv: .*; 'lmreg train-landmarks' writes it again"),
+        ("emptied", r"/pool\.csv is not a CSV table: .*; 'lmreg train-landmarks' writes it again"),
+        ("without rows", r"/pool\.csv has no rows; 'lmreg train-landmarks' writes it again"),
+        ("cut off", r"/pool\.csv has no column 'a.*'; .*; 'lmreg train-landmarks' writes it again"),
     ],
 )
 def test_a_damaged_folder_is_refused(folder: Path, space: NASBench201, kind: str, message: str) -> None:

@@ -40,13 +40,16 @@ def test_text_form_goes_in_and_out(macro: NASBenchMacro) -> None:
     assert macro.encode(arch).reshape(8, 3).argmax(1).tolist() == list(arch.choices)
 
 
-def test_numbers_have_their_leading_zeros_back(macro: NASBenchMacro) -> None:
-    assert macro.format(macro.parse("12")) == "00000012"
-    assert macro.format(macro.parse("0")) == "00000000"
+def test_numbers_in_files_have_their_leading_zeros_back(macro: NASBenchMacro) -> None:
+    assert macro.format(macro.read("12", "here")) == "00000012"
+    assert macro.format(macro.read(0, "here")) == "00000000"
+    for text in ("", "222122023", "1.0"):
+        with pytest.raises(LmregError, match=f"here: '{text}' is not a NAS-Bench-Macro architecture"):
+            macro.read(text, "here")
 
 
 @pytest.mark.parametrize(
-    "text", ["", " ", "222122023", "22212203", "2221220.", "22 12202", "-1", "1.0", "nan"]
+    "text", ["", " ", "12", "212202", "222122023", "22212203", "2221220.", "22 12202", "-1", "1.0", "nan"]
 )
 def test_wrong_text_is_refused(macro: NASBenchMacro, text: str) -> None:
     with pytest.raises(

@@ -22,12 +22,10 @@ PERCENT_DIGITS = 4
 class Imported:
     """A benchmark as a table.
 
-    Attributes:
-        table: one row per architecture, its text form in column ``arch``.
-        scores: the column that ranks landmarks, a validation score if there is one, and the column that is
-            the truth of the pool.
-        notes: notes for the user about the conversion, one line each.
-        space_options: overrides that the space needs in addition to `Benchmark.space`, such as ``space.x=2``.
+    ``table`` has one row per architecture, its text form in column ``arch``. ``scores`` are the column that
+    ranks landmarks, a validation score if there is one, and the column that is the truth of the pool.
+    ``notes`` on the conversion are for the user, one line each; ``space_options`` are overrides that the
+    space needs in addition to `Benchmark.space`, such as ``space.x=2``.
     """
 
     table: pd.DataFrame
@@ -44,22 +42,12 @@ class Benchmark(ABC):
 
     @abstractmethod
     def read(self, path: Path) -> Imported:
-        """Read the benchmark's own file.
-
-        Raises:
-            LmregError: it is missing, damaged or another kind of file.
-        """
+        """Read the benchmark's own file; raise LmregError if it is missing, damaged or of another kind."""
 
 
 def read_published_json(path: Path, keep: Callable[[dict[str, Any]], Any] | None = None) -> Any:
-    """Return the value in a published JSON file.
-
-    Args:
-        keep: replaces each object as soon as it is read, for example by one with fewer keys to save memory.
-
-    Raises:
-        LmregError: it is missing or isn't JSON.
-    """
+    """Return the value in a published JSON file. ``keep`` replaces each object as soon as it is read, for
+    example by one with fewer keys to save memory."""
     try:
         return json.loads(path.read_bytes(), object_hook=keep)
     except OSError as error:

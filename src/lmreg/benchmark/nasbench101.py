@@ -120,11 +120,8 @@ def _training(record: bytes, where: str) -> _Training:
 
 
 def _message(data: bytes) -> dict[int, list[Any]]:
-    """Return the values of a protocol buffer message by field number: integers, doubles or bytes.
-
-    Raises:
-        ValueError, IndexError, struct.error: the message is malformed or truncated.
-    """
+    """Return the values of a protocol buffer message by field number: integers, doubles or bytes. One that is
+    malformed or truncated raises ValueError, IndexError or struct.error."""
     found: dict[int, list[Any]] = defaultdict(list)
     at = 0
     while at < len(data):
@@ -169,11 +166,7 @@ class _Cells:
         self._space = NASBench101()
 
     def add(self, training: _Training, where: str) -> None:
-        """Add a training.
-
-        Raises:
-            LmregError: its cell isn't in the space, or is filed under another cell's hash.
-        """
+        """Add a training; refuse one whose cell isn't in the space, or is filed under another cell's hash."""
         key = training.module_hash.encode()
         row = self._row_of.get(key)
         # Repeated trainings have the same matrix, so that the hash needn't be computed again.
@@ -228,8 +221,6 @@ class _Cells:
 
 def _mean_and_error(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return means over the finite columns and their standard errors, NaN for a single value."""
-    count = np.isfinite(values).sum(1)
-    mean = np.nansum(values, 1) / count
-    squares = np.nansum((values - mean[:, None]) ** 2, 1)
-    variance = np.divide(squares, count - 1, where=count > 1, out=np.full(len(count), np.nan))
-    return np.round(mean, PERCENT_DIGITS), np.round(np.sqrt(variance / count), PERCENT_DIGITS)
+    frame = pd.DataFrame(values)
+    mean, error = frame.mean(axis=1), frame.sem(axis=1)
+    return mean.round(PERCENT_DIGITS).to_numpy(), error.round(PERCENT_DIGITS).to_numpy()

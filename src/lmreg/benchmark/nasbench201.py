@@ -31,9 +31,7 @@ _WITHOUT_WEIGHTS_ONLY = "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"
 class Config:
     name: str = "nasbench201"
     dataset: str = option(
-        "cifar10",
-        choices=("cifar10", "cifar100", "ImageNet16-120"),
-        help="data set of the scores: cifar10, cifar100 or ImageNet16-120",
+        "cifar10", choices=("cifar10", "cifar100", "ImageNet16-120"), help="data set of the scores"
     )
     epochs: int = option(200, min=12, max=200, help="length of the trainings: 12 or 200 epochs")
 
@@ -53,11 +51,7 @@ class TopologyBenchmark(Benchmark):
 
     @abstractmethod
     def open(self, path: Path) -> Any:
-        """Return the API on that file or folder.
-
-        Raises:
-            ImportError: the package isn't installed.
-        """
+        """Return the API on that file or folder; raise ImportError if the package isn't installed."""
 
     def read(self, path: Path) -> Imported:
         if self.config.epochs not in (12, 200):

@@ -150,11 +150,7 @@ def _parsed(genotype: str, space: NDS) -> Arch | None:
 
 
 def _prevailing_family(path: Path, found: list[tuple[str, dict[str, Any]]]) -> str:
-    """Return the family that contains most of the cells; of several, the one with the smallest space.
-
-    Raises:
-        LmregError: no family contains any of them.
-    """
+    """Return the family that contains most of the cells, if any; of several, that of the smallest space."""
 
     def fit(family: str) -> tuple[int, int]:
         space = _SPACES[family]

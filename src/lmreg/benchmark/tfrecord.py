@@ -25,10 +25,7 @@ _HEAD, _FOOT = struct.Struct("<QI"), struct.Struct("<I")
 
 def record_blocks(path: Path, block_bytes: int = _BLOCK_BYTES) -> Iterator[list[bytes]]:
     """Yield the contents of a file's records, about ``block_bytes`` at a time, after checking all checksums.
-
-    Raises:
-        LmregError: the file is missing, cut off, damaged or not a TFRecord file; names the record.
-    """
+    A file that is cut off, damaged or not a TFRecord file raises LmregError, which names the record."""
     try:
         with path.open("rb") as file:
             before, rest, more = 0, b"", True

@@ -58,11 +58,8 @@ class RawData:
     summary: ReadSummary = ReadSummary()
 
     def check(self, place: str) -> None:
-        """Check that a network can be trained on the data.
-
-        Raises:
-            LmregError: a part is empty, a label names no class, there is only one class, a map and its image
-                differ in size, or images differ in size or channels; the message names ``place``.
+        """Check that a network can be trained on the data: no part is empty, labels name classes, of which
+        there are two or more, maps have their image's size, and all images one size and number of channels.
         """
         for name, part in (("training", self.train), ("test", self.test)):
             if len(part.images) == 0:
@@ -123,13 +120,13 @@ class DataConfig:
         "which all images must share",
     )
     train_fraction: float = option(
-        0.5, min=0, max=1, help="share of the training images that the weights are fitted to"
+        0.5, min=0, max=1, help="share of the training images that fit the weights"
     )
     rank_fraction: float = option(
         0.25,
         min=0,
         max=1,
-        help="share that orders landmarks and feeds the regulariser; the rest scores sub-nets",
+        help="share that orders landmarks, feeds the regulariser; the rest scores sub-nets",
     )
     crop_padding: int = option(0, min=0, help="pixels of zero padding for random crops; 0: no crops")
     flip: bool = option(False, help="mirror half of the training images; suits photos, not letters or digits")
@@ -141,11 +138,7 @@ class DataConfig:
     )
 
     def check_padding(self, shape: InputShape) -> None:
-        """Check that every random crop of a padded image of ``shape`` contains some of the image.
-
-        Raises:
-            LmregError: the padding is wider than the image.
-        """
+        """Check that every random crop of a padded image of ``shape`` contains some of the image."""
         if self.crop_padding > min(shape.height, shape.width):
             raise LmregError(
                 f"data.crop_padding={self.crop_padding}: the images have only {shape.width}x{shape.height} "
@@ -153,11 +146,7 @@ class DataConfig:
             )
 
     def cutout_pixels(self, shape: InputShape) -> int:
-        """Return the side of the square that is blanked in images of ``shape``.
-
-        Raises:
-            LmregError: it isn't a whole number of pixels, or larger than the image.
-        """
+        """Return the side in pixels of the square that is blanked in images of ``shape``; it must fit."""
         shorter = min(shape.height, shape.width)
         side = round(self.cutout * shorter) if self.cutout < 1 else self.cutout
         if side != int(side):
@@ -177,9 +166,7 @@ class DeepDataConfig(DataConfig):
     """The config of data whose samples may have more than 8 bits."""
 
     value_range: list[float] | None = option(
-        None,
-        help="[low,high] of samples of more than 8 bits, which become black and white; null: as measured",
-        before=None,
+        None, before=None, help="[low,high] of samples of more than 8 bits: black, white; null: as measured"
     )
 
 
@@ -198,22 +185,12 @@ class DataSource(ABC):
 
     @abstractmethod
     def read(self) -> RawData:
-        """Read the images and targets.
-
-        Raises:
-            LmregError: files are missing or don't contain what they should.
-        """
+        """Read the images and targets; raise LmregError if files are missing or don't contain what they
+        should."""
 
 
 def data_folder(path: str | None, name: str, holds: str) -> Path:
-    """Return the folder that ``data.path`` names.
-
-    Args:
-        holds: what the folder should contain, for messages.
-
-    Raises:
-        LmregError: no path was given, or there is no such folder.
-    """
+    """Return the folder that ``data.path`` names; ``holds`` says for messages what it should contain."""
     if path is None:
         raise LmregError(f"data={name} needs data.path=<folder with {holds}>")
     folder = Path(path)

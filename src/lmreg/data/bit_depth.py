@@ -29,12 +29,8 @@ _USUAL: dict[str, tuple[ValueRange, ...]] = {
 
 
 def to_bytes(values: np.ndarray, sample_range: ValueRange) -> np.ndarray:
-    """Return samples as uint8: ``sample_range`` is mapped to 0 to 255 linearly and rounded (half to even);
-    values outside are clipped. `FULL_16_BIT` keeps the upper 8 bits instead.
-
-    Raises:
-        ValueError: a sample isn't finite.
-    """
+    """Return finite samples as uint8: ``sample_range`` is mapped to 0 to 255 linearly and rounded (half to
+    even); values outside are clipped. `FULL_16_BIT` keeps the upper 8 bits instead."""
     low, high = sample_range
     _check_finite(values)
     clipped = np.clip(values, low, high)
@@ -49,11 +45,7 @@ def _check_finite(values: np.ndarray) -> None:
 
 
 def parse_value_range(value_range: Sequence[float] | None) -> ValueRange | None:
-    """Return the option ``data.value_range``, checked.
-
-    Raises:
-        LmregError: it isn't two finite numbers, the lower one first.
-    """
+    """Return the option ``data.value_range``, which must be two finite numbers, the lower one first."""
     if value_range is None:
         return None
     low, high, *more = (*map(float, value_range), math.nan, math.nan)
@@ -83,11 +75,7 @@ class SampleStats:
 
 
 def sample_stats(values: np.ndarray) -> SampleStats:
-    """Return the statistics of an array of numbers.
-
-    Raises:
-        ValueError: a sample isn't finite.
-    """
+    """Return the statistics of an array of finite numbers."""
     _check_finite(values)
     low, high = float(values.min()), float(values.max())
     if values.dtype.kind == "f":
@@ -113,16 +101,12 @@ class ByteMapping:
 def choose_mapping(
     every: Sequence[SampleStats], name: Callable[[int], str], given: ValueRange | None, place: str
 ) -> ByteMapping:
-    """Choose the mapping of a data set.
+    """Choose the mapping of a data set; raise LmregError if there is none for its kinds of samples.
 
     Args:
         every: the statistics of the training pictures, and of one test picture of each other kind.
         name: says where picture i is stored, for messages.
-        given: the range that the user asks for.
-
-    Raises:
-        LmregError: there are several kinds of samples that no common range fits, a range is given but all
-            samples have 8 bits, or all samples have the same value.
+        given: the range that the user asks for, which samples of 8 bits don't have.
     """
     deep = [s for s in every if s.deep]
     if not deep:
@@ -131,14 +115,16 @@ def choose_mapping(
                 f"data.value_range is for samples of more than 8 bits, but those of {place} have 8 and are "
                 "used unchanged; leave it out"
             )
-        return ByteMapping(notes=_notes_on_colour(every))
+        colour = any(s.kind == DEEP_COLOUR for s in every)
+        return ByteMapping(notes=("only the upper 8 bits of 16-bit colours are read",) if colour else ())
     kinds = sorted({s.kind for s in deep})
     low, high = min(s.low for s in deep), max(s.high for s in deep)
     chosen = given or (_usual(kinds[0], low, high) if len(kinds) == 1 else (low, high))
     kind = " and ".join(kinds)
     mixed = sorted({s.kind for s in every})
     if given is None and len(mixed) > 1 and chosen != FULL_16_BIT:
-        examples = " and ".join(f"{name(_first(every, k))} has {k} samples" for k in mixed[:2])
+        first = [next(i for i, s in enumerate(every) if s.kind == kind) for kind in mixed[:2]]
+        examples = " and ".join(f"{name(i)} has {every[i].kind} samples" for i in first)
         raise LmregError(
             f"{place}: {examples}, and those of more than 8 bits range only from {low:g} to {high:g}; save "
             "all pictures alike, or pass data.value_range=[low,high], which become black and white"
@@ -161,10 +147,6 @@ def _usual(kind: str, low: float, high: float) -> ValueRange:
     return low, high
 
 
-def _first(every: Sequence[SampleStats], kind: str) -> int:
-    return next(i for i, s in enumerate(every) if s.kind == kind)
-
-
 def _notes_on_outliers(deep: Sequence[SampleStats], given: ValueRange | None) -> tuple[str, ...]:
     """Return a note if a few bright samples make all the others nearly black."""
     counts = [s.upper for s in deep if s.upper is not None]
@@ -181,12 +163,6 @@ def _notes_on_outliers(deep: Sequence[SampleStats], given: ValueRange | None) ->
     )
 
 
-def _notes_on_colour(every: Sequence[SampleStats]) -> tuple[str, ...]:
-    if not any(s.kind == DEEP_COLOUR for s in every):
-        return ()
-    return ("only the upper 8 bits of 16-bit colours are read",)
-
-
 DEEP_COLOUR = "16-bit colour"
 """The kind of samples of which Pillow returns only the upper 8 bits."""
 
@@ -198,17 +174,8 @@ def arrays_to_bytes(
     name: Callable[[int], str],
     place: str,
 ) -> tuple[list[np.ndarray], ByteMapping]:
-    """Return arrays of numbers as uint8, all mapped alike: unchanged if all are whole numbers from 0 to 255,
-    else by the mapping that `choose_mapping` finds for the first ``training`` of them.
-
-    Raises:
-        LmregError: a number isn't finite, or there is no mapping (see `choose_mapping`).
-    """
-    unchanged = [SampleStats()]
-    if all(array.dtype.kind == "b" for array in arrays):
-        return [array.astype(np.uint8) * 255 for array in arrays], choose_mapping(
-            unchanged, name, given, place
-        )
+    """Return arrays of finite numbers as uint8, all mapped alike: unchanged if all are whole numbers from 0
+    to 255, else by the mapping that `choose_mapping` finds for the first ``training`` of them."""
     every: list[SampleStats] = []
     for i, array in enumerate(arrays):
         try:
@@ -217,7 +184,9 @@ def arrays_to_bytes(
             raise LmregError(f"can't read {name(i)} as an image: {error}; repair or remove it") from error
     whole = all(s.kind != "floating-point" for s in every)
     if whole and all(s.low >= 0 and s.high <= 255 for s in every):
-        return [array.astype(np.uint8) for array in arrays], choose_mapping(unchanged, name, given, place)
+        white = 255 if all(array.dtype.kind == "b" for array in arrays) else 1
+        unchanged = choose_mapping([SampleStats()], name, given, place)
+        return [array.astype(np.uint8) * np.uint8(white) for array in arrays], unchanged
     if whole:
         every = [replace(s, kind="whole-number") for s in every]
     mapping = choose_mapping(every[:training], name, given, place)

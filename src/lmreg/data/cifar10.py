@@ -28,12 +28,10 @@ _SHAPE = (3, 32, 32)
 class Config(HubConfig):
     name: str = "cifar10"
     hub: str | None = inherit(HubConfig, "hub", "uoft-cs/cifar10")
-    path: str | None = inherit(
-        HubConfig, "path", help="folder with <split>*.parquet files, or cifar-10-batches-py"
-    )
+    path: str | None = inherit(HubConfig, "path", help="folder with <split>*.parquet, or cifar-10-batches-py")
     image_column: str = inherit(HubConfig, "image_column", "img")
     resolution: int | None = inherit(
-        HubConfig, "resolution", help="resize the images to this square size; null: keep 32"
+        HubConfig, "resolution", help="resize to squares of this size; null: keep 32"
     )
     crop_padding: int = inherit(HubConfig, "crop_padding", 4)
     flip: bool = inherit(HubConfig, "flip", True)
@@ -65,11 +63,8 @@ class CIFAR10(HubImages):
         return RawData(parts[0], parts[1], classes, summary=ReadSummary(skipped=skipped))
 
     def _pickles(self) -> Path | None:
-        """Return the folder of pickles, ``data.path`` or its usual sub-folder; None if there is none.
-
-        Raises:
-            LmregError: some of its files are missing.
-        """
+        """Return the folder of pickles, ``data.path`` or its usual sub-folder, if its files are all there;
+        None if there is none."""
         if self.config.path is None:
             return None
         above = data_folder(self.config.path, self.config.name, f"{self.folder_name} or Parquet files")

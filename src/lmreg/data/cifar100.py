@@ -14,7 +14,7 @@ class Config(CIFAR10Config):
     name: str = "cifar100"
     hub: str | None = inherit(CIFAR10Config, "hub", "uoft-cs/cifar100")
     path: str | None = inherit(
-        CIFAR10Config, "path", help="folder with <split>*.parquet files, or cifar-100-python"
+        CIFAR10Config, "path", help="folder with <split>*.parquet, or cifar-100-python"
     )
     label_column: str = inherit(
         CIFAR10Config, "label_column", "fine_label", help="fine_label: 100 classes; coarse_label: 20"

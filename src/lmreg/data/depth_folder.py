@@ -28,32 +28,26 @@ _OUTSIDE = "picture outside the folders of pairs|pictures outside the folders of
 @dataclass
 class Config(DeepDataConfig):
     name: str = option(
-        "depth_folder", yaml="${last_part:${.path},depth_folder}", help="name of the folder; names the study"
+        "depth_folder", yaml="${last_part:${.path},depth_folder}", help="the folder's name; names the study"
     )
     path: str | None = option(None, text="path", help=f"folder with {_LAYOUTS}", result=False)
     image_folder: str = option("images", text="text", help="sub-folder of images")
     depth_folder: str = option("depth", text="text", help="sub-folder of depth maps, named as the images are")
     mask_folder: str = option(
-        "masks", text="text", help="sub-folder of masks, if there is one; black where depth is missing"
+        "masks", text="text", help="sub-folder of masks, if any; black where depth is missing"
     )
-    train_folder: str = option(
-        "train", text="text", help="sub-folder with the training pairs, if there is one"
-    )
-    test_folder: str = option("test", text="text", help="sub-folder with the test pairs, if there is one")
+    train_folder: str = option("train", text="text", help="sub-folder with the training pairs, if any")
+    test_folder: str = option("test", text="text", help="sub-folder with the test pairs, if any")
     test_fraction: float = option(
         0.2, min=0, max=1, help="share of test pairs if there is no test folder (frames of videos need one)"
     )
     inverse: bool = option(False, help="whether the maps hold inverse depth (disparity) instead of depth")
     scale: float = option(
-        1.0,
-        min=1e-12,
-        help="factor that makes the maps' values metres (or inverse metres): 0.001 for millimetres",
+        1.0, min=1e-12, help="factor that makes the maps' values metres (or inverse metres): 0.001 for mm"
     )
     invalid: float | None = option(0.0, help="value that stands for missing depth; null: none")
     crop_padding: int = inherit(
-        DeepDataConfig,
-        "crop_padding",
-        help="pixels of padding for random crops of image and depth; 0: no crops",
+        DeepDataConfig, "crop_padding", help="padding for random crops of image and depth; 0: none"
     )
     flip: bool = inherit(DeepDataConfig, "flip", help="mirror half of the training images, with their depth")
 
@@ -128,11 +122,8 @@ class DepthFolder(DataSource):
         )
 
     def _pairs(self, folder: Path, skipped: Skipped, root: Path) -> list[_Pair]:
-        """Return every image in ``folder`` with its map and mask, sorted by name.
-
-        Raises:
-            LmregError: there are none, or one lacks its counterpart.
-        """
+        """Return every image in ``folder`` with its map and mask, sorted by name; none may lack its
+        counterpart."""
         config = self.config
         images = _by_name(folder / config.image_folder, PICTURE_SUFFIXES, "images", skipped, root)
         maps = _by_name(folder / config.depth_folder, MAP_SUFFIXES, "depth maps", skipped, root)

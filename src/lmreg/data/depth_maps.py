@@ -18,11 +18,7 @@ _PFM = re.compile(rb"(P[Ff])\s+(\d+)\s+(\d+)\s+(\S+)(?:\r\n|\s)")
 
 
 def read_map(path: Path) -> np.ndarray:
-    """Return the numbers in a file unchanged, float64 [height, width].
-
-    Raises:
-        LmregError: the file can't be read or doesn't have one number per pixel.
-    """
+    """Return the numbers in a file unchanged, float64 [height, width]; there must be one per pixel."""
     readers = {".png": _png, ".npy": _npy, ".pfm": _pfm}
     try:
         return readers[path.suffix.lower()](path).astype(np.float64)
@@ -38,11 +34,7 @@ _LOSSY = ("JPEG", "MPO", "WEBP")
 
 def read_mask(path: Path) -> np.ndarray:
     """Return bool [height, width]: where a picture isn't black (in a lossy format: where it is light), or an
-    array isn't 0.
-
-    Raises:
-        LmregError: the file can't be read.
-    """
+    array isn't 0."""
     try:
         if path.suffix.lower() == ".npy":
             return _npy(path) != 0

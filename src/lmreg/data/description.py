@@ -17,11 +17,7 @@ _PIECE = 100  # images that are compared at a time
 
 
 def check_pictures(raw: RawData, place: str) -> None:
-    """Check that the pictures of each part differ.
-
-    Raises:
-        LmregError: all are the same, perhaps black.
-    """
+    """Check that the pictures of each part differ, and aren't all black."""
     for name, part in (("training", raw.train), ("test", raw.test)):
         images, first = part.images, part.images[:1]
         if len(images) < 2 and name == "test":
@@ -41,11 +37,7 @@ def check_pictures(raw: RawData, place: str) -> None:
 
 
 def check_sizes(sizes: Mapping[str, int], place: str) -> None:
-    """Check that every split has enough images for the statistics of a batch.
-
-    Raises:
-        LmregError: one has a single image.
-    """
+    """Check that every split has at least two images, as the statistics of a batch need."""
     for name, size in sizes.items():
         if size == 1:
             splits = ", ".join(f"{count:,} {split}" for split, count in sizes.items())
@@ -56,11 +48,7 @@ def check_sizes(sizes: Mapping[str, int], place: str) -> None:
 
 
 def check_targets(raw: RawData, indices: Mapping[str, np.ndarray], place: str) -> None:
-    """Check that most images of every split are of classes that the train split has, or that maps vary.
-
-    Raises:
-        LmregError: too many are of other classes, or every map has a single value.
-    """
+    """Check that most images of every split are of classes that the train split has, or that maps vary."""
     targets = raw.train.targets
     if targets.ndim > 1:
         for name, part in (("training", raw.train), ("test", raw.test)):
@@ -128,6 +116,9 @@ def _notes(raw: RawData, indices: Mapping[str, np.ndarray], low: int, high: int)
         notes.append(
             f"channel {which} has the same value in all training images, so it carries no information"
         )
+    if blank := sum(_count_blank(part.images) for part in (raw.train, raw.test)):
+        total = len(raw.train.images) + len(raw.test.images)
+        notes.append(f"{blank:,} of {total:,} images are blank: all their pixels have the same colour")
     for a, b in confusable_pairs(raw.classes):
         notes.append(f"the classes {a!r} and {b!r} differ only by {describe_difference(a, b)}")
     notes += _duplicate_notes(raw)
@@ -182,6 +173,12 @@ def _all_equal(images: np.ndarray, first: np.ndarray) -> bool:
     """Whether all of ``images`` [n, ...] equal ``first``; stops soon after one that doesn't."""
     pieces = (images[i : i + _PIECE] for i in range(0, len(images), _PIECE))
     return not any((piece != first).any() for piece in pieces)
+
+
+def _count_blank(images: np.ndarray) -> int:
+    """Return how many of ``images`` [n, height, width, channels] have a single colour."""
+    pieces = (images[i : i + _PIECE] for i in range(0, len(images), _PIECE))
+    return sum(int((piece == piece[:, :1, :1]).all(axis=(1, 2, 3)).sum()) for piece in pieces)
 
 
 def _one_valued(maps: np.ndarray) -> np.ndarray:

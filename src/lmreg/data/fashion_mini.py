@@ -23,7 +23,7 @@ FILE = Path(__file__).with_suffix(".npz")
 class Config(DataConfig):
     name: str = "fashion_mini"
     resolution: int | None = inherit(
-        DataConfig, "resolution", help="resize the images to this square size; null: keep 12"
+        DataConfig, "resolution", help="resize to squares of this size; null: keep 12"
     )
     train_fraction: float = inherit(DataConfig, "train_fraction", 0.666667)
     rank_fraction: float = inherit(DataConfig, "rank_fraction", 0.166667)

@@ -30,10 +30,10 @@ CLASSES = (
 class Config(DataConfig):
     name: str = "fashion_mnist"
     path: str | None = option(
-        None, text="path", help="folder with the four IDX files, gzipped or not", result=False
+        None, text="path", result=False, help="folder with the four IDX files, gzipped or not"
     )
     resolution: int | None = inherit(
-        DataConfig, "resolution", help="resize the images to this square size; null: keep 28"
+        DataConfig, "resolution", help="resize to squares of this size; null: keep 28"
     )
     crop_padding: int = inherit(DataConfig, "crop_padding", 2)
     flip: bool = inherit(DataConfig, "flip", True)
@@ -82,12 +82,8 @@ class FashionMNIST(DataSource):
 
 
 def read_idx(path: Path, dimensions: int) -> np.ndarray:
-    """Return the content of an IDX file as a uint8 array with that number of dimensions; the file is gzipped
-    if its name ends in .gz.
-
-    Raises:
-        LmregError: it can't be read, isn't such a file, or is truncated.
-    """
+    """Return the content of an IDX file (gzipped if its name ends in .gz) as a uint8 array with that number
+    of dimensions; raise LmregError if it is no such file or truncated."""
     try:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
             content = bytearray(file.read())

@@ -11,7 +11,7 @@ import numpy as np
 from lmreg.config.schema import option
 from lmreg.data.base import DataSource, DeepDataConfig, Part, RawData, ReadSummary, data_folder
 from lmreg.data.bit_depth import parse_value_range
-from lmreg.data.layout import confusable_pairs, describe_difference, find_layout
+from lmreg.data.layout import confusable_pairs, describe_difference, find_layout, listed
 from lmreg.data.pixels import decode_pictures
 from lmreg.data.splits import split_off_test, unused_fraction_note
 from lmreg.data.walk import (
@@ -33,13 +33,11 @@ _OUTSIDE = "picture outside the class folders|pictures outside the class folders
 @dataclass
 class Config(DeepDataConfig):
     name: str = option(
-        "folder", yaml="${last_part:${.path},folder}", help="name of the folder; names the study"
+        "folder", yaml="${last_part:${.path},folder}", help="the folder's name; names the study"
     )
     path: str | None = option(None, text="path", help=f"folder with {_LAYOUTS}", result=False)
-    train_folder: str = option(
-        "train", text="text", help="sub-folder with the training images, if there is one"
-    )
-    test_folder: str = option("test", text="text", help="sub-folder with the test images, if there is one")
+    train_folder: str = option("train", text="text", help="sub-folder with the training images, if any")
+    test_folder: str = option("test", text="text", help="sub-folder with the test images, if any")
     test_fraction: float = option(0.2, min=0, max=1, help="share of test images if there is no test folder")
 
 
@@ -54,15 +52,19 @@ class ImageFolder(DataSource):
 
     def read(self) -> RawData:
         config, skipped = self.config, Skipped()
-        notes: tuple[str, ...] = ()
         folder = data_folder(config.path, config.name, _LAYOUTS)
         layout = find_layout(folder, config.train_folder, config.test_folder)
+        notes = layout.notes
         classes = _classes(layout.train)
         if layout.test is not None:
             _check_same(classes, layout.train, layout.test)
         parts = [layout.train, *([] if layout.test is None else [layout.test])]
         class_folders = [part / name for part in parts for name in classes]
-        _check_apart(class_folders)
+        if nested := find_nested(class_folders):
+            raise LmregError(
+                f"{nested[1]} and {nested[0]} are the same folder, or one lies in the other, by a "
+                "link; give each class of each part a folder of its own"
+            )
         if layout.test is None:
             found = _labelled(layout.train, classes, skipped, folder)
             of_class = np.array([label for _, label in found])
@@ -99,23 +101,15 @@ def _classes(folder: Path) -> list[str]:
         raise LmregError(f"{folder} contains no folders{here}; it should have {_LAYOUTS}")
     if len(names) == 1:
         inside = [path.name for path in subfolders(folder / names[0])]
-        hint = f"; if {_some(inside)} are the classes, pass data.path={folder / names[0]}" if inside else ""
+        hint = f"; if {listed(inside)} are the classes, pass data.path={folder / names[0]}" if inside else ""
         raise LmregError(
             f"{folder} has only one class ({names[0]}); at least two class folders are needed{hint}"
         )
     return names
 
 
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
-
-
 def _check_same(classes: Sequence[str], train: Path, test: Path) -> None:
-    """Check that both parts have the same classes.
-
-    Raises:
-        LmregError: one lacks a class of the other.
-    """
+    """Check that both parts have the same classes."""
     names = {path.name for path in subfolders(test)}
     for missing, place in ((set(classes) - names, test), (names - set(classes), train)):
         if missing:
@@ -128,25 +122,8 @@ def _check_same(classes: Sequence[str], train: Path, test: Path) -> None:
             raise LmregError(f"{place} lacks the class {first}{more}; both parts must have the same{hint}")
 
 
-def _check_apart(folders: Sequence[Path]) -> None:
-    """Check that no two class folders are the same folder or lie in one another.
-
-    Raises:
-        LmregError: a link makes two of them overlap.
-    """
-    if found := find_nested(folders):
-        raise LmregError(
-            f"{found[1]} and {found[0]} are the same folder, or one lies in the other, by a link; give each "
-            "class of each part a folder of its own"
-        )
-
-
 def _labelled(folder: Path, classes: Sequence[str], skipped: Skipped, root: Path) -> Labelled:
-    """Return every image below the folders of ``classes`` with its label, sorted.
-
-    Raises:
-        LmregError: a class has none.
-    """
+    """Return every image below the folders of ``classes`` with its label, sorted; no class may be empty."""
     found: Labelled = []
     for label, name in enumerate(classes):
         images = some_files(folder / name, PICTURE_SUFFIXES, "images", skipped, root)

@@ -26,15 +26,9 @@ from lmreg.util.extras import import_extra
 
 @dataclass
 class Config(DeepDataConfig):
-    name: str = option(
-        "hub",
-        yaml="${last_part:${.hub},${.path},hub}",
-        help="name of the data set or folder; names the study",
-    )
+    name: str = option("hub", yaml="${last_part:${.hub},${.path},hub}", help="its last part; names the study")
     hub: str | None = option(
-        None,
-        text="text",
-        help="name on the hub, such as zalando-datasets/fashion_mnist; used if path is null",
+        None, text="text", help="name on the hub, such as zalando-datasets/fashion_mnist; used without path"
     )
     subset: str | None = option(None, text="text", help="which subset of a hub data set that has several")
     path: str | None = option(
@@ -43,11 +37,9 @@ class Config(DeepDataConfig):
     image_column: str = option("image", text="text", help="column of the images")
     label_column: str = option("label", text="text", help="column of the labels")
     train_split: str = option(
-        "train", text="text", help="training split on the hub; names of Parquet files begin with it"
+        "train", text="text", help="training split; names of Parquet files begin with it"
     )
-    test_split: str = option(
-        "test", text="text", help="test split on the hub; names of Parquet files begin with it"
-    )
+    test_split: str = option("test", text="text", help="test split; names of Parquet files begin with it")
 
 
 @dataclass(frozen=True)
@@ -217,11 +209,7 @@ def _class_names(metadata: Mapping[bytes, bytes] | None, column: str) -> list[st
 
 
 def _check_shards(files: list[str]) -> None:
-    """Check that all files are there that a split should have according to their names.
-
-    Raises:
-        LmregError: one is missing, or there are others beside them.
-    """
+    """Check that all files of a split are there according to their names, and none of another."""
     shards = {file: (int(found[1]), int(found[2])) for file in files if (found := _SHARD.search(file))}
     if not shards:
         return

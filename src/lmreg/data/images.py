@@ -165,14 +165,8 @@ class ImageData:
     *train* fits the weights, *rank* feeds the regulariser and orders the landmarks, *score* ranks sub-nets
     and guides the search, *test* gives only the true scores of the evaluation pool.
 
-    Attributes:
-        description: what was read, in lines for the user.
-        sample_range: as in `RawData`.
-        hash: changes when pixels, targets or splits do.
-
-    Raises:
-        LmregError: the data set can't be read, can't be trained on (see `RawData.check`), or contains nothing
-            that could be learnt.
+    ``description`` says in lines for the user what was read; ``hash`` changes when pixels, targets or splits
+    do. Data that can't be trained on, or contain nothing that could be learnt, raise LmregError.
     """
 
     def __init__(self, source: DataSource, device: torch.device):

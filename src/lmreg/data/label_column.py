@@ -18,15 +18,12 @@ _LARGEST = 2.0**53
 
 
 def read_label_column(column: Any, what: str, name: Callable[[int], str]) -> np.ndarray:
-    """Return the labels of a column [n] as whole numbers or text (object).
+    """Return the labels of a chunked arrow column [n] as whole numbers or text (object); refuse a row without
+    one.
 
     Args:
-        column: a chunked arrow array.
         what: the column in words, for messages.
         name: says where row i is stored.
-
-    Raises:
-        LmregError: a row has no label, or a value that can't be one.
     """
     import pyarrow as pa
     import pyarrow.types as kinds
@@ -66,24 +63,14 @@ def read_label_column(column: Any, what: str, name: Callable[[int], str]) -> np.
 
 
 def number_labels(
-    train: np.ndarray,
-    test: np.ndarray,
-    names: tuple[str, ...] | None,
-    what: str,
-    name: Callable[[int], str],
+    train: np.ndarray, test: np.ndarray, names: tuple[str, ...] | None, what: str, name: Callable[[int], str]
 ) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
     """Return the labels of both parts as int64 from 0, and the names of the classes.
 
     If the file has class ``names``, labels are already indices into them. Otherwise the sorted distinct
-    labels are the classes, which leaves numbers from 0 without a gap unchanged.
-
-    Args:
-        names: the names of the classes if the file has them.
-        what: the column in words, for messages.
-        name: says where row i is stored, counted through both parts.
-
-    Raises:
-        LmregError: labels look like ids, are negative, or the test part has labels that training lacks.
+    labels are the classes, which leaves numbers from 0 without a gap unchanged; labels that look like ids,
+    are negative, or that only the test part has are refused. ``what`` and ``name`` are as in
+    `read_label_column`, rows counted through both parts.
     """
     if names is not None:
         return train.astype(np.int64), test.astype(np.int64), names

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import unicodedata
 from collections.abc import Sequence
@@ -33,6 +34,8 @@ class Layout:
     test: Path | None = None
     assumptions: tuple[str, ...] = ()
     """Which folders were taken for which parts if their names aren't those of the options."""
+    notes: tuple[str, ...] = ()
+    """What else the folders could be."""
 
 
 def part_named(name: str) -> str | None:
@@ -41,12 +44,24 @@ def part_named(name: str) -> str | None:
     return _PARTS.get(re.sub(r"[ _-]*(set|images?|imgs?|data|split|part|folder)$", "", plain) or plain)
 
 
-def find_layout(folder: Path, train_name: str, test_name: str) -> Layout:
-    """Find the parts in ``folder``: by the given names, or by similar ones if these are the defaults.
+def _words(name: str) -> list[str]:
+    """Return the words of a name, which end at a case change or at anything but a letter."""
+    apart = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", name)
+    return re.findall(r"[^\W\d_]+", apart)
 
-    Raises:
-        LmregError: one of the parts is missing, or parts can't be told from classes.
-    """
+
+def _part_within(name: str) -> tuple[str | None, tuple[str, ...]]:
+    """Return the only part that a name or one of its words stands for, if any, and the other words."""
+    if part := part_named(name):
+        return part, ()
+    words = {word: part_named(word) for word in _words(name)}
+    parts = {part for part in words.values() if part}
+    return parts.pop() if len(parts) == 1 else None, tuple(w.casefold() for w in words if not words[w])
+
+
+def find_layout(folder: Path, train_name: str, test_name: str) -> Layout:
+    """Find the parts in ``folder``: by the given names, or by similar ones if these are the defaults. Raise
+    LmregError if one is missing, or if parts can't be told from classes."""
     inner = _unwrapped(folder, train_name, test_name)
     assumptions: tuple[str, ...] = (
         () if inner == folder else (f"{inner.relative_to(folder)}/ taken as the data set",)
@@ -57,7 +72,7 @@ def find_layout(folder: Path, train_name: str, test_name: str) -> Layout:
             raise LmregError(f"data.train_folder={train_name}: {inner} has no such folder with classes in it")
         check_has_train_folder(inner, test_name)
         _check_classes(inner)
-        return Layout(inner, None, assumptions)
+        return Layout(inner, None, assumptions, _notes_on_parts(inner))
     test = part_folder(inner, test_name, TEST)
     if test is None:
         raise LmregError(_without_test(inner, train, test_name))
@@ -69,12 +84,8 @@ def find_layout(folder: Path, train_name: str, test_name: str) -> Layout:
 
 
 def part_folder(folder: Path, name: str, part: str) -> Path | None:
-    """Return the sub-folder called ``name``, or if this is the default, ``part``, one with a similar name;
-    None if there is none with folders in it.
-
-    Raises:
-        LmregError: several have similar names.
-    """
+    """Return the sub-folder called ``name``, or if this is the default, ``part``, the only one with a similar
+    name; None if there is none with folders in it."""
     exact = folder / name
     if subfolders(exact):
         return exact
@@ -90,11 +101,7 @@ def part_folder(folder: Path, name: str, part: str) -> Path | None:
 
 
 def check_has_train_folder(folder: Path, test_name: str) -> None:
-    """Check that no test folder is asked for in a ``folder`` without a training folder.
-
-    Raises:
-        LmregError: one is asked for; the message says whether it exists.
-    """
+    """Check that no test folder is asked for in a ``folder`` without a training folder."""
     if test_name == TEST:
         return
     if not (folder / test_name).is_dir():
@@ -129,21 +136,19 @@ def _is_part(path: Path, name: str, part: str) -> bool:
 
 
 def _check_classes(folder: Path) -> None:
-    """Check that the folders in ``folder`` can be classes.
-
-    Raises:
-        LmregError: they look like parts, or like images and their targets.
-    """
+    """Check that the folders in ``folder`` look like classes, not like parts or images and their targets."""
     inside = subfolders(folder)
-    by_part = {part: [p for p in inside if part_named(p.name) == part] for part in (TRAIN, TEST, VALIDATION)}
+    by_part: dict[str | None, list[Path]] = {TRAIN: [], TEST: [], VALIDATION: [], None: []}
+    for path in inside:
+        by_part[_part_within(path.name)[0]].append(path)
     others = [*by_part[TEST], *by_part[VALIDATION]]
-    names = " and ".join(p.name for p in (*by_part[TRAIN], *others))
-    if by_part[TRAIN] and others:
-        raise LmregError(
-            f"{folder} has {names}, which are names of parts, not of classes, but they contain no class "
-            f"folders; it should have {_WANTED}"
-        )
-    if deep := [p for p in others if subfolders(p)]:
+    for train, test in itertools.product(by_part[TRAIN], others):
+        both = f"{folder} has {train.name} and {test.name}, which are names of parts, not of classes"
+        if _names_inside(train) & _names_inside(test):
+            raise LmregError(f"{both}; pass data.train_folder={train.name} data.test_folder={test.name}")
+        if _part_within(train.name)[1] == _part_within(test.name)[1]:
+            raise LmregError(f"{both}, but they contain no class folders; it should have {_WANTED}")
+    if deep := [p for p in others if part_named(p.name) and subfolders(p)]:
         raise LmregError(
             f"{folder} has {deep[0].name} with folders in it, but no train folder; say which is the training "
             "part with data.train_folder=<name>, or pass a data.path with <class>/ folders"
@@ -154,6 +159,30 @@ def _check_classes(folder: Path) -> None:
             f"{folder} has {pairs}, which look like images and their targets, not like classes; it should "
             f"have {_WANTED} (data=depth_folder reads images and depth maps)"
         )
+
+
+def _names_inside(folder: Path) -> set[str]:
+    return {path.name for path in subfolders(folder)}
+
+
+def _notes_on_parts(folder: Path) -> tuple[str, ...]:
+    """Return a note if the folders in ``folder`` could be parts: all have pictures in the same folders."""
+    inside = subfolders(folder)
+    names = _names_inside(inside[0]) if len(inside) > 1 else set()
+    if len(names) < 2 or any(_names_inside(path) != names for path in inside):
+        return ()
+    if any(pictures_in(path) for path in inside) or not all(pictures_in(inside[0] / name) for name in names):
+        return ()
+    outer, inner = listed([path.name for path in inside]), listed(sorted(names))
+    return (
+        f"{outer} are read as classes, but each contains the folders {inner}; if the latter are the classes, "
+        "name the parts with data.train_folder=<name> data.test_folder=<name>",
+    )
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return the first three names, separated by commas."""
+    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
 
 
 _WANTED = "<class>/ folders of images, or train/<class>/ and test/<class>/"
@@ -180,8 +209,9 @@ def confusable_pairs(names: Sequence[str]) -> list[tuple[str, str]]:
     first: dict[str, str] = {}
     pairs = []
     for name in names:
-        plain = _composed(name).casefold().strip()
-        if plain in first and (len(plain) > 1 or _composed(name) == _composed(first[plain])):
+        plain = _composed(name).strip()
+        plain = plain.casefold() if len(plain) > 1 else plain
+        if plain in first:
             pairs.append((first[plain], name))
         first.setdefault(plain, name)
     return pairs

@@ -18,16 +18,13 @@ _CHANNELS = (1, 3, 4)
 
 def read_picture_column(column: Any, what: str, name: Callable[[int], str], folder: Path | None) -> list[Any]:
     """Return each row's picture: its encoded bytes, its path, or an array of numbers [height, width] or
-    [height, width, channels].
+    [height, width, channels]; refuse a row without one.
 
     Args:
         column: a chunked arrow array.
         what: the column in words, for messages.
         name: says where row i is stored.
         folder: the folder of the table's files, which relative paths of pictures may start from.
-
-    Raises:
-        LmregError: a row has no picture.
     """
     import pyarrow as pa
     import pyarrow.types as kinds

@@ -55,26 +55,29 @@ def decode_pictures(
 ) -> Decoded:
     """Decode pictures, in their order.
 
-    The result has one channel if all pictures are grey, else three, where grey pictures repeat theirs.
-    Palettes are looked up, transparent parts become white, and a camera's orientation is applied. Samples of
-    more than 8 bits are mapped by the range that the training pictures have.
+    The result has one channel if all pictures are stored as grey, else three, where grey pictures repeat
+    theirs. Palettes are looked up, transparent parts become white, and a camera's orientation is applied.
+    Samples of more than 8 bits are mapped by the range that the training pictures have. A picture that can't
+    be read, sizes that differ, or samples without a mapping raise LmregError.
 
     Args:
-        contents: each picture's path, its encoded bytes, or its pixels (uint8 [height, width], or
-            [height, width, 3 or 4]).
+        contents: each picture's path, its encoded bytes, or its pixels (uint8 [height, width], or [height,
+            width, 3 or 4]).
         name: says where picture i is stored, for messages.
         place: the data set's origin, for messages.
-        resolution: the side of the squares that `square` makes of the pictures; None keeps their sizes, which
-            must then be equal.
+        resolution: the side of the squares that `square` makes of the pictures; None: they must have one
+            size.
         training: how many of ``contents`` are training pictures; these come first.
         value_range: the range of samples that the user asks for.
-
-    Raises:
-        LmregError: a picture can't be read, sizes differ, or samples can't be mapped (see `choose_mapping`).
     """
     expected = value_range or FULL_16_BIT
     images, stats = _decode(contents, name, place, resolution, expected)
-    mapping = _mapping(stats, training, name, value_range, place)
+    first: dict[str, int] = {}
+    for i, s in enumerate(stats):
+        first.setdefault(s.kind, i)
+    # The training pictures count, and one picture of each kind that only the test part has.
+    chosen = sorted({*range(min(training, len(stats))), *first.values()})
+    mapping = choose_mapping([stats[i] for i in chosen], lambda j: name(chosen[j]), value_range, place)
     if mapping.sample_range not in (None, expected):
         # Deep pictures are decoded a second time, as they would need several times the memory of the pixels
         # to be kept until the range is known.
@@ -82,28 +85,16 @@ def decode_pictures(
         images[deep], _ = _decode(
             [contents[i] for i in deep], lambda i: name(deep[i]), place, resolution, mapping.sample_range
         )
+    notes = list(mapping.notes)
+    if 0 < (count := sum(s.kind != _EIGHT_BIT.kind for s in stats)) < len(stats):
+        notes.append(
+            f"{count:,} of {len(stats):,} pictures have samples of more than 8 bits, the others 8 bits"
+        )
     if stacks := sum(s.frames for s in stats):
-        note = f"{stacks:,} files have several pictures (frames, pages); only the first of each is read"
-        mapping = replace(mapping, notes=(*mapping.notes, note))
-    return Decoded(images, mapping)
-
-
-def _mapping(
-    stats: Sequence[SampleStats],
-    training: int,
-    name: Callable[[int], str],
-    value_range: ValueRange | None,
-    place: str,
-) -> ByteMapping:
-    """Choose the mapping by the training pictures, and by one picture of each kind that only the test part
-    has."""
-    kinds = {s.kind for s in stats[:training]}
-    considered = list(range(min(training, len(stats))))
-    for i in range(training, len(stats)):
-        if stats[i].kind not in kinds:
-            kinds.add(stats[i].kind)
-            considered.append(i)
-    return choose_mapping([stats[i] for i in considered], lambda j: name(considered[j]), value_range, place)
+        notes.append(
+            f"{stacks:,} files have several pictures (frames, pages); only the first of each is read"
+        )
+    return Decoded(images, replace(mapping, notes=tuple(notes)))
 
 
 def _decode(
@@ -195,13 +186,11 @@ def _pixels(
 
 
 def read_pixels(content: Any, resolution: int | None, sample_range: ValueRange | None) -> np.ndarray:
-    """Return the pixels of a picture, see `as_pixels`.
+    """Return the pixels of a picture, see `as_pixels`; ``content`` is its path, its encoded bytes, or its
+    pixels.
 
-    ``lmreg export`` ships this function and the next one with everything that they use, which must
-    therefore need only numpy and Pillow.
-
-    Args:
-        content: the picture's path, its encoded bytes, or its pixels, as for `decode_pictures`.
+    ``lmreg export`` ships this function and the next one with everything that they use, which must therefore
+    need only numpy and Pillow.
     """
     with _opened(content, resolution) as picture:
         return as_pixels(picture, resolution, sample_range)
@@ -209,14 +198,8 @@ def read_pixels(content: Any, resolution: int | None, sample_range: ValueRange |
 
 def as_pixels(picture: Image.Image, resolution: int | None, sample_range: ValueRange | None) -> np.ndarray:
     """Return a picture's pixels uint8 [height, width, 1 or 3]: upright, without transparency, and made
-    `square` if there is a resolution.
-
-    Args:
-        sample_range: the range of samples of more than 8 bits, see `to_bytes`; None refuses such samples.
-
-    Raises:
-        ValueError: the picture has such samples although ``sample_range`` is None.
-    """
+    `square` if there is a resolution. ``sample_range`` is the range of samples of more than 8 bits, see
+    `to_bytes`; if it is None, such samples raise ValueError."""
     upright = picture
     if picture.getexif().get(_ORIENTATION, 1) != 1:
         upright = ImageOps.exif_transpose(picture)

@@ -22,9 +22,7 @@ class Config(DataConfig):
     test_scenes: int = option(750, min=1, help="test images")
     scene_seed: int = option(0, min=0, help="seed of the scenes, which seed= leaves as they are")
     resolution: int | None = inherit(DataConfig, "resolution", help="pixels of a side; null: 32")
-    flip: bool = inherit(
-        DataConfig, "flip", True, help="mirror half of the training images, with their depth"
-    )
+    flip: bool = inherit(DataConfig, "flip", True, help="mirror half of the training images with their depth")
 
 
 class ShapesDepth(DataSource):

@@ -28,15 +28,8 @@ def stratified_order(labels: np.ndarray, seed: int = _SEED) -> np.ndarray:
 
 
 def stratified_split(labels: np.ndarray, fractions: dict[str, float]) -> dict[str, np.ndarray]:
-    """Return disjoint index arrays, one per name, of the given sizes and with the classes' proportions.
-
-    Args:
-        labels: int64 [n].
-        fractions: the share of each split; at most 1 in total.
-
-    Raises:
-        LmregError: the fractions exceed 1, or a split would be empty.
-    """
+    """Return disjoint index arrays with the classes' proportions, for ``labels`` int64 [n]; ``fractions`` has
+    by name the share of each, at most 1 in total. None may be empty."""
     if min(fractions.values()) <= 0 or sum(fractions.values()) > 1 + 1e-9:
         shares = ", ".join(f"{name} {fraction:.4g}" for name, fraction in fractions.items())
         raise LmregError(f"the split fractions ({shares}) must each be above 0 and add up to at most 1")
@@ -54,15 +47,9 @@ def split_off_test(
 ) -> tuple[list[T], list[T]]:
     """Return the training and test part of a data set that has no test part of its own.
 
-    The parts are the same every time; both keep the order of ``items`` and the classes' proportions.
-
-    Args:
-        labels: int64 [n], of the items.
-        fraction: the share of the test part, the option ``data.test_fraction``.
-        place: the data set's origin, for messages.
-
-    Raises:
-        LmregError: a part would be empty.
+    The parts are the same every time; both keep the order of ``items`` and the proportions of their
+    ``labels`` int64 [n]. ``fraction`` is the option ``data.test_fraction``, ``place`` the data set's origin,
+    for messages.
     """
     try:
         parts = stratified_split(labels, {"test": fraction, "train": 1 - fraction})

@@ -22,10 +22,7 @@ from lmreg.errors import LmregError
 
 def load_plain(path: Path) -> Any:
     """Return a pickle's dicts, lists, numbers, text, bytes and numeric arrays; Python 2's text becomes bytes.
-
-    Raises:
-        LmregError: the file can't be read, or names anything else.
-    """
+    Raise LmregError if the file can't be read or names anything else."""
     try:
         with path.open("rb") as file:
             return _resolved(_Unpickler(file, encoding="bytes").load())

@@ -78,11 +78,8 @@ def _inside(folder: Path) -> list[Path]:
 
 
 def matching_files(folder: Path, pattern: str) -> list[Path]:
-    """Return the files below ``folder`` whose names match ``pattern``, sorted.
-
-    Raises:
-        LmregError: a folder below it can't be read.
-    """
+    """Return the files below ``folder`` whose names match ``pattern``, sorted; raise LmregError if
+    unreadable."""
     found = (
         Path(where, name)
         for where, _, names in os.walk(folder, onerror=_refuse)
@@ -103,14 +100,9 @@ def data_files(folder: Path, suffixes: tuple[str, ...], skipped: Skipped, root: 
     ``skipped``.
 
     A file to which several links lead is yielded once. Hidden files and folders are skipped. Links to folders
-    are followed only out of the data set: within it, they would lead to images of another class or part. If
-    pictures are looked for, a file without an ending counts as one if its content is a picture's.
-
-    Args:
-        root: the data set's folder.
-
-    Raises:
-        LmregError: a folder can't be read, or a link with one of the endings leads nowhere.
+    are followed only out of the data set in ``root``: within it, they would lead to images of another class
+    or part. If pictures are looked for, a file without an ending counts as one if its content is a picture's.
+    A broken link with one of the endings, or an unreadable folder, raises LmregError.
     """
     seen: set[str] = set()
     real_root = Path(os.path.realpath(root))
@@ -132,7 +124,9 @@ def data_files(folder: Path, suffixes: tuple[str, ...], skipped: Skipped, root: 
         for name in sorted(names):
             path = Path(where, name)
             if not _is_data_file(path, suffixes, skipped):
-                _check_not_dangling(path, suffixes)
+                broken = path.is_symlink() and not (path.exists() or _hidden(name))
+                if broken and name.lower().endswith(suffixes):
+                    raise LmregError(f"{path} is a broken link (to {path.readlink()}); repair or remove it")
                 continue
             if (real := os.path.realpath(path)) in seen:
                 skipped.others["link to a file that is read|links to files that are read"] += 1
@@ -144,11 +138,7 @@ def data_files(folder: Path, suffixes: tuple[str, ...], skipped: Skipped, root: 
 def some_files(
     folder: Path, suffixes: tuple[str, ...], content: str, skipped: Skipped, root: Path
 ) -> list[Path]:
-    """Return the `data_files` below ``folder``, which are its ``content`` in words, sorted.
-
-    Raises:
-        LmregError: there are none.
-    """
+    """Return the `data_files` below ``folder``, which are its ``content`` in words, sorted; refuse none."""
     here = Skipped()
     found = sorted(data_files(folder, suffixes, here, root))
     if not found:
@@ -161,11 +151,7 @@ def some_files(
 
 def count_unread(root: Path, read: Collection[Path], skipped: Skipped, pictures: str) -> None:
     """Count in ``skipped`` what lies beside the folders that are ``read``, in the data set's folder ``root``
-    and in the folders on the way from there.
-
-    Args:
-        pictures: the name of pictures there in singular and plural, as in `Skipped.others`.
-    """
+    and in the folders on the way from there. ``pictures`` names pictures there, as in `Skipped.others`."""
     inner = [p for p in read if p.is_relative_to(root) and ".." not in p.relative_to(root).parts]
     way = {root, *(p for path in inner for p in path.parents if p.is_relative_to(root))}
     for path in (p for folder in sorted(way.difference(read)) for p in _inside(folder)):
@@ -245,20 +231,6 @@ def _is_data_file(path: Path, suffixes: tuple[str, ...], skipped: Skipped) -> bo
     else:
         return True
     return False
-
-
-def _check_not_dangling(path: Path, suffixes: tuple[str, ...]) -> None:
-    """Check that ``path`` isn't a broken link with the name of a file to read.
-
-    Raises:
-        LmregError: it is.
-    """
-    if (
-        path.is_symlink()
-        and not (path.exists() or _hidden(path.name))
-        and path.name.lower().endswith(suffixes)
-    ):
-        raise LmregError(f"{path} is a broken link (to {path.readlink()}); repair or remove it")
 
 
 def _is_picture(path: Path) -> bool:

@@ -73,26 +73,20 @@ class _Writer:
         return self.known[argument] if isinstance(argument, Node) else argument
 
     def conv(self, node: Node) -> None:
-        defaults: tuple[Any, ...] = (None, None, None, [1, 1], [0, 0], [1, 1], 1)
-        arguments: list[Any] = [*node.args, *defaults[len(node.args) :]]
-        weight, bias = self.value(arguments[1]), self.value(arguments[2])
-        stride, padding, dilation, groups = arguments[3:]
-        sizes = (weight.shape[1] * groups, weight.shape[0], tuple(weight.shape[2:]))
-        more = (
-            f"stride={_pair(stride)}, padding={_pair(padding)}, dilation={_pair(dilation)}, groups={groups}"
-        )
-        built = f"nn.Conv2d({', '.join(map(str, sizes))}, {more}, bias={bias is not None})"
-        self.layer(node, built, weight=weight, bias=bias)
-
-    def transposed(self, node: Node) -> None:
-        defaults: tuple[Any, ...] = (None, None, None, [1, 1], [0, 0], [0, 0], 1, [1, 1])
-        arguments: list[Any] = [*node.args, *defaults[len(node.args) :]]
-        weight, bias = self.value(arguments[1]), self.value(arguments[2])
-        stride, padding, beyond, groups, dilation = arguments[3:]
-        sizes = (weight.shape[0], weight.shape[1] * groups, tuple(weight.shape[2:]))
-        more = f"stride={_pair(stride)}, padding={_pair(padding)}, output_padding={_pair(beyond)}"
-        more += f", groups={groups}, dilation={_pair(dilation)}"
-        built = f"nn.ConvTranspose2d({', '.join(map(str, sizes))}, {more}, bias={bias is not None})"
+        """Write a convolution, perhaps a transposed one."""
+        defaults: tuple[Any, ...] = ([1, 1], [0, 0], [1, 1], 1)
+        names: tuple[str, ...] = ("stride", "padding", "dilation", "groups")
+        kind = "Conv2d"
+        if node.target is _aten.conv_transpose2d.input:
+            defaults = ([1, 1], [0, 0], [0, 0], 1, [1, 1])
+            names, kind = ("stride", "padding", "output_padding", "groups", "dilation"), "ConvTranspose2d"
+        weight, bias = self.value(node.args[1]), self.value([*node.args, None][2])
+        given = node.args[3:]
+        options = dict(zip(names, [*given, *defaults[len(given) :]], strict=True))
+        channels = [weight.shape[0], weight.shape[1] * options["groups"]]
+        sizes = (*(channels if kind == "ConvTranspose2d" else channels[::-1]), tuple(weight.shape[2:]))
+        more = ", ".join(f"{name}={_pair(value)}" for name, value in options.items())
+        built = f"nn.{kind}({', '.join(map(str, sizes))}, {more}, bias={bias is not None})"
         self.layer(node, built, weight=weight, bias=bias)
 
     def norm(self, node: Node) -> None:
@@ -134,7 +128,7 @@ class _Writer:
 
 _LAYERS = {
     _aten.conv2d.default: _Writer.conv,
-    _aten.conv_transpose2d.input: _Writer.transposed,
+    _aten.conv_transpose2d.input: _Writer.conv,
     _aten.batch_norm.default: _Writer.norm,
     _aten.linear.default: _Writer.linear,
 }
@@ -153,11 +147,8 @@ def _pair(values: Any) -> Any:
 
 
 def to_plain_module(net: nn.Module, shape: InputShape) -> PlainModule:
-    """Return ``net`` in eval mode as a plain module with the same outputs for images of ``shape``.
-
-    Raises:
-        LmregError: the network uses something that isn't an operation of torch's.
-    """
+    """Return ``net`` in eval mode as a plain module with the same outputs for images of ``shape``; it may use
+    operations of torch's only."""
     example = torch.zeros(2, shape.channels, shape.height, shape.width)
     batch = torch.export.Dim("batch")
     with torch.no_grad():  # else a part that disables gradients is recorded as a separate program

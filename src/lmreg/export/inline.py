@@ -16,12 +16,7 @@ _Definition = ast.FunctionDef | ast.ClassDef | ast.Assign | ast.AnnAssign | ast.
 
 def inlined_source(function: Callable[..., Any]) -> str:
     """Return the source of all imports, constants, functions and classes that ``function`` uses, and its own.
-
-    Definitions are copied from lmreg; other packages stay imports.
-
-    Raises:
-        LmregError: the definition of a name isn't found, or two modules define the same name.
-    """
+    Definitions are copied from lmreg, where their names must be unique; other packages stay imports."""
     collected = _Collected()
     collected.add(function.__name__, function.__module__)
     imports = sorted(collected.imports, key=lambda line: (line.startswith("from"), line))

@@ -35,15 +35,10 @@ def preprocess(pictures: Any, about: str | Path | dict[str, Any] = MODEL_JSON) -
     [height, width, channels]; several are a list of these, or an array [batch, height, width, channels].
     Arrays are uint8, from black to white; other numbers are mapped by the range that training used, if any.
     Only files give exactly the pixels of training: a large JPEG is decoded at a fraction of its size, but a
-    Pillow image has its full size.
+    Pillow image has its full size. ``about`` is the file model.json or its content.
 
-    Args:
-        about: the file model.json or its content.
-
-    Raises:
-        ValueError: a picture's size isn't the network's and training didn't scale images either, or its
-            pixels are of a kind that didn't occur in training.
-        OSError: Pillow can't read it.
+    A picture of another size than the network's, unless training scaled images too, or with pixels of a kind
+    that didn't occur in training, raises ValueError; one that Pillow can't read raises OSError.
     """
     model = about if isinstance(about, dict) else json.loads(Path(about).read_text(encoding="utf-8"))
     pixels = np.stack([_pixels(picture, model) for picture in _several(pictures)])
@@ -84,11 +79,8 @@ def _pixels(picture: Any, model: dict[str, Any]) -> np.ndarray:
 
 
 def _bytes(array: np.ndarray, samples: tuple[float, float] | None) -> np.ndarray:
-    """Return ``array`` [height, width] or [height, width, channels] as uint8 (without a single channel axis).
-
-    Args:
-        samples: the range by which other numbers are mapped; None if those of training were 0 to 255.
-    """
+    """Return ``array`` [height, width] or [height, width, channels] as uint8 (without a single channel axis);
+    ``samples`` is the range by which other numbers are mapped, None if those of training were 0 to 255."""
     channels = array.shape[2] if array.ndim == 3 else 1
     if array.ndim not in (2, 3) or channels not in (1, 2, 3, 4):
         raise ValueError(
@@ -113,9 +105,9 @@ def preprocessing_rules(
 ) -> dict[str, Any]:
     """Return the rules of `preprocess`, which also let you implement it in another language.
 
-    Args:
-        resolution: the side of the squares that images were scaled to, if ``shape`` is that square, or None.
-        samples: the range of samples of more than 8 bits that became 0 to 255; None if there were none.
+    ``resolution`` is the side of the squares that images were scaled to, if ``shape`` is that square;
+    ``samples`` is the range of samples of more than 8 bits that became 0 to 255. Both are None if there was
+    no such thing.
     """
     squared = resolution is not None and shape.height == shape.width == resolution
     return {
@@ -131,11 +123,8 @@ def preprocessing_rules(
 
 
 def write_preprocess(folder: Path, about: dict[str, Any], shape: InputShape) -> None:
-    """Write ``preprocess.py`` for images of ``shape`` after running it without lmreg.
-
-    Raises:
-        LmregError: its results differ from those of the code here.
-    """
+    """Write ``preprocess.py`` for images of ``shape`` after comparing its results with those of the code
+    here."""
     source = _HEAD + inlined_source(preprocess)
     made: dict[str, Any] = {"__file__": str(folder / "preprocess.py"), "__name__": "preprocess"}
     exec(compile(source, "preprocess.py", "exec"), made)

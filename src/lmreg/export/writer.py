@@ -60,16 +60,9 @@ def _in_docstring(text: str) -> str:
 def write_code(
     folder: Path, plain: PlainModule, about: str, trained: nn.Module, images: Tensor, output: Output
 ) -> nn.Module:
-    """Write ``model.py`` and ``model.safetensors``, and return the model that they define, in eval mode.
-
-    Its outputs are checked against those of ``trained`` for ``images`` [B, channels, height, width].
-
-    Args:
-        output: what the outputs mean, for the docstring in the code.
-
-    Raises:
-        LmregError: a package is missing, or the outputs differ.
-    """
+    """Write ``model.py`` and ``model.safetensors``, and return the model that they define, in eval mode. Its
+    outputs, which ``output`` describes, are checked against those of ``trained`` for ``images`` [B, channels,
+    height, width]."""
     safetensors = import_extra("safetensors.torch", "export", "export")
     channels, height, width = images.shape[1:]
     with torch.inference_mode():
@@ -105,14 +98,8 @@ def _errors_only(name: str) -> Iterator[None]:
 
 
 def write_onnx(folder: Path, model: nn.Module, images: Tensor, output: str) -> None:
-    """Write ``model.onnx`` for batches of any size, checked against the model's outputs for ``images``.
-
-    Args:
-        output: the name of its output; its input is called ``images``.
-
-    Raises:
-        LmregError: a package is missing, or the outputs differ.
-    """
+    """Write ``model.onnx`` for batches of any size, from ``images`` to the name ``output``, and check its
+    outputs against the model's for ``images``."""
     for name in ("onnx", "onnxscript"):
         import_extra(name, "export", "export")
     onnxruntime = import_extra("onnxruntime", "export", "export")
@@ -132,11 +119,7 @@ def write_onnx(folder: Path, model: nn.Module, images: Tensor, output: str) -> N
 
 
 def check_outputs(outputs: Tensor, model: nn.Module, images: Tensor, name: str) -> None:
-    """Check that ``outputs`` [B, ...] are those of ``model`` for ``images``.
-
-    Raises:
-        LmregError: they differ by more than the use of other kernels explains.
-    """
+    """Check that ``outputs`` [B, ...] are those of ``model`` for ``images``, except for rounding."""
     with torch.inference_mode():
         expected = model(images)
     difference = (outputs - expected).abs().max().item()

@@ -75,20 +75,13 @@ class LandmarkSource(ABC):
 
     @classmethod
     def scorer(cls, study: Study, truth: Truth, folder: Path) -> StandaloneScorer:
-        """Return a scorer that continues the ``truth`` in ``folder``, which this source made for ``study``.
-
-        Raises:
-            LmregError: the source can't score more architectures.
-        """
+        """Return a scorer that continues the ``truth`` in ``folder``, which this source made for ``study``;
+        raise LmregError if the source can't score more architectures."""
         raise LmregError(f"{folder}: {cls.__name__} can't score more architectures")
 
 
 def standalone_scorer(study: Study, truth: Truth, folder: Path) -> StandaloneScorer:
-    """Return a scorer from the source that the ``truth`` in ``folder`` came from.
-
-    Raises:
-        LmregError: the source is unknown or can't score more architectures.
-    """
+    """Return a scorer from the source that the ``truth`` in ``folder`` came from, if it can score more."""
     source = truth.manifest.get("source")
     if source not in catalogue.choices("landmarks"):
         raise LmregError(f"the manifest in {folder} names no source that could score more architectures")
@@ -102,11 +95,8 @@ def draw_roles(
 
     With two streams, asking for more of one keeps what was drawn before (except a pool architecture that
     becomes a landmark). The pool is always drawn uniformly, as the choice of landmarks must not affect what
-    the ranking is judged by.
-
-    Args:
-        landmark: draws a candidate that has a landmark score; the ``selector`` chooses among these.
-        held_out: draws an architecture that has a pool score.
+    the ranking is judged by. ``landmark`` draws candidates with a landmark score, among which the
+    ``selector`` chooses; ``held_out`` draws an architecture with a pool score.
     """
     seed, space = study.options.seed, study.space
     rngs = {role: np.random.default_rng(derive(seed, role)) for role in ("landmarks", "pool")}

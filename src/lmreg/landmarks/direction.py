@@ -108,11 +108,8 @@ def negation_note(path: Path, direction: Direction, values: np.ndarray) -> str |
 def agreement_note(path: Path, score: Direction, pool: Direction, values: Sequence[np.ndarray]) -> str | None:
     """Return a note if the two columns, in their directions, hardly order the rows that have both alike.
 
-    Args:
-        values: the values of both columns, row by row.
-
-    Raises:
-        LmregError: they order the rows clearly in opposite ways, and not both directions were given.
+    ``values`` are those of both columns, row by row. Clearly opposite orders raise LmregError unless both
+    directions were given.
     """
     both = np.isfinite(values[0]) & np.isfinite(values[1])
     x, y = score.sign * values[0][both], pool.sign * values[1][both]

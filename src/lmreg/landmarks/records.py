@@ -58,11 +58,8 @@ class Records:
     @classmethod
     @contextlib.contextmanager
     def open(cls, folder: Path, protocol: dict[str, Any]) -> Iterator[Records]:
-        """Open the folder, creating it if necessary; at the end, remove leftovers of killed processes.
-
-        Raises:
-            LmregError: it has trainings of another protocol, or isn't writable.
-        """
+        """Open the folder, creating it if necessary; at the end, remove leftovers of killed processes. A
+        folder with trainings of another protocol raises LmregError."""
         described = folder / "protocol.json"
         with no_empty_folder(folder):
             # Claimed, so that two processes with different protocols can't both start the folder.

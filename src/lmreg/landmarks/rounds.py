@@ -49,14 +49,8 @@ class RoundsConfig:
     add: int = option(5, min=1, help="k, best candidates that are added as landmarks each time")
 
     def check(self, reg: type[Regulariser], name: str, strategy: Strategy) -> None:
-        """Check that so many rounds are possible, before any work.
-
-        Args:
-            name: of the regulariser's choice, for messages.
-
-        Raises:
-            LmregError: the regulariser uses no landmarks, or the strategy scores too few candidates.
-        """
+        """Check, before any work, that so many rounds are possible: the regulariser, called ``name`` in
+        messages, uses landmarks, and the strategy scores enough candidates."""
         if self.rounds == 1:
             return
         if not reg.needs_landmarks:
@@ -71,15 +65,8 @@ class RoundsConfig:
 
 
 def round_ends(total_steps: int, warmup: float, rounds: int) -> list[int]:
-    """Return the last step of each round: the steps after the warm-up are shared out equally. One round
-    needs no end of its own.
-
-    Args:
-        warmup: share of the training before the regulariser acts; it belongs to the first round.
-
-    Raises:
-        LmregError: there are fewer steps than rounds.
-    """
+    """Return the last step of each round: the steps after the warm-up (a share of the training, which belongs
+    to the first round) are shared out equally. One round needs no end of its own. Each needs a step."""
     if rounds == 1:
         return []
     acting = 1 - warmup
@@ -121,9 +108,6 @@ class Rounds:
             score: scores landmarks and pool with the super-net.
             by: the score by which candidates are ordered.
             folder: of the run.
-
-        Raises:
-            LmregError: the training has too few steps.
         """
         self._config, self._training, self._truth, self._pool = config, training, truth, pool
         self._get_scorer, self._find, self._score = scorer, find, score
@@ -149,11 +133,8 @@ class Rounds:
         return max(1, self._config.rounds - len(self._tables))
 
     def check(self) -> None:
-        """Check that the rounds to come can be ended, before the training goes on.
-
-        Raises:
-            LmregError: there can be no stand-alone scores of further landmarks.
-        """
+        """Check that the rounds to come can be ended, before the training goes on: further landmarks can get
+        stand-alone scores."""
         if self.searches_left > 1:
             _ = self._scorer
 
@@ -171,9 +152,7 @@ class Rounds:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore what `state_dict` returned, and give the regulariser the landmarks of the present round.
-
-        The training must load its own state afterwards.
-        """
+        The training must load its own state afterwards."""
         self._tables, self._rows = state["tables"], state["rows"]
         if self._tables:
             self._update_regulariser()
@@ -211,7 +190,9 @@ class Rounds:
         self._rows += [common | row for row in taus]
         if added:
             self._update_regulariser()
-        say(f"{title} ends at step {ctx.step}: {self._taus_in_words(taus)}")
+        shown = [row for row in taus if row["score"] == self._by]
+        figures = [f"{row['kendall_tau']:.3f} on the {row['set']} (n = {row['n']})" for row in shown]
+        say(f"{title} ends at step {ctx.step}: Kendall tau by {self._by} {', '.join(figures)}")
         if not last:
             joined = [row for row in self._tables[-1] if row["since_round"] > number]
             _announce_added(joined, self._config.add, len(rows))
@@ -225,11 +206,6 @@ class Rounds:
 
     def _update_regulariser(self) -> None:
         self._training.reg = self._training.reg.with_landmarks(self.landmarks)
-
-    def _taus_in_words(self, taus: list[Row]) -> str:
-        shown = [row for row in taus if row["score"] == self._by]
-        figures = [f"{row['kendall_tau']:.3f} on the {row['set']} (n = {row['n']})" for row in shown]
-        return f"Kendall tau by {self._by} {', '.join(figures)}"
 
     def _members(self) -> list[Row]:
         """Return the landmarks of the present round, best first, without the super-net's scores."""

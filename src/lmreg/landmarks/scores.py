@@ -24,6 +24,7 @@ from lmreg.util.files import refuse_special_file
 _MISSING = {"", "-", "?", "na", "n/a", "#n/a", "<na>", "null", "none"}
 _PARQUET, _GZIP, _UTF8_MARK = b"PAR1", b"\x1f\x8b", b"\xef\xbb\xbf"
 _SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
+"""Separators that are recognised in a header, besides commas."""
 _COMMENT = "row 1 begins with # like a comment, but must name the columns"
 _OTHER_FORMATS = {
     b"PK": "an Excel workbook or a ZIP archive",
@@ -44,12 +45,14 @@ class ScoreTable:
     """Distinct architectures (some may be isomorphic) and columns of their scores.
 
     Scores are float64 [rows], NaN or infinite if a row has none; ``rows`` are the row numbers in the file.
+    ``separator`` is what separates the columns if not commas.
     """
 
     path: Path
     rows: list[int]
     archs: list[Arch]
     scores: dict[str, np.ndarray]
+    separator: str = ""
 
     def usable(self, column: str) -> np.ndarray:
         """Return the indices of the rows with a score in ``column``, int [usable rows]."""
@@ -57,15 +60,13 @@ class ScoreTable:
 
 
 def read_score_table(path: Path, columns: Mapping[str, str], space: Space) -> ScoreTable:
-    """Read a CSV (also gzipped) or Parquet file with one row per architecture.
+    """Read a CSV (also gzipped) or Parquet file with one row per architecture. ``columns`` has by config key
+    the names of ``arch_column`` and of the columns of scores.
 
-    Args:
-        columns: by config key, the names of ``arch_column`` and of the columns of scores.
-
-    Raises:
-        LmregError: something in the table is wrong or missing.
+    In a CSV, commas, semicolons or tabs may separate the columns; only with semicolons may numbers have a
+    decimal comma. Anything wrong or missing raises LmregError.
     """
-    header, raw = _read(path)
+    header, raw, separator = _read(path)
     for key, column in columns.items():
         _check_column(path, header, f"landmarks.{key}", column)
     arch_column = columns["arch_column"]
@@ -75,28 +76,27 @@ def read_score_table(path: Path, columns: Mapping[str, str], space: Space) -> Sc
     if raw.empty:
         raise LmregError(f"{path} has no rows")
     archs = _archs(path, raw[header.index(arch_column)], arch_column, space, distinct=True)
-    scores = {column: _numbers(path, raw[header.index(column)], column) for column in sorted(wanted)}
+    scores = {
+        column: _numbers(path, raw[header.index(column)], column, separator) for column in sorted(wanted)
+    }
     for column, values in scores.items():
         _check_range(path, raw.index, column, values)
     _check_same_scale(path, scores)
-    return ScoreTable(path, [int(row) for row in raw.index], archs, scores)
+    return ScoreTable(path, [int(row) for row in raw.index], archs, scores, _SEPARATORS.get(separator, ""))
 
 
 def read_archs(path: Path, column: str, space: Space, key: str) -> list[Arch]:
-    """Return the architectures of a table row by row; ``key`` is the option that sets ``column``.
-
-    Raises:
-        LmregError: something in the table is wrong or missing.
-    """
-    header, raw = _read(path)
+    """Return the architectures of a table row by row; ``key`` is the option that sets ``column``."""
+    header, raw, _ = _read(path)
     _check_column(path, header, key, column)
     if raw.empty:
         raise LmregError(f"{path} has no rows")
     return _archs(path, raw[header.index(column)], column, space, distinct=False)
 
 
-def _read(path: Path) -> tuple[list[str], pd.DataFrame]:
-    """Return the header and the rows, indexed by row number and column position; CSV cells are text."""
+def _read(path: Path) -> tuple[list[str], pd.DataFrame, str]:
+    """Return the header, the rows, indexed by row number and column position, and a CSV's separator; cells of
+    a CSV are text."""
     refuse_special_file(path)
     try:
         content = path.read_bytes()
@@ -112,7 +112,7 @@ def _read(path: Path) -> tuple[list[str], pd.DataFrame]:
     return _read_parquet(path, content) if content.startswith(_PARQUET) else _read_csv(path, content)
 
 
-def _read_parquet(path: Path, content: bytes) -> tuple[list[str], pd.DataFrame]:
+def _read_parquet(path: Path, content: bytes) -> tuple[list[str], pd.DataFrame, str]:
     import pyarrow
     import pyarrow.parquet
 
@@ -122,29 +122,31 @@ def _read_parquet(path: Path, content: bytes) -> tuple[list[str], pd.DataFrame]:
     except (pyarrow.ArrowException, OSError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise LmregError(f"{path} is not a complete Parquet file: {reason}") from error
-    return [name.strip() for name in table.column_names], pd.DataFrame(cells).set_axis(
-        range(2, table.num_rows + 2)
-    )
+    rows = pd.DataFrame(cells).set_axis(range(2, table.num_rows + 2))
+    return [name.strip() for name in table.column_names], rows, ""
 
 
-def _read_csv(path: Path, content: bytes) -> tuple[list[str], pd.DataFrame]:
+def _read_csv(path: Path, content: bytes) -> tuple[list[str], pd.DataFrame, str]:
     try:
         text = content.decode("utf-8-sig")
         if "\0" in text:
             raise ValueError
     except ValueError:
         raise LmregError(
-            f"{path} is neither a Parquet file nor UTF-8 text; save it as CSV with commas, or as Parquet"
+            f"{path} is neither a Parquet file nor UTF-8 text; save it as UTF-8 text, or as Parquet"
         ) from None
     first = text.strip().splitlines()[0].strip()
     if first.startswith("#") and "," not in first:
         raise LmregError(f"{path}: {_COMMENT}; remove the comment")
-    for separator, name in _SEPARATORS.items():
-        if separator in first and "," not in first and "~" not in first:  # ~ occurs in text forms of cells
-            raise LmregError(f"{path} is separated by {name}; save it with commas between the columns")
+    separator = next((s for s in _SEPARATORS if s in first), ",")
+    if "," in first or "~" in first:  # ~ occurs in text forms of cells
+        separator = ","
+    if separator == "|":
+        raise LmregError(f"{path} is separated by bars; save it with commas between the columns")
     try:
         cells = pd.read_csv(
             io.StringIO(text),
+            sep=separator,
             header=None,  # or pandas would rename columns of the same name
             dtype=str,
             keep_default_na=False,
@@ -152,19 +154,17 @@ def _read_csv(path: Path, content: bytes) -> tuple[list[str], pd.DataFrame]:
             skipinitialspace=True,
         )
     except (ValueError, pd.errors.ParserError) as error:
-        raise LmregError(f"{path} is not a CSV table: {_in_words(str(error))}") from error
+        raise LmregError(f"{path} is not a CSV table: {_in_words(str(error), separator)}") from error
     cells = cells.fillna("").set_axis(range(1, len(cells) + 1))
     cells = cells[(cells != "").any(axis=1)]
-    return [str(name).strip() for name in cells.iloc[0]], cells.iloc[1:]
+    return [str(name).strip() for name in cells.iloc[0]], cells.iloc[1:], separator
 
 
-def _in_words(error: str) -> str:
+def _in_words(error: str, separator: str) -> str:
     if fields := re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", error):
         expected, row, seen = fields.groups()
-        return (
-            f"row {row} has {seen} values, row 1 has {expected} "
-            "(a decimal comma, or a comma in a value without quotes?)"
-        )
+        comma = " (a decimal comma, or a comma in a value without quotes?)" if separator == "," else ""
+        return f"row {row} has {seen} values, row 1 has {expected}{comma}"
     if quote := re.search(r"EOF inside string starting at row (\d+)", error):
         return f"row {int(quote[1]) + 1} opens a quote that is never closed"  # pandas counts from 0
     return error.splitlines()[0]
@@ -211,7 +211,9 @@ def _archs(path: Path, texts: pd.Series, column: str, space: Space, distinct: bo
     return archs
 
 
-def _numbers(path: Path, values: pd.Series, column: str) -> np.ndarray:
+def _numbers(path: Path, values: pd.Series, column: str, separator: str) -> np.ndarray:
+    if separator == ";" and not values.str.contains(".", regex=False).any():
+        values = values.str.replace(r"^\s*([-+]?\d*),(\d+)", r"\1.\2", regex=True)
     if pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values):
         return values.to_numpy(float, na_value=np.nan)
     return np.array([_number(f"{path}, row {row}, column '{column}'", v) for row, v in values.items()])
@@ -229,6 +231,9 @@ def _number(where: str, value: object) -> float:
         hint = ""
         if text.endswith("%"):
             hint = "; leave out the % sign"
+        elif re.fullmatch(r"[-+]?\d{1,3}(,\d{3})+(\.\d*)?", text):
+            hint = f"; thousands separators are not read: write {text.replace(',', '')}"
+            hint += f", or {text.replace(',', '.')} if the comma is a decimal one" * (text.count(",") == 1)
         elif re.fullmatch(r"[-+]?\d+,\d+", text):
             hint = "; write a point instead of the comma"
         raise LmregError(f"{where}: {text!r} is not a number{hint}") from None

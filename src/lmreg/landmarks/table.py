@@ -35,23 +35,19 @@ class Config(SourceConfig):
     )
     arch_column: str = option("arch", text="text", help="column of the architecture's text form")
     score_column: str = option(
-        "accuracy", text="text", help="column that orders the landmarks: a validation score"
+        "accuracy", text="text", help="column that orders landmarks: a validation score"
     )
     pool_column: str | None = option(
-        None, text="text", help="column of the pool's truth: a test score; null: score_column"
+        None, text="text", help="column of the pool's test score; null: score_column"
     )
     pool_seed_columns: list[str] = option(
-        [],
-        help="columns with each training seed's score, of which pool_column is the mean: they tell how well "
-        "the truth repeats",
+        [], help="columns with each training seed's score, whose mean is pool_column: they tell its error"
     )
     score_lower_is_better: bool | None = option(
-        None, help="true if score_column is a loss or an error; null: by its name, else false"
+        None, help="true if score_column is a loss; null: by its name, else false"
     )
     pool_lower_is_better: bool | None = option(None, help="the same for pool_column")
-    higher_is_better: bool | None = option(
-        None, help="direction of both columns at once; null: each has its own"
-    )
+    higher_is_better: bool | None = option(None, help="direction of both columns at once; null: each its own")
 
 
 _OPTIONS = {"landmarks": "score", "pool": "pool"}
@@ -77,11 +73,7 @@ class TableSource(LandmarkSource):
 
     @property
     def _directions(self) -> dict[str, Direction]:
-        """By role, the direction that the options or the columns' names give.
-
-        Raises:
-            LmregError: options contradict each other.
-        """
+        """By role, the direction that the options, which mustn't contradict each other, or the names give."""
         config, columns = self.config, self._columns
         given = {"score": config.score_lower_is_better, "pool": config.pool_lower_is_better}
         if config.higher_is_better is not None:
@@ -170,11 +162,8 @@ class TableSource(LandmarkSource):
 
 
 def _by_seed(table: ScoreTable, column: str, seeds: Sequence[str], rows: list[int]) -> dict[str, np.ndarray]:
-    """Return scores by training seed as columns for the pool's file, and the standard error of their mean.
-
-    Raises:
-        LmregError: there is only one, two are equal, or ``column`` is one of them or not their mean.
-    """
+    """Return scores by training seed as columns for the pool's file, and the standard error of their mean,
+    which ``column`` must have."""
     if not seeds:
         return {}
     if len(seeds) < 2:
@@ -225,12 +214,10 @@ def _count_unusable(table: ScoreTable, columns: dict[str, str]) -> dict[str, int
 
 
 def _print_notes(table: ScoreTable, directions: dict[str, Direction], space: Space) -> None:
-    """Print what the user should know about the columns.
-
-    Raises:
-        LmregError: the columns contradict each other.
-    """
+    """Print what the user should know about the columns; refuse columns that contradict each other."""
     score, pool = directions["landmarks"], directions["pool"]
+    if table.separator:
+        say(f"{table.path}: read as columns separated by {table.separator}")
     for direction in {d.column: d for d in (score, pool)}.values():
         say(f"{table.path}: {direction.note}")
         if note := negation_note(table.path, direction, table.scores[direction.column]):

@@ -34,15 +34,11 @@ _ENOUGH_RECORDS = 8  # whose times give a better estimate than a trial does
 class Config(SourceConfig):
     name: str = "train"
     seeds: int = option(
-        1,
-        min=1,
-        help="S, stand-alone trainings per landmark, averaged; more landmarks help more than more seeds",
+        1, min=1, help="S, stand-alone trainings per landmark, averaged; more landmarks help more than seeds"
     )
-    pool_seeds: int = option(
-        2, min=1, help="stand-alone trainings per pool architecture, averaged, so that the truth is steady"
-    )
+    pool_seeds: int = option(2, min=1, help="stand-alone trainings per pool architecture, averaged")
     score: str | None = option(
-        None, help="score that orders them: loss, accuracy or another of the task; null: its usual one"
+        None, help="score that orders them, such as loss or accuracy; null: the task's usual"
     )
 
 

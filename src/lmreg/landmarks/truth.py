@@ -25,11 +25,9 @@ LANDMARKS, POOL, MANIFEST = "landmarks.csv", "pool.csv", "manifest.json"
 class LandmarkSet:
     """Architectures with their stand-alone scores, best first.
 
-    Attributes:
-        better_sign: +1 if a higher score is better, else −1.
-        errors: standard errors of the scores over training seeds [n], NaN where unknown.
-        by_seed: the scores by training seed [n, seeds], whose means are ``scores``; NaN where a training is
-            missing, without columns if they aren't known.
+    ``better_sign`` is +1 if a higher score is better, else −1; ``errors`` are standard errors of the scores
+    over training seeds [n], NaN where unknown; ``by_seed`` has the scores by training seed [n, seeds], whose
+    means are ``scores``: NaN where a training is missing, without columns if they aren't known.
     """
 
     archs: tuple[Arch, ...]
@@ -44,11 +42,7 @@ class LandmarkSet:
         cls, table: pd.DataFrame, space: Space, column: str, better_sign: int, file: str = "landmarks"
     ) -> LandmarkSet:
         """Build the set from columns ``arch``, ``column`` and, if known, ``<column>_se`` and
-        ``<column>_s<seed>``; ``file`` is the table's file, for messages.
-
-        Raises:
-            LmregError: a text isn't an architecture.
-        """
+        ``<column>_s<seed>``; ``file`` is the table's file, for messages."""
         order = (-better_sign * table[column]).argsort(kind="stable")
         table = table.iloc[order]
         errors = table.get(f"{column}_se", pd.Series(np.nan, index=table.index))
@@ -65,15 +59,13 @@ class LandmarkSet:
         )
 
     def pairs(self, min_gap_se: float = 0.0) -> np.ndarray:
-        """Return the indices (better, worse), int [pairs, 2], of all pairs whose order is known.
+        """Return the indices (better, worse), int [pairs, 2], of all pairs whose order is known; raise
+        LmregError if there is none.
 
         Args:
             min_gap_se: the least gap between scores, in standard errors of the gap; ties are never pairs. The
                 error is pooled over all landmarks: a single landmark's error, from two or three trainings,
                 can be near zero by chance and would admit its pairs whatever their gap.
-
-        Raises:
-            LmregError: there is no such pair.
         """
         error = self.pooled_error
         if min_gap_se > 0 and error is None:
@@ -142,11 +134,7 @@ class Truth:
 
     @classmethod
     def load(cls, folder: Path, space: Space) -> Truth:
-        """Read the folder.
-
-        Raises:
-            LmregError: files are missing, damaged, of another space or of another format.
-        """
+        """Read the folder; raise LmregError if files are missing, damaged, or of another space or format."""
         if not (folder / MANIFEST).exists():
             raise LmregError(
                 f"no landmarks in {folder}; 'lmreg train-landmarks' makes them "
@@ -167,8 +155,10 @@ class Truth:
                 raise LmregError(
                     f"{folder / MANIFEST} lacks {role}.{min(lacks)}; 'lmreg train-landmarks' writes it again"
                 )
-            columns = {"arch", score["column"]}
-            table = read_table(folder / file, columns)
+            try:
+                table = read_table(folder / file, {"arch", score["column"]})
+            except LmregError as error:
+                raise LmregError(f"{error}; 'lmreg train-landmarks' writes it again") from error
             sign = 1 if score["higher_is_better"] else -1
             numeric = pd.api.types.is_numeric_dtype(table[score["column"]])
             place, members = str(folder / file), None
@@ -193,11 +183,9 @@ class Truth:
     ) -> None:
         """Write ``landmarks.csv`` and ``pool.csv``, best architecture first, and finally the manifest.
 
-        Args:
-            tables: by role (landmarks, pool) a table with ``arch``, the score column and any other columns.
-            columns: by role, the name of the score column.
-            higher_is_better: by role, whether a higher score is better.
-            about: the manifest's other entries: source, protocol, seeds, hash of the data.
+        ``tables`` (with ``arch``, the score and any other columns), ``columns`` (the score's name) and
+        ``higher_is_better`` are by role: landmarks, pool. ``about`` has the manifest's other entries: source,
+        protocol, seeds, hash of the data.
         """
         manifest: dict[str, Any] = {"format": FORMAT, "space": space.name, **about}
         for role, file in (("landmarks", LANDMARKS), ("pool", POOL)):

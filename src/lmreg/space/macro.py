@@ -45,14 +45,16 @@ class NASBenchMacro(Space):
         return "".join(map(str, arch.choices))
 
     def parse(self, text: str) -> Arch:
-        """Return the architecture of 8 digits such as ``22212202``.
-
-        Fewer digits are padded with zeros, as spreadsheets and numeric columns drop leading zeros.
-        """
-        if not re.fullmatch(f"[0-2]{{1,{len(self.options)}}}", text.strip()):
+        """Return the architecture of 8 digits such as ``22212202``."""
+        if not re.fullmatch(f"[0-2]{{{len(self.options)}}}", text.strip()):
             meaning = ", ".join(f"{digit} for {name}" for digit, name in enumerate(OPERATIONS))
             raise LmregError(
                 f"{text!r} is not a NAS-Bench-Macro architecture; expected {len(self.options)} digits, one "
                 f"per layer, such as '22212202': {meaning}"
             )
-        return self.arch(tuple(int(digit) for digit in text.strip().zfill(len(self.options))))
+        return self.arch(tuple(map(int, text.strip())))
+
+    def read(self, text: object, where: str) -> Arch:
+        """Parse a file's ``text``, restoring leading zeros, which spreadsheets and numeric columns drop."""
+        digits = str(text).strip()
+        return super().read(digits.zfill(len(self.options)) if digits.isdecimal() else text, where)

@@ -71,13 +71,8 @@ class Task(ABC):
         """Return the sum over a batch of every score, float32 [len(scores)], in the order of `scores`."""
 
     def smoothed(self, amount: float) -> Task:
-        """Return the task with label smoothing: the loss spreads ``amount`` of each label over all classes.
-
-        Scores don't change.
-
-        Raises:
-            LmregError: the task has no labels.
-        """
+        """Return the task with label smoothing, if it has labels: the loss spreads ``amount`` of each label
+        over all classes. Scores don't change."""
         raise LmregError(
             f"label_smoothing={amount}: {type(self).__name__} has no labels; pass label_smoothing=0"
         )

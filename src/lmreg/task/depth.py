@@ -24,11 +24,9 @@ _TINY = 1e-30
 @dataclass
 class Config:
     name: str = "depth"
-    trim: float = option(
-        0.2, min=0, max=0.9, help="share of each image's largest residuals that the loss leaves out"
-    )
+    trim: float = option(0.2, min=0, max=0.9, help="share of largest residuals per image that the loss omits")
     gradient_weight: float | None = option(
-        0.5, min=0, help="weight of the loss's gradient-matching term; null: no such term"
+        0.5, min=0, help="weight of the gradient-matching term; null: none"
     )
     scales: int = option(4, min=1, help="resolutions of that term, each half the one before")
 
