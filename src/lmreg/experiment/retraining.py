@@ -13,13 +13,7 @@ import pandas as pd
 from omegaconf import DictConfig
 
 from lmreg.config.arguments import word
-from lmreg.config.identity import (
-    config_hash,
-    is_of_retraining,
-    read_config,
-    require_config,
-    result_config,
-)
+from lmreg.config.identity import config_hash, is_of_retraining, read_config, require_config, result_config
 from lmreg.config.values import resolved
 from lmreg.errors import LmregError
 from lmreg.experiment.result import device_name, versions
@@ -184,12 +178,8 @@ class Retraining(ResumableRun):
         """Return what is needed to give images to the networks as the training did."""
         data = self._study.data
         samples = data.sample_range and list(data.sample_range)
-        return {
-            **vars(data.shape),
-            **data.normalisation,
-            "sample_range": samples,
-            "classes": list(data.classes),
-        }
+        classes = list(data.classes)
+        return {**vars(data.shape), **data.normalisation, "sample_range": samples, "classes": classes}
 
     @staticmethod
     def weights(folder: Path, seed: int) -> Path:

@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from lmreg.config.common import Options
 from lmreg.errors import LmregError
 
 _MEMORY: Any = torch.utils.deterministic
@@ -28,6 +29,11 @@ class Runtime:
     threads: int | None = None
     """CPU threads of one process; None for torch's own choice."""
     deterministic: bool = True
+
+    @classmethod
+    def of(cls, options: Options) -> Runtime:
+        """Return the runtime that the options ask for."""
+        return cls(options.device, options.threads, options.deterministic)
 
     @functools.cached_property
     def device(self) -> torch.device:

@@ -32,11 +32,6 @@ from lmreg.train.training import Training
 T = TypeVar("T")
 
 
-def runtime_of(options: Options) -> Runtime:
-    """Return the runtime that the options ask for."""
-    return Runtime(options.device, options.threads, options.deterministic)
-
-
 class Study:
     """The parts of a study, built from its config: space, task, data, networks and trainer.
 
@@ -47,7 +42,7 @@ class Study:
     def __init__(self, cfg: DictConfig, options: Options):
         self.cfg, self.options = settled(cfg), options
         self.folder = Path(options.root) / options.study
-        self.runtime = runtime_of(options)
+        self.runtime = Runtime.of(options)
         self.space: Space = self.part("space", Space)
         self.task: Task = self.part("task", Task)
         self._source: DataSource = self.part("data", DataSource)

@@ -35,12 +35,9 @@ def discordant(first: np.ndarray, second: np.ndarray, weights: np.ndarray) -> np
     # Items that tie in `first` are put in ascending order of `second`, so that none of them are inverted.
     by_first = np.lexsort((second, first))
     by_second = np.argsort(second[by_first], kind="stable")
-    place = np.concatenate(
-        [by_second, np.arange(count, padded)]
-    )  # by `first`, in ascending order of `second`
+    place = np.concatenate([by_second, np.arange(count, padded)])  # by `first`, in the order of `second`
     levels = list(_levels(place, depth))
-    blocks = levels[-1].places if levels else place
-    blocks = blocks.reshape(-1, size)
+    blocks = (levels[-1].places if levels else place).reshape(-1, size)
     inverted = np.triu(blocks[:, :, None] > blocks[:, None, :]).astype(np.float32)
     source, found = by_first[by_second], np.empty(len(weights))
     rows = max(1, _AT_ONCE // padded)

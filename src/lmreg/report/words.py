@@ -100,9 +100,19 @@ def baseline(name: str) -> str:
     return BASELINES.get(name, name)
 
 
+def with_interval(value: float, low: float, high: float, *, signed: bool = False) -> str:
+    """Return ``value [low, high]``; the value alone if there is no interval."""
+    return f"{number(value, signed=signed)} {interval(low, high, signed=signed)}".strip()
+
+
 def figure(row: dict[str, Any]) -> str:
     """Return the ``value`` of a row with its interval."""
-    return f"{number(row['value'])} {interval(row['low'], row['high'])}".strip()
+    return with_interval(row["value"], row["low"], row["high"])
+
+
+def records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows of a table as dicts by column."""
+    return [{str(key): value for key, value in row.items()} for row in table.to_dict("records")]
 
 
 @dataclass(frozen=True)
@@ -127,7 +137,7 @@ def finding(rows: pd.DataFrame, by: str) -> Finding:
     low, high, gain = row["gain_low"], row["gain_high"], row["gain"]
     taus = f"Kendall's τ-b by {by} is {number(row['tau_without'])} without the regulariser and "
     taus += f"{number(row['tau_with'])} with it"
-    figure = f"{number(gain, signed=True)} {interval(low, high, signed=True)}".strip()
+    figure = with_interval(gain, low, high, signed=True)
     if not math.isfinite(gain):
         verdict, text = "undefined", f"{taus}: undefined, because all scores or all truths are equal."
     elif count <= 1:
@@ -152,7 +162,7 @@ def overall_row(rows: pd.DataFrame) -> dict[str, Any]:
     """Return the mean over seeds from one comparison's rows by one score, or the row of its only seed."""
     means, each = rows[rows["seed"].astype(str) == "mean"], _defined(rows)
     chosen = next(some for some in (means, each, rows) if len(some))
-    return {str(k): v for k, v in chosen.iloc[0].to_dict().items()}
+    return records(chosen)[0]
 
 
 def _defined(rows: pd.DataFrame) -> pd.DataFrame:
@@ -265,10 +275,9 @@ def worth_training(rows: pd.DataFrame, by: str) -> str:
     else:
         low, high = row["gain_pool_low"], row["gain_pool_high"]
         over = f"over architectures, with {counted(row['seeds'], 'seed')}"
-    gain = f"{number(row['gain'], signed=True)} {interval(low, high, signed=True)}".strip()
     return (
-        f"{whose}: τ by {by}, {number(row['tau_with'])}, is {said} {rival}: "
-        f"difference {gain} {over}. {verdict}"
+        f"{whose}: τ by {by}, {number(row['tau_with'])}, is {said} {rival}: difference "
+        f"{with_interval(row['gain'], low, high, signed=True)} {over}. {verdict}"
         f"{_other_pools(each) if row['seeds'] >= SEEDS_FOR_INTERVAL else ''}"
     )
 
@@ -289,6 +298,6 @@ def seeds_left_out(gains: pd.DataFrame) -> list[str]:
 
 def cheap_rankings(rows: pd.DataFrame) -> str:
     """Say which taus the cheap rankings reach; ``rows`` are those of ``baselines.csv`` with their taus."""
-    known = [{str(k): v for k, v in row.items()} for row in rows[rows["value"].notna()].to_dict("records")]
+    known = records(rows[rows["value"].notna()])
     figures = [f"{baseline(row['baseline'])} {figure(row)}" for row in known]
     return f"Cheap rankings reach: {listed(figures)}." if figures else ""
