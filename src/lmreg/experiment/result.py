@@ -35,11 +35,7 @@ class Result:
 
     @classmethod
     def load(cls, folder: Path) -> Result:
-        """Read the folder of a finished search.
-
-        Raises:
-            LmregError: a file is missing or damaged.
-        """
+        """Read the folder of a finished search. Raises LmregError if a file is missing or damaged."""
         candidates = read_table(folder / "candidates.csv", {"arch"})
         if "origin" not in candidates:  # older than algorithms that learn an architecture
             candidates["origin"] = "sampled"

@@ -75,11 +75,10 @@ def default_config(
         choices[group] = nearest[0] if nearest else None
         default[group] = catalogue.content(group, choices[group] or asked[group][0])
     # Defaults that refer to other values, such as a data set's name to its path, refer to those of `cfg`.
-    beside = cfg.copy()
-    depends = [key for key, value in dotted(default).items() if "${" in str(value)]
-    for key in depends:
-        OmegaConf.update(beside, key, dotted(default)[key])
-    config = OmegaConf.create(default)
+    beside, config = cfg.copy(), OmegaConf.create(default)
+    depends = {key: value for key, value in dotted(default).items() if "${" in str(value)}
+    for key, value in depends.items():
+        OmegaConf.update(beside, key, value)
     for key in depends:
         OmegaConf.update(config, key, OmegaConf.select(beside, key))
     return config, choices

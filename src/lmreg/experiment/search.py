@@ -147,11 +147,8 @@ class SearchRun(ResumableRun):
         self._cost = functools.cache(study.cost)
 
     def finished(self) -> Result | None:
-        """Return the result if this very search has been finished before.
-
-        Raises:
-            LmregError: the folder holds a search with another configuration or on other data.
-        """
+        """Return the result if this very search has been finished before. Raises LmregError if the folder
+        holds a search with another configuration or on other data."""
         there = self.config_there()
         if there is None:
             return None

@@ -14,11 +14,8 @@ FOLDER = "tensorboard"
 
 
 class Events:
-    """Event files in the folder of a run; a context manager that closes them.
-
-    Raises:
-        LmregError: TensorBoard isn't installed.
-    """
+    """Event files in the folder of a run; a context manager that closes them. Raises LmregError if
+    TensorBoard isn't installed."""
 
     def __init__(self) -> None:
         import_extra("tensorboard", "tensorboard", "tensorboard=true")

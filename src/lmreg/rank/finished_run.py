@@ -74,13 +74,10 @@ class FinishedRun:
 
     @classmethod
     def load(cls, folder: Path, data_path: str | None = None) -> FinishedRun:
-        """Load the run in ``folder``.
+        """Load the run in ``folder``. Raises LmregError if the folder holds no run, or an unfinished one.
 
         Args:
             data_path: where the data is now, if it has moved.
-
-        Raises:
-            LmregError: the folder holds no run, or an unfinished one.
         """
         require_folder(folder, "a run is <root>/<study>/search/<run>, 'lmreg runs' lists them")
         described = folder / "config.yaml"
@@ -109,13 +106,11 @@ class FinishedRun:
 
     def landmarks(self, space: Space, study_landmarks: LandmarkSet) -> LandmarkSet | None:
         """Return all landmarks the run was trained with; None if it had none or their scores are unknown.
+        Raises LmregError if ``result.json`` is inconsistent.
 
         Args:
             study_landmarks: the study's present landmarks, which are returned if they are the run's. They are
                 not if the run added landmarks in several rounds, or the study has changed since.
-
-        Raises:
-            LmregError: ``result.json`` is inconsistent.
         """
         texts, scores = self.result["landmarks"], self.result.get("landmark_scores")
         if scores is None:  # from an earlier lmreg
@@ -185,10 +180,7 @@ def distinct(runs: list[FinishedRun]) -> tuple[list[FinishedRun], dict[str, Fini
 
 def finished_runs(study_folder: Path, data_path: str | None = None) -> list[FinishedRun]:
     """Return every finished search of a study, sorted by name; ``data_path`` as for `FinishedRun.load`.
-
-    Raises:
-        LmregError: the study has none.
-    """
+    Raises LmregError if the study has none."""
     results = sorted(study_folder.glob("search/*/result.json"))
     if not results:
         there = sorted(p.name for p in study_folder.parent.glob("*/") if (p / "search").is_dir())

@@ -19,12 +19,7 @@ from lmreg.rank.correlation import (
 from lmreg.rank.intervals import Estimate, estimate
 from lmreg.rank.selection import precision_at, regret, true_rank
 
-SMOOTH = frozenset(
-    {
-        *("kendall_tau", "kendall_tau_sparse_0.1", "kendall_tau_sparse_1"),
-        *("spearman", "kendall_tau_top_half"),
-    }
-)
+SMOOTH = {"kendall_tau", "kendall_tau_sparse_0.1", "kendall_tau_sparse_1", "spearman", "kendall_tau_top_half"}
 """Statistics that no single architecture changes much; their intervals are BCa. The others depend on a few
 architectures, and their intervals are percentiles because BCa makes these worse, see
 scripts/study/interval_coverage.py."""

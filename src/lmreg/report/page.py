@@ -29,14 +29,11 @@ class FindingSection:
 
 
 class Report:
-    """The page about a study.
+    """The page about a study. Raises LmregError if the task has no such score, or it has not been evaluated.
 
     Args:
         title: heading of the page; None for the study's name.
         by: the score that is shown first; None for the one that chose the searches' candidates.
-
-    Raises:
-        LmregError: the task has no such score, or it has not been evaluated.
     """
 
     def __init__(self, sources: Sources, title: str | None = None, by: str | None = None):

@@ -82,14 +82,11 @@ class Sources:
 
     @classmethod
     def load(cls, options: Options, evaluation: str | None = None) -> Sources:
-        """Read the study's folder.
+        """Read the study's folder. Raises LmregError if there is nothing to report yet, or a file is invalid.
 
         Args:
             evaluation: folder name of one evaluation of a sweep over options of ``evaluate``; None for the
                 evaluation of a single call.
-
-        Raises:
-            LmregError: there is nothing to report yet, or a file is invalid.
         """
         folder = Path(options.root) / options.study
         finished, again = distinct(finished_runs(folder))
@@ -155,11 +152,8 @@ def _evaluations(folder: Path) -> list[Path]:
 
 
 def _evaluation(folder: Path, name: str | None) -> Path:
-    """Return the folder of the evaluation with that name, see `Sources.load`.
-
-    Raises:
-        LmregError: there is no such evaluation, or only those of a sweep and no name is given.
-    """
+    """Return the folder of the evaluation with that name, see `Sources.load`. Raises LmregError if there is
+    no such evaluation, or only those of a sweep and no name is given."""
     wanted, names = folder / (name or ""), [path.name for path in _evaluations(folder) if path != folder]
     if name is None and not (folder / "metrics.csv").exists() and names:
         raise LmregError(
