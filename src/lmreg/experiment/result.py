@@ -49,12 +49,8 @@ def summary_of(
     scoring: ScoringConfig,
     landmarks: LandmarkSet | None,
 ) -> dict[str, Any]:
-    """Return the content of ``result.json`` except for the run's name, config hash and times.
-
-    Args:
-        candidates: the scored architectures, best first.
-        landmarks: all landmarks that the training has used.
-    """
+    """Return the content of ``result.json`` except for the run's name, config hash and times, given the
+    scored architectures, best first, and all landmarks that the training has used."""
     learned = candidates[candidates["origin"] == DISCRETISED]
     return {
         "algo": study.cfg.algo.name,

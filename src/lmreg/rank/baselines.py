@@ -38,12 +38,8 @@ def landmark_rankings(
     source: ScoreCache | None = None,
     label: str = "",
 ) -> list[Ranking]:
-    """Return the cheap rankings that are fitted to landmarks.
-
-    Args:
-        costs: of landmarks and pool, see `network_costs`.
-        source: the run that the landmarks belong to, with its ``label``; None if they are the study's.
-    """
+    """Return the cheap rankings that are fitted to landmarks, those of the run ``source`` with its ``label``,
+    or the study's; ``costs`` of landmarks and pool as from `network_costs`."""
     archs = [space.format(arch) for some in (landmarks, pool) for arch in some.archs]
     columns = [costs.loc[archs, name].to_numpy(float) for name in COSTS]
     return [

@@ -30,13 +30,9 @@ _REGULARISER = ("reg", "landmarks", "landmarks_hash")
 
 
 def matched_pairs(runs: list[FinishedRun], norm: str | None = None) -> list[tuple[FinishedRun, FinishedRun]]:
-    """Return (unregularised, regularised) pairs of runs that agree in everything else: data, config, scoring.
-
-    Of several runs with the same super-net only the first counts.
-
-    Args:
-        norm: batch-norm policy of scoring; None for each run's own.
-    """
+    """Return (unregularised, regularised) pairs of runs that agree in everything else: data, config, scoring
+    (with the batch-norm policy ``norm``; None: each run's own). Of equal super-nets only the first run
+    counts."""
     without, others = _by_regulariser(_distinct_super_nets(runs, norm))
     baselines = {config_hash(_shared(run, norm)): run for run in without}
     keys = [(config_hash(_shared(run, norm)), run) for run in others]

@@ -97,12 +97,8 @@ def _levels(places: np.ndarray, depth: int) -> Iterator[_Level]:
 
 
 def _within(weights: np.ndarray, inverted: np.ndarray) -> np.ndarray:
-    """Return Σ w_i w_j over the inverted pairs within blocks.
-
-    Args:
-        weights: [B, blocks, size].
-        inverted: 1 for each inverted pair, else 0, [blocks, size, size].
-    """
+    """Return Σ w_i w_j over the inverted pairs within blocks, for weights [B, blocks, size]; ``inverted``
+    [blocks, size, size] is 1 for each inverted pair, else 0."""
     drawn = np.ascontiguousarray(weights.transpose(1, 0, 2))
     products = drawn @ inverted
     return np.einsum("kbs,kbs->b", products, drawn, dtype=np.float64)

@@ -81,11 +81,8 @@ class ResampledTruth:
         return int(in_top_half(self.values, np.ones((1, self.n))).sum())
 
     def estimates(self, score: np.ndarray, cutoffs: Sequence[int]) -> dict[str, Estimate]:
-        """Return every statistic of ``score`` [n], which grows with quality, by name in the order of reports.
-
-        Args:
-            cutoffs: the k of each ``precision_at_<k>``.
-        """
+        """Return every statistic of ``score`` [n], which grows with quality, by name in the order of reports;
+        ``cutoffs`` are the k of each ``precision_at_<k>``."""
         sizes = {"kendall_tau_top_half": self.top_half}
         return {
             name: self.estimate(values, sizes.get(name), name in SMOOTH)

@@ -82,12 +82,8 @@ class Sources:
 
     @classmethod
     def load(cls, options: Options, evaluation: str | None = None) -> Sources:
-        """Read the study's folder. Raises LmregError if there is nothing to report yet, or a file is invalid.
-
-        Args:
-            evaluation: folder name of one evaluation of a sweep over options of ``evaluate``; None for the
-                evaluation of a single call.
-        """
+        """Read the study's folder, and of its evaluations the one of a sweep named ``evaluation``; None for
+        that of a single call. Raises LmregError if there is nothing to report yet, or a file is invalid."""
         folder = Path(options.root) / options.study
         finished, again = distinct(finished_runs(folder))
         evaluated = _evaluation(folder / "evaluate", evaluation)

@@ -252,11 +252,8 @@ def _other_pools(seeds: pd.DataFrame) -> str:
 
 
 def worth_training(rows: pd.DataFrame, by: str) -> str:
-    """Say whether super-nets are worth their training, given one comparison with the best cheap ranking.
-
-    Args:
-        rows, by: as for `finding`.
-    """
+    """Say whether super-nets are worth their training, given one comparison with the best cheap ranking;
+    ``rows`` and ``by`` as for `finding`."""
     row, each = overall_row(rows), _defined(rows)
     whose = str(row["comparison"]).removesuffix(f" over {row['against']}")
     rival = (

@@ -71,10 +71,7 @@ def file_hash(path: Path) -> str:
 
 
 def require_folder(folder: Path, hint: str) -> None:
-    """Raise LmregError if there is no such folder; the message suggests one with a similar name, if any.
-
-    Args:
-        hint: the end of the message if there is none.
+    """Raise LmregError, with ``hint`` at its end or a folder of a similar name, if there is no such folder.
     """
     if folder.is_dir():
         return
