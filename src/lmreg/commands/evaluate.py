@@ -188,9 +188,7 @@ def _say_notes(
 ) -> None:
     """Print what a reader of the tables must know besides."""
     for name, first in again.items():
-        say(
-            f"Note: {name} repeats {first.name} (same configuration, seed and data) and is not counted again."
-        )
+        say(f"Note: {first.repeated_by(name)}")
     if note := truth.pool.noise_note():
         say(f"Note: the truth of the pool is {note}; no ranking can agree well with it.")
     for run in runs:

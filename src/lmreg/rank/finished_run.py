@@ -149,6 +149,10 @@ class FinishedRun:
             return True
         return cls.uses_scores
 
+    def repeated_by(self, name: str) -> str:
+        """Say that the run of that name is a repetition of this one, see `distinct`."""
+        return f"{name} repeats {self.name} (same configuration, seed and data) and is not counted again."
+
     @property
     def identity(self) -> str:
         """A hash that is equal for runs of the same config, seed and data, whatever their folders' names."""

@@ -18,6 +18,7 @@ from lmreg.report import figures, prediction_pictures, provenance, tables, words
 from lmreg.report.scatter import NamedScore, in_words
 from lmreg.report.sources import Sources
 from lmreg.util.files import write_atomically, write_table
+from lmreg.util.progress import counted
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,7 @@ def _template() -> jinja2.Template:
     environment = jinja2.Environment(
         loader=loader, autoescape=True, undefined=undefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters.update(number=words.number, counted=words.counted, in_words=in_words)
+    environment.filters.update(number=words.number, counted=counted, in_words=in_words)
     return environment.get_template("page.html.j2")
 
 

@@ -191,10 +191,7 @@ def _completeness_notes(
 ) -> list[str]:
     """Say which runs are not shown and why, and what else limits the page."""
     folder, written = runs[0].finished.study_folder, (evaluated / "metrics.csv").stat().st_mtime
-    notes = [
-        f"{name} repeats {first.name} (same configuration, seed and data) and is not counted again."
-        for name, first in again.items()
-    ]
+    notes = [first.repeated_by(name) for name, first in again.items()]
     done = {run.name for run in finished}
     shown = {run.name for run in runs}
     strange = {run.name for run in finished if not truth.fits(run.result["data_hash"])} - shown

@@ -23,13 +23,12 @@ from lmreg.report.words import (
     NOTHING,
     SEEDS_FOR_CONCLUSION,
     baseline,
-    counted,
     number,
     p_value,
     seeds_left_out,
     worth_training,
 )
-from lmreg.util.progress import console
+from lmreg.util.progress import console, counted
 
 WIDE = 130
 """From this many columns on every value is shown with its interval."""

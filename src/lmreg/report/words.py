@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from lmreg.rank.intervals import SEEDS_FOR_INTERVAL
+from lmreg.util.progress import counted
 
 NOTHING = "–"
 """Stands for a missing value."""
@@ -37,11 +38,6 @@ def p_value(p: float) -> str:
     if not math.isfinite(p):
         return ""
     return "< 0.001" if p < 0.001 else f"{p:.3f}" if p < 0.1 else f"{p:.2f}"
-
-
-def counted(n: int, noun: str) -> str:
-    """Return ``1 seed``, ``2 seeds``."""
-    return f"{n:,} {noun}{'' if n == 1 else 's'}"
 
 
 def listed(items: list[str]) -> str:

@@ -71,8 +71,7 @@ def file_hash(path: Path) -> str:
 
 
 def require_folder(folder: Path, hint: str) -> None:
-    """Raise LmregError, with ``hint`` at its end or a folder of a similar name, if there is no such folder.
-    """
+    """Raise LmregError, ending in ``hint`` or a folder of a similar name, if there is no such folder."""
     if folder.is_dir():
         return
     if folder.exists():

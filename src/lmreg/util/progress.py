@@ -108,6 +108,11 @@ def _clock(seconds: float) -> str:
     return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
 
 
+def counted(n: int, noun: str) -> str:
+    """Return ``1 seed``, ``2 seeds``."""
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"
+
+
 def format_duration(seconds: float) -> str:
     """Return an estimated time in words: ``8 s``, ``3 min``, ``2 h 10 min``."""
     if seconds < 90:
