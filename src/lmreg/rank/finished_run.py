@@ -103,8 +103,8 @@ class FinishedRun:
 
     def landmarks(self, space: Space, study_landmarks: LandmarkSet) -> LandmarkSet | None:
         """Return all landmarks the run was trained with; None if it had none or their scores are unknown.
-        They are not ``study_landmarks``, the study's present ones, if the run added some in rounds or the
-        study has changed. Raises LmregError if ``result.json`` is inconsistent."""
+        These are ``study_landmarks``, the study's present ones, unless the run added some in rounds or the
+        study has changed since. Raises LmregError if ``result.json`` is inconsistent."""
         texts, scores = self.result["landmarks"], self.result.get("landmark_scores")
         if scores is None:  # from an earlier lmreg
             return study_landmarks if self.cfg.get("landmarks_hash") == study_landmarks.hash else None

@@ -233,8 +233,11 @@ def drawn_architectures(sources: Sources, best: list[BestArchitecture]) -> list[
     by_text: dict[str, list[BestArchitecture]] = {}
     for item in best:
         by_text.setdefault(item.text, []).append(item)
-    drawn = {text: map(lay_out, sources.study.space.graphs(b[0].arch)) for text, b in by_text.items()}
-    return [DrawnArchitecture(text, list(drawn[text]), items) for text, items in by_text.items()]
+    space = sources.study.space
+    return [
+        DrawnArchitecture(text, list(map(lay_out, space.graphs(items[0].arch))), items)
+        for text, items in by_text.items()
+    ]
 
 
 def operation_colours(sources: Sources) -> dict[str, int]:
