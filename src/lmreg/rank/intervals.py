@@ -26,6 +26,9 @@ class Estimate:
     high: float
     n: int
 
+    def __str__(self) -> str:
+        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
+
 
 def groups_left_out(n: int) -> int:
     """Return the number of rows of `leave_outs` for n architectures."""
