@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import functools
+from collections.abc import Sequence
+from pathlib import Path
 
 from hydra import compose, initialize_config_dir
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
@@ -12,7 +14,9 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig
 
 from lmreg.config import catalogue
+from lmreg.config.identity import result_config
 from lmreg.config.paths import conf_dir
+from lmreg.experiment.run_name import run_folder, run_name, shown_overrides
 
 
 @functools.cache
@@ -30,3 +34,13 @@ def overridden(command: str, *overrides: str) -> DictConfig:
     options = OverridesParser.create().parse_overrides([arg for arg in overrides if arg not in choices])
     ConfigLoaderImpl._apply_overrides_to_config(options, config)
     return config
+
+
+def name_of(cfg: DictConfig, given: Sequence[str]) -> str:
+    """The name of the search of ``cfg``, which was composed with the overrides ``given``."""
+    return run_name(result_config(cfg), shown_overrides("search", cfg, given))
+
+
+def folder_of(cfg: DictConfig, given: Sequence[str], study_folder: Path | None = None) -> Path:
+    """The folder of the search of ``cfg``, which was composed with the overrides ``given``."""
+    return run_folder(cfg, shown_overrides("search", cfg, given), study_folder)

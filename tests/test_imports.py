@@ -14,7 +14,7 @@ LAYERS = [
     {"space", "task"},
     {"data", "selector", "benchmark"},
     {"network"},
-    {"landmarks.truth", "train.random_streams", "experiment.determinism"},
+    {"landmarks.truth", "train.random_streams", "experiment.runtime"},
     {"train.context"},
     {"algo", "reg"},
     {"train"},

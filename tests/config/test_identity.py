@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 from omegaconf import OmegaConf
-from tests.settings import overridden
+from tests.settings import folder_of, name_of, overridden
 
 from lmreg.config.identity import config_hash, differences, earlier_hashes, result_config
 from lmreg.config.values import settled
-from lmreg.experiment.run_name import run_folder, run_name, shown_overrides
+from lmreg.experiment.run_name import shown_overrides
 
 
 def test_only_what_changes_results_is_hashed() -> None:
@@ -43,7 +43,7 @@ def test_differences_name_the_keys() -> None:
 
 def test_run_names() -> None:
     def name(*overrides: str) -> str:
-        return run_name(overridden("search", *overrides), list(overrides))
+        return name_of(overridden("search", *overrides), list(overrides))
 
     assert name() == "spos-landmark-s0"
     assert name("reg=none", "seed=3", "root=/tmp/x", "device=cpu", "data=cifar10") == "spos-none-s3"
@@ -63,7 +63,7 @@ def test_run_names() -> None:
 
 def test_a_default_spelt_out_names_no_other_run(tmp_path: Path) -> None:
     def name(*overrides: str) -> str:
-        return run_name(overridden("search", *overrides), list(overrides))
+        return name_of(overridden("search", *overrides), list(overrides))
 
     for same in (
         *("reg.weight=10", "reg.weight=10.0", "strategy=random", "trainer=supernet", "trainer.steps=null"),
@@ -86,18 +86,18 @@ def test_a_default_spelt_out_names_no_other_run(tmp_path: Path) -> None:
     overrides = [f"root={tmp_path}", "reg.weight=10", "log_every=7"]
     searches = tmp_path / "nasbench201-fashion_mini" / "search"
     cfg = overridden("search", *overrides)
-    assert run_folder(cfg, overrides) == searches / "spos-landmark-s0"
+    assert folder_of(cfg, overrides) == searches / "spos-landmark-s0"
     older = searches / "spos-landmark-log_every=10-reg.weight=10-s00"
     older.mkdir(parents=True)
     written = OmegaConf.to_yaml(overridden("search", "seed=00", "log_every=10"), resolve=True)
     (older / "config.yaml").write_text(written + "landmarks_hash: abc\n")
-    assert run_folder(cfg, overrides) == older
+    assert folder_of(cfg, overrides) == older
     (searches / "spos-landmark-s0").mkdir()
-    assert run_folder(cfg, overrides) == older
+    assert folder_of(cfg, overrides) == older
     (searches / "spos-landmark-s0" / "config.yaml").write_text(written)
-    assert run_folder(cfg, overrides) == searches / "spos-landmark-s0"
+    assert folder_of(cfg, overrides) == searches / "spos-landmark-s0"
     other = overridden("search", f"root={tmp_path}", "seed=1")
-    assert run_folder(other, ["seed=1"]) == searches / "spos-landmark-s1"
+    assert folder_of(other, ["seed=1"]) == searches / "spos-landmark-s1"
 
 
 SAME = [
@@ -123,7 +123,7 @@ SAME = [
 @pytest.mark.parametrize("ways", SAME, ids=lambda ways: ways[0][-1])
 def test_one_config_is_one_run_however_it_is_spelt(ways: tuple[list[str], ...]) -> None:
     configs = [overridden("search", *way) for way in ways]
-    assert len({run_folder(cfg, way) for cfg, way in zip(configs, ways, strict=True)}) == 1
+    assert len({folder_of(cfg, way) for cfg, way in zip(configs, ways, strict=True)}) == 1
     assert len({config_hash(result_config(cfg)) for cfg in configs}) == 1
     assert len({settled(cfg).data.get("path") for cfg in configs}) == 1
 
@@ -133,7 +133,7 @@ def test_an_override_in_a_name_can_be_given_again() -> None:
     told = shown_overrides("search", overridden("search", *given), given)
     assert told == ["data.hub=x/birds", "data.label_column='a b, c'"]
     again = overridden("search", "data=hub", *told)
-    assert run_folder(again, told) == run_folder(overridden("search", *given), given)
+    assert folder_of(again, told) == folder_of(overridden("search", *given), given)
 
 
 def test_the_hash_of_an_earlier_lmreg_is_known() -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from tests.settings import overridden
+from tests.settings import name_of, overridden
 
 from lmreg.config.identity import config_hash, earlier_hashes, result_config
-from lmreg.experiment.run_name import run_name, shown_overrides
+from lmreg.experiment.run_name import shown_overrides
 
 # Recorded before options were declared in one place. Each: command, overrides, hash, the hash of earlier
 # versions, study, and the run's name; for other commands than search the overrides that tell it.
@@ -226,6 +226,6 @@ def test_identities_stay(
     assert earlier_hashes(cfg) == {earlier}
     assert str(cfg.study) == study
     if command == "search":
-        assert run_name(cfg, overrides) == name
+        assert name_of(cfg, overrides) == name
     else:
         assert shown_overrides(command.replace("_", "-"), cfg, overrides) == name

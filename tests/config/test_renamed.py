@@ -12,13 +12,13 @@ import pytest
 import yaml
 from omegaconf import OmegaConf
 from tests.conftest import Compose, InProcess
+from tests.settings import folder_of
 
 from lmreg.cli.completion import candidates
 from lmreg.config.catalogue import choices
 from lmreg.config.identity import config_hash, read_config, result_config
 from lmreg.config.renamed import CHOICES, OPTIONS, in_first_names, take_todays_names, with_todays_names
 from lmreg.config.values import resolved
-from lmreg.experiment.run_name import run_folder
 from lmreg.rank.finished_run import FinishedRun
 from lmreg.util.files import digest
 
@@ -123,12 +123,12 @@ def test_an_old_config_file_is_read_under_todays_names(composed: Compose, tmp_pa
 )
 def test_an_old_folder_is_found(given: list[str], name: str, composed: Compose, tmp_path: Path) -> None:
     cfg = composed("search", *given)
-    today = run_folder(cfg, given, tmp_path)
+    today = folder_of(cfg, given, tmp_path)
     described = yaml.safe_dump(in_first_names(resolved(cfg)))
     for folder in (tmp_path / "search" / name, today):  # today's goes before
         folder.mkdir(parents=True)
         (folder / "config.yaml").write_text(described)
-        assert run_folder(cfg, given, tmp_path) == folder
+        assert folder_of(cfg, given, tmp_path) == folder
 
 
 def aged(folder: Path) -> Path:

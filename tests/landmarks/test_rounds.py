@@ -19,10 +19,10 @@ import torch
 from tests.conftest import Compose, InProcess, Lmreg
 from tests.described import undescribed
 from tests.processes import Started
+from tests.settings import name_of
 
 from lmreg.config.identity import config_hash, result_config
 from lmreg.errors import Interrupted, LmregError
-from lmreg.experiment.run_name import run_name
 from lmreg.experiment.study import Options, Study
 from lmreg.landmarks.base import standalone_scorer
 from lmreg.landmarks.rounds import round_ends
@@ -342,11 +342,9 @@ def test_one_round_is_a_search_as_it_always_was(composed: Compose) -> None:
     )
     assert result_config(composed("search", "landmarks.rounds=2"))["landmarks"] == {"rounds": 2, "add": 5}
     assert (
-        run_name(config, ["landmarks.rounds=1"])
-        == run_name(config, ["landmarks.add=5"])
-        == run_name(config, [])
+        name_of(config, ["landmarks.rounds=1"]) == name_of(config, ["landmarks.add=5"]) == name_of(config, [])
     )
-    assert "landmarks.rounds=2" in run_name(composed("search", "landmarks.rounds=2"), ["landmarks.rounds=2"])
+    assert "landmarks.rounds=2" in name_of(composed("search", "landmarks.rounds=2"), ["landmarks.rounds=2"])
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -90,3 +93,9 @@ def test_seeds_that_agree_but_for_rounding_have_no_p_value() -> None:
     mean, *others = mean_over_seeds(values, 0.95)
     assert mean == pytest.approx(1 / 14)
     assert np.isnan(others).all()
+
+
+def test_a_search_starts_without_loading_scipys_statistics() -> None:
+    code = "import sys, lmreg.commands.search; print('scipy.stats' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"

@@ -15,13 +15,13 @@ import pandas as pd
 import pytest
 import torch
 from scipy import stats
+from tests.settings import folder_of, name_of
 from torch import Tensor, nn
 
 from lmreg.algo.spos import SPOS
 from lmreg.config.identity import config_hash, result_config
 from lmreg.data.images import Batch
 from lmreg.errors import Interrupted
-from lmreg.experiment.run_name import run_folder, run_name
 from lmreg.experiment.search import SearchParts, SearchRun
 from lmreg.experiment.study import Options, Study
 from lmreg.landmarks.rounds import RoundsConfig
@@ -155,7 +155,7 @@ def search(study: Study, algo: SPOS, tracking: TrackingConfig = OFTEN, name: str
     parts = SearchParts(
         algo, NoRegulariser(), strategy, ScoringConfig(), tracking, RoundsConfig(), truth=None
     )
-    return SearchRun(study, parts, run_folder(study.cfg, [], study.folder), [])
+    return SearchRun(study, parts, folder_of(study.cfg, [], study.folder), [])
 
 
 def test_a_resumed_run_has_the_same_rows(study: Study) -> None:
@@ -177,7 +177,7 @@ def test_a_finished_run_is_finished_whatever_tracking_says(study: Study, compose
     assert search(study, SPOS(), TrackingConfig(every_epochs=None)).finished() is not None
     other = composed("search", "tracking.every_epochs=1", "tracking.pool=3")
     assert config_hash(result_config(other)) == config_hash(result_config(composed("search")))
-    assert run_name(other, ["tracking.every_epochs=1", "tracking.pool=3"]) == run_name(other, [])
+    assert name_of(other, ["tracking.every_epochs=1", "tracking.pool=3"]) == name_of(other, [])
 
 
 def test_a_checkpoint_from_before_tracking_is_resumed(study: Study) -> None:

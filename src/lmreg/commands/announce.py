@@ -8,7 +8,7 @@ from hydra import compose
 
 from lmreg.config.sweep import current_sweep
 from lmreg.experiment.duration import search_seconds
-from lmreg.experiment.run_name import run_folder
+from lmreg.experiment.run_name import run_folder, shown_overrides
 from lmreg.experiment.search import SearchTraining
 from lmreg.experiment.study import Study
 from lmreg.experiment.summary import announce_data, device_in_words, splits_in_words
@@ -21,7 +21,8 @@ def announce_sweep() -> None:
     """Before the first job of a sweep, print how many jobs it has and how many of them are finished."""
     sweep = current_sweep()
     if sweep is not None and sweep.number == 0:
-        folders = [run_folder(compose("search", list(job)), list(job)) for job in sweep.jobs]
+        configs = [(compose("search", list(job)), job) for job in sweep.jobs]
+        folders = [run_folder(cfg, shown_overrides("search", cfg, job)) for cfg, job in configs]
         finished = sum((folder / "result.json").exists() for folder in folders)
         say(f"Sweep: {len(folders)} jobs, {finished or 'none'} finished already")
 

@@ -13,7 +13,8 @@ from omegaconf import DictConfig
 from lmreg.commands.options import job_folder, top_level
 from lmreg.config.schema import option
 from lmreg.errors import LmregError
-from lmreg.experiment.study import Options, Study, runtime_of
+from lmreg.experiment.runtime import Runtime
+from lmreg.experiment.study import Options, Study
 from lmreg.landmarks.scores import read_archs
 from lmreg.landmarks.truth import LandmarkSet, Truth
 from lmreg.rank.baselines import cost_rankings, landmark_rankings, network_costs, ridge_and_score_rankings
@@ -75,7 +76,7 @@ def evaluate(cfg: DictConfig) -> Path:
         runs, folder, base = [run], run.study_folder, run.folder / "evaluate"
         options = replace(options, root=str(folder.parent), study=folder.name)
     out = job_folder(base, EvaluateOptions)
-    with runtime_of(options).applied():
+    with Runtime.of(options).applied():
         if options.table is not None:
             _score_table(runs, Path(options.table), options, out)
         else:
@@ -187,9 +188,7 @@ def _say_notes(
 ) -> None:
     """Print what a reader of the tables must know besides."""
     for name, first in again.items():
-        say(
-            f"Note: {name} repeats {first.name} (same configuration, seed and data) and is not counted again."
-        )
+        say(f"Note: {first.repeated_by(name)}")
     if note := truth.pool.noise_note():
         say(f"Note: the truth of the pool is {note}; no ranking can agree well with it.")
     for run in runs:

@@ -35,7 +35,7 @@ from lmreg.rank.finished_run import FinishedRun
 from lmreg.rank.intervals import SEEDS_FOR_INTERVAL
 from lmreg.space.base import Arch
 from lmreg.task.base import Task
-from lmreg.util.progress import console, format_duration, say
+from lmreg.util.progress import console, counted, format_duration, say
 
 _RECIPE = {"label_smoothing": None, "cutout": "data", "auxiliary": "network", "drop_path": "network"}
 """By option of the recipe, the config group that has an option of the same name, if there is one."""
@@ -229,7 +229,7 @@ def _announce(study: Study, arch: Arch, left: list[int], folder: Path, unsuited:
     seconds = standalone_seconds(study, [arch], 1, threads_per_worker(study, 1), SPLIT)
     time = f"; about {format_duration(seconds * len(left))}" if seconds else ""
     say(f"{study.space.format(arch)}: {cost['params']:,} parameters, {cost['macs']:,} MACs")
-    work = f"{len(left)} training{'s' if len(left) > 1 else ''} of {steps:,} steps"
+    work = f"{counted(len(left), 'training')} of {steps:,} steps"
     data = f"{study.trainer.batch_size} of the {images:,} training images of {study.cfg.data.name}"
     say(f"{work} of {data}; {device_in_words(study.device)}{time}")
     if unsuited:
@@ -241,7 +241,7 @@ def _show(result: dict[str, Any]) -> None:
     """Print the scores on the test images."""
     trainings, figures = result["trainings"], result["test"]
     seeds = [training["seed"] for training in trainings]
-    count = f"{len(seeds)} training{'s' if len(seeds) > 1 else ''}, {seeds_in_words(seeds)}"
+    count = f"{counted(len(seeds), 'training')}, {seeds_in_words(seeds)}"
     table = Table(title=f"test scores ({result['images']['test']:,} images; {count})", title_justify="left")
     confidence = next(iter(figures.values()))["confidence"]
     for column in ("score", "mean", f"{100 * confidence:.4g} % interval", "each"):

@@ -55,11 +55,12 @@ def search(cfg: DictConfig, overrides: list[str]) -> Result:
     Args:
         overrides: those that ``cfg`` was composed with.
     """
-    options, folder = top_level(cfg, SearchOptions), run_folder(cfg, overrides)
+    options, shown = top_level(cfg, SearchOptions), shown_overrides("search", cfg, overrides)
+    folder = run_folder(cfg, shown)
     with failure_noted(folder, always=sweeping()):
         study = Study(cfg, options)
         with study.runtime.applied():
-            return _search(study, options, folder, shown_overrides("search", cfg, overrides))
+            return _search(study, options, folder, shown)
 
 
 def _search(study: Study, options: SearchOptions, folder: Path, shown: list[str]) -> Result:

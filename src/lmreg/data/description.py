@@ -9,6 +9,7 @@ import numpy as np
 from lmreg.data.base import RawData
 from lmreg.data.layout import confusable_pairs, describe_difference
 from lmreg.errors import LmregError, printable
+from lmreg.util.progress import counted
 
 _MOST_NAMED = 10
 _LONGEST_NAME = 24
@@ -82,10 +83,7 @@ def describe(raw: RawData, indices: Mapping[str, np.ndarray], place: str) -> lis
     classes = [classes_in_words(raw.classes)] if raw.classes else []
     content = [*summary.assumptions, *classes, f"images: {sizes}"]
     mapping = f" ({summary.sample_mapping})" if summary.sample_mapping else ""
-    pixels = [
-        f"{width}x{height}, {channels} channel{'s' if channels > 1 else ''}",
-        f"values {low} to {high}{mapping}",
-    ]
+    pixels = [f"{width}x{height}, {counted(channels, 'channel')}", f"values {low} to {high}{mapping}"]
     if raw.train.targets.dtype.kind == "f":
         pixels.append(_maps_in_words(raw.train.targets))
     skipped = ", ".join(summary.skipped) or "nothing"

@@ -14,6 +14,7 @@ from typing import NoReturn
 from PIL import Image, features
 
 from lmreg.errors import LmregError
+from lmreg.util.progress import counted
 
 PICTURE_SUFFIXES = (
     *(".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp"),
@@ -44,14 +45,12 @@ class Skipped:
     def words(self) -> tuple[str, ...]:
         """Return a count of each kind of thing in words, the most frequent endings first."""
         counts = [
-            f"{count:,} file{'s' if count > 1 else ''} {ending}"
-            if ending == _NO_ENDING
-            else f"{count:,} {ending} file{'s' if count > 1 else ''}"
+            f"{counted(count, 'file')} {ending}" if ending == _NO_ENDING else counted(count, f"{ending} file")
             for ending, count in self.endings.most_common(_MOST_NAMED)
         ]
         rest = sum(self.endings.values()) - sum(c for _, c in self.endings.most_common(_MOST_NAMED))
         if rest:
-            counts.append(f"{rest:,} file{'s' if rest > 1 else ''} with other endings")
+            counts.append(f"{counted(rest, 'file')} with other endings")
         for names, count in (+self.others).items():
             one, several = names.split("|")
             counts.append(f"{count:,} {one if count == 1 else several}")

@@ -19,11 +19,8 @@ _SHAPE, _OUTPUTS = InputShape(3, 32, 32), 10
 
 
 def check_compatible(study: Study, algo: Algorithm) -> None:
-    """Check that the study's super-net can do what ``algo`` and the study's regulariser need.
-
-    Raises:
-        LmregError: it can't; the message names choices that would work.
-    """
+    """Raise LmregError if the study's super-net can't do what ``algo`` and the study's regulariser need; the
+    message names choices that would work."""
     network, _ = study.resolve("network", SuperNet)
     reg, reg_config = study.resolve("reg", Regulariser)
     for group, needs in (("algo", algo.needs), ("reg", reg.needs(reg_config))):
@@ -38,11 +35,7 @@ def check_compatible(study: Study, algo: Algorithm) -> None:
 
 
 def check_network(study: Study, **options: int) -> None:
-    """Check that the study's super-net can be built with these ``options``.
-
-    Raises:
-        LmregError: it can't.
-    """
+    """Raise LmregError if the study's super-net can't be built with these ``options``."""
     network, config = study.resolve("network", SuperNet)
     with torch.device("meta"), torch.random.fork_rng(devices=[]):
         network(config, study.space, _SHAPE, _OUTPUTS, **options)

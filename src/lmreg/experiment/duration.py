@@ -96,13 +96,8 @@ def _scoring_seconds(
 def standalone_seconds(
     study: Study, archs: Sequence[Arch], workers: int, threads: int, split: str = "train"
 ) -> float | None:
-    """Return the seconds that stand-alone trainings of ``archs`` on that split will take; None if they are
-    too short to measure.
-
-    Args:
-        workers: how many processes share the trainings.
-        threads: of each process.
-    """
+    """Return the seconds that stand-alone trainings of ``archs`` on that split will take in so many worker
+    processes with so many threads each; None if they are too short to measure."""
     picked = np.linspace(0, len(archs) - 1, min(8, len(archs))).round().astype(int)
     with threads_restored(), _untouched_random_numbers(study.device):
         torch.set_num_threads(threads)

@@ -19,11 +19,8 @@ ERROR_FILE = "error.txt"
 
 @contextlib.contextmanager
 def failure_noted(folder: Path, always: bool) -> Iterator[None]:
-    """Write ``error.txt`` into ``folder`` on an error, and remove it otherwise.
-
-    Args:
-        always: whether to create the folder for it; otherwise a run that never began leaves nothing.
-    """
+    """Write ``error.txt`` into ``folder`` on an error, and remove it otherwise. Without ``always`` a run that
+    never began leaves no folder."""
     try:
         yield
     except (Interrupted, KeyboardInterrupt):  # an earlier failure no longer matters

@@ -35,11 +35,7 @@ class Result:
 
     @classmethod
     def load(cls, folder: Path) -> Result:
-        """Read the folder of a finished search.
-
-        Raises:
-            LmregError: a file is missing or damaged.
-        """
+        """Read the folder of a finished search. Raises LmregError if a file is missing or damaged."""
         candidates = read_table(folder / "candidates.csv", {"arch"})
         if "origin" not in candidates:  # older than algorithms that learn an architecture
             candidates["origin"] = "sampled"
@@ -53,12 +49,8 @@ def summary_of(
     scoring: ScoringConfig,
     landmarks: LandmarkSet | None,
 ) -> dict[str, Any]:
-    """Return the content of ``result.json`` except for the run's name, config hash and times.
-
-    Args:
-        candidates: the scored architectures, best first.
-        landmarks: all landmarks that the training has used.
-    """
+    """Return the content of ``result.json`` except for the run's name, config hash and times, given the
+    scored architectures, best first, and all landmarks that the training has used."""
     learned = candidates[candidates["origin"] == DISCRETISED]
     return {
         "algo": study.cfg.algo.name,

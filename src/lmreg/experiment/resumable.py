@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Set
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
@@ -45,31 +46,26 @@ class Stages(Protocol):
         """Write the files of the stages that have been ended and saved."""
 
 
+@dataclass
 class RunTraining:
-    """One training of a run: what its checkpoint holds, and what happens after its steps."""
+    """One training of a run: what its checkpoint holds, and what happens after its steps.
 
+    Attributes:
+        name: in the message of an interruption.
+        title: in progress and in the message of a resume.
+        checkpoint_hash: changes with everything that determines the training's result.
+        write_rows: writes the tables of the steps so far; called after each checkpoint.
+        earlier_hashes: hashes under which earlier versions of lmreg saved the same training.
+    """
+
+    training: Training
+    name: str
+    title: str
+    checkpoint_file: Path
+    checkpoint_hash: str
+    write_rows: Callable[[], None]
+    earlier_hashes: Set[str] = frozenset()
     stages: Stages | None = None
-
-    def __init__(
-        self,
-        training: Training,
-        name: str,
-        title: str,
-        checkpoint_file: Path,
-        checkpoint_hash: str,
-        write_rows: Callable[[], None],
-    ):
-        """
-        Args:
-            name: in the message of an interruption.
-            title: in progress and in the message of a resume.
-            checkpoint_hash: changes with everything that determines the training's result.
-            write_rows: writes the tables of the steps so far; called after each checkpoint.
-        """
-        self.training, self.name, self.title, self.write_rows = training, name, title, write_rows
-        self.checkpoint_file, self.checkpoint_hash = checkpoint_file, checkpoint_hash
-        self.earlier_hashes: Set[str] = frozenset()
-        """Hashes under which earlier versions of lmreg saved the same training."""
 
     def state_dict(self) -> dict[str, Any]:
         """Everything needed to resume exactly."""
@@ -106,11 +102,8 @@ class ResumableRun:
         self.folder, self.config, self._runtime = folder, config, runtime
 
     def config_there(self) -> DictConfig | None:
-        """Return the folder's ``config.yaml``, or None if there is none yet.
-
-        Raises:
-            LmregError: it is that of a run with another configuration.
-        """
+        """Return the folder's ``config.yaml``, or None if there is none yet. Raises LmregError if it is that
+        of a run with another configuration."""
         path = self.folder / "config.yaml"
         if not path.exists():
             return None
@@ -134,11 +127,8 @@ class ResumableRun:
             yield
 
     def resume(self, work: RunTraining) -> None:
-        """Load the training's checkpoint if there is one.
-
-        Raises:
-            LmregError: it can't be read, or belongs to another configuration or kind of device.
-        """
+        """Load the training's checkpoint if there is one. Raises LmregError if it can't be read, or belongs
+        to another configuration or kind of device."""
         if not work.checkpoint_file.exists():
             return
         training, keys = work.training, work.training.state_dict().keys() | self._runtime.state().keys()

@@ -13,13 +13,7 @@ import pandas as pd
 from omegaconf import DictConfig
 
 from lmreg.config.arguments import word
-from lmreg.config.identity import (
-    config_hash,
-    is_of_retraining,
-    read_config,
-    require_config,
-    result_config,
-)
+from lmreg.config.identity import config_hash, is_of_retraining, read_config, require_config, result_config
 from lmreg.config.values import resolved
 from lmreg.errors import LmregError
 from lmreg.experiment.result import device_name, versions
@@ -83,11 +77,8 @@ class Retraining(ResumableRun):
         self._hash = config_hash(self.config)
 
     def left(self) -> list[int]:
-        """Return the seeds of the recipe whose training isn't finished.
-
-        Raises:
-            LmregError: the folder holds the trainings of another configuration.
-        """
+        """Return the seeds of the recipe whose training isn't finished. Raises LmregError if the folder holds
+        the trainings of another configuration."""
         there = self.config_there()
         if there is not None:
             # As it is written there: the folder's trainings bear the hash of that.
@@ -184,12 +175,8 @@ class Retraining(ResumableRun):
         """Return what is needed to give images to the networks as the training did."""
         data = self._study.data
         samples = data.sample_range and list(data.sample_range)
-        return {
-            **vars(data.shape),
-            **data.normalisation,
-            "sample_range": samples,
-            "classes": list(data.classes),
-        }
+        classes = list(data.classes)
+        return {**vars(data.shape), **data.normalisation, "sample_range": samples, "classes": classes}
 
     @staticmethod
     def weights(folder: Path, seed: int) -> Path:
@@ -197,11 +184,8 @@ class Retraining(ResumableRun):
         return folder / f"weights-s{seed}.pt"
 
     def _finished(self) -> list[dict[str, Any]]:
-        """Return the records of all finished trainings in the folder, by seed.
-
-        Raises:
-            LmregError: one belongs to another configuration.
-        """
+        """Return the records of all finished trainings in the folder, by seed. Raises LmregError if one
+        belongs to another configuration."""
         found = {path: read_json(path, {"seed", "rows"}) for path in self.folder.glob(self._record("*").name)}
         for path, record in found.items():
             if record.get("config_hash", self._hash) != self._hash:
@@ -232,11 +216,8 @@ def seeds_in_words(seeds: Sequence[int]) -> str:
 
 
 def read_retraining(folder: Path) -> tuple[DictConfig, dict[str, Any]]:
-    """Return config and result of the retraining in ``folder``.
-
-    Raises:
-        LmregError: there is none, or it isn't finished.
-    """
+    """Return config and result of the retraining in ``folder``. Raises LmregError if there is none, or it
+    isn't finished."""
     require_folder(folder, "a retraining is <root>/<study>/retrain/<name>")
     described = folder / "config.yaml"
     if not described.exists():

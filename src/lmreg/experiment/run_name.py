@@ -75,23 +75,19 @@ def default_config(
         choices[group] = nearest[0] if nearest else None
         default[group] = catalogue.content(group, choices[group] or asked[group][0])
     # Defaults that refer to other values, such as a data set's name to its path, refer to those of `cfg`.
-    beside = cfg.copy()
-    depends = [key for key, value in dotted(default).items() if "${" in str(value)]
-    for key in depends:
-        OmegaConf.update(beside, key, dotted(default)[key])
-    config = OmegaConf.create(default)
+    beside, config = cfg.copy(), OmegaConf.create(default)
+    depends = {key: value for key, value in dotted(default).items() if "${" in str(value)}
+    for key, value in depends.items():
+        OmegaConf.update(beside, key, value)
     for key in depends:
         OmegaConf.update(config, key, OmegaConf.select(beside, key))
     return config, choices
 
 
-def run_name(cfg: DictConfig, overrides: Sequence[str]) -> str:
-    """Return ``<algo>-<reg>-<options that differ from the defaults>-s<seed>``, safe as a folder's name."""
-    config = result_config(cfg)
-    others = in_file_name(shown_overrides("search", cfg, overrides))
-    return "-".join(
-        filter(None, [config["algo"]["name"], config["reg"]["name"], others, f"s{config['seed']}"])
-    )
+def run_name(config: Mapping[str, Any], shown: Sequence[str]) -> str:
+    """Return ``<algo>-<reg>-<shown overrides>-s<seed>``, safe as a folder's name, for a `result_config`."""
+    parts = (config["algo"]["name"], config["reg"]["name"], in_file_name(shown), f"s{config['seed']}")
+    return "-".join(filter(None, parts))
 
 
 def in_file_name(parts: Sequence[str]) -> str:
@@ -102,8 +98,8 @@ def in_file_name(parts: Sequence[str]) -> str:
     return joined
 
 
-def run_folder(cfg: DictConfig, overrides: Sequence[str], study_folder: Path | None = None) -> Path:
-    """Return the folder of the search of ``cfg``, which was composed with ``overrides``."""
+def run_folder(cfg: DictConfig, shown: Sequence[str], study_folder: Path | None = None) -> Path:
+    """Return the folder of the search of ``cfg``, given its `shown_overrides`."""
     searches = (study_folder or Path(str(cfg.root)) / str(cfg.study)) / "search"
     config = result_config(settled(cfg))
 
@@ -112,7 +108,7 @@ def run_folder(cfg: DictConfig, overrides: Sequence[str], study_folder: Path | N
         besides = ("landmarks_hash", "paths_per_step")
         return {k: v for k, v in result_config(there).items() if k not in besides} == config
 
-    return with_config(searches / run_name(cfg, overrides), "*", same)
+    return with_config(searches / run_name(config, shown), "*", same)
 
 
 def with_config(folder: Path, pattern: str, same: Callable[[dict[str, Any]], bool]) -> Path:

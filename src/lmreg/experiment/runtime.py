@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from lmreg.config.common import Options
 from lmreg.errors import LmregError
 
 _MEMORY: Any = torch.utils.deterministic
@@ -28,6 +29,11 @@ class Runtime:
     threads: int | None = None
     """CPU threads of one process; None for torch's own choice."""
     deterministic: bool = True
+
+    @classmethod
+    def of(cls, options: Options) -> Runtime:
+        """Return the runtime that the options ask for."""
+        return cls(options.device, options.threads, options.deterministic)
 
     @functools.cached_property
     def device(self) -> torch.device:
@@ -57,13 +63,11 @@ class Runtime:
         return {"device": self.device.type, "threads": torch.get_num_threads()}
 
     def restore(self, state: dict[str, Any], folder: Path) -> None:
-        """Compute as the run in ``folder`` did when it was saved, so that resuming changes no number.
+        """Compute as the run in ``folder`` did when it was saved, so that resuming changes no number. Raises
+        LmregError if the run was begun on another kind of device.
 
         Removes from the checkpoint's ``state`` what `state` has added to it. Threads that an option asks for
         take precedence.
-
-        Raises:
-            LmregError: the run was begun on another kind of device.
         """
         device, threads = state.pop("device"), state.pop("threads")
         if device != self.device.type:
@@ -76,11 +80,8 @@ class Runtime:
 
 
 def pick_device(name: str) -> torch.device:
-    """Return the torch device of that name; ``auto`` is the first GPU where there is one.
-
-    Raises:
-        LmregError: there is no such device.
-    """
+    """Return the torch device of that name; ``auto`` is the first GPU where there is one. Raises LmregError
+    if there is no such device."""
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:

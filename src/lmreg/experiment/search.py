@@ -147,11 +147,8 @@ class SearchRun(ResumableRun):
         self._cost = functools.cache(study.cost)
 
     def finished(self) -> Result | None:
-        """Return the result if this very search has been finished before.
-
-        Raises:
-            LmregError: the folder holds a search with another configuration or on other data.
-        """
+        """Return the result if this very search has been finished before. Raises LmregError if the folder
+        holds a search with another configuration or on other data."""
         there = self.config_there()
         if there is None:
             return None
@@ -172,12 +169,8 @@ class SearchRun(ResumableRun):
         announce: Callable[[SearchTraining], None] = lambda work: None,
         events: Events | None = None,
     ) -> Result:
-        """Train the super-net, search it, and write the result last.
-
-        Args:
-            announce: called once with the training, new or resumed, before it goes on.
-            events: also receives the rows of ``metrics.csv``.
-        """
+        """Train the super-net, search it, and write the result last. ``announce`` is called once with the
+        training, new or resumed, before it goes on; ``events`` also receives the rows of ``metrics.csv``."""
         study, parts = self._study, self._parts
         limits = parts.strategy.config
         if limits.given:  # fail now rather than after the training

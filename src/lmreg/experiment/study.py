@@ -32,11 +32,6 @@ from lmreg.train.training import Training
 T = TypeVar("T")
 
 
-def runtime_of(options: Options) -> Runtime:
-    """Return the runtime that the options ask for."""
-    return Runtime(options.device, options.threads, options.deterministic)
-
-
 class Study:
     """The parts of a study, built from its config: space, task, data, networks and trainer.
 
@@ -47,7 +42,7 @@ class Study:
     def __init__(self, cfg: DictConfig, options: Options):
         self.cfg, self.options = settled(cfg), options
         self.folder = Path(options.root) / options.study
-        self.runtime = runtime_of(options)
+        self.runtime = Runtime.of(options)
         self.space: Space = self.part("space", Space)
         self.task: Task = self.part("task", Task)
         self._source: DataSource = self.part("data", DataSource)
@@ -136,10 +131,7 @@ class Study:
 
     def training(self, algo: Algorithm, reg: Regulariser, scorer: Scorer = no_scorer) -> Training:
         """Return the training of a super-net before its first step; all randomness is from the study's seed.
-
-        Args:
-            scorer: for an algorithm that looks at scores while it trains.
-        """
+        The ``scorer`` is for an algorithm that looks at scores while it trains."""
         seed, config, paths = self.options.seed, self.trainer, algo.paths_per_step(self.space)
         streams = Streams(seed, self.device)
         train = BatchStream(self.data.split("train"), config.batch_size, streams.data)
@@ -156,11 +148,8 @@ class Study:
     def standalone_training(
         self, arch: Arch, seed: int, split: str = "train", task: Task | None = None
     ) -> Training:
-        """Return the training of ``arch`` alone on that split before its first step.
-
-        Args:
-            task: whose loss it trains with, if not the study's.
-        """
+        """Return the training of ``arch`` alone on that split before its first step, with the loss of
+        ``task`` if not the study's."""
         net, streams = self.standalone(arch, seed), Streams(seed, self.device)
         task = task or self.task
         return standalone_training(net, arch, self.space, task, self.data, streams, self.trainer, split)

@@ -5,15 +5,14 @@ from __future__ import annotations
 import torch
 
 from lmreg.data.images import ImageData
-from lmreg.util.progress import say
+from lmreg.util.progress import counted, say
 
 
 def device_in_words(device: torch.device, threads: int | None = None) -> str:
     """Return the name of the GPU, or the CPU with its number of threads (this process's unless given)."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
-    threads = threads or torch.get_num_threads()
-    return f"{device.type}, {threads} thread{'s' if threads > 1 else ''}"
+    return f"{device.type}, {counted(threads or torch.get_num_threads(), 'thread')}"
 
 
 _announced: set[str] = set()

@@ -6,35 +6,27 @@ import math
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
-from lmreg.errors import LmregError
+from lmreg.util.extras import import_extra
 
 FOLDER = "tensorboard"
 
 
 class Events:
-    """Event files in the folder of a run; a context manager that closes them.
-
-    Raises:
-        LmregError: TensorBoard isn't installed.
-    """
+    """Event files in the folder of a run; a context manager that closes them. Raises LmregError if
+    TensorBoard isn't installed."""
 
     def __init__(self) -> None:
-        try:
-            from torch.utils.tensorboard import SummaryWriter
-        except ImportError:
-            raise LmregError(
-                "tensorboard=true needs the package tensorboard: pip install 'lmreg[tensorboard]'"
-            ) from None
-        self._open: Any = SummaryWriter
+        import_extra("tensorboard", "tensorboard", "tensorboard=true")
         self._writer: Any = None
 
     def begin(self, run_folder: Path, rows: Sequence[dict[str, float]]) -> None:
         """Start anew with the rows so far: after a kill, the files may hold rows that the run will repeat."""
+        from torch.utils.tensorboard import SummaryWriter  # here, because it needs the extra
+
         shutil.rmtree(run_folder / FOLDER, ignore_errors=True)
-        self._writer = self._open(str(run_folder / FOLDER))
+        self._writer = SummaryWriter(str(run_folder / FOLDER))
         for row in rows:
             self.add(row)
 
@@ -47,8 +39,6 @@ class Events:
     def __enter__(self) -> Events:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         if self._writer is not None:
             self._writer.close()

@@ -19,8 +19,7 @@ from lmreg.experiment.study import Study
 from lmreg.landmarks.example_maps import save_maps
 from lmreg.rank.scoring import score
 from lmreg.space.base import Arch
-from lmreg.train.random_streams import Streams, derive
-from lmreg.train.standalone import standalone_training
+from lmreg.train.random_streams import derive
 from lmreg.util.files import read_json, write_json
 from lmreg.util.locks import claimed, clear_abandoned, no_empty_folder
 
@@ -115,10 +114,9 @@ class Records:
         start = time.monotonic()
         # With the same seed, all architectures see the same batches in the same order: luck that they share
         # doesn't change their ranking. No super-net draws from these streams.
-        seed = derive(job.seed, "standalone")
-        net = study.standalone(job.arch, seed)
-        streams = Streams(seed, study.device)
-        standalone_training(net, job.arch, study.space, study.task, study.data, streams, study.trainer).run()
+        training = study.standalone_training(job.arch, derive(job.seed, "standalone"))
+        training.run()
+        net = training.ctx.net
         batches = study.data.split(SPLIT[job.role]).scoring_batches(_SCORING_BATCH)
         table = score(net, study.task, [job.arch], batches)
         if not np.isfinite(table.to_numpy()).all():

@@ -23,8 +23,8 @@ from lmreg.rank.score_cache import ScoreCache
 from lmreg.space.base import Arch, Space
 from lmreg.util.files import read_table, write_table
 
-COSTS = {"params": "params", "macs": "macs"}
-"""The baselines by size, each with its column of `Study.cost`: the larger network is ranked higher."""
+COSTS = ("params", "macs")
+"""The baselines by size, which are the columns of `Study.cost`: the larger network is ranked higher."""
 _PART = 10_000  # architectures that are encoded together
 
 RIDGE, RIDGE_COSTS, RIDGE_SCORE = "ridge", "ridge_costs", "ridge_score"
@@ -38,14 +38,10 @@ def landmark_rankings(
     source: ScoreCache | None = None,
     label: str = "",
 ) -> list[Ranking]:
-    """Return the cheap rankings that are fitted to landmarks.
-
-    Args:
-        costs: of landmarks and pool, see `network_costs`.
-        source: the run that the landmarks belong to, with its ``label``; None if they are the study's.
-    """
+    """Return the cheap rankings that are fitted to landmarks, those of the run ``source`` with its ``label``,
+    or the study's; ``costs`` of landmarks and pool as from `network_costs`."""
     archs = [space.format(arch) for some in (landmarks, pool) for arch in some.archs]
-    columns = [costs.loc[archs, name].to_numpy(float) for name in COSTS.values()]
+    columns = [costs.loc[archs, name].to_numpy(float) for name in COSTS]
     return [
         ridge_ranking(space, landmarks, pool, source, label),
         ridge_ranking(space, landmarks, pool, source, label, RIDGE_COSTS, columns),
@@ -73,7 +69,7 @@ def network_costs(study: Study, members: Sequence[LandmarkSet], cache: Path) -> 
 def cost_rankings(space: Space, pool: LandmarkSet, costs: pd.DataFrame) -> list[Ranking]:
     """Return the cheap rankings by the networks' size; ``costs`` as from `network_costs`."""
     table = costs.loc[[space.format(arch) for arch in pool.archs]]
-    return [Ranking(table[column].to_numpy(float), baseline=name) for name, column in COSTS.items()]
+    return [Ranking(table[name].to_numpy(float), baseline=name) for name in COSTS]
 
 
 def ridge_ranking(
@@ -99,7 +95,10 @@ def ridge_ranking(
         one_hot = np.stack([space.encode(arch) for arch in archs]).astype(np.float64)
         return np.column_stack([one_hot, *(column[start : start + len(archs)] for column in ranks)])
 
-    predict = ridge(features(landmarks.archs, 0), _targets(landmarks))
+    # Ranks rather than scores, because one architecture that hardly trains would outweigh all others. On
+    # NAS-Bench-201 with 30 landmarks this raises tau from .39 to .45, and a baseline should be strong.
+    targets = stats.rankdata(landmarks.better_sign * landmarks.scores)
+    predict = ridge(features(landmarks.archs, 0), targets)
     # In parts, because the features of a whole benchmark take gigabytes.
     starts = range(0, len(pool.archs), _PART)
     parts = [predict(features(pool.archs[i : i + _PART], count + i)) for i in starts]
@@ -127,9 +126,3 @@ def _ranks(values: np.ndarray) -> np.ndarray:
     """Return standardised ranks: a feature without outliers and without a unit."""
     ranks = stats.rankdata(values)
     return (ranks - ranks.mean()) / max(float(ranks.std()), 1e-9)
-
-
-def _targets(landmarks: LandmarkSet) -> np.ndarray:
-    # Ranks rather than scores, because one architecture that hardly trains would outweigh all others. On
-    # NAS-Bench-201 with 30 landmarks this raises tau from .39 to .45, and a baseline should be strong.
-    return stats.rankdata(landmarks.better_sign * landmarks.scores)

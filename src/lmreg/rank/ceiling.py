@@ -6,7 +6,6 @@ tau of 1 with the measured ones. The tau that they would reach follows from how 
 
 from __future__ import annotations
 
-import functools
 import itertools
 from dataclasses import dataclass
 
@@ -59,25 +58,13 @@ def ceiling(pool: LandmarkSet, truth: ResampledTruth, trainings: int | None) -> 
     for one, other in itertools.combinations(by_seed.T, 2):
         both = np.isfinite(one) & np.isfinite(other)
         if both.sum() > 1:
-            agreement = functools.partial(_agreement, one[both], other[both], both)
-            taus.append(truth.statistic(agreement, truth.values))
+            parts = [kendall_tau_b(one[both], other[both], c[:, both]) for c in truth.draws.parts()]
+            taus.append(np.concatenate(parts))
     if not taus or not np.isfinite(mean := np.mean(taus, axis=0))[0]:
         return None
     count = float(np.isfinite(by_seed).sum(1).mean())
     tau = expected_tau(mean, count)
     return Ceiling(truth.estimate(tau), truth.estimate(mean), count, drawn)
-
-
-def _agreement(
-    one: np.ndarray,
-    other: np.ndarray,
-    both: np.ndarray,
-    truth: np.ndarray,
-    score: np.ndarray,
-    counts: np.ndarray,
-) -> np.ndarray:
-    """Return Kendall's tau between the scores of two seeds, over the architectures that have ``both``."""
-    return kendall_tau_b(one, other, counts[:, both])
 
 
 def expected_tau(agreement: np.ndarray, trainings: float) -> np.ndarray:

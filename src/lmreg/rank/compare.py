@@ -30,13 +30,9 @@ _REGULARISER = ("reg", "landmarks", "landmarks_hash")
 
 
 def matched_pairs(runs: list[FinishedRun], norm: str | None = None) -> list[tuple[FinishedRun, FinishedRun]]:
-    """Return (unregularised, regularised) pairs of runs that agree in everything else: data, config, scoring.
-
-    Of several runs with the same super-net only the first counts.
-
-    Args:
-        norm: batch-norm policy of scoring; None for each run's own.
-    """
+    """Return (unregularised, regularised) pairs of runs that agree in everything else: data, config, scoring
+    (with the batch-norm policy ``norm``; None: each run's own). Of equal super-nets only the first run
+    counts."""
     without, others = _by_regulariser(_distinct_super_nets(runs, norm))
     baselines = {config_hash(_shared(run, norm)): run for run in without}
     keys = [(config_hash(_shared(run, norm)), run) for run in others]
@@ -135,8 +131,8 @@ def paired_gains(
     shared = shared_overrides(runs) if runs else set()
     pairs = {run.name: baseline for baseline, run in matched_pairs(runs, norm)}
     rows: list[dict[str, Any]] = []
-    groups = _seed_groups(runs, norm)
-    for group in groups:
+    over_cheap: list[dict[str, Any]] = []
+    for group in _seed_groups(runs, norm):
         label = min((run.label(shared, seed=False) for run in group), key=len)
         mine = _distinct_super_nets(group, norm)
         matched = [run for run in mine if run.name in pairs]
@@ -147,9 +143,7 @@ def paired_gains(
             for before, after in zip(by_run[pairs[run.name].name], by_run[run.name], strict=True)
         ]
         rows += _comparison_rows(label, NO_REGULARISER, compared, left_out, truth)
-    for group in groups:
-        label = min((run.label(shared, seed=False) for run in group), key=len)
-        mine = [run for run in _distinct_super_nets(group, norm) if cheap.get(run.name)]
+        mine = [run for run in mine if cheap.get(run.name)]
         if not mine:
             continue
         means = np.mean([[taus[id(one)][0] for one in cheap[run.name]] for run in mine], axis=0)
@@ -160,9 +154,9 @@ def paired_gains(
             for run in mine
             for after in by_run[run.name]
         ]
-        rows += _comparison_rows(f"{label} over {name}", name, compared, [], truth, len(means))
-    table = pd.DataFrame(rows)
-    if rows:
+        over_cheap += _comparison_rows(f"{label} over {name}", name, compared, [], truth, len(means))
+    table = pd.DataFrame(rows + over_cheap)
+    if len(table):
         table.insert(table.columns.get_loc("p_value") + 1, "p_holm", holm(table["p_value"].to_numpy()))
     return table
 

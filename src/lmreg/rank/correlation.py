@@ -63,11 +63,7 @@ def kendall_tau_b(truth: np.ndarray, score: np.ndarray, counts: np.ndarray) -> n
 
 
 def _tied_pairs(groups: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Count the ordered pairs (i, j), i = j included, whose members are in the same group, [B].
-
-    Args:
-        groups: the group of each architecture, int [n].
-    """
+    """Count the ordered pairs (i, j), i = j included, that are in the same of ``groups`` [n]; returns [B]."""
     alone = np.einsum("bi,bi->b", counts, counts)
     _, place, sizes = np.unique(groups, return_inverse=True, return_counts=True)
     several = sizes[place] > 1

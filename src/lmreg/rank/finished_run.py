@@ -74,14 +74,8 @@ class FinishedRun:
 
     @classmethod
     def load(cls, folder: Path, data_path: str | None = None) -> FinishedRun:
-        """Load the run in ``folder``.
-
-        Args:
-            data_path: where the data is now, if it has moved.
-
-        Raises:
-            LmregError: the folder holds no run, or an unfinished one.
-        """
+        """Load the run in ``folder``, with its data at ``data_path`` if that has moved. Raises LmregError if
+        the folder holds no run, or an unfinished one."""
         require_folder(folder, "a run is <root>/<study>/search/<run>, 'lmreg runs' lists them")
         described = folder / "config.yaml"
         if not described.exists():
@@ -109,14 +103,8 @@ class FinishedRun:
 
     def landmarks(self, space: Space, study_landmarks: LandmarkSet) -> LandmarkSet | None:
         """Return all landmarks the run was trained with; None if it had none or their scores are unknown.
-
-        Args:
-            study_landmarks: the study's present landmarks, which are returned if they are the run's. They are
-                not if the run added landmarks in several rounds, or the study has changed since.
-
-        Raises:
-            LmregError: ``result.json`` is inconsistent.
-        """
+        These are ``study_landmarks``, the study's present ones, unless the run added some in rounds or the
+        study has changed since. Raises LmregError if ``result.json`` is inconsistent."""
         texts, scores = self.result["landmarks"], self.result.get("landmark_scores")
         if scores is None:  # from an earlier lmreg
             return study_landmarks if self.cfg.get("landmarks_hash") == study_landmarks.hash else None
@@ -146,11 +134,8 @@ class FinishedRun:
         return result_config(self.cfg) | {"scoring": plain(asdict(self.scoring))}
 
     def ranking_config(self, norm: str | None, *without: str) -> dict[str, Any]:
-        """Return the config that determines how the super-net ranks, less ``without``, to find equal ones.
-
-        Args:
-            norm: batch-norm policy of scoring; None for the run's own.
-        """
+        """Return the config that determines how the super-net ranks, less ``without``, to find equal ones;
+        ``norm`` is the batch-norm policy of scoring, None for the run's own."""
         config = supernet_config(self.config_without(*without), self._uses_scores)
         protocol = replace(self.scoring, norm=norm or self.scoring.norm).protocol
         return config | {"data_hash": self.result["data_hash"], "protocol": protocol}
@@ -163,6 +148,10 @@ class FinishedRun:
         except (LmregError, AttributeError):
             return True
         return cls.uses_scores
+
+    def repeated_by(self, name: str) -> str:
+        """Say that the run of that name is a repetition of this one, see `distinct`."""
+        return f"{name} repeats {self.name} (same configuration, seed and data) and is not counted again."
 
     @property
     def identity(self) -> str:
@@ -185,10 +174,7 @@ def distinct(runs: list[FinishedRun]) -> tuple[list[FinishedRun], dict[str, Fini
 
 def finished_runs(study_folder: Path, data_path: str | None = None) -> list[FinishedRun]:
     """Return every finished search of a study, sorted by name; ``data_path`` as for `FinishedRun.load`.
-
-    Raises:
-        LmregError: the study has none.
-    """
+    Raises LmregError if the study has none."""
     results = sorted(study_folder.glob("search/*/result.json"))
     if not results:
         there = sorted(p.name for p in study_folder.parent.glob("*/") if (p / "search").is_dir())

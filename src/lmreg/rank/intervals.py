@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import stats
+from scipy.special import ndtr, ndtri
 
 SEEDS_FOR_INTERVAL = 3
 """The fewest seeds for which an interval over seeds is given. The 95 % interval of two seeds would extend to
@@ -79,11 +79,11 @@ def _corrected(tails: np.ndarray, value: float, repeated: np.ndarray, left_out: 
     away = left_out.mean() - left_out
     spread = (away**2).sum()
     acceleration = (away**3).sum() / (6 * spread**1.5) if spread > 0 else 0.0
-    bias = stats.norm.ppf(below)
-    moved = bias + stats.norm.ppf(tails)
+    bias = ndtri(below)
+    moved = bias + ndtri(tails)
     if (acceleration * moved >= 1).any():
         return tails
-    return np.asarray(stats.norm.cdf(bias + moved / (1 - acceleration * moved)))
+    return np.asarray(ndtr(bias + moved / (1 - acceleration * moved)))
 
 
 def mean_over_seeds(values: np.ndarray, confidence: float) -> tuple[float, float, float, float]:
@@ -92,6 +92,8 @@ def mean_over_seeds(values: np.ndarray, confidence: float) -> tuple[float, float
     Interval and p-value are NaN for fewer than `SEEDS_FOR_INTERVAL` values, and if the values are equal up to
     rounding, which is no evidence that their spread is zero.
     """
+    from scipy import stats  # here, because a search, which needs none, would wait a second for it
+
     mean = float(values.mean())
     if len(values) < SEEDS_FOR_INTERVAL or np.allclose(values, values[0], rtol=1e-9, atol=1e-12):
         return mean, float("nan"), float("nan"), float("nan")

@@ -35,12 +35,9 @@ def discordant(first: np.ndarray, second: np.ndarray, weights: np.ndarray) -> np
     # Items that tie in `first` are put in ascending order of `second`, so that none of them are inverted.
     by_first = np.lexsort((second, first))
     by_second = np.argsort(second[by_first], kind="stable")
-    place = np.concatenate(
-        [by_second, np.arange(count, padded)]
-    )  # by `first`, in ascending order of `second`
+    place = np.concatenate([by_second, np.arange(count, padded)])  # by `first`, in the order of `second`
     levels = list(_levels(place, depth))
-    blocks = levels[-1].places if levels else place
-    blocks = blocks.reshape(-1, size)
+    blocks = (levels[-1].places if levels else place).reshape(-1, size)
     inverted = np.triu(blocks[:, :, None] > blocks[:, None, :]).astype(np.float32)
     source, found = by_first[by_second], np.empty(len(weights))
     rows = max(1, _AT_ONCE // padded)
@@ -100,12 +97,8 @@ def _levels(places: np.ndarray, depth: int) -> Iterator[_Level]:
 
 
 def _within(weights: np.ndarray, inverted: np.ndarray) -> np.ndarray:
-    """Return Σ w_i w_j over the inverted pairs within blocks.
-
-    Args:
-        weights: [B, blocks, size].
-        inverted: 1 for each inverted pair, else 0, [blocks, size, size].
-    """
+    """Return Σ w_i w_j over the inverted pairs within blocks, for weights [B, blocks, size]; ``inverted``
+    [blocks, size, size] is 1 for each inverted pair, else 0."""
     drawn = np.ascontiguousarray(weights.transpose(1, 0, 2))
     products = drawn @ inverted
     return np.einsum("kbs,kbs->b", products, drawn, dtype=np.float64)

@@ -49,11 +49,9 @@ class Ranking:
 
 def held_out(truth: Truth, runs: list[FinishedRun], study: Study) -> LandmarkSet:
     """Return the pool without landmarks of the study and the runs, and without their functional equals.
+    Raises LmregError if fewer than two architectures are left.
 
     Pools made by earlier versions may hold some, since those versions compared architectures by other keys.
-
-    Raises:
-        LmregError: fewer than two architectures are left.
     """
     space, pool = study.space, truth.pool
     of_runs = {arch for run in runs for arch in run.landmark_archs(space)}

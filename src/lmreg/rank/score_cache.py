@@ -27,11 +27,8 @@ _SAVE_SECONDS = 10.0
 
 
 def trained_supernet(run: FinishedRun, study: Study) -> SuperNet:
-    """Load the super-net of ``run`` on the device of ``study``, which is built from the run's config.
-
-    Raises:
-        LmregError: the run's data or super-net have changed since.
-    """
+    """Load the super-net of ``run`` on the device of ``study``, which is built from the run's config. Raises
+    LmregError if the run's data or super-net have changed since."""
     if study.data.hash != run.result["data_hash"]:
         raise LmregError(f"{run.name}: the data at data.path has changed since it was trained; search again")
     net = study.supernet(0, study.part("algo", Algorithm))
@@ -63,12 +60,10 @@ class ScoreCache:
         self._scores: dict[str, list[float]] = known
 
     def scores(self, archs: Sequence[Arch]) -> pd.DataFrame:
-        """Return one row per architecture, in their order, and one column per score of the task.
+        """Return one row per architecture, in their order, and one column per score of the task. Raises
+        LmregError if the run's data or super-net have changed since, or a score is not finite.
 
         Scores are saved every few seconds, so an interrupted call continues where it stopped.
-
-        Raises:
-            LmregError: the run's data or super-net have changed since, or a score is not finite.
         """
         missing = list(dict.fromkeys(arch for arch in archs if arch.id not in self._scores))
         if missing:

@@ -91,11 +91,7 @@ class ScoringConfig:
     calibration_images: int = option(1000, min=2, help="training images for norm=recalibrate")
 
     def checked(self, task: Task) -> ScoringConfig:
-        """Return this config.
-
-        Raises:
-            LmregError: the task has no score ``by``.
-        """
+        """Return this config. Raises LmregError if the task has no score ``by``."""
         if self.by not in task.scores:
             raise LmregError(f"scoring.by={self.by}{nearest(self.by, task.scores)}")
         return self

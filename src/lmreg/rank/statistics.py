@@ -19,12 +19,7 @@ from lmreg.rank.correlation import (
 from lmreg.rank.intervals import Estimate, estimate
 from lmreg.rank.selection import precision_at, regret, true_rank
 
-SMOOTH = frozenset(
-    {
-        *("kendall_tau", "kendall_tau_sparse_0.1", "kendall_tau_sparse_1"),
-        *("spearman", "kendall_tau_top_half"),
-    }
-)
+SMOOTH = {"kendall_tau", "kendall_tau_sparse_0.1", "kendall_tau_sparse_1", "spearman", "kendall_tau_top_half"}
 """Statistics that no single architecture changes much; their intervals are BCa. The others depend on a few
 architectures, and their intervals are percentiles because BCa makes these worse, see
 scripts/study/interval_coverage.py."""
@@ -86,11 +81,8 @@ class ResampledTruth:
         return int(in_top_half(self.values, np.ones((1, self.n))).sum())
 
     def estimates(self, score: np.ndarray, cutoffs: Sequence[int]) -> dict[str, Estimate]:
-        """Return every statistic of ``score`` [n], which grows with quality, by name in the order of reports.
-
-        Args:
-            cutoffs: the k of each ``precision_at_<k>``.
-        """
+        """Return every statistic of ``score`` [n], which grows with quality, by name in the order of reports;
+        ``cutoffs`` are the k of each ``precision_at_<k>``."""
         sizes = {"kendall_tau_top_half": self.top_half}
         return {
             name: self.estimate(values, sizes.get(name), name in SMOOTH)

@@ -43,11 +43,8 @@ class TrackingConfig:
 
 class Tracker:
     """Records Kendall's tau at regular intervals of a training, in ``rows``, which the training saves with
-    its state. Records nothing in a study without landmarks.
-
-    Args:
-        truth: the study's landmarks and pool; None to read them.
-    """
+    its state. Records nothing in a study without landmarks. Reads the study's landmarks and pool if ``truth``
+    is None."""
 
     def __init__(self, config: TrackingConfig, scoring: ScoringConfig, study: Study, truth: Truth | None):
         self.rows: list[dict[str, float | str]] = []
@@ -82,12 +79,8 @@ class Tracker:
 def tau_rows(
     name: str, members: LandmarkSet, table: pd.DataFrame, task: Task
 ) -> list[dict[str, float | str]]:
-    """Return Kendall's tau on one set by each score of the task: ``set``, ``score``, ``kendall_tau``, ``n``.
-
-    Args:
-        name: of the set.
-        table: the super-net's scores of ``members``, in their order.
-    """
+    """Return Kendall's tau on the set ``name`` by each score of the task: ``set``, ``score``,
+    ``kendall_tau``, ``n``. ``table`` has the super-net's scores of ``members``, in their order."""
     truth = members.better_sign * members.scores
     rows: list[dict[str, Any]] = []
     for short, figure in task.scores.items():

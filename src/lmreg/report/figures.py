@@ -72,12 +72,11 @@ def gains(sources: Sources, score: str, colours: Colours) -> PlottedRows | None:
     rows = []
     for row in table.sort_values(["against", "comparison"], kind="stable").to_dict("records"):
         mean, against_none = str(row["seed"]) == "mean", row["against"] == NO_REGULARISER
-        figure = words.number(row["gain"], signed=True)
         texts = [
             f"mean of {row['seeds']}" if mean else str(row["seed"]),
             words.number(row["tau_without"]),
             words.number(row["tau_with"]),
-            f"{figure} {words.interval(row['gain_low'], row['gain_high'], signed=True)}".strip(),
+            words.with_interval(row["gain"], row["gain_low"], row["gain_high"], signed=True),
             words.p_value(row["p_holm"]),
         ]
         drawn = whisker(axis, row["gain"], row["gain_low"], row["gain_high"])
@@ -97,22 +96,15 @@ def taus(sources: Sources, score: str, colours: Colours) -> PlottedRows:
     highest = ceiling_row(sources)
     at_ceiling = None if highest is None else whisker(axis, highest["value"], math.nan, math.nan).at
     with_score = others[others["baseline"] == "ridge_score"] if len(others) else others
-    by_run, ridge = ({str(r["run"]): r for r in records(t)} for t in (mine, with_score))
+    by_run, ridge = ({str(r["run"]): r for r in words.records(t)} for t in (mine, with_score))
     rows = []
     for run in sources.runs:
         if run.name in by_run:
             tau, colour = by_run[run.name], colours.of(run.group)
             rows.append(_tau_row(run.label, tau, axis, colour, run.regularised, ridge.get(run.name)))
-    alone = [row for row in records(others) if str(row["run"]) not in by_run]
-    return PlottedRows(
-        axis,
-        rows + [_tau_row(words.baseline(row["baseline"]), row, axis, None) for row in alone],
-        at_ceiling,
-    )
-
-
-def records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    return [{str(key): value for key, value in row.items()} for row in table.to_dict("records")]
+    alone = [row for row in words.records(others) if str(row["run"]) not in by_run]
+    rows += [_tau_row(words.baseline(row["baseline"]), row, axis, None) for row in alone]
+    return PlottedRows(axis, rows, at_ceiling)
 
 
 def _tau_row(
@@ -134,12 +126,9 @@ def scatter_groups(sources: Sources, score: NamedScore, colours: Colours) -> lis
     paired = {run.name for pair in sources.pairs for run in pair}
     groups: list[tuple[ReportedRun, ...]] = [*sources.pairs]
     groups += [(run,) for run in sources.runs if run.name not in paired]
+    notes = {run.name: _tau_note(sources, run, score) for run in sources.runs}
     shown = [
-        [
-            (run.ranking, run.label, _tau_note(sources, run, score), colours.of(run.group))
-            for run in group
-            if run.ranking is not None
-        ]
+        [(r.ranking, r.label, notes[r.name], colours.of(r.group)) for r in group if r.ranking is not None]
         for group in groups
     ]
     return [scatter_plots(rankings, sources.truth.pool, score) for rankings in shown if rankings]
@@ -148,9 +137,7 @@ def scatter_groups(sources: Sources, score: NamedScore, colours: Colours) -> lis
 def _tau_note(sources: Sources, run: ReportedRun, score: NamedScore) -> str:
     m = sources.metrics
     mine = m[(m["run"] == run.name) & (m["score"] == score.name) & (m["statistic"] == "kendall_tau")]
-    if mine.empty:
-        return ""
-    return f"τ-b {words.figure(mine.iloc[0].to_dict())}"
+    return "" if mine.empty else f"τ-b {words.figure(words.records(mine)[0])}"
 
 
 @dataclass(frozen=True)
@@ -176,27 +163,19 @@ class Chart:
 
 def over_training(sources: Sources, score: str, colours: Colours) -> list[Chart]:
     """Return the charts of tau, violated pairs, regulariser's weight and loss over training."""
+    loss, tau = sources.study.task.train_column, "Kendall τ-b"
+    loss_in_words = in_words(loss.removeprefix("train_"))
+    pool, landmarks = ({"set": role, "score": score} for role in ("pool", "landmarks"))
     charts = [
-        _chart(sources, colours, "tracking", "kendall_tau", title, label, {"set": role, "score": score})
-        for role, title, label in (
-            ("pool", "τ-b on the held-out pool", "Kendall τ-b"),
-            ("landmarks", "τ-b on the landmarks", "Kendall τ-b"),
-        )
+        _chart(sources, colours, "tracking", "kendall_tau", "τ-b on the held-out pool", tau, pool),
+        _chart(sources, colours, "tracking", "kendall_tau", "τ-b on the landmarks", tau, landmarks),
     ]
-    loss = sources.study.task.train_column
-    charts += [
-        _chart(sources, colours, "training", column, title, label, {}, least)
-        for column, title, label, least in (
-            ("violated_share", "Violated pairs of landmarks", "share of drawn pairs (%)", 1.0),
-            ("reg_weight", "Weight λ of the regulariser", "λ", 0.1),
-            (
-                loss,
-                "Training loss without the regulariser's term",
-                in_words(loss.removeprefix("train_")),
-                0.1,
-            ),
-        )
-    ]
+    for column, title, label, least in (
+        ("violated_share", "Violated pairs of landmarks", "share of drawn pairs (%)", 1.0),
+        ("reg_weight", "Weight λ of the regulariser", "λ", 0.1),
+        (loss, "Training loss without the regulariser's term", loss_in_words, 0.1),
+    ):
+        charts.append(_chart(sources, colours, "training", column, title, label, {}, least))
     return [chart for chart in charts if chart is not None]
 
 
@@ -254,10 +233,9 @@ def drawn_architectures(sources: Sources, best: list[BestArchitecture]) -> list[
     by_text: dict[str, list[BestArchitecture]] = {}
     for item in best:
         by_text.setdefault(item.text, []).append(item)
+    space = sources.study.space
     return [
-        DrawnArchitecture(
-            text, [lay_out(graph) for graph in sources.study.space.graphs(items[0].arch)], items
-        )
+        DrawnArchitecture(text, list(map(lay_out, space.graphs(items[0].arch))), items)
         for text, items in by_text.items()
     ]
 

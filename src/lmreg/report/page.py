@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from importlib.metadata import version
@@ -19,6 +18,7 @@ from lmreg.report import figures, prediction_pictures, provenance, tables, words
 from lmreg.report.scatter import NamedScore, in_words
 from lmreg.report.sources import Sources
 from lmreg.util.files import write_atomically, write_table
+from lmreg.util.progress import counted
 
 
 @dataclass(frozen=True)
@@ -30,14 +30,11 @@ class FindingSection:
 
 
 class Report:
-    """The page about a study.
+    """The page about a study. Raises LmregError if the task has no such score, or it has not been evaluated.
 
     Args:
         title: heading of the page; None for the study's name.
         by: the score that is shown first; None for the one that chose the searches' candidates.
-
-    Raises:
-        LmregError: the task has no such score, or it has not been evaluated.
     """
 
     def __init__(self, sources: Sources, title: str | None = None, by: str | None = None):
@@ -49,12 +46,10 @@ class Report:
     @property
     def summary(self) -> list[str]:
         """The findings as lines for the terminal."""
-        findings = [section.finding for section in self._findings]
+        findings, sources = [section.finding for section in self._findings], self._sources
         lines = [f"{f.comparison}: {f.verdict}. {f.text}" for f in findings]
-        sources = self._sources
         why = "" if sources.pairs else f": {why_unpaired([run.finished for run in sources.runs])}"
-        lines = lines or [f"{words.NO_PAIR}{why}."]
-        return [*lines, *self._worth_training]
+        return [*(lines or [f"{words.NO_PAIR}{why}."]), *self._worth_training]
 
     @property
     def _worth_training(self) -> list[str]:
@@ -80,9 +75,8 @@ class Report:
         """Return the values that the template shows, by name."""
         sources, scores = self._sources, self._scores
         lead, study = scores[0], sources.study
-        colours = figures.Colours(sources)
-        best = tables.best_architectures(sources)
-        paired = sources.paired
+        colours, best = figures.Colours(sources), tables.best_architectures(sources)
+        paired, column = sources.paired, in_words(sources.truth.landmarks.column)
         return {
             "title": self._title,
             "study": study.options.study,
@@ -102,9 +96,7 @@ class Report:
             "setup": tables.setup(sources),
             "truth": tables.truth_rows(sources),
             "truth_words": in_words(sources.truth.pool.column),
-            "pictures": prediction_pictures.picture_columns(
-                sources.folder, in_words(sources.truth.landmarks.column)
-            ),
+            "pictures": prediction_pictures.picture_columns(sources.folder, column),
             "gains": [(s, figures.gains(sources, s.name, colours)) for s in scores],
             "taus": [(s, figures.taus(sources, s.name, colours)) for s in scores],
             "statistics": [(s, tables.statistics(sources, s.name)) for s in scores],
@@ -124,19 +116,11 @@ class Report:
 
 def _template() -> jinja2.Template:
     """Load the page's template. It escapes every value, and a misspelt name in it is an error."""
+    loader, undefined = jinja2.FileSystemLoader(Path(__file__).parent / "templates"), jinja2.StrictUndefined
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
+        loader=loader, autoescape=True, undefined=undefined, trim_blocks=True, lstrip_blocks=True
     )
-    formats: dict[str, Callable[..., str]] = {
-        "number": words.number,
-        "counted": words.counted,
-        "in_words": in_words,
-    }
-    environment.filters.update(formats)
+    environment.filters.update(number=words.number, counted=counted, in_words=in_words)
     return environment.get_template("page.html.j2")
 
 

@@ -29,12 +29,8 @@ class Column:
 
 
 def picture_columns(study_folder: Path, column: str) -> list[Column]:
-    """Return columns with the images, the truth, and the predictions of the best and the worst landmark; none
-    if the study has no pictures.
-
-    Args:
-        column: the score that ordered the landmarks, in words.
-    """
+    """Return columns with the images, the truth, and the predictions of the best and the worst landmark by
+    the score ``column`` (in words); none if the study has no pictures."""
     found = read_examples(study_folder / "landmarks" / EXAMPLES_FILE)
     if found is None:
         return []

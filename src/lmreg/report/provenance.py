@@ -15,7 +15,7 @@ from lmreg.config.build import dotted
 from lmreg.config.identity import config_hash, earlier_values
 from lmreg.config.index import index
 from lmreg.report.sources import ReportedRun, Sources
-from lmreg.report.words import counted
+from lmreg.util.progress import counted
 
 
 @dataclass(frozen=True)

@@ -49,11 +49,8 @@ class ScatterPlot:
 def scatter_plots(
     rankings: Sequence[tuple[pd.DataFrame, str, str, int]], pool: LandmarkSet, score: NamedScore
 ) -> list[ScatterPlot]:
-    """Return a plot for each ranking, all with the same axes; up is better.
-
-    Args:
-        rankings: (table of `lmreg.rank.pool.ranking_table`, title, note, colour).
-    """
+    """Return a plot for each of ``rankings``, (table of `lmreg.rank.pool.ranking_table`, title, note,
+    colour), all with the same axes; up is better."""
     truth = f"truth_{pool.column}"
     x_label, y_label = f"stand-alone {in_words(pool.column)}", f"super-net {in_words(score.column)}"
     x_label += ", lower is better" if pool.better_sign < 0 else ""

@@ -82,15 +82,8 @@ class Sources:
 
     @classmethod
     def load(cls, options: Options, evaluation: str | None = None) -> Sources:
-        """Read the study's folder.
-
-        Args:
-            evaluation: folder name of one evaluation of a sweep over options of ``evaluate``; None for the
-                evaluation of a single call.
-
-        Raises:
-            LmregError: there is nothing to report yet, or a file is invalid.
-        """
+        """Read the study's folder, and of its evaluations the one of a sweep named ``evaluation``; None for
+        that of a single call. Raises LmregError if there is nothing to report yet, or a file is invalid."""
         folder = Path(options.root) / options.study
         finished, again = distinct(finished_runs(folder))
         evaluated = _evaluation(folder / "evaluate", evaluation)
@@ -155,11 +148,8 @@ def _evaluations(folder: Path) -> list[Path]:
 
 
 def _evaluation(folder: Path, name: str | None) -> Path:
-    """Return the folder of the evaluation with that name, see `Sources.load`.
-
-    Raises:
-        LmregError: there is no such evaluation, or only those of a sweep and no name is given.
-    """
+    """Return the folder of the evaluation with that name, see `Sources.load`. Raises LmregError if there is
+    no such evaluation, or only those of a sweep and no name is given."""
     wanted, names = folder / (name or ""), [path.name for path in _evaluations(folder) if path != folder]
     if name is None and not (folder / "metrics.csv").exists() and names:
         raise LmregError(
@@ -201,10 +191,7 @@ def _completeness_notes(
 ) -> list[str]:
     """Say which runs are not shown and why, and what else limits the page."""
     folder, written = runs[0].finished.study_folder, (evaluated / "metrics.csv").stat().st_mtime
-    notes = [
-        f"{name} repeats {first.name} (same configuration, seed and data) and is not counted again."
-        for name, first in again.items()
-    ]
+    notes = [first.repeated_by(name) for name, first in again.items()]
     done = {run.name for run in finished}
     shown = {run.name for run in runs}
     strange = {run.name for run in finished if not truth.fits(run.result["data_hash"])} - shown

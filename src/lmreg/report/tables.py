@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from omegaconf import OmegaConf
 
-from lmreg.landmarks.truth import LandmarkSet
 from lmreg.rank.ceiling import CEILING, TRUTH_SEEDS
 from lmreg.report import words
 from lmreg.report.scatter import in_words
@@ -74,7 +74,7 @@ def norms(sources: Sources) -> str:
 def figure_columns(sources: Sources, found: list[BestArchitecture]) -> list[tuple[str, str, int]]:
     """Return (name, heading, digits) of the figures that all of ``found`` have, scores first, then sizes."""
     scores = [score.column for score in sources.study.task.scores.values()]
-    headings = {name: in_words(name) for name in scores} | {"params": "parameters", "macs": "MACs"}
+    headings = {name: in_words(name) for name in scores} | {k: words.BASELINES[k] for k in ("params", "macs")}
     digits = {name: 2 if name.endswith("_percent") else 3 for name in scores}
     there = [name for name in headings if all(name in b.figures for b in found)]
     return [(name, headings[name], digits.get(name, 0)) for name in there]
@@ -89,7 +89,7 @@ def ceiling_row(sources: Sources) -> dict[str, Any] | None:
     if sources.baselines is None:
         return None
     rows = sources.baselines[sources.baselines["baseline"] == CEILING]
-    return None if rows.empty else {str(key): value for key, value in rows.iloc[0].to_dict().items()}
+    return None if rows.empty else words.records(rows)[0]
 
 
 def shared_cheap_rankings(baselines: pd.DataFrame) -> pd.DataFrame:
@@ -169,25 +169,18 @@ class TruthRow:
 
 def truth_rows(sources: Sources) -> list[TruthRow]:
     """Return the rows that describe the landmarks and the pool."""
-    manifest = sources.truth.manifest
-    rows = []
-    for role, members in (("landmarks", sources.truth.landmarks), ("pool", sources.truth.pool)):
-        scores = pd.Series(members.scores)
-        figures = (scores.iloc[-1], scores.median(), scores.iloc[0])
+    manifest, truth, rows = sources.truth.manifest, sources.truth, []
+    for role, name, members in (
+        ("landmarks", "landmarks", truth.landmarks),
+        ("pool", "held-out pool", truth.pool),
+    ):
+        scores, column = members.scores, in_words(members.column)
         split = manifest.get("splits", {}).get(role, "")
-        trainings = manifest.get("trainings_per_architecture", {}).get(role, "")
-        worst, middle, top = (words.number(f, 2) for f in figures)
-        name = "landmarks" if role == "landmarks" else "held-out pool"
-        column = in_words(members.column)
-        rows.append(
-            TruthRow(name, len(scores), column, split, str(trainings), (worst, middle, top), _error(members))
-        )
+        trainings = str(manifest.get("trainings_per_architecture", {}).get(role, ""))
+        worst, middle, top = (words.number(f, 2) for f in (scores[-1], np.median(scores), scores[0]))
+        error = words.number(pd.Series(members.errors).median(), 2)  # without the unknown ones
+        rows.append(TruthRow(name, len(scores), column, split, trainings, (worst, middle, top), error))
     return rows
-
-
-def _error(members: LandmarkSet) -> str:
-    known = members.errors[pd.notna(members.errors)]
-    return words.number(float(pd.Series(known).median()), 2) if len(known) else words.NOTHING
 
 
 def protocol(sources: Sources) -> str:
@@ -214,14 +207,12 @@ def csv_tables(sources: Sources) -> dict[str, pd.DataFrame]:
 
 def _stacked(runs: list[ReportedRun], part: str) -> pd.DataFrame | None:
     """Concatenate one table of all runs that have it, with the run's name and label in front."""
-    found = [(run, getattr(run, part)) for run in runs if getattr(run, part) is not None]
-    if not found:
-        return None
     frames = []
-    for run, table in found:
-        about = pd.DataFrame({"run": run.name, "label": run.label}, index=table.index)
-        frames.append(pd.concat([about, table], axis=1))
-    return pd.concat(frames, ignore_index=True)
+    for run, table in ((run, getattr(run, part)) for run in runs):
+        if table is not None:
+            about = pd.DataFrame({"run": run.name, "label": run.label}, index=table.index)
+            frames.append(pd.concat([about, table], axis=1))
+    return pd.concat(frames, ignore_index=True) if frames else None
 
 
 def _best_row(item: BestArchitecture) -> dict[str, Any]:

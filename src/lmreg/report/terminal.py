@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,13 +23,12 @@ from lmreg.report.words import (
     NOTHING,
     SEEDS_FOR_CONCLUSION,
     baseline,
-    counted,
     number,
     p_value,
     seeds_left_out,
     worth_training,
 )
-from lmreg.util.progress import console
+from lmreg.util.progress import console, counted
 
 WIDE = 130
 """From this many columns on every value is shown with its interval."""
@@ -40,6 +40,9 @@ _HEADINGS = {
     "kendall_tau_top_half": "τ top ½",
     "regret": "regret",
 }
+_Table = functools.partial(
+    Table, title_justify="left", caption_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0)
+)
 
 
 @dataclass(frozen=True)
@@ -97,7 +100,7 @@ def _rankings(
 ) -> Table:
     unit = in_words(pool.column)
     references = {CEILING: ceiling.tau, TRUTH_SEEDS: ceiling.agreement} if ceiling else {}
-    table = Table(
+    table = _Table(
         title=f"{title}: {len(pool.archs)} held-out architectures, ranked by super-net score, "
         f"compared with stand-alone {unit}",
         caption=f"{_ceiling_sentence(ceiling)} "
@@ -106,10 +109,6 @@ def _rankings(
         f"ρ: Spearman. τ top ½: among the {truth.top_half} truly best. regret: {unit} by which the "
         "architecture ranked first is worse than the best. P@k: share of the k ranked first that are in the "
         "true top k. All values: metrics.csv, baselines.csv.",
-        title_justify="left",
-        caption_justify="left",
-        box=box.SIMPLE_HEAD,
-        padding=(0, 1, 0, 0),
     )
     estimates = super_nets[0].estimates
     defined = [name for name in estimates if name.startswith("precision") and estimates[name].value >= 0]
@@ -156,16 +155,12 @@ def _estimate_cell(name: str, estimate: Estimate, wide: bool) -> str:
 
 
 def _gains(gains: pd.DataFrame, confidence: float) -> Table:
-    table = Table(
+    table = _Table(
         title="Gain in τ: of the regulariser over none (same seed and data), of the super-net over the best "
         "cheap ranking",
         caption=f"[low, high]: {_percent(confidence)} interval over architectures; for a mean, over seeds "
         f"(Student's t, from {SEEDS_FOR_INTERVAL} on) with this pool and these landmarks. p: of the mean, "
         "corrected for the number of tests in this table (Holm)",
-        title_justify="left",
-        caption_justify="left",
-        box=box.SIMPLE_HEAD,
-        padding=(0, 1, 0, 0),
     )
     table.add_column("comparison", overflow="fold")
     for heading in ("by", "seed", "before", "after", "gain", "p"):

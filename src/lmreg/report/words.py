@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from lmreg.rank.intervals import SEEDS_FOR_INTERVAL
+from lmreg.util.progress import counted
 
 NOTHING = "–"
 """Stands for a missing value."""
@@ -37,11 +38,6 @@ def p_value(p: float) -> str:
     if not math.isfinite(p):
         return ""
     return "< 0.001" if p < 0.001 else f"{p:.3f}" if p < 0.1 else f"{p:.2f}"
-
-
-def counted(n: int, noun: str) -> str:
-    """Return ``1 seed``, ``2 seeds``."""
-    return f"{n:,} {noun}{'' if n == 1 else 's'}"
 
 
 def listed(items: list[str]) -> str:
@@ -100,9 +96,19 @@ def baseline(name: str) -> str:
     return BASELINES.get(name, name)
 
 
+def with_interval(value: float, low: float, high: float, *, signed: bool = False) -> str:
+    """Return ``value [low, high]``; the value alone if there is no interval."""
+    return f"{number(value, signed=signed)} {interval(low, high, signed=signed)}".strip()
+
+
 def figure(row: dict[str, Any]) -> str:
     """Return the ``value`` of a row with its interval."""
-    return f"{number(row['value'])} {interval(row['low'], row['high'])}".strip()
+    return with_interval(row["value"], row["low"], row["high"])
+
+
+def records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows of a table as dicts by column."""
+    return [{str(key): value for key, value in row.items()} for row in table.to_dict("records")]
 
 
 @dataclass(frozen=True)
@@ -127,7 +133,7 @@ def finding(rows: pd.DataFrame, by: str) -> Finding:
     low, high, gain = row["gain_low"], row["gain_high"], row["gain"]
     taus = f"Kendall's τ-b by {by} is {number(row['tau_without'])} without the regulariser and "
     taus += f"{number(row['tau_with'])} with it"
-    figure = f"{number(gain, signed=True)} {interval(low, high, signed=True)}".strip()
+    figure = with_interval(gain, low, high, signed=True)
     if not math.isfinite(gain):
         verdict, text = "undefined", f"{taus}: undefined, because all scores or all truths are equal."
     elif count <= 1:
@@ -152,7 +158,7 @@ def overall_row(rows: pd.DataFrame) -> dict[str, Any]:
     """Return the mean over seeds from one comparison's rows by one score, or the row of its only seed."""
     means, each = rows[rows["seed"].astype(str) == "mean"], _defined(rows)
     chosen = next(some for some in (means, each, rows) if len(some))
-    return {str(k): v for k, v in chosen.iloc[0].to_dict().items()}
+    return records(chosen)[0]
 
 
 def _defined(rows: pd.DataFrame) -> pd.DataFrame:
@@ -242,11 +248,8 @@ def _other_pools(seeds: pd.DataFrame) -> str:
 
 
 def worth_training(rows: pd.DataFrame, by: str) -> str:
-    """Say whether super-nets are worth their training, given one comparison with the best cheap ranking.
-
-    Args:
-        rows, by: as for `finding`.
-    """
+    """Say whether super-nets are worth their training, given one comparison with the best cheap ranking;
+    ``rows`` and ``by`` as for `finding`."""
     row, each = overall_row(rows), _defined(rows)
     whose = str(row["comparison"]).removesuffix(f" over {row['against']}")
     rival = (
@@ -265,10 +268,9 @@ def worth_training(rows: pd.DataFrame, by: str) -> str:
     else:
         low, high = row["gain_pool_low"], row["gain_pool_high"]
         over = f"over architectures, with {counted(row['seeds'], 'seed')}"
-    gain = f"{number(row['gain'], signed=True)} {interval(low, high, signed=True)}".strip()
     return (
-        f"{whose}: τ by {by}, {number(row['tau_with'])}, is {said} {rival}: "
-        f"difference {gain} {over}. {verdict}"
+        f"{whose}: τ by {by}, {number(row['tau_with'])}, is {said} {rival}: difference "
+        f"{with_interval(row['gain'], low, high, signed=True)} {over}. {verdict}"
         f"{_other_pools(each) if row['seeds'] >= SEEDS_FOR_INTERVAL else ''}"
     )
 
@@ -289,6 +291,6 @@ def seeds_left_out(gains: pd.DataFrame) -> list[str]:
 
 def cheap_rankings(rows: pd.DataFrame) -> str:
     """Say which taus the cheap rankings reach; ``rows`` are those of ``baselines.csv`` with their taus."""
-    known = [{str(k): v for k, v in row.items()} for row in rows[rows["value"].notna()].to_dict("records")]
+    known = records(rows[rows["value"].notna()])
     figures = [f"{baseline(row['baseline'])} {figure(row)}" for row in known]
     return f"Cheap rankings reach: {listed(figures)}." if figures else ""

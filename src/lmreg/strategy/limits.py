@@ -51,10 +51,7 @@ class Limits:
 
     def example(self, space: Space, cost: Cost) -> Arch:
         """Return an admissible architecture, found by steepest descent on the excess from random starts.
-
-        Raises:
-            LmregError: none is found; the message describes the closest architecture.
-        """
+        Raises LmregError if none is found; the message describes the closest architecture."""
         rng = np.random.default_rng(0)  # fixed, so that the result is always the same
 
         def excess(arch: Arch) -> float:

@@ -49,13 +49,11 @@ class SearchProblem:
 
     def propose(self, count: int) -> list[Arch]:
         """Return up to ``count`` admissible architectures proposed by the algorithm, no two isomorphic.
+        Raises LmregError if no architecture within the limits is found.
 
         The architecture that the algorithm has learned, if any, comes first. The algorithm is asked again to
         replace proposals that violate the limits, until 20 consecutive answers bring nothing new. If none is
         admissible, one is searched for, see `Limits.example`.
-
-        Raises:
-            LmregError: no architecture within the limits is found.
         """
         learned = self._algo.discretised(self._ctx)
         found: dict[str, Arch] = {}

@@ -33,10 +33,7 @@ class SupernetSearch:
 
     def candidates(self, ctx: Context, title: str) -> pd.DataFrame:
         """Search the super-net of ``ctx``, with its random streams; return the scored candidates, best first.
-
-        Args:
-            title: of the progress display.
-        """
+        ``title`` is that of the progress display."""
         batches, calibration = self.scoring.batches(self.data), self.scoring.calibration(self.data)
         by, budget = self.task.score(self.scoring.by), self.strategy.budget()
         with Progress(f"{title}: scoring", budget) as progress:

@@ -31,13 +31,8 @@ def load(
     keys: Set[str] = frozenset(),
     earlier: Set[str] = frozenset(),
 ) -> dict[str, Any]:
-    """Return the state in the file ``path``, which must have all of ``keys``.
-
-    Args:
-        earlier: hashes that earlier versions of lmreg gave the same config.
-
-    Raises:
-        LmregError: the file can't be read, lacks a key, has another format or belongs to another config.
+    """Return the state in the file ``path``. Raises LmregError if the file can't be read, lacks one of
+    ``keys``, has another format, or belongs to another config; that may have one of the ``earlier`` hashes.
     """
     try:
         content = torch.load(path, map_location=device, weights_only=True)

@@ -6,8 +6,8 @@ import contextlib
 import signal
 import threading
 from collections.abc import Iterator
-from types import FrameType, TracebackType
-from typing import Any, NoReturn
+from types import FrameType
+from typing import Any
 
 from lmreg.errors import Interrupted
 
@@ -24,17 +24,8 @@ def stopped_at_once(message: str) -> Iterator[None]:
     Raises:
         Interrupted: with that message, when a signal comes.
     """
-
-    def stop(number: int, frame: FrameType | None) -> NoReturn:
-        raise Interrupted(message, number)
-
-    mine = (signal.SIGTERM, signal.SIGINT) if in_main_thread() else ()
-    before = {number: signal.signal(number, stop) for number in mine}
-    try:
+    with StopRequest() as stop, stop.at_once(message):
         yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 class StopRequest:
@@ -43,15 +34,13 @@ class StopRequest:
     A second signal has its usual effect. Outside the main thread the class has no effect.
     """
 
-    _SIGNALS = (signal.SIGTERM, signal.SIGINT)
-
     def __init__(self) -> None:
         self.signal_number: int | None = None
         self._before: dict[int, Any] = {}
         self._message: str | None = None
 
     def __enter__(self) -> StopRequest:
-        mine = self._SIGNALS if in_main_thread() else ()
+        mine = (signal.SIGTERM, signal.SIGINT) if in_main_thread() else ()
         self._before = {number: signal.signal(number, self._note) for number in mine}
         return self
 
@@ -82,7 +71,5 @@ class StopRequest:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._restore()

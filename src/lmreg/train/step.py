@@ -13,11 +13,7 @@ from lmreg.train.optimise import TrainerConfig, learning_rate
 
 
 def train_step(
-    ctx: Context,
-    algo: Algorithm,
-    reg: Regulariser,
-    train: BatchStream,
-    config: TrainerConfig,
+    ctx: Context, algo: Algorithm, reg: Regulariser, train: BatchStream, config: TrainerConfig
 ) -> Tensor:
     """Take one step and return the mean of the algorithm's losses, a scalar without its graph.
 

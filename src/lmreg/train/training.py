@@ -49,14 +49,8 @@ class Training:
         return max(1, round(epochs * self._train.batches_per_epoch / self.ctx.paths_per_step))
 
     def steps(self, log_every: int, intervals: bool = True) -> Iterator[bool]:
-        """Take the remaining steps; yield after each step whether it has logged a row.
-
-        Args:
-            intervals: whether `Algorithm.on_interval` is called between steps.
-
-        Raises:
-            LmregError: the loss is no longer finite.
-        """
+        """Take the remaining steps, with `Algorithm.on_interval` between them if ``intervals``; yield after
+        each step whether it has logged a row. Raises LmregError if the loss is no longer finite."""
         ctx = self.ctx
         while ctx.step < ctx.total_steps:
             self._loss_sum += train_step(ctx, self.algo, self.reg, self._train, self._config)

@@ -9,14 +9,8 @@ from lmreg.errors import LmregError
 
 
 def import_extra(module: str, extra: str, needed_by: str) -> Any:
-    """Import and return ``module``, which ``pip install 'lmreg[<extra>]'`` installs.
-
-    Args:
-        needed_by: the command or option that needs it, for the message.
-
-    Raises:
-        LmregError: it isn't installed.
-    """
+    """Import and return ``module``, which ``pip install 'lmreg[<extra>]'`` installs. Raises LmregError if it
+    isn't installed, with the command or option that it is ``needed_by``."""
     try:
         return importlib.import_module(module)
     except ImportError:

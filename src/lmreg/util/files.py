@@ -23,11 +23,8 @@ UNFINISHED = ".unfinished"
 
 
 def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
-    """Let ``write`` fill a temporary file beside ``path``, then rename it over ``path``.
-
-    Raises:
-        LmregError: no permission, the disk is full, or another error of the file system.
-    """
+    """Let ``write`` fill a temporary file beside ``path``, then rename it over ``path``. Raises LmregError on
+    an error of the file system: no permission, a full disk."""
     temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -56,11 +53,8 @@ def digest(content: bytes) -> str:
 
 
 def refuse_special_file(path: Path) -> None:
-    """Refuse what isn't a regular file or folder; a missing file is reported when it is read.
-
-    Raises:
-        LmregError: ``path`` is a pipe, a socket or a device, reading which could wait for ever.
-    """
+    """Raise LmregError if ``path`` is a pipe, a socket or a device: reading it could wait for ever. A missing
+    file is reported when it is read."""
     with contextlib.suppress(OSError):
         mode = path.stat().st_mode
         if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
@@ -68,11 +62,7 @@ def refuse_special_file(path: Path) -> None:
 
 
 def file_hash(path: Path) -> str:
-    """Return the `digest` of a file's content.
-
-    Raises:
-        LmregError: it can't be read.
-    """
+    """Return the `digest` of a file's content. Raises LmregError if it can't be read."""
     refuse_special_file(path)
     try:
         return digest(path.read_bytes())
@@ -81,14 +71,7 @@ def file_hash(path: Path) -> str:
 
 
 def require_folder(folder: Path, hint: str) -> None:
-    """Check that there is such a folder.
-
-    Args:
-        hint: the end of the message if there is none.
-
-    Raises:
-        LmregError: there is no such folder; the message suggests a folder with a similar name, if any.
-    """
+    """Raise LmregError, ending in ``hint`` or a folder of a similar name, if there is no such folder."""
     if folder.is_dir():
         return
     if folder.exists():
@@ -112,11 +95,8 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def read_json(path: Path, keys: Set[str] = frozenset()) -> Any:
-    """Return the value in a JSON file; if there are ``keys``, it must be an object with all of them.
-
-    Raises:
-        LmregError: the file is missing, isn't JSON or lacks a key.
-    """
+    """Return the value in a JSON file; if there are ``keys``, it must be an object with all of them. Raises
+    LmregError if the file is missing, isn't JSON or lacks a key."""
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -128,11 +108,7 @@ def read_json(path: Path, keys: Set[str] = frozenset()) -> Any:
 
 
 def require_keys(value: Any, keys: Set[str], path: Path) -> None:
-    """Check that ``value``, read from ``path``, is an object with all of ``keys``, if there are any.
-
-    Raises:
-        LmregError: a key is missing.
-    """
+    """Raise LmregError if there are ``keys`` and ``value``, read from ``path``, isn't an object with all."""
     if keys and not (isinstance(value, dict) and keys <= value.keys()):
         lacks = ", ".join(sorted(set(keys) - set(value if isinstance(value, dict) else ())))
         raise LmregError(f"{path} lacks {lacks}; delete it to have it made again")
@@ -145,11 +121,8 @@ def write_table(path: Path, table: pd.DataFrame) -> None:
 
 
 def read_table(path: Path, columns: Collection[str]) -> pd.DataFrame:
-    """Read a CSV file with at least these ``columns`` and one row; ``arch`` is read as text.
-
-    Raises:
-        LmregError: the file is missing, unreadable or empty, or lacks a column.
-    """
+    """Read a CSV file with at least these ``columns`` and one row; ``arch`` is read as text. Raises
+    LmregError if the file is missing, unreadable or empty, or lacks a column."""
     import pandas as pd  # here, so that commands that read no table start faster
 
     try:

@@ -28,13 +28,11 @@ class _Grant(enum.Enum):
 
 @contextlib.contextmanager
 def claimed(path: Path, wait: bool = False) -> Iterator[bool]:
-    """Claim for this process the right to write the file ``path``; its folder is created if necessary.
+    """Claim for this process the right to write the file ``path``; its folder is created if necessary. Raises
+    LmregError if the folder isn't writable.
 
     Yields:
         Whether this process has the claim: False if another process has it and this one doesn't ``wait``.
-
-    Raises:
-        LmregError: the folder isn't writable.
     """
     with _lock(path.parent, f".{path.name}{_CLAIM}", wait) as grant:
         if grant is _Grant.HELD:
@@ -52,10 +50,8 @@ def clear_abandoned(folder: Path) -> None:
 @contextlib.contextmanager
 def locked(folder: Path, wait: bool = False) -> Iterator[None]:
     """Lock ``folder`` for this process; it is created if necessary, and removed again if it stays empty.
-
-    Raises:
-        LmregError: another process holds the lock and this one doesn't ``wait``; the folder isn't writable.
-    """
+    Raises LmregError if another process holds the lock and this one doesn't ``wait``, or the folder isn't
+    writable."""
     with no_empty_folder(folder), _lock(folder, ".lock", wait) as grant:
         if grant is _Grant.BUSY:
             raise LmregError(f"another process is working in {folder}; wait for it or stop it")

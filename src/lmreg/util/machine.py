@@ -36,11 +36,7 @@ def usable_memory() -> int | None:
 
 
 def check_memory(count: int, shape: Sequence[int], place: str) -> None:
-    """Check that ``count`` arrays of bytes of shape [height, width, ...] can fit into memory.
-
-    Raises:
-        LmregError: they need more than all of it.
-    """
+    """Raise LmregError if ``count`` arrays of bytes of shape [height, width, ...] don't fit into memory."""
     needed, available = count * math.prod(shape), usable_memory()
     if available is not None and needed > available:
         raise LmregError(

@@ -8,7 +8,6 @@ import time
 from collections.abc import Iterator
 from contextvars import ContextVar
 from importlib.util import find_spec
-from types import TracebackType
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
@@ -75,9 +74,7 @@ class Progress:
             self._bar.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         if self._bar is not None:
             self._bar.stop()
 
@@ -109,6 +106,11 @@ class Progress:
 
 def _clock(seconds: float) -> str:
     return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
+
+
+def counted(n: int, noun: str) -> str:
+    """Return ``1 seed``, ``2 seeds``."""
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"
 
 
 def format_duration(seconds: float) -> str:
