@@ -135,26 +135,16 @@ class DepthDecoder(Space):
 
     def enumerate(self) -> Iterator[Arch]:
         """Yield every architecture once; the last decision varies fastest."""
-        valid = filter(self._valid, itertools.product(*map(range, map(len, self.options[: self._length]))))
-        known: list[tuple[int, ...]] = []
 
-        def cells() -> Iterator[tuple[int, ...]]:
-            # Found lazily, as there are too many large cells to list them all before the first is yielded.
-            for number in itertools.count():
-                if number == len(known):
-                    if (found := next(valid, None)) is None:
-                        return
-                    known.append(found)
-                yield known[number]
-
-        def chosen(before: tuple[int, ...], left: int) -> Iterator[Arch]:
+        def extended(before: tuple[int, ...], left: int) -> Iterator[Arch]:
             if not left:
                 yield Arch(self.name, before)
                 return
-            for cell in cells():
-                yield from chosen(before + cell, left - 1)
+            for cell in itertools.product(*map(range, map(len, self.options[: self._length]))):
+                if self._valid(cell):
+                    yield from extended(before + cell, left - 1)
 
-        yield from chosen((), self.cells)
+        return extended((), self.cells)
 
     def neighbours(self, arch: Arch) -> list[Arch]:
         """Return the architectures in which one decision has another option."""
