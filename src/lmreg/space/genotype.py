@@ -144,9 +144,9 @@ class GenotypeSpace(Space):
     def canonical(self, arch: Arch) -> str:
         """Return a hash of the functions of the two cells, see `lmreg.space.symbolic`.
 
-        Neither the order of a node's inputs nor that of nodes matters, as layers that read a cell's output see
-        all its channels. A skip connection equals its source, except on an input of the reduction cell, where
-        it is a strided convolution. Pools are normalised.
+        Neither the order of a node's inputs nor that of the nodes matters: layers that read a cell's output
+        see all its channels. A skip connection equals its source, except on an input of the reduction cell,
+        where it is a strided convolution. Pools are normalised.
         """
         texts, operations = [], self.edge_labels
         for name, cell in zip(CELL_NAMES, self.cells(arch), strict=True):
