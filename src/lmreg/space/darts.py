@@ -14,14 +14,7 @@ import numpy as np
 
 from lmreg.errors import LmregError
 from lmreg.space.base import Arch
-from lmreg.space.genotype import (
-    CELL_INPUTS,
-    CELL_NAMES,
-    NODE_INPUTS,
-    CellInputs,
-    GenotypeSpace,
-    reorderings,
-)
+from lmreg.space.genotype import CELL_INPUTS, CELL_NAMES, NODE_INPUTS, CellInputs, GenotypeSpace, reorderings
 
 OPERATIONS = (
     "none",

@@ -14,14 +14,7 @@ import numpy as np
 from lmreg.config.schema import option
 from lmreg.space.base import Arch
 from lmreg.space.darts import OPERATIONS
-from lmreg.space.genotype import (
-    CELL_INPUTS,
-    CELL_NAMES,
-    NODE_INPUTS,
-    CellInputs,
-    GenotypeSpace,
-    reorderings,
-)
+from lmreg.space.genotype import CELL_INPUTS, CELL_NAMES, NODE_INPUTS, CellInputs, GenotypeSpace, reorderings
 
 NONE = "none"
 
