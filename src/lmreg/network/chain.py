@@ -57,7 +57,7 @@ class Layer(nn.ModuleDict):
         self._names = tuple(names)
 
     def forward(self, x: Tensor, weighted: list[tuple[int, Tensor | None]]) -> Tensor:
-        """Return the sum of blocks on ``x`` [B, channels, height, width], weighted as by `weighted_options`."""
+        """Return the sum of blocks on ``x`` [B, channels, height, width], with their weights."""
         return weighted_sum(lambda choice: self[self._names[choice]](x), weighted)
 
 

@@ -57,10 +57,8 @@ class Edge(nn.ModuleDict):
         part = x if self._partial == 1 else x[:, : self._seen]
         real = [(c, weight) for c, weight in weighted if names[c] != "none"]
         total = weighted_sum(lambda c: apply_with_drop(self[names[c]], part, drop), real) if real else None
-        if whole or (
-            total is None and weighted[0][1] is None
-        ):  # a path without this edge lacks its bypass too
-            return total
+        if self._partial == 1 or (total is None and weighted[0][1] is None):
+            return total  # a path without this edge lacks its bypass too
         rest = x[:, self._seen :]
         if self._stride > 1:
             rest = F.max_pool2d(rest, 2, self._stride, ceil_mode=True)
