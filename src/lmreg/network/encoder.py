@@ -44,9 +44,6 @@ class Timm(nn.Module):
 
     A frozen extractor keeps the weights and normalisation statistics of its file. One that is trained
     normalises by batch statistics, as super-nets do.
-
-    Raises:
-        LmregError: the library isn't installed, doesn't know the model or can't load the weights.
     """
 
     def __init__(self, shape: InputShape, name: str, weights: str | None, frozen: bool):

@@ -45,11 +45,7 @@ def _block(name: str, c_in: int, c_out: int, stride: int) -> nn.Module:
 
 
 class MBConvNetwork(ChainNetwork):
-    """The super-net, or with one option offered per layer the network of one architecture.
-
-    Raises:
-        LmregError: the number of widths or strides isn't the number of stages of the space.
-    """
+    """The super-net, or with one option offered per layer the network of one architecture."""
 
     of_space = MBConv
 

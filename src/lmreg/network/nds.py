@@ -41,11 +41,7 @@ class NodeInput(nn.ModuleDict):
     def forward(
         self, nodes: Sequence[Tensor], weighted: list[tuple[int, Tensor | None]], drop: Drop | None
     ) -> Tensor | None:
-        """Return the weighted sum of options on ``nodes`` [B, channels, height, width]; None if zero.
-
-        Args:
-            weighted: options with their weights, from `lmreg.network.mixture.weighted_options`.
-        """
+        """Return the weighted sum of options on ``nodes`` [B, channels, height, width]; None for zero."""
 
         def value(option: int) -> Tensor:
             return apply_with_drop(self[self._names[option]], nodes[self._space.input(option)[0]], drop)

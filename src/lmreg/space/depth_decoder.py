@@ -78,8 +78,7 @@ class DepthDecoder(Space):
         self._paths = _paths(self.edges, self.nodes)
 
     def block(self, number: int) -> slice:
-        """Return the decisions of block ``number``, 0 being the deepest: edges, then upsampling if
-        searched."""
+        """Return the decisions of block ``number``, 0 the deepest: edges, then upsampling if searched."""
         start = 0 if self.shared else number * self._length
         return slice(start, start + self._length)
 
@@ -95,12 +94,7 @@ class DepthDecoder(Space):
         return int((valid * len(self.upsamplings)) ** self.cells)
 
     def arch(self, choices: tuple[int, ...]) -> Arch:
-        """Return the architecture with these choices.
-
-        Raises:
-            LmregError: a choice is missing or isn't one of its decision's options, or no path leads to the
-                output of a cell.
-        """
+        """Return the architecture with these choices; LmregError also if a cell's output isn't reached."""
         arch = super().arch(choices)
         for cell in range(self.cells):
             if not self._valid(arch.choices[self.block(cell)]):

@@ -59,11 +59,9 @@ def _orders(cell: CellInputs, placed: tuple[int, ...] = ()) -> Iterator[tuple[in
 def format_genotype(
     cells: Sequence[CellInputs], joined: Sequence[Sequence[int]], operations: Sequence[str]
 ) -> str:
-    """Return the text form of two cells.
+    """Return the text form of two cells, with names of the operations by number.
 
-    Args:
-        joined: for each cell, the nodes that are concatenated to its output.
-        operations: names of the operations by number.
+    ``joined`` are, for each cell, the nodes that are concatenated to its output.
     """
     parts = []
     for name, cell, nodes in zip(CELL_NAMES, cells, joined, strict=True):
@@ -79,14 +77,8 @@ def read_genotype(
 
     The text is parsed, not evaluated. It may be copied from logs or code: ``genotype = Genotype(...)`` with
     the line's time before it and commas or semicolons after it, over several lines, with ``range(2, 6)`` for
-    the list ``[2, 3, 4, 5]`` and ``np.int64(2)`` for 2.
-
-    Args:
-        nodes: number of nodes of each cell.
-        operations: names by number; None for a number that no edge may have.
-
-    Raises:
-        LmregError: it isn't a genotype of these nodes and operations; the message begins with ``problem``.
+    the list ``[2, 3, 4, 5]`` and ``np.int64(2)`` for 2. ``operations`` are names by number, None for a number
+    that no edge may have. Other text raises LmregError, which begins with ``problem``.
     """
     values = _keywords(text)
     if values is None or set(values) != set(_FIELDS):
@@ -206,11 +198,7 @@ def _keywords(text: str) -> dict[str, object] | None:
 
 
 def _value(node: ast.expr) -> object:
-    """Return the value of an expression of literals, ranges, and numpy values as printed.
-
-    Raises:
-        ValueError: it contains anything else.
-    """
+    """Return the value of an expression of literals, ranges, and numpy values as printed; else ValueError."""
     if isinstance(node, ast.List | ast.Tuple):
         values = [_value(element) for element in node.elts]
         return values if isinstance(node, ast.List) else tuple(values)
@@ -230,11 +218,7 @@ def _value(node: ast.expr) -> object:
 
 
 def _cell(edges: object, nodes: int, operations: Sequence[str | None], problem: str) -> CellInputs:
-    """Return the nodes' inputs of a genotype's list of edges.
-
-    Raises:
-        LmregError: it isn't such a list; the message begins with ``problem``.
-    """
+    """Return the nodes' inputs of a genotype's list of edges; errors begin with ``problem``."""
     if not isinstance(edges, list) or len(edges) != NODE_INPUTS * nodes:
         raise LmregError(
             f"{problem} must list {NODE_INPUTS * nodes} edges, {NODE_INPUTS} for each of {nodes} nodes"
