@@ -27,8 +27,8 @@ class Config:
 class CustomNetwork(ChainNetwork):
     """The super-net, or with one option offered per layer the network of one architecture.
 
-    The super-net's modules are tested on noise of their layer's shape (odd sizes rounded up), unless it is built
-    on the meta device: then the size of the images isn't known yet.
+    The super-net's modules are tested on noise of their layer's shape, with odd sizes rounded up, unless it
+    is built on the meta device: then the size of the images isn't known yet.
     """
 
     of_space = CustomSpace

@@ -71,9 +71,10 @@ def _filled(value: Any, values: Mapping[str, int]) -> Any:
 
 
 def require_fit(module: nn.Module, given: Sequence[int], expected: Sequence[int], where: str) -> None:
-    """Check that ``module`` is a function from images of shape ``given`` to shape ``expected`` [channels, h, w].
+    """Check that ``module`` is a function from images of shape ``given`` to shape ``expected``.
 
-    LmregError if it fails, gives another shape, changes its input or its own state, or is random.
+    Shapes are channels, height, width. LmregError is raised if it fails, gives another shape, changes its
+    input or its own state, or is random.
     """
     x = torch.randn(2, *given, generator=torch.Generator().manual_seed(0))
     untouched, state = x.clone(), {key: value.clone() for key, value in module.state_dict().items()}

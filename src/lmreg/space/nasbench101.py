@@ -259,8 +259,8 @@ def _changes(cell: CellGraph) -> Iterator[CellGraph]:
 def _wirings() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return all pruned graphs without operations, the smallest first, as three arrays int64 [6472].
 
-    These are each graph's bit mask of `EDGES`, the cumulative number of cells up to and including its own, and
-    its number of interior vertices.
+    These are each graph's bit mask of `EDGES`, the number of cells up to and including its own, and its
+    number of interior vertices.
     """
     masks, interiors = [], []
     for interior in range(VERTICES - 1):
