@@ -204,7 +204,8 @@ class CellNetwork(SuperNet):
         head: bool,
     ):
         super().__init__()
-        self._config, self._parts = config, (config, space, shape, outputs)
+        self._config = config
+        self._parts: tuple[Any, ...] = (config, space, shape, outputs)
         width = config.channels
         self.stem = nn.Sequential(convolution(shape.channels, STEM * width, 3), batch_norm(STEM * width))
         self.cells = nn.ModuleList()
