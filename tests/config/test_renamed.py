@@ -36,6 +36,20 @@ def test_words_of_a_command_line() -> None:
     assert with_todays_names(words) == (words, [])
 
 
+def test_a_class_that_was_renamed() -> None:
+    old, new = "lmreg.network.nasbench201.Network", "lmreg.network.nasbench201.NASBench201Network"
+    given = [
+        f"network._target_={old}",
+        f"+network._target_={old},{new}",
+        f"study={old}",
+        f"x._target_={old}s",
+    ]
+    words, notes = with_todays_names(given)
+    assert words == [f"network._target_={new}", f"+network._target_={new},{new}", *given[2:]]
+    assert notes == [f"network._target_={old} is an alias of network._target_={new}"]
+    assert with_todays_names(words) == (words, [])
+
+
 def test_a_group_that_was_renamed() -> None:
     words, notes = with_todays_names(["kind=nds", "kind.family=enas", "path=kind=x"])
     assert words == ["benchmark=nds", "benchmark.family=enas", "path=kind=x"]

@@ -192,9 +192,9 @@ def test_the_report_tells_it() -> None:
         return dict(facts(sources))["Batch norms in the super-nets' cells"]
 
     assert told({"affine": True}, {}) == "with scale and shift"
-    assert told({"affine": False}) == "no scale and shift"
-    assert told({"affine": False}, {"affine": True}) == "no scale and shift; with scale and shift"
-    assert told({"affine": None}) == "as the network has them"
+    assert told({"affine": False}) == "without scale and shift"
+    assert told({"affine": False}, {"affine": True}) == "without scale and shift; with scale and shift"
+    assert told({"affine": None}) == "as the network defines them"
 
 
 def test_its_options_are_declared_once() -> None:

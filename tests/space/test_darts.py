@@ -134,7 +134,7 @@ def test_other_spellings_are_read(space: DARTSSpace, rng: np.random.Generator) -
     ],
 )
 def test_wrong_text_is_refused_in_one_line(space: DARTSSpace, text: str, why: str) -> None:
-    with pytest.raises(LmregError, match="is not a DARTS genotype") as error:
+    with pytest.raises(LmregError, match="is not a genotype of darts") as error:
         space.parse(text)
     assert why in str(error.value)
     assert "\n" not in str(error.value)

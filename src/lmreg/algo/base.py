@@ -27,11 +27,7 @@ class Algorithm(ABC):
     """Epochs between two calls of `on_interval`; None to never call it."""
 
     def check(self, space: Space) -> None:  # noqa: B027
-        """Check that the algorithm can search ``space``, before any data are read.
-
-        Raises:
-            LmregError: it can't.
-        """
+        """Raise LmregError if the algorithm can't search ``space``; called before any data are read."""
 
     def paths_per_step(self, space: Space) -> int:
         """Return the paths that a step trains on its batch, as budgets count; a mixture is one."""
@@ -45,10 +41,7 @@ class Algorithm(ABC):
         """Create the algorithm's state; called once before the first step and before `load_state_dict`."""
 
     def arch_step(self, ctx: Context, train: Batch) -> None:  # noqa: B027
-        """Update architecture parameters on a batch of their own split.
-
-        ``train`` is the batch on which the weights will be trained in this step.
-        """
+        """Update architecture parameters on a batch of their own split; the weights' step is on ``train``."""
 
     @abstractmethod
     def weight_losses(self, ctx: Context, batch: Batch) -> Iterator[Tensor]:
@@ -66,10 +59,7 @@ class Algorithm(ABC):
         return {}
 
     def propose(self, ctx: Context, count: int) -> list[Arch]:
-        """Return up to ``count`` candidates for the search in the trained super-net, no two isomorphic.
-
-        By default they are drawn uniformly.
-        """
+        """Return up to ``count`` candidates for the search, no two isomorphic; by default uniform draws."""
         return draw_distinct_up_to(ctx.space, lambda: ctx.space.sample(ctx.streams.arch), count)
 
     def state_dict(self) -> dict[str, Any]:

@@ -47,11 +47,7 @@ def fair_paths(space: Space, rng: np.random.Generator) -> list[Arch]:
     """Return one path per option; path k takes the k-th of each decision's shuffled options.
 
     If not every combination of options is an architecture, options are shuffled again until all paths are
-    architectures. Each option is still trained once.
-
-    Raises:
-        LmregError: there are no such paths, as decisions differ in their number of options or too few
-            combinations of options are architectures.
+    architectures. Each option is still trained once. If there are no such paths, LmregError is raised.
     """
     counts = {len(options) for options in space.options}
     if len(counts) > 1:

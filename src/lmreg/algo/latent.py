@@ -62,22 +62,17 @@ class LatentModel(nn.Module):
         outputs = self.encode(choices)
         error = F.mse_loss(self.predict(outputs), scores)
         tokens = (choices + self.starts).flatten()
-        return trade_off * error + (1 - trade_off) * F.cross_entropy(
-            self.decode(outputs).flatten(0, 1), tokens
-        )
+        entropy = F.cross_entropy(self.decode(outputs).flatten(0, 1), tokens)
+        return trade_off * error + (1 - trade_off) * entropy
 
     def decoded_steps(self, choices: np.ndarray, steps: Sequence[float]) -> Iterator[list[np.ndarray]]:
         """Decode points after a step up the predictor's gradient, for each of ``steps``.
 
         The gradient is normalised, as its length only says how flat the sigmoid is. A step of 1 is as long as
-        an output; a negative step goes down.
-
-        Args:
-            choices: starting points, int64 [n, decisions].
+        an output; a negative step goes down. ``choices``, int64 [n, decisions], are the starting points.
 
         Yields:
-            For each decision the probabilities of its options, [n, options]. Decisions are independent here;
-            the space decides which combinations are architectures.
+            For each decision the probabilities of its options, [n, options], independent of other decisions.
         """
         outputs = self.encode(torch.from_numpy(choices)).detach().requires_grad_()
         (gradient,) = torch.autograd.grad(self.predict(outputs).sum(), outputs)
@@ -107,29 +102,19 @@ def fit(
 ) -> LatentModel:
     """Fit a new model by Adam on full batches, on one core; the result depends only on ``seed`` and data.
 
-    Args:
-        choices: int [n, decisions].
-        scores: float [n] in [0, 1], higher is better.
+    ``choices`` are int [n, decisions], ``scores`` float [n] in [0, 1], higher is better.
     """
     with torch.random.fork_rng(devices=[]):
         torch.random.default_generator.manual_seed(seed)
         model = LatentModel(counts, hidden)
     x, y = torch.from_numpy(choices), torch.from_numpy(scores).float()
     adam = torch.optim.Adam(model.parameters(), lr)
-    with _one_thread():
+    with contextlib.ExitStack() as cleanup:
+        # The matrices are so small that several threads would mostly wait for each other.
+        cleanup.callback(torch.set_num_threads, torch.get_num_threads())
+        torch.set_num_threads(1)
         for _ in range(epochs):
             adam.zero_grad()
             model.loss(x, y, trade_off).backward()
             adam.step()
     return model
-
-
-@contextlib.contextmanager
-def _one_thread() -> Iterator[None]:
-    """Use one thread, as the matrices are so small that several threads mostly wait for each other."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)

@@ -117,11 +117,7 @@ class NAO(Algorithm):
 
 
 class PoolRound:
-    """A pool with its scores, a latent model fitted to them, and the architectures that it gives.
-
-    Attributes:
-        figures: see `NAO.figures`.
-    """
+    """A pool with its scores, a latent model fitted to them, and the architectures that it gives."""
 
     def __init__(self, ctx: Context, pool: list[Arch], config: Config):
         self._keep = config.keep
@@ -155,8 +151,7 @@ class PoolRound:
     def take(self, ctx: Context, count: int) -> list[Arch]:
         """Return up to ``count`` architectures not returned before, no two isomorphic.
 
-        First the pool's best, then latent steps, uniform draws if these are too few, at last the rest of the
-        pool.
+        The pool's best come first, then latent steps, uniform draws if these are too few, the pool's rest.
         """
         kept = list(islice(self._best, round(self._keep * count)))
         decoded = list(islice(self._decoded, count - len(kept)))

@@ -41,8 +41,9 @@ def with_todays_names(args: Iterable[str]) -> tuple[list[str], list[str]]:
     words, notes = [], []
     for arg in args:
         flags, key, equals, value = re.match(r"([+~]*)([^=]*)(=?)(.*)", arg, re.S).groups()  # type: ignore[union-attr]
-        for old, new in CHOICES.get(key, {}).items():
-            value, count = re.subn(rf"(?<![\w.-]){old}(?![\w.-])", new, value)
+        renamed = _CLASSES if key.endswith("._target_") else CHOICES.get(key, {})
+        for old, new in renamed.items():
+            value, count = re.subn(rf"(?<![\w.-]){re.escape(old)}(?![\w.-])", new, value)
             if count:
                 notes.append(f"{key}={old} is an alias of {key}={new}")
         group, dot, option = key.partition(".")

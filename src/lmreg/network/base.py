@@ -69,19 +69,15 @@ class SuperNet(nn.Module, ABC):
     ) -> list[tuple[float, Tensor]]:
         """Return outputs [B, outputs] in stand-alone training, each with the weight of its loss.
 
-        By default these are the outputs of ``forward`` with weight 1.
-
-        Args:
-            progress: finished share of the training, in [0, 1].
-            noise: generator for random parts, on the network's device.
+        By default these are the outputs of ``forward`` with weight 1. ``progress`` in [0, 1] is the finished
+        share of the training, ``noise`` a generator for random parts on the network's device.
         """
         return [(1.0, self(x, arch))]
 
     def extract(self, arch: Arch) -> Standalone:
         """Return the stand-alone network of ``arch`` with a copy of the super-net's weights.
 
-        Raises:
-            LmregError: the super-net's operations see only a part of the channels.
+        LmregError is raised if the super-net's operations see only a part of the channels.
         """
         alone = self.standalone(arch)
         state = self.state_for(alone)
@@ -113,11 +109,7 @@ class Standalone(nn.Module):
 
 
 def check_partial(channels: int, partial: int) -> None:
-    """Check that the channels can be divided into ``partial`` equal parts.
-
-    Raises:
-        LmregError: they can't.
-    """
+    """Raise LmregError if the channels can't be divided into ``partial`` equal parts."""
     if channels % partial:
         raise LmregError(f"partial channels need a multiple of {partial}; network.channels={channels}")
 
@@ -135,6 +127,18 @@ class Pointwise(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         return super().forward(x[:, :, :: self._every, :: self._every])
+
+
+def convolution(c_in: int, c_out: int, kernel: int = 1, stride: int = 1, groups: int = 1) -> nn.Conv2d:
+    """Return a convolution without bias; with ``stride`` 2, odd sizes are rounded up."""
+    if kernel == 1 and stride > 1:
+        return Pointwise(c_in, c_out, stride)
+    return nn.Conv2d(c_in, c_out, kernel, stride, padding=kernel // 2, groups=groups, bias=False)
+
+
+def relu_conv_norm(c_in: int, c_out: int, kernel: int = 1, stride: int = 1) -> nn.Sequential:
+    """Return ReLU, convolution and batch normalisation."""
+    return nn.Sequential(nn.ReLU(), convolution(c_in, c_out, kernel, stride), batch_norm(c_out))
 
 
 def batch_norm(channels: int) -> nn.Module:

@@ -11,6 +11,7 @@ import functools
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -18,15 +19,22 @@ from torch import Tensor, nn
 
 from lmreg.config.schema import inherit, option
 from lmreg.data.base import InputShape
-from lmreg.network.base import Pointwise, Standalone, SuperNet, SuperNetOnly, batch_norm
+from lmreg.network.base import (
+    Pointwise,
+    Standalone,
+    SuperNet,
+    SuperNetOnly,
+    batch_norm,
+    convolution,
+    relu_conv_norm,
+    remove_affine,
+)
+from lmreg.network.edge import Drop
 from lmreg.network.mixture import Choice
-from lmreg.space.base import Arch
+from lmreg.space.base import Arch, Space
 
 STEM = 3
 """Channels of the stem per channel of the first cells."""
-
-Drop = Callable[[Tensor], Tensor]
-"""Drop path: zeroes an operation's output for random images of a batch."""
 
 
 @dataclass
@@ -79,16 +87,6 @@ class FactorizedReduce(nn.Module):
         return self.norm(torch.cat([self.even(x), self.odd(shifted)], 1))
 
 
-def _convolution(c_in: int, c_out: int, kernel: int = 1, stride: int = 1) -> nn.Sequential:
-    """Return ReLU, convolution, normalisation."""
-    conv: nn.Conv2d
-    if kernel == 1:
-        conv = Pointwise(c_in, c_out, stride)
-    else:
-        conv = nn.Conv2d(c_in, c_out, kernel, stride, padding=kernel // 2, bias=False)
-    return nn.Sequential(nn.ReLU(), conv, batch_norm(c_out))
-
-
 def _factorised(channels: int, kernel: int, stride: int) -> nn.Sequential:
     """Return ReLU, a convolution along rows and one along columns, normalisation."""
     half = kernel // 2
@@ -101,9 +99,7 @@ def _separable(channels: int, kernel: int, stride: int = 1, dilation: int = 1) -
     """Return ReLU, depthwise and 1×1 convolution, normalisation."""
     padding = dilation * (kernel // 2)
     depthwise = nn.Conv2d(channels, channels, kernel, stride, padding, dilation, groups=channels, bias=False)
-    return nn.Sequential(
-        nn.ReLU(), depthwise, nn.Conv2d(channels, channels, 1, bias=False), batch_norm(channels)
-    )
+    return nn.Sequential(nn.ReLU(), depthwise, convolution(channels, channels), batch_norm(channels))
 
 
 def _scaled(pool: nn.Module, channels: int) -> nn.Module:
@@ -135,14 +131,8 @@ def operation(name: str, channels: int, stride: int) -> nn.Module:
     if kind == "avg_pool":
         pool = nn.AvgPool2d(kernel, stride, padding=kernel // 2, count_include_pad=False)
         return _scaled(pool, channels)
-    build = _factorised if "x1" in kind else functools.partial(_convolution, channels)
+    build = _factorised if "x1" in kind else functools.partial(relu_conv_norm, channels)
     return build(channels, kernel, stride)
-
-
-def apply_with_drop(module: nn.Module, x: Tensor, drop: Drop | None) -> Tensor:
-    """Return the operation ``module`` applied to ``x``, with drop path unless it is the identity."""
-    value = module(x)
-    return value if drop is None or isinstance(module, nn.Identity) else drop(value)
 
 
 class TwoInputCell(nn.Module, ABC):
@@ -159,8 +149,8 @@ class TwoInputCell(nn.Module, ABC):
         self, c_in: tuple[int, int], channels: int, reduction: bool, after_reduction: bool, joined: int
     ):
         super().__init__()
-        first = FactorizedReduce if after_reduction else _convolution
-        self.inputs = nn.ModuleList([first(c_in[0], channels), _convolution(c_in[1], channels)])
+        first = FactorizedReduce if after_reduction else relu_conv_norm
+        self.inputs = nn.ModuleList([first(c_in[0], channels), relu_conv_norm(c_in[1], channels)])
         self.stride = 2 if reduction else 1
         self.c_out = joined * channels
 
@@ -199,22 +189,25 @@ class CellNetwork(SuperNet):
 
     Args:
         build: builds a cell from the first four arguments of `TwoInputCell`.
+        only: the architecture whose network this is; None for the super-net.
         head: whether there is an auxiliary head.
     """
 
     def __init__(
         self,
         config: Config,
+        space: Space,
         shape: InputShape,
         outputs: int,
         build: Callable[[tuple[int, int], int, bool, bool], TwoInputCell],
+        only: Arch | None,
         head: bool,
     ):
         super().__init__()
         self._config = config
+        self._parts: tuple[Any, ...] = (config, space, shape, outputs)
         width = config.channels
-        stem = nn.Conv2d(shape.channels, STEM * width, 3, padding=1, bias=False)
-        self.stem = nn.Sequential(stem, batch_norm(STEM * width))
+        self.stem = nn.Sequential(convolution(shape.channels, STEM * width, 3), batch_norm(STEM * width))
         self.cells = nn.ModuleList()
         c_in, reduced = (STEM * width, STEM * width), False
         reductions = (config.cells // 3, 2 * config.cells // 3)
@@ -226,6 +219,8 @@ class CellNetwork(SuperNet):
             c_in, reduced = (c_in[1], cell.c_out), reduction
             if number == reductions[1]:
                 headed = cell.c_out
+        if only is None and not config.affine:
+            remove_affine(self.cells)
         self.classifier = nn.Linear(c_in[1], outputs)
         self._headed = reductions[1]
         # Built last, so that the other weights are initialised as they would be without it.
@@ -256,11 +251,10 @@ class CellNetwork(SuperNet):
         return [self.classifier(last.mean((2, 3))), *outputs]
 
     def standalone(self, arch: Arch) -> Standalone:
-        return Standalone(self.only(arch, head=False), arch)
+        return self._alone(arch, head=False)
 
     def for_training(self, arch: Arch) -> Standalone:
-        return Standalone(self.only(arch, head=self._config.auxiliary > 0), arch)
+        return self._alone(arch, head=self._config.auxiliary > 0)
 
-    @abstractmethod
-    def only(self, arch: Arch, head: bool) -> SuperNet:
-        """Return a network with only the parts of ``arch``; ``head``: whether it has an auxiliary head."""
+    def _alone(self, arch: Arch, **options: Any) -> Standalone:
+        return Standalone(type(self)(*self._parts, only=arch, **options), arch)

@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from lmreg.network.base import MIXTURES, Pointwise, Standalone, SuperNet, batch_norm
+from lmreg.network.base import MIXTURES, Standalone, SuperNet, batch_norm, convolution
 from lmreg.network.mixture import Choice, Mixture, weighted_options, weighted_sum
 from lmreg.space.base import Arch
 
@@ -19,11 +19,7 @@ def conv_norm(
     c_in: int, c_out: int, kernel: int = 1, stride: int = 1, groups: int = 1, relu: bool = True
 ) -> nn.Sequential:
     """Return convolution, batch normalisation and, if ``relu``, ReLU; odd sizes are rounded up."""
-    conv: nn.Conv2d
-    if kernel == 1 and groups == 1:
-        conv = Pointwise(c_in, c_out, stride)
-    else:
-        conv = nn.Conv2d(c_in, c_out, kernel, stride, padding=kernel // 2, groups=groups, bias=False)
+    conv = convolution(c_in, c_out, kernel, stride, groups)
     return nn.Sequential(conv, batch_norm(c_out), *([nn.ReLU()] if relu else []))
 
 
@@ -61,11 +57,7 @@ class Layer(nn.ModuleDict):
         self._names = tuple(names)
 
     def forward(self, x: Tensor, weighted: list[tuple[int, Tensor | None]]) -> Tensor:
-        """Return the weighted sum of blocks on ``x`` [B, channels, height, width].
-
-        Args:
-            weighted: options with their weights, see `lmreg.network.mixture.weighted_options`.
-        """
+        """Return the sum of blocks on ``x`` [B, channels, height, width], with their weights."""
         return weighted_sum(lambda choice: self[self._names[choice]](x), weighted)
 
 

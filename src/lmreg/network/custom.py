@@ -27,11 +27,8 @@ class Config:
 class CustomNetwork(ChainNetwork):
     """The super-net, or with one option offered per layer the network of one architecture.
 
-    The super-net's modules are tested on noise of their layer's shape, unless it is built on the meta device:
-    then the size of the images isn't known yet.
-
-    Raises:
-        LmregError: a module can't be built or doesn't fit its layer. Odd resolutions are rounded up.
+    The super-net's modules are tested on noise of their layer's shape, with odd sizes rounded up, unless it
+    is built on the meta device: then the size of the images isn't known yet.
     """
 
     of_space = CustomSpace
@@ -53,8 +50,9 @@ class CustomNetwork(ChainNetwork):
         for number, stage in enumerate(space.stages):
             for stride in (stage.stride, *[1] * (stage.depth - 1)):
                 index = len(self.layers)
-                mine = None if offered is None else offered[index]
-                layer = _layer(stage, number, space.options[index], mine, c_in, stride)
+                names = space.options[index]
+                mine = range(len(names)) if offered is None else offered[index]
+                layer = _layer(stage, number, names, mine, c_in, stride)
                 after = tuple(-(-s // stride) for s in size)
                 if offered is None and not self.stem[0].weight.is_meta:
                     for name, module in layer.items():
@@ -66,12 +64,7 @@ class CustomNetwork(ChainNetwork):
 
 
 def _layer(
-    stage: CustomStage,
-    number: int,
-    names: tuple[str, ...],
-    offered: Sequence[int] | None,
-    c_in: int,
-    stride: int,
+    stage: CustomStage, number: int, names: tuple[str, ...], offered: Sequence[int], c_in: int, stride: int
 ) -> Layer:
     values = {"$c_in": c_in, "$c_out": stage.width, "$stride": stride}
 
@@ -81,4 +74,4 @@ def _layer(
         assert stage.parts is not None
         return build_modules(stage.parts[name], values, config_key(number, name))
 
-    return Layer(names, range(len(names)) if offered is None else offered, build)
+    return Layer(names, offered, build)

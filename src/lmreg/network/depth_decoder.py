@@ -22,8 +22,10 @@ from lmreg.network.base import (
     SuperNetOnly,
     batch_norm,
     check_partial,
+    convolution,
     remove_affine,
 )
+from lmreg.network.chain import conv_norm
 from lmreg.network.encoder import LEVELS, Convolutional, Timm, to_size
 from lmreg.network.mixture import Choice, weighted_options, weighted_sum
 from lmreg.network.nasbench201 import NASBench201Cell
@@ -67,8 +69,7 @@ class Upsampling(nn.ModuleDict):
         if "transposed" in names:
             self["transposed"] = nn.ConvTranspose2d(channels, channels, 2, stride=2, bias=False)
         if "shuffle" in names:
-            convolution = nn.Conv2d(channels, 4 * channels, 1, bias=False)
-            self["shuffle"] = nn.Sequential(convolution, nn.PixelShuffle(2))
+            self["shuffle"] = nn.Sequential(convolution(channels, 4 * channels), nn.PixelShuffle(2))
 
     def forward(self, name: str, x: Tensor, size: Sequence[int]) -> Tensor:
         """Upsample ``x`` [B, channels, height, width] to ``size`` = (height, width), about twice its own."""
@@ -114,7 +115,9 @@ class DepthDecoderNetwork(SuperNet):
         )
         widths = self.encoder.widths
         # The first block has two projections of the deepest feature.
-        self.projections = nn.ModuleList(_project(w, config.channels) for w in (*widths, widths[-1]))
+        self.projections = nn.ModuleList(
+            conv_norm(width, config.channels, relu=False) for width in (*widths, widths[-1])
+        )
         self.cells, self.upsamplings = nn.ModuleList(), nn.ModuleList()
         edges = len(space.edges)
         # Shared cells are one cell with one set of weights per block.
@@ -159,7 +162,3 @@ class DepthDecoderNetwork(SuperNet):
 
     def standalone(self, arch: Arch) -> Standalone:
         return Standalone(DepthDecoderNetwork(*self._parts, offered=[[c] for c in arch.choices]), arch)
-
-
-def _project(c_in: int, c_out: int) -> nn.Sequential:
-    return nn.Sequential(nn.Conv2d(c_in, c_out, 1, bias=False), batch_norm(c_out))

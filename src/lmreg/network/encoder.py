@@ -13,7 +13,8 @@ from torch import Tensor, nn
 
 from lmreg.data.base import InputShape
 from lmreg.errors import LmregError
-from lmreg.network.base import batch_norm, use_batch_statistics
+from lmreg.network.base import use_batch_statistics
+from lmreg.network.chain import conv_norm
 
 LEVELS = 4
 
@@ -25,7 +26,7 @@ class Convolutional(nn.Module):
         super().__init__()
         self.widths = tuple(widths)
         self.levels = nn.ModuleList(
-            nn.Sequential(*_conv(c_in, c_out, 2), *_conv(c_out, c_out, 1))
+            nn.Sequential(*conv_norm(c_in, c_out, 3, stride=2), *conv_norm(c_out, c_out, 3))
             for c_in, c_out in zip((channels, *widths), widths, strict=False)
         )
 
@@ -43,9 +44,6 @@ class Timm(nn.Module):
 
     A frozen extractor keeps the weights and normalisation statistics of its file. One that is trained
     normalises by batch statistics, as super-nets do.
-
-    Raises:
-        LmregError: the library isn't installed, doesn't know the model or can't load the weights.
     """
 
     def __init__(self, shape: InputShape, name: str, weights: str | None, frozen: bool):
@@ -74,10 +72,6 @@ def to_size(x: Tensor, size: Sequence[int]) -> Tensor:
     if x.shape[2:] == tuple(size):
         return x
     return F.interpolate(x, tuple(size), mode="bilinear", align_corners=False)
-
-
-def _conv(c_in: int, c_out: int, stride: int) -> tuple[nn.Module, ...]:
-    return nn.Conv2d(c_in, c_out, 3, stride, padding=1, bias=False), batch_norm(c_out), nn.ReLU()
 
 
 def _timm() -> Any:
@@ -142,28 +136,18 @@ def read_once(
     before changing them.
     """
     about = path.stat()
-    version = (about.st_mtime_ns, about.st_size)
-    return _cached(read, path.resolve(), version, args, tuple(sorted(options.items())))
+    return _cached(read, path.resolve(), (about.st_mtime_ns, about.st_size), *args, **options)
 
 
 @functools.lru_cache(maxsize=1)
-def _cached(
-    read: Callable[..., dict[str, Tensor]],
-    path: Path,
-    version: tuple[int, int],
-    args: tuple[Any, ...],
-    options: tuple[tuple[str, Any], ...],
-) -> dict[str, Tensor]:
-    return read(path, *args, **dict(options))
+def _cached(read: Callable[..., Any], path: Path, version: Any, *args: Any, **options: Any) -> Any:
+    return read(path, *args, **options)
 
 
 def _timm_weights(path: Path, name: str, **options: Any) -> dict[str, Tensor]:
     """Return the state of the extractor ``name`` with the weights in the file at ``path``.
 
     timm reads them: it maps names and adapts the first convolution to the images' channels.
-
-    Raises:
-        LmregError: the file doesn't hold weights of this model.
     """
     import timm
     from timm.models import load_state_dict

@@ -6,6 +6,7 @@ benchmark's definition in its repository.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -56,13 +57,10 @@ class NASBenchMacroNetwork(ChainNetwork):
         width = config.channels
         self.stem = conv_norm(shape.channels, width, 3)
         self.layers = nn.ModuleList()
+        # A layer that halves the resolution doubles the channels.
         for stride in (s for layers in STAGES for s in (2, *[1] * (layers - 1))):
-            self.layers.append(_layer(width, stride, offered[len(self.layers)]))
+            build = functools.partial(_operation, c_in=width, c_out=stride * width, stride=stride)
+            self.layers.append(Layer(OPERATIONS, offered[len(self.layers)], build))
             width *= stride
         self.head = conv_norm(width, HEAD * config.channels)
         self.classifier = nn.Linear(HEAD * config.channels, outputs)
-
-
-def _layer(c_in: int, stride: int, offered: Sequence[int]) -> Layer:
-    """Return a layer; if it halves the resolution, it doubles the channels."""
-    return Layer(OPERATIONS, offered, lambda name: _operation(name, c_in, stride * c_in, stride))

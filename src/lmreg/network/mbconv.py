@@ -7,6 +7,7 @@ CVPR 2018, table 2.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -37,18 +38,14 @@ class Config:
 
 
 def _block(name: str, c_in: int, c_out: int, stride: int) -> nn.Module:
-    if name in BLOCKS:
-        expansion, kernel = BLOCKS[name]
-        return InvertedResidual(c_in, c_out, kernel, expansion, stride)
-    return nn.Identity()
+    if name not in BLOCKS:
+        return nn.Identity()
+    expansion, kernel = BLOCKS[name]
+    return InvertedResidual(c_in, c_out, kernel, expansion, stride)
 
 
 class MBConvNetwork(ChainNetwork):
-    """The super-net, or with one option offered per layer the network of one architecture.
-
-    Raises:
-        LmregError: the number of widths or strides isn't the number of stages of the space.
-    """
+    """The super-net, or with one option offered per layer the network of one architecture."""
 
     of_space = MBConv
 
@@ -77,13 +74,9 @@ class MBConvNetwork(ChainNetwork):
         self.layers = nn.ModuleList()
         for depth, width, first in zip(space.depths, config.widths, config.strides, strict=True):
             for stride in (first, *[1] * (depth - 1)):
-                self.layers.append(_layer(space, offered, len(self.layers), c_in, width, stride))
+                build = functools.partial(_block, c_in=c_in, c_out=width, stride=stride)
+                place = len(self.layers)
+                self.layers.append(Layer(space.options[place], offered[place], build))
                 c_in = width
         self.head = conv_norm(c_in, config.head)
         self.classifier = nn.Linear(config.head, outputs)
-
-
-def _layer(
-    space: MBConv, offered: Sequence[Sequence[int]], place: int, c_in: int, c_out: int, stride: int
-) -> Layer:
-    return Layer(space.options[place], offered[place], lambda name: _block(name, c_in, c_out, stride))

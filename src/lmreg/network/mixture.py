@@ -48,11 +48,8 @@ def weighted_sum(apply: Callable[[int], Tensor], weighted: Sequence[tuple[int, T
 def soft_one_shot(arch: Arch, counts: Sequence[int], delta: float, like: Tensor) -> Mixture:
     """Return a nearly uniform mixture that leans towards ``arch``.
 
-    Of n options, the one that ``arch`` takes has weight 1/n + δ, each other option 1/n − δ/(n−1).
-
-    Args:
-        counts: number of options of each decision.
-        like: a tensor with the device and dtype of the weights.
+    Of n options, the one that ``arch`` takes has weight 1/n + δ, each other option 1/n − δ/(n−1). ``counts``
+    has n for each decision; ``like`` has the device and dtype of the weights.
     """
     weights = []
     for choice, count in zip(arch.choices, counts, strict=True):

@@ -24,13 +24,9 @@ def build_modules(parts: Sequence[Mapping[str, Any]], values: Mapping[str, int],
         parts: arguments of each module and its ``_target_``, allowed by `lmreg.config.build.resolve`.
         values: values of the placeholders among the arguments.
         where: key in the config, for error messages.
-
-    Raises:
-        LmregError: there is no such module, or it doesn't accept these arguments.
     """
-    with torch.device(
-        "cpu"
-    ):  # even for a network on the meta device, as constructors may compute with values
+    # Even for a network on the meta device, as constructors may compute with values.
+    with torch.device("cpu"):
         modules = [_build(part, values, where) for part in parts]
     whole = modules[0] if len(modules) == 1 else nn.Sequential(*modules)
     if any(is_lazy(p) for p in (*whole.parameters(), *whole.buffers())):
@@ -77,11 +73,8 @@ def _filled(value: Any, values: Mapping[str, int]) -> Any:
 def require_fit(module: nn.Module, given: Sequence[int], expected: Sequence[int], where: str) -> None:
     """Check that ``module`` is a function from images of shape ``given`` to shape ``expected``.
 
-    Args:
-        given, expected: channels, height, width.
-
-    Raises:
-        LmregError: it fails, gives another shape, changes its input or its own state, or is random.
+    Shapes are channels, height, width. LmregError is raised if it fails, gives another shape, changes its
+    input or its own state, or is random.
     """
     x = torch.randn(2, *given, generator=torch.Generator().manual_seed(0))
     untouched, state = x.clone(), {key: value.clone() for key, value in module.state_dict().items()}

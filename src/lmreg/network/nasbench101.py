@@ -92,10 +92,8 @@ class ConvNormReLU(nn.Module):
 class NASBench101Cell(nn.Module):
     """A graph of operations: a vertex adds up its inputs, and the output concatenates them.
 
-    Every edge from the input, to the output too, has its own 1×1 projection.
-
-    Args:
-        only: build only the parts of this graph at the widths it needs; None for all parts at full width.
+    Every edge from the input, to the output too, has its own 1×1 projection. With ``only`` a graph, only its
+    parts are built, at the widths it needs; else all parts at full width.
     """
 
     def __init__(self, c_in: int, width: int, only: CellGraph | None):

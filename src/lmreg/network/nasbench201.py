@@ -22,14 +22,16 @@ from lmreg.network.base import (
     SuperNetOnly,
     batch_norm,
     check_partial,
+    convolution,
+    relu_conv_norm,
     remove_affine,
 )
+from lmreg.network.edge import Edge
 from lmreg.network.mixture import Choice, Mixture, weighted_options
 from lmreg.space.base import Arch
 from lmreg.space.nasbench201 import EDGES, OPERATIONS, NASBench201
 
 STAGES = 3
-NONE = OPERATIONS.index("none")
 
 
 @dataclass
@@ -40,52 +42,12 @@ class Config(SuperNetOnly):
     cells: int = option(1, min=1, help="cells per stage (the benchmark: 5)")
 
 
-def _relu_conv_norm(c_in: int, c_out: int, kernel: int, stride: int = 1) -> nn.Sequential:
-    conv = nn.Conv2d(c_in, c_out, kernel, stride, padding=kernel // 2, bias=False)
-    return nn.Sequential(nn.ReLU(), conv, batch_norm(c_out))
-
-
-def _operation(name: str, channels: int) -> nn.Module:
-    if name == "nor_conv_1x1":
-        return _relu_conv_norm(channels, channels, 1)
-    if name == "nor_conv_3x3":
-        return _relu_conv_norm(channels, channels, 3)
+def _operation(name: str, channels: int, stride: int) -> nn.Module:
+    if name.startswith("nor_conv"):
+        return relu_conv_norm(channels, channels, int(name[-1]), stride)
     if name == "avg_pool_3x3":
-        return nn.AvgPool2d(3, stride=1, padding=1, count_include_pad=False)
-    return nn.Identity()  # skip_connect; `none` is never called
-
-
-class NASBench201Edge(nn.ModuleDict):
-    """The operations that are offered between two nodes, by name.
-
-    With ``partial`` = k they see the first 1/k of the channels. The other channels bypass them, and all are
-    shuffled, so that the next edge's operations see others (PC-DARTS, Xu et al., ICLR 2020).
-    """
-
-    def __init__(self, channels: int, offered: Sequence[int], partial: int):
-        seen = channels // partial
-        super().__init__({OPERATIONS[c]: _operation(OPERATIONS[c], seen) for c in offered})
-        self._seen, self._partial = seen, partial
-
-    def forward(self, x: Tensor, weighted: list[tuple[int, Tensor | None]]) -> Tensor | None:
-        """Return the weighted sum of operations on ``x`` [B, channels, height, width]; None if it is zero.
-
-        Args:
-            weighted: operations with their weights, from `lmreg.network.mixture.weighted_options`.
-        """
-        whole = self._partial == 1
-        part = x if whole else x[:, : self._seen]
-        total: Tensor | None = None
-        for choice, weight in weighted:
-            if choice == NONE:
-                continue
-            value = self[OPERATIONS[choice]](part)
-            value = value if weight is None else weight * value
-            total = value if total is None else total + value
-        if whole or weighted == [(NONE, None)]:  # a path without this edge lacks its bypass too
-            return total
-        total = torch.zeros_like(part) if total is None else total
-        return F.channel_shuffle(torch.cat([total, x[:, self._seen :]], 1), self._partial)
+        return nn.AvgPool2d(3, stride, padding=1, count_include_pad=False)
+    return nn.Identity()
 
 
 class NASBench201Cell(nn.Module):
@@ -105,7 +67,7 @@ class NASBench201Cell(nn.Module):
         first: int = 0,
     ):
         super().__init__()
-        self.edges = nn.ModuleList(NASBench201Edge(channels, choices, partial) for choices in offered)
+        self.edges = nn.ModuleList(Edge(OPERATIONS, c, _operation, channels, partial) for c in offered)
         self._ends, self._first = tuple(edges), first
 
     def forward(self, inputs: Sequence[Tensor], choice: Choice) -> Tensor:
@@ -131,10 +93,9 @@ class ResidualBlock(nn.Module):
 
     def __init__(self, c_in: int, c_out: int):
         super().__init__()
-        self.conv_a = _relu_conv_norm(c_in, c_out, 3, stride=2)
-        self.conv_b = _relu_conv_norm(c_out, c_out, 3)
-        pool = nn.AvgPool2d(2, stride=2, ceil_mode=True)
-        self.shortcut = nn.Sequential(pool, nn.Conv2d(c_in, c_out, 1, bias=False))
+        self.conv_a = relu_conv_norm(c_in, c_out, 3, stride=2)
+        self.conv_b = relu_conv_norm(c_out, c_out, 3)
+        self.shortcut = nn.Sequential(nn.AvgPool2d(2, stride=2, ceil_mode=True), convolution(c_in, c_out))
 
     def forward(self, x: Tensor) -> Tensor:
         return self.shortcut(x) + self.conv_b(self.conv_a(x))
@@ -143,7 +104,7 @@ class ResidualBlock(nn.Module):
 class NASBench201Network(SuperNet):
     """The super-net, or with one option offered per edge the network of one architecture.
 
-    With ``partial`` = k, operations see 1/k of the channels, see `NASBench201Edge`.
+    With ``partial`` = k, operations see 1/k of the channels, see `lmreg.network.edge.Edge`.
     """
 
     offers = frozenset({MIXTURES, PARTIAL_CHANNELS})
@@ -164,16 +125,14 @@ class NASBench201Network(SuperNet):
         plain = offered is None and not config.affine
         offered = offered or [range(len(names)) for names in space.options]
         widths = [config.channels * 2**stage for stage in range(STAGES)]
-        stem = nn.Conv2d(shape.channels, widths[0], 3, padding=1, bias=False)
-        self.stem = nn.Sequential(stem, batch_norm(widths[0]))
+        self.stem = nn.Sequential(convolution(shape.channels, widths[0], 3), batch_norm(widths[0]))
         self.body = nn.ModuleList()
         for stage, width in enumerate(widths):
             if stage > 0:
                 self.body.append(ResidualBlock(widths[stage - 1], width))
             self.body.extend(NASBench201Cell(width, offered, partial) for _ in range(config.cells))
-        for block in self.body if plain else ():
-            if isinstance(block, NASBench201Cell):
-                remove_affine(block)
+        if plain:
+            remove_affine(nn.ModuleList(b for b in self.body if isinstance(b, NASBench201Cell)))
         self.norm = batch_norm(widths[-1])
         self.classifier = nn.Linear(widths[-1], outputs)
 

@@ -13,8 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from lmreg.data.base import InputShape
-from lmreg.network.base import MIXTURES, Standalone, remove_affine
-from lmreg.network.cells import CellNetwork, Config, Drop, TwoInputCell, apply_with_drop, operation
+from lmreg.network.base import MIXTURES, Standalone
+from lmreg.network.cells import CellNetwork, Config, TwoInputCell, operation
+from lmreg.network.edge import Drop, apply_with_drop
 from lmreg.network.mixture import Choice, Mixture, weighted_options, weighted_sum
 from lmreg.space.base import Arch
 from lmreg.space.genotype import CELL_INPUTS, CELL_NAMES, NODE_INPUTS
@@ -40,11 +41,7 @@ class NodeInput(nn.ModuleDict):
     def forward(
         self, nodes: Sequence[Tensor], weighted: list[tuple[int, Tensor | None]], drop: Drop | None
     ) -> Tensor | None:
-        """Return the weighted sum of options on ``nodes`` [B, channels, height, width]; None if zero.
-
-        Args:
-            weighted: options with their weights, from `lmreg.network.mixture.weighted_options`.
-        """
+        """Return the weighted sum of options on ``nodes`` [B, channels, height, width]; None for zero."""
 
         def value(option: int) -> Tensor:
             return apply_with_drop(self[self._names[option]], nodes[self._space.input(option)[0]], drop)
@@ -70,7 +67,7 @@ class NDSCell(TwoInputCell):
         space: NDS,
         only: Arch | None,
     ):
-        every = list(range(CELL_INPUTS, CELL_INPUTS + space.family.nodes))
+        every = list(range(CELL_INPUTS, CELL_INPUTS + space.nodes))
         joined = every if only is None else space.joined(space.cells(only)[int(reduction)])
         super().__init__(c_in, channels, reduction, after_reduction, len(joined))
         self.joined, self._space = joined, space
@@ -107,7 +104,7 @@ class NDSCell(TwoInputCell):
         In a mixture, whose inputs are independent of each other, it is the product, over all inputs, of the
         total weight of the options that don't read the node.
         """
-        shares: list[float | Tensor] = [1.0] * (CELL_INPUTS + self._space.family.nodes)
+        shares: list[float | Tensor] = [1.0] * (CELL_INPUTS + self._space.nodes)
         for d in self._decisions if self._space.family.loose_ends else ():
             read: dict[int, float | Tensor] = {}
             for option, weight in weighted_options(choice, d):
@@ -139,20 +136,15 @@ class NDSNetwork(CellNetwork):
         only: Arch | None = None,
         head: bool = False,
     ):
-        super().__init__(config, shape, outputs, partial(NDSCell, space=space, only=only), head)
-        if only is None and not config.affine:
-            remove_affine(self.cells)
-        self._parts = (config, space, shape, outputs)
-
-    def only(self, arch: Arch, head: bool) -> NDSNetwork:
-        return NDSNetwork(*self._parts, only=arch, head=head)
+        build = partial(NDSCell, space=space, only=only)
+        super().__init__(config, space, shape, outputs, build, only, head)
 
     def extract(self, arch: Arch) -> Standalone:
         """Return the stand-alone network of ``arch`` with a copy of the super-net's weights.
 
         Layers that read a cell's output get only their weights for the nodes that are concatenated there.
         """
-        alone, count = self.standalone(arch), self._parts[1].family.nodes
+        alone, count = self.standalone(arch), self._parts[1].nodes
         state = self.state_for(alone)
         for cell, prefix in self._readers():
             joined = [node - CELL_INPUTS for node in alone.net.cells[cell].joined]  # type: ignore

@@ -114,8 +114,7 @@ class Landmark(Regulariser):
         self._archs = landmarks.archs
         self._soft: dict[Arch, Choice] = {}
         self._pairs = landmarks.pairs(config.min_gap_se)
-        # In units of the mean gap over all pairs, so that the meaning of λ doesn't depend on the score's
-        # unit.
+        # In units of the mean gap over all pairs, so that λ means the same whatever the score's unit.
         gaps = np.abs(landmarks.scores[:, None] - landmarks.scores[None, :])
         self._gaps = gaps / gaps[tuple(self._pairs.T)].mean()
         # Sums over [all pairs, violated pairs, pair loss] since the last report.
@@ -141,8 +140,7 @@ class Landmark(Regulariser):
         for pairs in groups:
             costs = self._costs(ctx, pairs, batch)
             if config.skip_satisfied:
-                # A cost of 0 has a zero gradient, so leaving it out changes nothing. Waiting for the device
-                # takes less time than the backward pass that is saved.
+                # A cost of 0 has no gradient. Waiting for the device takes less than the saved backward pass.
                 positive = (torch.stack(costs).detach() > 0).tolist()
                 costs = [cost for cost, keep in zip(costs, positive, strict=True) if keep]
             if costs:
@@ -156,8 +154,9 @@ class Landmark(Regulariser):
         losses = {i: loss(self._choice(ctx, self._archs[i]), batch) for i in members}
         config, costs, violated = self.config, [], []
         for better, worse in pairs:
-            d = _detach_if(config.detach == "better", losses[better]) - _detach_if(
-                config.detach == "worse", losses[worse]
+            one, other = losses[better], losses[worse]
+            d = (one.detach() if config.detach == "better" else one) - (
+                other.detach() if config.detach == "worse" else other
             )
             violated.append(d.detach() > 0)
             if config.gap_weighted:
@@ -183,19 +182,11 @@ class Landmark(Regulariser):
     def figures(self) -> dict[str, float]:
         count, violated, cost = (0.0, 0.0, 0.0) if self._sums is None else self._sums.tolist()
         self._sums = None
-        nothing = float("nan")
-        return {
-            "reg_weight": self._weight,
-            "violated_share": violated / count if count else nothing,
-            "pair_loss": cost / count if count else nothing,
-        }
+        count = count or float("nan")
+        return {"reg_weight": self._weight, "violated_share": violated / count, "pair_loss": cost / count}
 
     def state_dict(self) -> dict[str, Any]:
         return {"sums": self._sums, "weight": self._weight}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self._sums, self._weight = state["sums"], state["weight"]
-
-
-def _detach_if(detached: bool, loss: Tensor) -> Tensor:
-    return loss.detach() if detached else loss

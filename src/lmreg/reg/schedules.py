@@ -24,8 +24,7 @@ def cosine_increase(progress: float, warmup: float) -> float:
 
 
 def cosine_increase_released(progress: float, warmup: float) -> float:
-    """As in the paper's released code, where half a cosine is as long as the whole training, not the part
-    after the warm-up. It ends below 1 (at 0.5 for a warm-up of one half)."""
+    """The paper's released code: half a cosine as long as the whole training, so that it ends below 1."""
     return 0.5 * (1 - math.cos(math.pi * (progress - warmup)))
 
 

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lmreg.errors import LmregError
 from lmreg.space.base import Arch, Space
+from lmreg.space.distinct import draw_distinct_up_to
 
 Draw = Callable[[np.random.Generator], Arch]
 """Draws an architecture uniformly from those that can be chosen."""
@@ -30,14 +32,24 @@ class Candidates:
     params: Callable[[Arch], int]
     taken: Sequence[Arch] = ()
 
+    def drawn(self, wanted: int, count: int, rng: np.random.Generator) -> list[Arch]:
+        """Draw up to ``wanted`` architectures, no two isomorphic; LmregError if there can't be ``count``."""
+        if wanted < count:
+            raise LmregError(
+                f"selector.candidates={wanted}: must be at least landmarks.count, which is {count}"
+            )
+        found = draw_distinct_up_to(self.space, lambda: self.draw(rng), wanted, self.taken)
+        if len(found) < count:
+            raise LmregError(
+                f"the selector found only {len(found)} architectures of different functions; "
+                f"lower landmarks.count (now {count})"
+            )
+        return found
+
 
 class Selector(ABC):
     """Chooses landmarks; all random draws use the given generator."""
 
     @abstractmethod
     def select(self, candidates: Candidates, count: int, rng: np.random.Generator) -> list[Arch]:
-        """Return ``count`` architectures, no two isomorphic.
-
-        Raises:
-            LmregError: fewer were found; the message says which option to change.
-        """
+        """Return ``count`` architectures, no two isomorphic; LmregError if there are fewer."""

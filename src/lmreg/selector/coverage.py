@@ -7,10 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from lmreg.config.schema import option
-from lmreg.errors import LmregError
 from lmreg.selector.base import Candidates, Selector
 from lmreg.space.base import Arch
-from lmreg.space.distinct import draw_distinct_up_to
 
 
 @dataclass
@@ -22,8 +20,7 @@ class Config:
 
 
 class CoverageSelector(Selector):
-    """Chooses among random architectures, as the next landmark always the one farthest from all previous
-    ones.
+    """Chooses among random architectures the one that is farthest from all previous landmarks, and so on.
 
     Distances are Euclidean between the space's encodings. The largest distance from a candidate to its
     nearest landmark is at most twice the minimum for this number of landmarks. The first landmark is the
@@ -38,19 +35,10 @@ class CoverageSelector(Selector):
         self.config = config
 
     def select(self, candidates: Candidates, count: int, rng: np.random.Generator) -> list[Arch]:
-        space, wanted = candidates.space, self.config.candidates
-        if wanted < count:
-            raise LmregError(
-                f"selector.candidates={wanted}: must be at least landmarks.count, which is {count}"
-            )
-        drawn = draw_distinct_up_to(space, lambda: candidates.draw(rng), wanted, candidates.taken)
-        if len(drawn) < count:
-            raise LmregError(
-                f"selector=coverage found only {len(drawn)} architectures of different functions; "
-                f"lower landmarks.count (now {count})"
-            )
+        drawn = candidates.drawn(self.config.candidates, count, rng)
         codes, taken = (
-            np.array([space.encode(arch) for arch in some], np.float64) for some in (drawn, candidates.taken)
+            np.array([candidates.space.encode(arch) for arch in archs], np.float64)
+            for archs in (drawn, candidates.taken)
         )
         gaps = np.full(len(drawn), np.inf)  # squared, to the nearest landmark or architecture of ``taken``
         for code in taken:

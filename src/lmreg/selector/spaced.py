@@ -48,10 +48,8 @@ class SpacedSelector(Selector):
         found: list[Arch] = []
         for least in range(max(1, decisions // 2), 0, -1) if given is None else [given]:
             # Each distance starts from the same draws, so that failed larger ones don't change the result.
-            last = given is not None or least == 1
-            found = _apart(
-                candidates, count, least, copy.deepcopy(rng), _PATIENCE if last else _LITTLE_PATIENCE
-            )
+            patience = _PATIENCE if least in (given, 1) else _LITTLE_PATIENCE
+            found = _apart(candidates, count, least, copy.deepcopy(rng), patience)
             if len(found) == count:
                 return found
         lower = "lower" if given is None else f"lower selector.min_distance (now {given}) or"

@@ -7,10 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from lmreg.config.schema import option
-from lmreg.errors import LmregError
 from lmreg.selector.base import Candidates, Selector
 from lmreg.space.base import Arch
-from lmreg.space.distinct import draw_distinct_up_to
 
 
 @dataclass
@@ -33,29 +31,16 @@ class StratifiedSelector(Selector):
         self.config = config
 
     def select(self, candidates: Candidates, count: int, rng: np.random.Generator) -> list[Arch]:
-        wanted = self.config.candidates
-        if wanted < count:
-            raise LmregError(
-                f"selector.candidates={wanted}: must be at least landmarks.count, which is {count}"
-            )
-        drawn = draw_distinct_up_to(candidates.space, lambda: candidates.draw(rng), wanted, candidates.taken)
-        if len(drawn) < count:
-            raise LmregError(
-                f"selector=stratified found only {len(drawn)} architectures of different functions; "
-                f"lower landmarks.count (now {count})"
-            )
+        drawn = candidates.drawn(self.config.candidates, count, rng)
         params = np.array([candidates.params(arch) for arch in drawn])
-        # Networks of equal size stay in the order of draws, so that chance decides on which side of a border
-        # between strata they are.
+        # Networks of equal size stay in the order of draws, so that chance decides which stratum they are in.
         cut = np.array_split(np.argsort(params, kind="stable"), min(self.config.strata, count))
-        # Within a stratum the order is random: in the order of draws, a stratum that has the last networks of
-        # one size and the first of the next would give the next size first.
+        # Within a stratum the order is random; the order of draws would favour the last networks of a size.
         place = rng.permutation(len(drawn))
         strata = [sorted(members.tolist(), key=lambda index: place[index]) for members in cut]
         chosen: list[Arch] = []
         while len(chosen) < count:
-            # In another order each time, so that the remainder of a count that isn't divisible favours no
-            # size.
+            # In another order each time, so that the remainder of an indivisible count favours no size.
             for index in rng.permutation(len(strata)):
                 if strata[index]:
                     chosen.append(drawn[strata[index].pop(0)])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,15 +42,21 @@ class Graph:
 
     def live(self) -> frozenset[int]:
         """Return the indices of the edges on a path from an input to the output; others have no effect."""
-        reached = set(range(self.inputs))
-        for start, end, _ in sorted(self.edges):
-            if start in reached:
-                reached.add(end)
-        useful = {len(self.nodes) - 1}
-        for start, end, _ in sorted(self.edges, key=lambda edge: -edge[1]):
-            if end in useful:
-                useful.add(start)
-        return frozenset(i for i, (a, b, _) in enumerate(self.edges) if a in reached and b in useful)
+        pairs = [(start, end) for start, end, _ in self.edges]
+        used = on_paths(pairs, range(self.inputs), len(self.nodes) - 1)
+        return frozenset(i for i, pair in enumerate(pairs) if used.issuperset(pair))
+
+
+def on_paths(edges: Collection[tuple[int, int]], starts: Iterable[int], end: int) -> set[int]:
+    """Return the nodes on paths from one of ``starts`` to ``end``; every edge (from, to) has from < to."""
+    ahead, back = set(starts), {end}
+    for a, b in sorted(edges):
+        if a in ahead:
+            ahead.add(b)
+    for a, b in sorted(edges, key=lambda edge: -edge[1]):
+        if b in back:
+            back.add(a)
+    return ahead & back
 
 
 class Space(ABC):
@@ -78,11 +84,7 @@ class Space(ABC):
         return tuple(dict.fromkeys(name for names in self.options for name in names))
 
     def arch(self, choices: tuple[int, ...]) -> Arch:
-        """Return the architecture with these choices.
-
-        Raises:
-            LmregError: a choice is missing or isn't one of its decision's options.
-        """
+        """Return the architecture with these choices, or raise LmregError if there is none."""
         in_range = all(0 <= c < len(o) for c, o in zip(choices, self.options, strict=False))
         if len(choices) != len(self.options) or not in_range:
             raise LmregError(f"{choices} is not an architecture of {self.name}")
@@ -110,19 +112,17 @@ class Space(ABC):
 
     def neighbours(self, arch: Arch) -> list[Arch]:
         """Return the architectures one change away; by default a change is another option of one decision."""
-        head_and_tail = ((arch.choices[:d], arch.choices[d + 1 :]) for d in range(len(self.options)))
         return [
-            self.arch((*head, choice, *tail))
-            for (head, tail), options, old in zip(head_and_tail, self.options, arch.choices, strict=True)
+            self.arch((*arch.choices[:d], choice, *arch.choices[d + 1 :]))
+            for d, options in enumerate(self.options)
             for choice in range(len(options))
-            if choice != old
+            if choice != arch.choices[d]
         ]
 
     def mutate(self, arch: Arch, rng: np.random.Generator) -> Arch:
         """Draw one of the `neighbours` of ``arch``, uniformly among those that aren't isomorphic to it.
 
-        Raises:
-            LmregError: all neighbours are isomorphic to ``arch``.
+        If all are isomorphic to it, LmregError is raised.
         """
         old, near = self.canonical(arch), self.neighbours(arch)
         for index in rng.permutation(len(near)):
@@ -190,11 +190,7 @@ class Space(ABC):
         """Return the text form, which is the key in benchmark tables."""
 
     def read(self, text: object, where: str) -> Arch:
-        """Parse ``text``, which was read from a file.
-
-        Raises:
-            LmregError: as `parse`; the message begins with ``where``, the file and the place in it.
-        """
+        """Parse ``text`` from a file; errors begin with ``where``, the file and the place in it."""
         try:
             return self.parse(str(text))
         except LmregError as error:
@@ -202,8 +198,4 @@ class Space(ABC):
 
     @abstractmethod
     def parse(self, text: str) -> Arch:
-        """Return the architecture of a text form.
-
-        Raises:
-            LmregError: the text is not an architecture of this space.
-        """
+        """Return the architecture of a text form; other text raises LmregError."""

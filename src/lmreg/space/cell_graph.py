@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lmreg.space.base import on_paths
+
 
 @dataclass(frozen=True, slots=True)
 class CellGraph:
@@ -40,16 +42,8 @@ class CellGraph:
 
 def pruned(cell: CellGraph) -> CellGraph | None:
     """Return the part on paths from input to output, in the same order; None if there is no path."""
-    last = cell.vertices - 1
-    ahead, back = {0}, {last}
-    for a, b in sorted(cell.edges):
-        if a in ahead:
-            ahead.add(b)
-    for a, b in sorted(cell.edges, key=lambda edge: -edge[1]):
-        if b in back:
-            back.add(a)
-    live = sorted(ahead & back)
-    if last not in ahead:
+    live = sorted(on_paths(cell.edges, [0], cell.vertices - 1))
+    if not live:
         return None
     number = {vertex: place for place, vertex in enumerate(live)}
     edges = frozenset((number[a], number[b]) for a, b in cell.edges if a in number and b in number)
@@ -94,8 +88,7 @@ def count_labellings(cell: CellGraph) -> int:
 def edit_distance(a: CellGraph, b: CellGraph, vertices: int) -> int:
     """Return the least number of differing edges and operations over all matchings of interior vertices.
 
-    Args:
-        vertices: at least as many as either cell has; a missing vertex differs from every operation.
+    Cells with fewer than ``vertices`` are filled up; a missing vertex differs from every operation.
     """
     orders = _orders(vertices)
     matrices, labels = _reordered(b, vertices, orders)
@@ -128,11 +121,8 @@ def _reordered(cell: CellGraph, vertices: int, orders: np.ndarray) -> tuple[np.n
 def path_encoding(cell: CellGraph, operations: int, longest: int) -> np.ndarray:
     """Return, for every sequence of operations, 1 if a path from input to output has it, else 0; float32.
 
-    Shorter sequences come first; those of one length are ordered as numbers to the base ``operations``.
-
-    Args:
-        operations: number of operations.
-        longest: length of the longest sequences.
+    Shorter sequences come first, up to the length ``longest``; those of one length are ordered as numbers to
+    the base ``operations``, the number of operations.
     """
     features = np.zeros(sum(operations**length for length in range(longest + 1)), np.float32)
     # Reached so far by vertex: (length, number) of the sequences before it.

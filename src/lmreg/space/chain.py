@@ -14,12 +14,8 @@ from lmreg.space.base import Arch, Graph, Space
 def idle_last(choices: Sequence[int], depths: Sequence[int], idle: int) -> tuple[int, ...]:
     """Return the isomorphic choices in which idle layers come last in their stages.
 
-    The first layer of each stage stays in place: it changes the shape, so it is never idle.
-
-    Args:
-        choices: one per layer.
-        depths: layers per stage.
-        idle: the choice that makes a layer an identity, if it isn't the first of its stage.
+    The first layer of each stage stays in place: it changes the shape, so ``idle`` is no identity there.
+    ``choices`` are one per layer, ``depths`` the layers per stage.
     """
     found: list[int] = []
     for depth in depths:
@@ -39,8 +35,7 @@ def chain_graph(labels: Sequence[str]) -> Graph:
 class Stage:
     """Layers that choose among the same blocks.
 
-    ``idle`` names the choice that makes a layer an identity. The first layer, which changes the shape, lacks
-    it.
+    ``idle`` names the choice that makes a layer an identity. The first layer, which changes shapes, lacks it.
     """
 
     depth: int
@@ -70,10 +65,7 @@ class Stage:
 
 
 class StagedChain(Space):
-    """A chain of layers in stages.
-
-    The text form joins the layers of a stage by ``+`` and the stages by ``|``.
-    """
+    """A chain of layers in stages; the text form joins a stage's layers by ``+`` and the stages by ``|``."""
 
     def __init__(self, name: str, stages: Sequence[Stage]):
         self.name, self.stages = name, tuple(stages)
@@ -120,9 +112,6 @@ class StagedChain(Space):
         for stage in self.stages:
             later = "" if stage.idle is None else f" or, but for the first of a stage, {stage.idle}"
             descriptions.append(f"{', '.join(stage.blocks)}{later}")
-        alike = len(set(descriptions)) == 1
-        return (
-            descriptions[0]
-            if alike
-            else "; ".join(f"stage {i}: {words}" for i, words in enumerate(descriptions, 1))
-        )
+        if len(set(descriptions)) == 1:
+            return descriptions[0]
+        return "; ".join(f"stage {i}: {words}" for i, words in enumerate(descriptions, 1))

@@ -13,37 +13,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from lmreg.errors import LmregError
-from lmreg.space.base import Arch, Graph, Space
-from lmreg.space.genotype import (
-    CELL_INPUTS,
-    CELL_NAMES,
-    NODE_INPUTS,
-    CellInputs,
-    NodeInputs,
-    format_genotype,
-    function_key,
-    genotype_graphs,
-    read_genotype,
-    reorderings,
-)
+from lmreg.space.base import Arch
+from lmreg.space.genotype import CELL_INPUTS, CELL_NAMES, NODE_INPUTS, CellInputs, GenotypeSpace, reorderings
 
 OPERATIONS = (
-    "none",
-    "max_pool_3x3",
-    "avg_pool_3x3",
-    "skip_connect",
-    "sep_conv_3x3",
-    "sep_conv_5x5",
-    "dil_conv_3x3",
-    "dil_conv_5x5",
+    *("none", "max_pool_3x3", "avg_pool_3x3", "skip_connect"),
+    *("sep_conv_3x3", "sep_conv_5x5", "dil_conv_3x3", "dil_conv_5x5"),
 )
 NONE = 0
 NODES = 4
 EDGES = tuple((source, node) for node in range(CELL_INPUTS, CELL_INPUTS + NODES) for source in range(node))
 """(from, to) of each decision of a cell; the normal cell's decisions come before the reduction cell's."""
-
-_ALL_NODES = list(range(CELL_INPUTS, CELL_INPUTS + NODES))
-_JOINED = (_ALL_NODES,) * len(CELL_NAMES)
 
 
 @dataclass
@@ -51,15 +31,16 @@ class Config:
     name: str = "darts"
 
 
-class DARTSSpace(Space):
+class DARTSSpace(GenotypeSpace):
     """1.08e18 pairs of cells.
 
     A decision is an edge, and `none` is one of its options, so that a mixture has all operations on all
     edges, as DARTS trains them. An architecture, to which a mixture is discretised, has an operation other
     than `none` on exactly two edges into each node.
-
-    The text form is DARTS's genotype: operation and source of the two edges into each of nodes 2 to 5.
     """
+
+    nodes = NODES
+    written = (None, *OPERATIONS[1:])
 
     def __init__(self, config: Config | None = None):
         self.name = (config or Config()).name
@@ -70,17 +51,11 @@ class DARTSSpace(Space):
 
     @property
     def size(self) -> int:
-        """Number of architectures, with isomorphic ones counted separately."""
         operations = (len(OPERATIONS) - 1) ** NODE_INPUTS
         return math.prod(math.comb(len(edges), NODE_INPUTS) * operations for edges in self._into)
 
     def arch(self, choices: tuple[int, ...]) -> Arch:
-        """Return the architecture with these choices.
-
-        Raises:
-            LmregError: a choice is missing or isn't one of its decision's options, or a node doesn't have
-                exactly two inputs.
-        """
+        """Return the architecture with these choices; LmregError if a node doesn't have two inputs."""
         arch = super().arch(choices)
         for edges in self._into:
             if (count := sum(arch.choices[d] != NONE for d in edges)) != NODE_INPUTS:
@@ -91,7 +66,6 @@ class DARTSSpace(Space):
         return arch
 
     def cells(self, arch: Arch) -> tuple[CellInputs, ...]:
-        """Return the inputs of the nodes of the normal cell, and those of the reduction cell."""
         nodes = [
             tuple((source, arch.choices[d]) for source, d in enumerate(edges) if arch.choices[d] != NONE)
             for edges in self._into
@@ -125,7 +99,7 @@ class DARTSSpace(Space):
             pairs = itertools.combinations(range(len(edges)), NODE_INPUTS)
             chosen = itertools.product(pairs, itertools.product(operations, repeat=NODE_INPUTS))
             nodes.append([tuple(zip(sources, ops, strict=True)) for sources, ops in chosen])
-        return map(self._arch, itertools.product(*nodes))
+        return (self.of_cells((chosen[:NODES], chosen[NODES:])) for chosen in itertools.product(*nodes))
 
     def neighbours(self, arch: Arch) -> list[Arch]:
         """Return the architectures in which one edge has another operation or another source."""
@@ -144,11 +118,7 @@ class DARTSSpace(Space):
 
     def strongest(self, weights: Sequence[np.ndarray]) -> Arch:
         """Discretise a mixture as DARTS does: each node keeps the two edges whose strongest operation has the
-        largest weights, with that operation; `none` is ignored.
-
-        Args:
-            weights: one array [options] per decision.
-        """
+        largest weights, with that operation; `none` is ignored."""
         choices = [NONE] * len(self.options)
         for edges in self._into:
             for d in sorted(edges, key=lambda d: -weights[d][1:].max())[:NODE_INPUTS]:
@@ -169,14 +139,6 @@ class DARTSSpace(Space):
                 choices[d] = 1 + int(rng.choice(len(OPERATIONS) - 1, p=weights[d][1:] / shares[d]))
         return self.arch(tuple(choices))
 
-    def canonical(self, arch: Arch) -> str:
-        """Return a hash of the functions of the cells, see `lmreg.space.genotype.function_key`.
-
-        Neither the order of nodes nor that of a node's inputs matters, and sums made by skip connections are
-        equal whichever nodes the connections pass.
-        """
-        return function_key(self.cells(arch), _JOINED, OPERATIONS)
-
     def benchmark_key(self, arch: Arch) -> str:
         """Return the text form of the first of the architectures that differ only in the order of nodes.
 
@@ -184,39 +146,14 @@ class DARTSSpace(Space):
         all channels. So the order of nodes doesn't matter as long as every edge leads forward; neither does
         the order of a node's inputs, which are added up.
         """
-        nodes = itertools.chain.from_iterable(min(reorderings(cell)) for cell in self.cells(arch))
-        return self.format(self._arch(tuple(nodes)))
+        return self.format(self.of_cells([min(reorderings(cell)) for cell in self.cells(arch)]))
 
-    def graphs(self, arch: Arch) -> tuple[Graph, ...]:
-        return genotype_graphs(self.cells(arch), _JOINED, OPERATIONS)
-
-    def format(self, arch: Arch) -> str:
-        return format_genotype(self.cells(arch), _JOINED, OPERATIONS)
-
-    def parse(self, text: str) -> Arch:
-        """Return the architecture of a genotype in any of the spellings of `read_genotype`.
-
-        Raises:
-            LmregError: the text isn't a genotype of this space; the message says why.
-        """
-        problem = f"{text!r} is not a DARTS genotype"
-        nodes: list[NodeInputs] = []
-        cells = read_genotype(text, NODES, (None, *OPERATIONS[1:]), problem)
-        for name, (cell, joined) in zip(CELL_NAMES, cells, strict=True):
-            if joined != _ALL_NODES:
-                raise LmregError(f"{problem}: {name}_concat must be {_ALL_NODES}, all nodes of the cell")
-            for node, (first, second) in enumerate(cell, start=CELL_INPUTS):
-                if first[0] == second[0]:
-                    raise LmregError(
-                        f"{problem}: {name}: node {node} has both its inputs from node {first[0]}"
-                    )
-            nodes += cell
-        return self._arch(tuple(nodes))
-
-    def _arch(self, nodes: tuple[NodeInputs, ...]) -> Arch:
-        """Return the architecture whose nodes have these inputs; ``nodes`` are those of both cells."""
+    def of_cells(self, cells: Sequence[CellInputs]) -> Arch:
         choices = [NONE] * len(self.options)
-        for edges, inputs in zip(self._into, nodes, strict=True):
-            for source, choice in inputs:
-                choices[edges[source]] = choice
+        for name, cell, into in zip(CELL_NAMES, cells, (self._into[:NODES], self._into[NODES:]), strict=True):
+            for node, (inputs, edges) in enumerate(zip(cell, into, strict=True), start=CELL_INPUTS):
+                if len({source for source, _ in inputs}) < NODE_INPUTS:
+                    raise LmregError(f"{name}: node {node} has both its inputs from node {inputs[0][0]}")
+                for source, choice in inputs:
+                    choices[edges[source]] = choice
         return self.arch(tuple(choices))

@@ -78,8 +78,7 @@ class DepthDecoder(Space):
         self._paths = _paths(self.edges, self.nodes)
 
     def block(self, number: int) -> slice:
-        """Return the decisions of block ``number``, 0 being the deepest: edges, then upsampling if
-        searched."""
+        """Return the decisions of block ``number``, 0 the deepest: edges, then upsampling if searched."""
         start = 0 if self.shared else number * self._length
         return slice(start, start + self._length)
 
@@ -95,12 +94,7 @@ class DepthDecoder(Space):
         return int((valid * len(self.upsamplings)) ** self.cells)
 
     def arch(self, choices: tuple[int, ...]) -> Arch:
-        """Return the architecture with these choices.
-
-        Raises:
-            LmregError: a choice is missing or isn't one of its decision's options, or no path leads to the
-                output of a cell.
-        """
+        """Return the architecture with these choices; LmregError also if a cell's output isn't reached."""
         arch = super().arch(choices)
         for cell in range(self.cells):
             if not self._valid(arch.choices[self.block(cell)]):
@@ -135,26 +129,16 @@ class DepthDecoder(Space):
 
     def enumerate(self) -> Iterator[Arch]:
         """Yield every architecture once; the last decision varies fastest."""
-        valid = filter(self._valid, itertools.product(*map(range, map(len, self.options[: self._length]))))
-        known: list[tuple[int, ...]] = []
 
-        def cells() -> Iterator[tuple[int, ...]]:
-            # Found lazily, as there are too many large cells to list them all before the first is yielded.
-            for number in itertools.count():
-                if number == len(known):
-                    if (found := next(valid, None)) is None:
-                        return
-                    known.append(found)
-                yield known[number]
-
-        def chosen(before: tuple[int, ...], left: int) -> Iterator[Arch]:
+        def extended(before: tuple[int, ...], left: int) -> Iterator[Arch]:
             if not left:
                 yield Arch(self.name, before)
                 return
-            for cell in cells():
-                yield from chosen(before + cell, left - 1)
+            for cell in itertools.product(*map(range, map(len, self.options[: self._length]))):
+                if self._valid(cell):
+                    yield from extended(before + cell, left - 1)
 
-        yield from chosen((), self.cells)
+        return extended((), self.cells)
 
     def neighbours(self, arch: Arch) -> list[Arch]:
         """Return the architectures in which one decision has another option."""

@@ -20,12 +20,8 @@ def draw_distinct_up_to(
 ) -> list[Arch]:
     """Return the first ``count`` draws that are isomorphic neither to each other nor to one of ``taken``.
 
-    Args:
-        accept: whether a draw may be added to those found so far.
-        patience: how many draws in a row may fail before the search is given up.
-
-    Returns:
-        Fewer than ``count`` architectures if the search was given up.
+    Fewer are returned if more than ``patience`` draws in a row fail. ``accept`` tells whether a draw may be
+    added to those found so far.
     """
     seen = {space.canonical(arch) for arch in taken}
     found: list[Arch] = []
@@ -45,11 +41,7 @@ def draw_distinct_up_to(
 def draw_distinct(
     space: Space, draw: Callable[[], Arch], count: int, taken: Iterable[Arch] = ()
 ) -> list[Arch]:
-    """Return ``count`` architectures as `draw_distinct_up_to` does.
-
-    Raises:
-        LmregError: fewer were found.
-    """
+    """Return ``count`` architectures as `draw_distinct_up_to` does; LmregError if it finds fewer."""
     taken = list(taken)
     found = draw_distinct_up_to(space, draw, count, taken)
     if len(found) < count:

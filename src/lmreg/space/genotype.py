@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import ast
 import re
+from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from hashlib import md5
 
 from lmreg.errors import LmregError
-from lmreg.space.base import Graph
+from lmreg.space.base import Arch, Graph, Space
 from lmreg.space.symbolic import SymbolicCell, add
 
 CELL_NAMES = ("normal", "reduce")
@@ -55,42 +56,12 @@ def _orders(cell: CellInputs, placed: tuple[int, ...] = ()) -> Iterator[tuple[in
             yield from _orders(cell, (*placed, node))
 
 
-def function_key(
-    cells: Sequence[CellInputs], joined: Sequence[Sequence[int]], operations: Sequence[str]
-) -> str:
-    """Return a hash of the functions of two cells (`lmreg.space.symbolic`); arguments as in
-    `format_genotype`.
-
-    The order of nodes doesn't matter, as the layers that read a cell's output see all its channels. A skip
-    connection equals its source, except on an input of the reduction cell, where it is a strided convolution.
-    Pools are normalised.
-    """
-    texts = []
-    for name, cell, nodes in zip(CELL_NAMES, cells, joined, strict=True):
-        symbolic = SymbolicCell(("before", "last"))
-        values = list(symbolic.inputs)
-        for inputs in cell:
-            read = []
-            for source, choice in inputs:
-                operation, value = operations[choice], values[source]
-                if operation == "skip_connect" and not (name == "reduce" and source < CELL_INPUTS):
-                    read.append(value)
-                elif operation != "none":
-                    plain = operation.startswith(("max_pool", "avg_pool"))
-                    read.append((symbolic.normalised if plain else symbolic.weighted)(operation, value))
-            values.append(add(read))
-        texts.append(symbolic.key([values[node] for node in nodes]))
-    return md5(" / ".join(texts).encode(), usedforsecurity=False).hexdigest()
-
-
 def format_genotype(
     cells: Sequence[CellInputs], joined: Sequence[Sequence[int]], operations: Sequence[str]
 ) -> str:
-    """Return the text form of two cells.
+    """Return the text form of two cells, with names of the operations by number.
 
-    Args:
-        joined: for each cell, the nodes that are concatenated to its output.
-        operations: names of the operations by number.
+    ``joined`` are, for each cell, the nodes that are concatenated to its output.
     """
     parts = []
     for name, cell, nodes in zip(CELL_NAMES, cells, joined, strict=True):
@@ -106,14 +77,8 @@ def read_genotype(
 
     The text is parsed, not evaluated. It may be copied from logs or code: ``genotype = Genotype(...)`` with
     the line's time before it and commas or semicolons after it, over several lines, with ``range(2, 6)`` for
-    the list ``[2, 3, 4, 5]`` and ``np.int64(2)`` for 2.
-
-    Args:
-        nodes: number of nodes of each cell.
-        operations: names by number; None for a number that no edge may have.
-
-    Raises:
-        LmregError: it isn't a genotype of these nodes and operations; the message begins with ``problem``.
+    the list ``[2, 3, 4, 5]`` and ``np.int64(2)`` for 2. ``operations`` are names by number, None for a number
+    that no edge may have. Other text raises LmregError, which begins with ``problem``.
     """
     values = _keywords(text)
     if values is None or set(values) != set(_FIELDS):
@@ -142,6 +107,77 @@ def genotype_graphs(
     return tuple(graphs)
 
 
+class GenotypeSpace(Space):
+    """A space of pairs of cells.
+
+    The text form is DARTS's genotype: operation and source of each node's two inputs, and the nodes that are
+    concatenated to each cell's output.
+    """
+
+    nodes: int
+    """Nodes of a cell besides its two inputs."""
+    written: tuple[str | None, ...]
+    """The operations that the text form may name, by number; None for a number that no edge may have."""
+    joined_nodes = "all nodes of the cell"
+    """What `joined` returns, in words."""
+
+    @abstractmethod
+    def cells(self, arch: Arch) -> tuple[CellInputs, ...]:
+        """Return the inputs of the nodes of the normal cell, and those of the reduction cell."""
+
+    @abstractmethod
+    def of_cells(self, cells: Sequence[CellInputs]) -> Arch:
+        """Return the architecture with these cells, or raise LmregError if there is none."""
+
+    def joined(self, cell: CellInputs) -> list[int]:
+        """Return the nodes that are concatenated to a cell's output."""
+        return list(range(CELL_INPUTS, CELL_INPUTS + len(cell)))
+
+    def canonical(self, arch: Arch) -> str:
+        """Return a hash of the functions of the two cells, see `lmreg.space.symbolic`.
+
+        Neither the order of a node's inputs nor that of the nodes matters: layers that read a cell's output
+        see all its channels. A skip connection equals its source, except on an input of the reduction cell,
+        where it is a strided convolution. Pools are normalised.
+        """
+        texts, operations = [], self.edge_labels
+        for name, cell in zip(CELL_NAMES, self.cells(arch), strict=True):
+            symbolic = SymbolicCell(("before", "last"))
+            values = list(symbolic.inputs)
+            for inputs in cell:
+                read = []
+                for source, choice in inputs:
+                    operation, value = operations[choice], values[source]
+                    if operation == "skip_connect" and not (name == "reduce" and source < CELL_INPUTS):
+                        read.append(value)
+                    elif operation != "none":
+                        plain = operation.startswith(("max_pool", "avg_pool"))
+                        read.append((symbolic.normalised if plain else symbolic.weighted)(operation, value))
+                values.append(add(read))
+            texts.append(symbolic.key([values[node] for node in self.joined(cell)]))
+        return md5(" / ".join(texts).encode(), usedforsecurity=False).hexdigest()
+
+    def graphs(self, arch: Arch) -> tuple[Graph, ...]:
+        cells = self.cells(arch)
+        return genotype_graphs(cells, [self.joined(cell) for cell in cells], self.edge_labels)
+
+    def format(self, arch: Arch) -> str:
+        cells = self.cells(arch)
+        return format_genotype(cells, [self.joined(cell) for cell in cells], self.edge_labels)
+
+    def parse(self, text: str) -> Arch:
+        """Return the architecture of a genotype in any of the spellings of `read_genotype`."""
+        problem = f"{text!r} is not a genotype of {self.name}"
+        read = read_genotype(text, self.nodes, self.written, problem)
+        for name, (cell, joined) in zip(CELL_NAMES, read, strict=True):
+            if joined != self.joined(cell):
+                raise LmregError(f"{problem}: {name}_concat must be {self.joined(cell)}, {self.joined_nodes}")
+        try:
+            return self.of_cells([cell for cell, _ in read])
+        except LmregError as error:
+            raise LmregError(f"{problem}: {error}") from None
+
+
 def _keywords(text: str) -> dict[str, object] | None:
     """Return the arguments of a call ``Genotype(...)`` by name; None if ``text`` isn't such a call."""
     before, call, rest = " ".join(text.split()).partition("Genotype(")
@@ -162,11 +198,7 @@ def _keywords(text: str) -> dict[str, object] | None:
 
 
 def _value(node: ast.expr) -> object:
-    """Return the value of an expression of literals, ranges, and numpy values as printed.
-
-    Raises:
-        ValueError: it contains anything else.
-    """
+    """Return the value of an expression of literals, ranges, and numpy values as printed; else ValueError."""
     if isinstance(node, ast.List | ast.Tuple):
         values = [_value(element) for element in node.elts]
         return values if isinstance(node, ast.List) else tuple(values)
@@ -186,11 +218,7 @@ def _value(node: ast.expr) -> object:
 
 
 def _cell(edges: object, nodes: int, operations: Sequence[str | None], problem: str) -> CellInputs:
-    """Return the nodes' inputs of a genotype's list of edges.
-
-    Raises:
-        LmregError: it isn't such a list; the message begins with ``problem``.
-    """
+    """Return the nodes' inputs of a genotype's list of edges; errors begin with ``problem``."""
     if not isinstance(edges, list) or len(edges) != NODE_INPUTS * nodes:
         raise LmregError(
             f"{problem} must list {NODE_INPUTS * nodes} edges, {NODE_INPUTS} for each of {nodes} nodes"

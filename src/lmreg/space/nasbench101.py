@@ -67,9 +67,7 @@ class NASBench101(Space):
     def arch(self, choices: tuple[int, ...]) -> Arch:
         """Return the architecture with these choices, in pruned form.
 
-        Raises:
-            LmregError: a choice is missing or isn't one of its decision's options, the output isn't
-                connected to the input, or more than 9 edges remain after pruning.
+        LmregError also if the output isn't connected to the input or more than 9 edges remain after pruning.
         """
         choices = super().arch(choices).choices
         edges = frozenset(edge for edge, there in zip(EDGES, choices, strict=False) if there)
@@ -214,11 +212,7 @@ class NASBench101(Space):
         return ("input", *(OPERATIONS[choice] for choice in cell.operations), "output")
 
     def _arch(self, cell: CellGraph, problem: str) -> Arch:
-        """Return the architecture of a cell.
-
-        Raises:
-            LmregError: the pruned cell isn't in the space; the message begins with ``problem``.
-        """
+        """Return the architecture of a cell; errors begin with ``problem``."""
         live = pruned(cell)
         if live is None:
             raise LmregError(f"{problem}: its output is not connected to its input")
@@ -265,9 +259,8 @@ def _changes(cell: CellGraph) -> Iterator[CellGraph]:
 def _wirings() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return all pruned graphs without operations, the smallest first, as three arrays int64 [6472].
 
-    Returns:
-        The graph's bit mask of `EDGES`, the cumulative number of cells up to and including the graph's, and
-        its number of interior vertices.
+    These are each graph's bit mask of `EDGES`, the number of cells up to and including its own, and its
+    number of interior vertices.
     """
     masks, interiors = [], []
     for interior in range(VERTICES - 1):

@@ -6,24 +6,15 @@ operations and outputs of each space are those of the code that trained its netw
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from lmreg.config.schema import option
-from lmreg.errors import LmregError
-from lmreg.space.base import Arch, Graph, Space
-from lmreg.space.genotype import (
-    CELL_INPUTS,
-    CELL_NAMES,
-    NODE_INPUTS,
-    CellInputs,
-    format_genotype,
-    function_key,
-    genotype_graphs,
-    read_genotype,
-    reorderings,
-)
+from lmreg.space.base import Arch
+from lmreg.space.darts import OPERATIONS
+from lmreg.space.genotype import CELL_INPUTS, CELL_NAMES, NODE_INPUTS, CellInputs, GenotypeSpace, reorderings
 
 NONE = "none"
 
@@ -40,39 +31,19 @@ class Family:
     operations: tuple[str, ...]
 
 
+_POOLS = ("avg_pool_3x3", "max_pool_3x3")
+_SEPARABLE = ("sep_conv_3x3", "sep_conv_5x5", "sep_conv_7x7")
 FAMILIES = {
-    "darts": Family(
-        4,
-        False,
-        (
-            *(NONE, "max_pool_3x3", "avg_pool_3x3", "skip_connect"),
-            *("sep_conv_3x3", "sep_conv_5x5", "dil_conv_3x3", "dil_conv_5x5"),
-        ),
-    ),
-    "enas": Family(5, True, ("skip_connect", "sep_conv_3x3", "sep_conv_5x5", "avg_pool_3x3", "max_pool_3x3")),
-    "pnas": Family(
-        5,
-        False,
-        (
-            *("sep_conv_3x3", "sep_conv_5x5", "sep_conv_7x7", "conv_7x1_1x7"),
-            *("skip_connect", "avg_pool_3x3", "max_pool_3x3", "dil_conv_3x3"),
-        ),
-    ),
-    "amoeba": Family(
-        5,
-        True,
-        (
-            *("skip_connect", "sep_conv_3x3", "sep_conv_5x5", "sep_conv_7x7"),
-            *("avg_pool_3x3", "max_pool_3x3", "dil_sep_conv_3x3", "conv_7x1_1x7"),
-        ),
-    ),
+    "darts": Family(4, False, OPERATIONS),
+    "enas": Family(5, True, ("skip_connect", *_SEPARABLE[:2], *_POOLS)),
+    "pnas": Family(5, False, (*_SEPARABLE, "conv_7x1_1x7", "skip_connect", *_POOLS, "dil_conv_3x3")),
+    "amoeba": Family(5, True, ("skip_connect", *_SEPARABLE, *_POOLS, "dil_sep_conv_3x3", "conv_7x1_1x7")),
     "nasnet": Family(
         5,
         True,
         (
-            *("skip_connect", "conv_3x1_1x3", "conv_7x1_1x7", "dil_conv_3x3"),
-            *("avg_pool_3x3", "max_pool_3x3", "max_pool_5x5", "max_pool_7x7"),
-            *("conv_1x1", "conv_3x3", "sep_conv_3x3", "sep_conv_5x5", "sep_conv_7x7"),
+            *("skip_connect", "conv_3x1_1x3", "conv_7x1_1x7", "dil_conv_3x3", *_POOLS),
+            *("max_pool_5x5", "max_pool_7x7", "conv_1x1", "conv_3x3", *_SEPARABLE),
         ),
     ),
 }
@@ -89,17 +60,19 @@ class Config:
     )
 
 
-class NDS(Space):
+class NDS(GenotypeSpace):
     """Pairs of cells; a decision is an input of a node: an operation on one of the nodes before it.
 
-    Every combination of options is an architecture. The text form is DARTS's genotype: operation and source
-    of each node's two inputs, and the nodes that are concatenated to the cell's output.
+    Every combination of options is an architecture.
     """
 
     def __init__(self, config: Config | None = None):
         config = config or Config()
         self.name, self.family = config.name, FAMILIES[config.family]
-        names, last = self.family.operations, CELL_INPUTS + self.family.nodes
+        self.nodes, self.written = self.family.nodes, self.family.operations
+        if self.family.loose_ends:
+            self.joined_nodes = "the nodes that no other reads"
+        names, last = self.family.operations, CELL_INPUTS + self.nodes
         inputs = [[f"{name}~{source}" for source in range(node) for name in names] for node in range(last)]
         self.options = tuple(
             tuple(inputs[n]) for _ in CELL_NAMES for n in range(CELL_INPUTS, last) for _ in range(NODE_INPUTS)
@@ -121,15 +94,14 @@ class NDS(Space):
         return divmod(choice, len(self.family.operations))
 
     def cells(self, arch: Arch) -> tuple[CellInputs, ...]:
-        """Return the inputs of the nodes of the normal cell, and those of the reduction cell."""
         inputs = [self.input(choice) for choice in arch.choices]
         nodes = list(zip(inputs[::NODE_INPUTS], inputs[1::NODE_INPUTS], strict=True))
-        return tuple(nodes[: self.family.nodes]), tuple(nodes[self.family.nodes :])
+        return tuple(nodes[: self.nodes]), tuple(nodes[self.nodes :])
 
     def joined(self, cell: CellInputs) -> list[int]:
         """Return the nodes that are concatenated to a cell's output; the last node is always one of them."""
         read = {source for inputs in cell for source, _ in inputs} if self.family.loose_ends else set()
-        return [node for node in range(CELL_INPUTS, CELL_INPUTS + len(cell)) if node not in read]
+        return [node for node in super().joined(cell) if node not in read]
 
     def sample_network(self, rng: np.random.Generator) -> Arch:
         """Draw such that classes of one `benchmark_key` are equally likely, and within a class all orders of
@@ -138,7 +110,7 @@ class NDS(Space):
         By rejection, separately for each cell: a draw in which only `none` is certainly zero is kept with
         probability 1 / number of its orders.
         """
-        return self._arch([self._sample_cell(rng) for _ in CELL_NAMES])
+        return self.of_cells([self._sample_cell(rng) for _ in CELL_NAMES])
 
     def _sample_cell(self, rng: np.random.Generator) -> CellInputs:
         while True:
@@ -186,17 +158,8 @@ class NDS(Space):
             operations = [operation for _, operation in inputs]
             sources = [source for source, operation in inputs if operation != self._none]
             parts.append(np.bincount(operations, minlength=len(self.edge_labels)))
-            parts.append(np.bincount(sources, minlength=CELL_INPUTS + number % self.family.nodes))
+            parts.append(np.bincount(sources, minlength=CELL_INPUTS + number % self.nodes))
         return np.concatenate(parts).astype(np.float32)
-
-    def canonical(self, arch: Arch) -> str:
-        """Return a hash of the functions of the cells, see `lmreg.space.genotype.function_key`.
-
-        Neither the order of nodes nor that of a node's inputs matters, zeros vanish, and a node whose skip
-        connections make it equal to another node, or to twice that node, is replaced by it.
-        """
-        cells = self.cells(arch)
-        return function_key(cells, [self.joined(cell) for cell in cells], self.edge_labels)
 
     def benchmark_key(self, arch: Arch) -> str:
         """Return the text form of the first of the architectures that are certainly the same network.
@@ -206,31 +169,9 @@ class NDS(Space):
         of `none`. A node whose inputs are both zero is zero, and so are pools and skip connections of it.
         """
         cells = [min(reorderings(self._simplest(cell))) for cell in self.cells(arch)]
-        return self.format(self._arch(cells))
+        return self.format(self.of_cells(cells))
 
-    def graphs(self, arch: Arch) -> tuple[Graph, ...]:
-        cells = self.cells(arch)
-        return genotype_graphs(cells, [self.joined(cell) for cell in cells], self.edge_labels)
-
-    def format(self, arch: Arch) -> str:
-        cells = self.cells(arch)
-        return format_genotype(cells, [self.joined(cell) for cell in cells], self.edge_labels)
-
-    def parse(self, text: str) -> Arch:
-        """Return the architecture of a genotype in any of the spellings of `read_genotype`.
-
-        Raises:
-            LmregError: the text isn't a genotype of this space; the message says why.
-        """
-        problem = f"{text!r} is not a genotype of {self.name}"
-        cells = read_genotype(text, self.family.nodes, self.edge_labels, problem)
-        meaning = "the nodes that no other reads" if self.family.loose_ends else "all nodes of the cell"
-        for name, (cell, joined) in zip(CELL_NAMES, cells, strict=True):
-            if joined != self.joined(cell):
-                raise LmregError(f"{problem}: {name}_concat must be {self.joined(cell)}, {meaning}")
-        return self._arch([cell for cell, _ in cells])
-
-    def _arch(self, cells: list[CellInputs]) -> Arch:
+    def of_cells(self, cells: Sequence[CellInputs]) -> Arch:
         count = len(self.edge_labels)
         inputs = [pair for cell in cells for node in cell for pair in node]
         return self.arch(tuple(count * source + operation for source, operation in inputs))

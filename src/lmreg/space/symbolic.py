@@ -26,11 +26,7 @@ def add(values: Iterable[Sum]) -> Sum:
 
 
 class SymbolicCell:
-    """The terms that a cell's values are sums of: its inputs, and operations on earlier values.
-
-    Args:
-        inputs: the names of the cell's inputs.
-    """
+    """The terms that a cell's values are sums of: inputs, given by name, and operations on earlier values."""
 
     def __init__(self, inputs: Sequence[str]):
         self._labels = list(inputs)

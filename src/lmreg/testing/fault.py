@@ -8,10 +8,6 @@ class Fault(AssertionError):
 
 
 def require(condition: bool, fault: str) -> None:
-    """Check a condition; unlike `assert` this also works with ``python -O``.
-
-    Raises:
-        Fault: ``condition`` doesn't hold.
-    """
+    """Raise `Fault` unless ``condition`` holds; unlike `assert` this also works with ``python -O``."""
     if not condition:
         raise Fault(fault)

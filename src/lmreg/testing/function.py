@@ -156,8 +156,7 @@ def _plain(space: Space, rng: np.random.Generator) -> Arch:
     wanted = set(rng.choice(kinds, min(2, len(kinds)), replace=False).tolist())
 
     def fit(arch: Arch) -> int:
-        names = (names[c] for names, c in zip(space.options, arch.choices, strict=True))
-        return sum(_kind(name) in wanted for name in names)
+        return sum(_kind(o[c]) in wanted for o, c in zip(space.options, arch.choices, strict=True))
 
     arch = space.sample(rng)
     for _ in range(STEPS):
