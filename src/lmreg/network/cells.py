@@ -188,6 +188,7 @@ class CellNetwork(SuperNet):
     """Stem, normal cells with reduction cells at one and two thirds of them, global pooling, classifier.
 
     Args:
+        parts: the first four arguments of the subclass.
         build: builds a cell from the first four arguments of `TwoInputCell`.
         only: the architecture whose network this is; None for the super-net.
         head: whether there is an auxiliary head.
@@ -195,17 +196,15 @@ class CellNetwork(SuperNet):
 
     def __init__(
         self,
-        config: Config,
-        space: Space,
-        shape: InputShape,
-        outputs: int,
+        parts: tuple[Config, Space, InputShape, int],
         build: Callable[[tuple[int, int], int, bool, bool], TwoInputCell],
         only: Arch | None,
         head: bool,
     ):
         super().__init__()
-        self._config = config
-        self._parts: tuple[Any, ...] = (config, space, shape, outputs)
+        self._parts: tuple[Any, ...] = parts
+        self._config, _, shape, outputs = parts
+        config = self._config
         width = config.channels
         self.stem = nn.Sequential(convolution(shape.channels, STEM * width, 3), batch_norm(STEM * width))
         self.cells = nn.ModuleList()
@@ -257,4 +256,5 @@ class CellNetwork(SuperNet):
         return self._alone(arch, head=self._config.auxiliary > 0)
 
     def _alone(self, arch: Arch, **options: Any) -> Standalone:
-        return Standalone(type(self)(*self._parts, only=arch, **options), arch)
+        network: Any = type(self)  # whose arguments are those of a subclass
+        return Standalone(network(*self._parts, only=arch, **options), arch)

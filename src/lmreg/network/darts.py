@@ -79,4 +79,4 @@ class DARTSNetwork(CellNetwork):
             [range(len(names)) for names in space.options] if only is None else [[c] for c in only.choices]
         )
         build = functools.partial(DARTSCell, offered=offered, partial=partial)
-        super().__init__(config, space, shape, outputs, build, only, head)
+        super().__init__((config, space, shape, outputs), build, only, head)

@@ -137,7 +137,7 @@ class NDSNetwork(CellNetwork):
         head: bool = False,
     ):
         build = partial(NDSCell, space=space, only=only)
-        super().__init__(config, space, shape, outputs, build, only, head)
+        super().__init__((config, space, shape, outputs), build, only, head)
 
     def extract(self, arch: Arch) -> Standalone:
         """Return the stand-alone network of ``arch`` with a copy of the super-net's weights.
