@@ -184,8 +184,8 @@ def test_the_figures_are_those_of_the_network_in_eval_mode_one_image_at_a_time(s
 def test_all_training_images_and_no_test_image_fit_the_weights(study: Study) -> None:
     full = study.data.split("full")
     assert len(full) == sum(study.data.sizes[name] for name in ("train", "rank", "score"))
-    where = full._where.tolist()
-    parts = [study.data.split(name)._where.tolist() for name in ("train", "rank", "score")]
+    where = full._index.tolist()
+    parts = [study.data.split(name)._index.tolist() for name in ("train", "rank", "score")]
     assert sorted(where) == sorted(i for part in parts for i in part)
 
 

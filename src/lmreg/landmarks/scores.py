@@ -76,9 +76,7 @@ def read_score_table(path: Path, columns: Mapping[str, str], space: Space) -> Sc
     if raw.empty:
         raise LmregError(f"{path} has no rows")
     archs = _archs(path, raw[header.index(arch_column)], arch_column, space, distinct=True)
-    scores = {
-        column: _numbers(path, raw[header.index(column)], column, separator) for column in sorted(wanted)
-    }
+    scores = {c: _numbers(path, raw[header.index(c)], c, separator) for c in sorted(wanted)}
     for column, values in scores.items():
         _check_range(path, raw.index, column, values)
     _check_same_scale(path, scores)
@@ -138,9 +136,8 @@ def _read_csv(path: Path, content: bytes) -> tuple[list[str], pd.DataFrame, str]
     first = text.strip().splitlines()[0].strip()
     if first.startswith("#") and "," not in first:
         raise LmregError(f"{path}: {_COMMENT}; remove the comment")
-    separator = next((s for s in _SEPARATORS if s in first), ",")
-    if "," in first or "~" in first:  # ~ occurs in text forms of cells
-        separator = ","
+    commas = "," in first or "~" in first  # ~ occurs in text forms of cells
+    separator = "," if commas else next((s for s in _SEPARATORS if s in first), ",")
     if separator == "|":
         raise LmregError(f"{path} is separated by bars; save it with commas between the columns")
     try:
