@@ -6,7 +6,7 @@ import pytest
 from tests.settings import overridden
 
 from lmreg.config.identity import config_hash, earlier_hashes, result_config
-from lmreg.experiment.run_name import run_name, telling_overrides
+from lmreg.experiment.run_name import run_name, shown_overrides
 
 # Recorded before options were declared in one place. Each: command, overrides, hash, the hash of earlier
 # versions, study, and the run's name; for other commands than search the overrides that tell it.
@@ -228,4 +228,4 @@ def test_identities_stay(
     if command == "search":
         assert run_name(cfg, overrides) == name
     else:
-        assert telling_overrides(command.replace("_", "-"), cfg, overrides) == name
+        assert shown_overrides(command.replace("_", "-"), cfg, overrides) == name

@@ -5,8 +5,10 @@ Everything after a command's name is left to Hydra; torch is imported only when 
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
+from collections.abc import Iterator
 from typing import Any
 
 import click
@@ -24,6 +26,34 @@ class _Lmreg(click.Group):
     def main(self, *args: Any, **kwargs: Any) -> Any:
         replace_unencodable_output()
         return super().main(*args, **kwargs)
+
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        with _errors_in_one_line():
+            return super().make_context(*args, **kwargs)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with _errors_in_one_line():
+            return super().invoke(ctx)
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        from lmreg.config.build import nearest
+
+        if not ctx.resilient_parsing and args[0] not in self.commands and args[0].isidentifier():
+            ctx.fail(f"no command {args[0]!r}{nearest(args[0], self.commands)}")
+        return super().resolve_command(ctx, args)
+
+
+@contextlib.contextmanager
+def _errors_in_one_line() -> Iterator[None]:
+    """Report what click refuses in one line, without its usage text."""
+    try:
+        yield
+    except click.exceptions.NoArgsIsHelpError:
+        raise
+    except click.UsageError as error:
+        from lmreg.cli.app import fail
+
+        fail(error.format_message())
 
 
 @click.group(cls=_Lmreg, context_settings={"help_option_names": ["-h", "--help"]}, no_args_is_help=True)

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 from omegaconf import DictConfig
 
-from lmreg.commands.options import job_folder, top_level
+from lmreg.commands.options import job_folder
+from lmreg.config.build import top_level
 from lmreg.config.schema import option
 from lmreg.errors import LmregError
 from lmreg.experiment.study import Options, Study, runtime_of

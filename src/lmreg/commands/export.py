@@ -9,8 +9,7 @@ from typing import Any
 import torch
 from omegaconf import DictConfig
 
-from lmreg.commands.options import top_level
-from lmreg.config.build import resolve
+from lmreg.config.build import resolve, top_level
 from lmreg.config.common import Options
 from lmreg.config.schema import inherit, option
 from lmreg.data.base import InputShape

@@ -13,9 +13,8 @@ from omegaconf import DictConfig
 from rich.table import Table
 
 from lmreg.benchmark.base import Benchmark, Imported
-from lmreg.commands.options import top_level
 from lmreg.config.arguments import argument
-from lmreg.config.build import resolve
+from lmreg.config.build import resolve, top_level
 from lmreg.config.common import Options
 from lmreg.config.schema import inherit, option
 from lmreg.errors import LmregError

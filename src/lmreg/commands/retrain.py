@@ -11,9 +11,9 @@ from typing import Any
 from omegaconf import DictConfig
 from rich.table import Table
 
-from lmreg.commands.options import given_overrides, top_level
+from lmreg.commands.options import given_overrides
 from lmreg.commands.search import SearchOptions
-from lmreg.config.build import resolve
+from lmreg.config.build import resolve, top_level
 from lmreg.config.inherited import followed
 from lmreg.config.schema import inherit, option
 from lmreg.config.values import settled
@@ -96,9 +96,9 @@ def retrain(cfg: DictConfig, overrides: list[str]) -> Path:
     """
     options = top_level(cfg, RetrainOptions)
     if (options.run is None) == (options.arch is None):
+        both = "" if options.run is None else ", not both"
         raise LmregError(
-            "retrain needs either run=<folder of a search> or arch='<text form>' with space=<its space>, "
-            "not both"
+            f"retrain needs run=<folder of a search>, or arch='<text form>' with space=<its space>{both}"
         )
     origin: dict[str, Any] = {"run": None}
     text, base, default = options.arch, None, _default(cfg, overrides)

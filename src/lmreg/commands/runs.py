@@ -62,10 +62,13 @@ def run(cfg: DictConfig) -> None:
     studies: dict[str, list[RunStatus]] = {}
     for folder in sorted(root.glob(pattern)):
         studies.setdefault(folder.parents[1].name, []).append(_read_run(folder))
+    if root.exists() and not root.is_dir():
+        raise LmregError(f"root={root} is a file; give the folder of all studies")
     if not studies:
-        there = ", ".join(sorted(p.parent.name for p in root.glob("*/search/")))
-        known = f"; studies there: {there}" if there else ""
-        raise LmregError(f"no searches in {root / (options.study or '')}; 'lmreg search' makes them{known}")
+        there = ", ".join(sorted({p.parents[1].name for p in root.glob("*/search/*/")}))
+        known = f"studies there: {there}" if there else "" if root.exists() else f"there is no folder {root}"
+        message = f"no searches in {root / (options.study or '')}; 'lmreg search' makes them"
+        raise LmregError("; ".join(filter(None, (message, known))))
     if options.json:
         print(json.dumps([_json_entry(name, r) for name, runs in studies.items() for r in runs], indent=2))
         return

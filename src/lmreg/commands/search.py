@@ -11,8 +11,8 @@ from rich.table import Table
 
 from lmreg.algo.base import Algorithm
 from lmreg.commands.announce import announce_search, announce_sweep
-from lmreg.commands.options import given_overrides, top_level
-from lmreg.config.build import typed
+from lmreg.commands.options import given_overrides
+from lmreg.config.build import top_level, typed
 from lmreg.config.schema import block, option
 from lmreg.config.sweep import sweeping
 from lmreg.experiment.compatibility import check_compatible

@@ -11,8 +11,9 @@ import numpy as np
 from omegaconf import DictConfig
 from rich.table import Table
 
-from lmreg.commands.options import given_overrides, top_level
+from lmreg.commands.options import given_overrides
 from lmreg.config import catalogue
+from lmreg.config.build import top_level
 from lmreg.config.identity import differences, refuse_changes
 from lmreg.config.schema import option
 from lmreg.experiment.compatibility import check_network

@@ -186,6 +186,8 @@ def checked(command: str, args: Sequence[str]) -> list[str]:
         key = override.get_key_element().lstrip("+")
         field = catalogue.field_of(command, key)
         values = _values(override)
+        if key in catalogue.groups(command) and not all(isinstance(value, str) for value in values):
+            raise LmregError(f"{arg}: {key} needs one of its choices: {', '.join(catalogue.choices(key))}")
         # As the user wrote it, without the quotes added for Hydra.
         shown = f"{key}={','.join(map(str, values))}" if field and field.text else arg
         if override.is_sweep_override():

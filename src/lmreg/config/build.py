@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import importlib
+import re
 import typing
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -19,11 +20,15 @@ from omegaconf.errors import OmegaConfBaseException
 import lmreg
 import lmreg.config.resolvers
 from lmreg.config import catalogue
+from lmreg.config.groups import GROUPS
 from lmreg.config.paths import WRITE_CONF, conf_dir
 from lmreg.config.schema import range_error
+from lmreg.config.values import canonical, resolved, shown
 from lmreg.errors import LmregError
 
 T = TypeVar("T")
+COMMAND = "python scripts/conf.py"
+OPTIONS_OF = re.compile(rf"# Options of ([\w.]+), written by '{COMMAND}':\n")
 
 
 def nearest(word: str, names: Iterable[str]) -> str:
@@ -82,16 +87,16 @@ def typed(node: Mapping[str, Any] | DictConfig, schema: type[T], where: str) -> 
         if key not in fields:
             raise LmregError(f"unknown key '{prefix}{key}'{nearest(key, fields)}")
         try:
-            config[key] = value
+            config[key] = canonical(resolved(value), str(fields[key].type))
         except OmegaConfBaseException as error:
-            raise LmregError(f"{prefix}{key}={value}: {_expected(fields[key], error)}") from None
+            raise LmregError(f"{prefix}{key}={shown(value)}: {_expected(fields[key], error)}") from None
     try:
         result: T = OmegaConf.to_object(config)  # type: ignore[assignment]
     except ValueError as error:  # a schema's own check that its values fit together
         raise LmregError(f"{where or 'config'}: {error}") from None
     for name, field in fields.items():
         if problem := range_error(field, getattr(result, name)):
-            raise LmregError(f"{prefix}{name}={getattr(result, name)}: {problem}")
+            raise LmregError(f"{prefix}{name}={shown(getattr(result, name))}: {problem}")
     for name, block in blocks.items():
         setattr(result, name, typed(values.get(name, {}), block, f"{prefix}{name}"))
     return result
@@ -102,8 +107,10 @@ _KINDS = {
     "float": "a number",
     "bool": "true or false",
     "str": "text",
-    "list[Any]": "a list",
-    "list[float]": "a list of numbers, as [0,4095],",
+    "list[str]": "a list, such as [name] or [name,other],",
+    "list[Any]": "a list, such as [a,b],",
+    "list[int]": "a list of whole numbers, such as [5,10],",
+    "list[float]": "a list of numbers, such as [0,4095],",
 }
 
 
@@ -162,6 +169,52 @@ def _targets_within(value: Any, where: str) -> Iterator[tuple[str, str]]:
     elif isinstance(value, list | tuple):
         for index, item in enumerate(value):
             yield from _targets_within(item, f"{where}[{index}]")
+
+
+def check_config(command: str, cfg: DictConfig) -> None:
+    """Check every group and option of a command's composed config as the command itself does.
+
+    Raises:
+        LmregError: a value that its option doesn't take.
+    """
+    options = top_level(cfg, options_of(conf_dir() / f"{command.replace('-', '_')}.yaml"))
+    for group in catalogue.groups(command):
+        base = named(GROUPS[group].base)
+        if dataclasses.is_dataclass(base):
+            typed(cfg[group], base, group)
+        else:
+            resolve(cfg[group], base, group, options.allow_packages)
+
+
+def top_level(cfg: DictConfig, schema: type[T]) -> T:
+    """Return the options of a command that are in no group, typed and checked.
+
+    Raises:
+        LmregError: a value that its option doesn't take, or a config group that doesn't exist.
+    """
+    own = {field.name for field in dataclasses.fields(schema)}  # type: ignore[arg-type]
+    for key, value in cfg.items():
+        if isinstance(value, DictConfig) and key not in GROUPS.keys() | own:
+            raise LmregError(f"unknown config group '{key!s}'{nearest(str(key), GROUPS)}")
+    return typed({k: v for k, v in cfg.items() if k in own or k not in GROUPS}, schema, "")  # type: ignore[misc]
+
+
+def options_of(path: Path) -> Any:
+    """Return the dataclass whose options a command's yaml file has, as a line in it says.
+
+    Raises:
+        LmregError: there is no such line.
+    """
+    marker = OPTIONS_OF.search(path.read_text(encoding="utf-8"))
+    if marker is None:
+        raise LmregError(f"{path} lacks the line \"# Options of <dataclass>, written by '{COMMAND}':\"")
+    return named(marker[1])
+
+
+def named(dotted: str) -> Any:
+    """Import what a dotted name stands for."""
+    module, _, name = dotted.rpartition(".")
+    return getattr(importlib.import_module(module), name)
 
 
 def choice_of(group: str, choice: str, base: type[T]) -> tuple[type[T], Any]:

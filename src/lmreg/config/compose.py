@@ -30,10 +30,15 @@ def composed(command: str, words: Iterable[str]) -> tuple[DictConfig, list[str]]
             raise LmregError(f"{word!r} is not an override (key=value); for a sweep call it in a loop")
     try:
         words = as_hydra_reads(command, words)
-        with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-            return compose(name, words), words
+        return compose_words(command, words), words
     except USER_ERRORS as error:
         raise LmregError(one_line(error, name, words)) from error
+
+
+def compose_words(command: str, words: list[str]) -> DictConfig:
+    """Return the config of ``command`` with ``words``, which Hydra reads as they are."""
+    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        return compose(command.replace("-", "_"), words)
 
 
 def takes(command: str, word: str) -> bool:

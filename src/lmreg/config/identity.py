@@ -12,7 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from lmreg.config.index import index
 from lmreg.config.renamed import in_first_names, take_todays_names
-from lmreg.config.values import canonical_config, plain, resolved
+from lmreg.config.values import canonical_config, plain, resolved, shown
 from lmreg.errors import LmregError
 from lmreg.util.files import digest
 
@@ -36,7 +36,11 @@ def read_config(path: Path, keys: Set[str] = SEARCH_KEYS) -> DictConfig:
     try:
         config = OmegaConf.load(path)
     except Exception as error:  # the parser's errors have no common base
-        raise LmregError(f"{path} can't be read ({type(error).__name__}); delete {path.parent}") from error
+        mark = getattr(error, "problem_mark", None)
+        line = f", line {mark.line + 1}" if mark else ""
+        reason = getattr(error, "problem", None) or getattr(error, "strerror", None) or error
+        reason = " ".join(str(reason).split())
+        raise LmregError(f"{path} can't be read{line}: {reason}; delete {path.parent}") from error
     if not isinstance(config, DictConfig) or not config:
         raise LmregError(f"{path} is not a configuration; delete {path.parent}")
     require_config(config, path, keys)
@@ -127,7 +131,7 @@ def differences(old: dict[str, Any], new: dict[str, Any], prefix: str = "") -> l
         if isinstance(inside[0], dict) and isinstance(inside[1], dict):
             lines += differences(*inside, f"{prefix}{key}.")
         elif a != b:
-            lines.append(f"{prefix}{key}: {a} -> {b}")
+            lines.append(f"{prefix}{key}: {shown(a)} -> {shown(b)}")
     return lines
 
 

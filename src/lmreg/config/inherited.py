@@ -12,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from lmreg.config import catalogue
 from lmreg.config.arguments import split_values, with_home
 from lmreg.config.paths import conf_dir
+from lmreg.config.values import shown
 from lmreg.errors import LmregError
 
 FOLLOWED = ("space", "network", "data", "task")
@@ -66,7 +67,7 @@ def followed(cfg: DictConfig, run: DictConfig, overrides: Sequence[str]) -> Dict
     for key in keys:
         if key.startswith("space."):  # the architecture is of the run's own space
             given = OmegaConf.select(cfg, key)
-            raise LmregError(f"{key}={given}: the run's space is {run.space.name}; leave {key} out")
+            raise LmregError(f"{key}={shown(given)}: the run's space is {run.space.name}; leave {key} out")
     for group in FOLLOWED:
         same = cfg[group].get("_target_") == run[group].get("_target_")
         if group in keys and not same:

@@ -41,6 +41,8 @@ def canonical(value: Any, kind: str) -> Any:
     kind = kind.partition(" | ")[0]
     if kind.startswith("list[") and isinstance(value, list):
         return [canonical(item, kind[5:-1]) for item in value]
+    if kind == "int" and isinstance(value, float) and value.is_integer():
+        return int(value)  # 1e3 is 1000
     if value is None or kind not in _NODES:
         return value
     try:
@@ -63,6 +65,11 @@ def canonical_config(config: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def shown_config(cfg: DictConfig, resolve: bool) -> str:
+    """Return ``cfg`` as yaml, with every value as the command uses it."""
+    return OmegaConf.to_yaml(canonical_config(OmegaConf.to_container(cfg, resolve=resolve)))  # type: ignore[arg-type]
+
+
 def settled(cfg: DictConfig) -> DictConfig:
     """Return a copy of ``cfg`` that means the same from any folder, at any time, and in any spelling.
 
@@ -75,6 +82,11 @@ def settled(cfg: DictConfig) -> DictConfig:
             if field.text == "path" and value.get(name):
                 value[name] = absolute(value[name])
     return OmegaConf.create(config)
+
+
+def shown(value: Any) -> str:
+    """Return ``value`` as a message has it: text as it is, anything else as an override has it."""
+    return value if isinstance(value, str) else written(resolved(value))
 
 
 def written(value: Any) -> str:
