@@ -72,10 +72,8 @@ def choices_of(group: str) -> Iterator[tuple[str, type | None, Any]]:
     """Yield the choices of a config group: name, class (None for a group of options), config with the
     defaults.
 
-    A class whose config has an empty name is a base of others, and no choice.
-
-    Raises:
-        LmregError: a module defines several parts, or one of another name.
+    A class whose config has an empty name is a base of others, and no choice. LmregError if a module defines
+    several parts, or one of another name.
     """
     base = named(GROUPS[group].base)
     if dataclasses.is_dataclass(base):
@@ -158,11 +156,7 @@ def _command_options(
 
 
 def _check_same(group: str, choices: dict[str, dict[str, Any]]) -> None:
-    """Check that an option means the same for results in all choices of a group.
-
-    Raises:
-        LmregError: it doesn't.
-    """
+    """Check that an option means the same for results in all choices of a group; LmregError if it doesn't."""
     found: dict[str, tuple[str, dict[str, Any]]] = {}
     for choice, about in choices.items():
         for name, option in about["options"].items():

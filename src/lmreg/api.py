@@ -137,13 +137,15 @@ class Study:
             the cheap baselines and the gains over them.
         """
         with quiet():
-            cfg, _ = self._composed("evaluate", {"study": self.name, "run": run and _folder(run)}, overrides)
-            return read_table(evaluate(cfg) / "metrics.csv", {"run", "statistic", "value"})
+            composition = self._composed(
+                "evaluate", {"study": self.name, "run": run and _folder(run)}, overrides
+            )
+            return read_table(evaluate(*composition) / "metrics.csv", {"run", "statistic", "value"})
 
     def report(self, *, overrides: Sequence[str] | None = ()) -> Path:
         """Write a report of the study, one HTML file, and return its path."""
         with quiet():
-            return report(self._composed("report", {"study": self.name}, overrides)[0])
+            return report(*self._composed("report", {"study": self.name}, overrides))
 
     def retrain(
         self,
@@ -282,4 +284,4 @@ class Retrained:
     def export(self, *, overrides: Sequence[str] | None = ()) -> Path:
         """Write the networks as files that don't need lmreg, and return their folder."""
         with quiet():
-            return export(composed("export", [argument("run", self.folder), *_words(overrides)])[0])
+            return export(*composed("export", [argument("run", self.folder), *_words(overrides)]))

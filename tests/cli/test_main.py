@@ -51,7 +51,7 @@ BAD_CALLS = {
     "search --cfg job trainer.steps=10%": "trainer.steps=10%: must be a whole number or null",
     "search trainer.steps=-5 --cfg job": "trainer.steps=-5: must be at least 1",
     "search --cfg all log_every=0": "log_every=0: must be at least 1",
-    "train-landmarks landmarks=table landmarks.pool_seed_columns=x": "must be a list, such as [name]",
+    "train-landmarks landmarks=table landmarks.pool_seed_columns=x": "must be a list, such as [name] or",
     "search reg=none device=CPU": "device=CPU is not available here; did you mean 'cpu'?",
     "report device=foo": "device=foo is not available here",
     "rnus": "no command 'rnus'; did you mean 'runs'?",

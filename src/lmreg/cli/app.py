@@ -163,11 +163,7 @@ def _flags_last(args: list[str]) -> list[str]:
 
 
 def _checked_flags(args: list[str]) -> Namespace:
-    """Return the flags and overrides among ``args``.
-
-    Raises:
-        LmregError: an unknown flag, or flags that exclude each other.
-    """
+    """Return the flags and overrides among ``args``; refuse unknown flags, and ones that exclude others."""
     parser = get_args_parser()
 
     def refuse(message: str) -> NoReturn:

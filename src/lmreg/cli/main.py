@@ -78,10 +78,8 @@ def main() -> None:
 def _let_idle_threads_sleep() -> None:
     """Make OpenMP's threads sleep while they wait, unless the environment sets how they wait.
 
-    The setting takes effect when torch is loaded; child processes inherit it. By default libgomp's threads
-    spin while they wait for a thread that has no core: beside other work on two cores (load 20) 40 steps of a
-    small super-net took over 150 s with two threads, 2 to 8 s with two that sleep, and 9 to 12 s with one.
-    The number of threads remains torch's choice, because it changes sums in their last digits.
+    It takes effect when torch is loaded; child processes inherit it. Threads that spin wait for ones without
+    a core: on two loaded cores 40 small steps took over 150 s with two threads, 2 to 8 s with two that sleep.
     """
     if not {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME"} & os.environ.keys():
         os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
@@ -119,7 +117,10 @@ def _add(name: str, summary: str, hydra: bool = True) -> None:
             return
 
         def task(config: Any) -> None:
-            importlib.import_module(f"lmreg.commands.{name.replace('-', '_')}").run(config)
+            from lmreg.commands.options import given_overrides
+
+            module = name.replace("-", "_")
+            getattr(importlib.import_module(f"lmreg.commands.{module}"), module)(config, given_overrides())
 
         (app.run_app if hydra else app.run_plain)(name, list(overrides), task)
 

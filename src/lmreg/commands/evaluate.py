@@ -58,12 +58,7 @@ class EvaluateOptions(Options):
         self.precision_at = sorted(set(self.precision_at))
 
 
-def run(cfg: DictConfig) -> None:
-    """Run the command; ``cfg`` is composed from ``conf/evaluate.yaml``."""
-    evaluate(cfg)
-
-
-def evaluate(cfg: DictConfig) -> Path:
+def evaluate(cfg: DictConfig, overrides: list[str]) -> Path:
     """Evaluate as ``cfg`` says; return the folder of the tables."""
     options = top_level(cfg, EvaluateOptions)
     data_path = cfg.data.get("path")

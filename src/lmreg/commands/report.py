@@ -30,12 +30,7 @@ class ReportOptions(Options):
     )
 
 
-def run(cfg: DictConfig) -> None:
-    """Run the command; ``cfg`` is composed from ``conf/report.yaml``."""
-    report(cfg)
-
-
-def report(cfg: DictConfig) -> Path:
+def report(cfg: DictConfig, overrides: list[str]) -> Path:
     """Write the report as ``cfg`` says; return the page's path."""
     options = top_level(cfg, ReportOptions)
     with runtime_of(options).applied():

@@ -119,7 +119,7 @@ def _expected(field: dataclasses.Field[Any], error: Exception) -> str:
     kind, *others = str(field.type).split(" | ")
     if kind not in _KINDS:
         return str(error).splitlines()[0]
-    return f"must be {_KINDS[kind]}" + (" or null" if "None" in others else "")
+    return f"must be {_KINDS[kind]} or null" if "None" in others else f"must be {_KINDS[kind]}".rstrip(",")
 
 
 def resolve(node: DictConfig, base: type[T], where: str, allow: Iterable[str] = ()) -> tuple[type[T], Any]:
@@ -129,8 +129,6 @@ def resolve(node: DictConfig, base: type[T], where: str, allow: Iterable[str] = 
     can't call anything else. Targets inside the node are checked in the same way, but may also be in
     ``torch.nn``; whoever builds them accepts modules only.
 
-    Raises:
-        LmregError: another target, or a value that the config's schema doesn't take.
     """
     allow = {"lmreg", *allow}
     target = str(node.get("_target_") or "")
@@ -147,6 +145,12 @@ def resolve(node: DictConfig, base: type[T], where: str, allow: Iterable[str] = 
         if not inner.startswith("torch.nn."):
             _require_allowed(inner, place, allow, "lmreg and torch.nn")
     return cls, config
+
+
+def built(node: DictConfig, base: type[T], where: str, allow: Iterable[str] = ()) -> T:
+    """Return an object of the class that ``node._target_`` names, see `resolve`."""
+    cls, config = resolve(node, base, where, allow)
+    return cls(config)  # type: ignore[call-arg]
 
 
 def _require_allowed(target: str, where: str, allow: Iterable[str], own: str = "lmreg") -> None:
@@ -172,11 +176,7 @@ def _targets_within(value: Any, where: str) -> Iterator[tuple[str, str]]:
 
 
 def check_config(command: str, cfg: DictConfig) -> None:
-    """Check every group and option of a command's composed config as the command itself does.
-
-    Raises:
-        LmregError: a value that its option doesn't take.
-    """
+    """Check every group and option of a command's composed config as the command itself does."""
     options = top_level(cfg, options_of(conf_dir() / f"{command.replace('-', '_')}.yaml"))
     for group in catalogue.groups(command):
         base = named(GROUPS[group].base)
@@ -187,11 +187,7 @@ def check_config(command: str, cfg: DictConfig) -> None:
 
 
 def top_level(cfg: DictConfig, schema: type[T]) -> T:
-    """Return the options of a command that are in no group, typed and checked.
-
-    Raises:
-        LmregError: a value that its option doesn't take, or a config group that doesn't exist.
-    """
+    """Return the options of a command that are in no group, typed and checked; refuse unknown groups."""
     own = {field.name for field in dataclasses.fields(schema)}  # type: ignore[arg-type]
     for key, value in cfg.items():
         if isinstance(value, DictConfig) and key not in GROUPS.keys() | own:
@@ -200,11 +196,7 @@ def top_level(cfg: DictConfig, schema: type[T]) -> T:
 
 
 def options_of(path: Path) -> Any:
-    """Return the dataclass whose options a command's yaml file has, as a line in it says.
-
-    Raises:
-        LmregError: there is no such line.
-    """
+    """Return the dataclass whose options a command's yaml file has, as a line in it says."""
     marker = OPTIONS_OF.search(path.read_text(encoding="utf-8"))
     if marker is None:
         raise LmregError(f"{path} lacks the line \"# Options of <dataclass>, written by '{COMMAND}':\"")
@@ -230,11 +222,7 @@ def classes_of(group: str, base: type[T]) -> dict[str, type[T]]:
 
 
 def schema_of(cls: type) -> type:
-    """Return the dataclass that annotates the ``config`` of a class's constructor.
-
-    Raises:
-        LmregError: nothing annotates it.
-    """
+    """Return the dataclass that annotates the ``config`` of a class's constructor."""
     hint = typing.get_type_hints(cls.__init__).get("config")  # type: ignore[misc]
     if hint is None:
         raise LmregError(

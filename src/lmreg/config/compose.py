@@ -16,11 +16,7 @@ from lmreg.util.progress import say
 
 
 def composed(command: str, words: Iterable[str]) -> tuple[DictConfig, list[str]]:
-    """Return the config of ``command`` with the overrides ``words``, and these overrides as Hydra reads them.
-
-    Raises:
-        LmregError: a word isn't an override, or the command refuses it.
-    """
+    """Return the config of ``command`` with the overrides ``words``, and these as Hydra reads them."""
     words, notes = with_todays_names(words)
     for note in notes:
         say(f"Note: {note}")

@@ -28,11 +28,7 @@ def earlier_values() -> dict[str, Any]:
 
 
 def read_config(path: Path, keys: Set[str] = SEARCH_KEYS) -> DictConfig:
-    """Read a run's ``config.yaml`` under today's names; it must have ``keys``.
-
-    Raises:
-        LmregError: it is missing, unreadable or incomplete.
-    """
+    """Read a run's ``config.yaml`` under today's names; LmregError if it is unreadable or lacks ``keys``."""
     try:
         config = OmegaConf.load(path)
     except Exception as error:  # the parser's errors have no common base
@@ -65,11 +61,7 @@ def peek_config(path: Path) -> dict[str, Any]:
 
 
 def require_config(config: DictConfig, path: Path, keys: Set[str] = SEARCH_KEYS) -> None:
-    """Check that ``config``, which was read from ``path``, has ``keys``.
-
-    Raises:
-        LmregError: it lacks one.
-    """
+    """Check that ``config``, which was read from ``path``, has ``keys``; LmregError if it lacks one."""
     if lacks := sorted(keys - set(config)):
         raise LmregError(f"{path} lacks {lacks[0]} (torn?); delete {path.parent}")
 
@@ -142,15 +134,11 @@ def _by_index(value: Any) -> Any:
 
 
 def refuse_changes(folder: Path, holds: str, changed: list[str], remedy: str = "study=<new name>") -> None:
-    """Refuse to write to a folder that holds something else.
+    """Refuse to write to a folder that holds something else, if anything has ``changed``.
 
     Args:
         holds: what the folder holds, for the message.
-        changed: the differences to what would be written now.
         remedy: the option that puts the new results elsewhere.
-
-    Raises:
-        LmregError: there are differences.
     """
     if changed:
         raise LmregError(

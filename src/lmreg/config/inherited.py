@@ -57,10 +57,8 @@ def _choice(group: str, target: str | None) -> str | None:
 def followed(cfg: DictConfig, run: DictConfig, overrides: Sequence[str]) -> DictConfig:
     """Return ``cfg`` with the values that ``run`` has in the followed groups, changed by ``overrides``.
 
-    A group for which ``overrides`` give another choice stays as it was composed.
-
-    Raises:
-        LmregError: ``overrides`` give another space, or options of the space.
+    A group for which ``overrides`` give another choice stays as it was composed; another space, or options of
+    the space, are refused.
     """
     cfg = cfg.copy()
     keys = [o.lstrip("+").partition("=")[0] for o in overrides]

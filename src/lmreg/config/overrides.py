@@ -21,11 +21,7 @@ USER_ERRORS = (LmregError, HydraException, OmegaConfBaseException, OSError)
 
 
 def as_hydra_reads(command: str, args: list[str]) -> list[str]:
-    """Return a command's overrides as Hydra reads them, checked as far as possible without composing them.
-
-    Raises:
-        LmregError: an override that can't be read, or that the command doesn't take.
-    """
+    """Return a command's overrides as Hydra reads them, checked as far as possible without composing them."""
     _check_groups(command, args)
     args = with_choices_of_run(command, quoted_texts(command, args))
     return _for_swept_choices(command, checked(command, args))
