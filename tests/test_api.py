@@ -127,7 +127,7 @@ def test_from_found_to_used(study: lmreg.Study, run: lmreg.Run) -> None:
         (lambda s: lmreg.Study(root=None), "root=None: expected text or a Path"),
         (lambda s: lmreg.Study(root=b"/tmp/x"), "root=b'/tmp/x': expected text or a Path"),
         (lambda s: lmreg.Study(space=5), "space=5: expected text"),
-        (lambda s: lmreg.Study(space=""), "space=: space needs one of its choices"),
+        (lambda s: lmreg.Study(space=""), "unknown choice 'space='"),
         (lambda s: lmreg.Study(data=["a"]), "data=['a']: expected text"),
         (lambda s: lmreg.Study(name=5), "name=5: expected text"),
         (lambda s: lmreg.Study(overrides=[5]), "overrides=[5]: expected a list of texts"),
