@@ -15,7 +15,6 @@ import importlib
 import inspect
 import json
 import pkgutil
-import re
 import sys
 import textwrap
 from collections.abc import Iterator
@@ -25,15 +24,14 @@ from typing import Any
 import yaml
 from omegaconf import OmegaConf
 
-from lmreg.config.build import schema_of
+from lmreg.config.build import COMMAND, OPTIONS_OF, named, options_of, schema_of
+from lmreg.config.common import Options
 from lmreg.config.groups import GROUPS
 from lmreg.config.paths import conf_dir
 from lmreg.errors import LmregError
 
-COMMAND = "python scripts/conf.py"
 WIDTH = 110
 _WIDEST = 34  # a longer key and value doesn't move the comments of the others
-_OPTIONS_OF = re.compile(rf"# Options of ([\w.]+), written by '{COMMAND}':\n")
 _DECLARED = ("help", "min", "max", "choices", "text")
 
 Entry = tuple[str, str]
@@ -58,11 +56,10 @@ def written() -> dict[Path, str]:
     commands = {}
     for path in sorted(conf_dir().glob("*.yaml")):
         text = path.read_text(encoding="utf-8")
-        if not (marker := _OPTIONS_OF.search(text)):
-            raise LmregError(f"{path} lacks the line \"# Options of <dataclass>, written by '{COMMAND}':\"")
-        schema = _named(marker[1])
-        shared = _schema_of_defaults(text)
-        inherited = {f.name for f in dataclasses.fields(shared)} if shared else set()
+        schema, marker = options_of(path), OPTIONS_OF.search(text)
+        assert marker
+        shares = "common" in ((yaml.safe_load(text) or {}).get("defaults") or [])
+        inherited = {f.name for f in dataclasses.fields(Options)} if shares else set()
         own = [f for f in dataclasses.fields(schema) if f.name not in inherited]
         files[path] = text[: marker.end()] + "".join(_lines(list(_entries(own, schema()))))
         if path.stem != "common":
@@ -75,12 +72,10 @@ def choices_of(group: str) -> Iterator[tuple[str, type | None, Any]]:
     """Yield the choices of a config group: name, class (None for a group of options), config with the
     defaults.
 
-    A class whose config has an empty name is a base of others, and no choice.
-
-    Raises:
-        LmregError: a module defines several parts, or one of another name.
+    A class whose config has an empty name is a base of others, and no choice. LmregError if a module defines
+    several parts, or one of another name.
     """
-    base = _named(GROUPS[group].base)
+    base = named(GROUPS[group].base)
     if dataclasses.is_dataclass(base):
         presets = getattr(sys.modules[base.__module__], "PRESETS", None)
         for config in presets or [base()]:
@@ -95,22 +90,17 @@ def choices_of(group: str) -> Iterator[tuple[str, type | None, Any]]:
             if isinstance(cls, type) and issubclass(cls, base) and cls.__module__ == module.__name__
             if not inspect.isabstract(cls) and "config" in inspect.signature(cls).parameters
         ]
-        named = {cls: schema_of(cls)() for cls in parts}
-        named = {cls: config for cls, config in named.items() if getattr(config, "name", name)}
-        if len(named) > 1:
-            names = " and ".join(cls.__name__ for cls in named)
+        configs = {cls: schema_of(cls)() for cls in parts}
+        configs = {cls: config for cls, config in configs.items() if getattr(config, "name", name)}
+        if len(configs) > 1:
+            names = " and ".join(cls.__name__ for cls in configs)
             raise LmregError(f"{module.__name__} defines {names}; a module of lmreg.{group} is one choice")
-        for cls, config in named.items():
+        for cls, config in configs.items():
             if getattr(config, "name", name) != name:
                 raise LmregError(
                     f"{module.__name__}: its config's name must be '{name}', not '{config.name}'"
                 )
             yield name, cls, config
-
-
-def _named(dotted: str) -> Any:
-    module, _, name = dotted.rpartition(".")
-    return getattr(importlib.import_module(module), name)
 
 
 def _dotted(cls: type) -> str:
@@ -166,11 +156,7 @@ def _command_options(
 
 
 def _check_same(group: str, choices: dict[str, dict[str, Any]]) -> None:
-    """Check that an option means the same for results in all choices of a group.
-
-    Raises:
-        LmregError: it doesn't.
-    """
+    """Check that an option means the same for results in all choices of a group; LmregError if it doesn't."""
     found: dict[str, tuple[str, dict[str, Any]]] = {}
     for choice, about in choices.items():
         for name, option in about["options"].items():
@@ -212,16 +198,6 @@ def _lines(entries: list[Entry]) -> Iterator[str]:
         parts = textwrap.wrap(comment, WIDTH - column - 2, initial_indent=" " * (len(line) - column))
         yield f"{line}# {parts[0].lstrip()}\n"
         yield from (f"{'':{column}}# {part}\n" for part in parts[1:])
-
-
-def _schema_of_defaults(text: str) -> type | None:
-    """Return the dataclass of the options in ``common.yaml`` if a command's yaml file includes them."""
-    if "common" not in ((yaml.safe_load(text) or {}).get("defaults") or []):
-        return None
-    common = (conf_dir() / "common.yaml").read_text(encoding="utf-8")
-    marker = _OPTIONS_OF.search(common)
-    assert marker
-    return _named(marker[1])  # type: ignore[no-any-return]
 
 
 def _json(content: Any, indent: str = "") -> str:

@@ -50,6 +50,7 @@ def test_every_stage_gives_values_and_prints_nothing(
     assert study.search(algo="spos", reg="landmark", seed=0, overrides=SEARCH) == run
     table = study.evaluate(overrides=["bootstrap=100"])
     assert set(table["run"]) == {run.folder.name}
+    assert study.evaluate(run.folder, overrides=["bootstrap=100"]).equals(table)
     assert {"kendall_tau", "regret"} <= set(table["statistic"])
     page = study.report()
     assert page == study.folder / "report" / "index.html"
@@ -98,7 +99,7 @@ def test_from_found_to_used(study: lmreg.Study, run: lmreg.Run) -> None:
     pytest.importorskip("safetensors")
     small = ("seeds=1", "trainer.steps=3", "trainer.batch_size=8", "network.channels=2")
     other = lmreg.Study(root=study.folder.parent, overrides=["threads=1", "network.channels=8"])
-    retrained = other.retrain(run, overrides=small)  # the call's own override the study's
+    retrained = other.retrain(str(run.folder), overrides=small)  # the call's own override the study's
     assert "channels: 2\n" in (retrained.folder / "config.yaml").read_text()
     assert retrained.folder.parent == study.folder / "retrain"
     assert retrained.result["arch"] == study.space.format(run.best)
@@ -123,6 +124,23 @@ def test_from_found_to_used(study: lmreg.Study, run: lmreg.Run) -> None:
         (lambda s: lmreg.Study(overrides=["trainer.stebs=3"]), "unknown key 'trainer.stebs=3'"),
         (lambda s: lmreg.Study(overrides=["wat=3"]), "no stage has that option"),
         (lambda s: lmreg.Study(task="depth"), "task=depth takes"),
+        (lambda s: lmreg.Study(root=None), "root=None: expected text or a Path"),
+        (lambda s: lmreg.Study(root=b"/tmp/x"), "root=b'/tmp/x': expected text or a Path"),
+        (lambda s: lmreg.Study(space=5), "space=5: expected text"),
+        (lambda s: lmreg.Study(space=""), "unknown choice 'space='"),
+        (lambda s: lmreg.Study(data=["a"]), "data=['a']: expected text"),
+        (lambda s: lmreg.Study(name=5), "name=5: expected text"),
+        (lambda s: lmreg.Study(overrides=[5]), "overrides=[5]: expected a list of texts"),
+        (lambda s: lmreg.Study(overrides="trainer.lr=1"), "overrides='trainer.lr=1': expected a list"),
+        (lambda s: s.search(algo=5), "algo=5: expected text"),
+        (lambda s: s.search(algo="spos,fairnas"), "unknown choice 'algo=spos,fairnas'"),
+        (lambda s: s.search(seed="0,1"), "seed=0,1: must be a whole number"),
+        (lambda s: s.search(overrides=["study=zz"]), "study= belongs to the study"),
+        (lambda s: s.search(overrides=["space=macro"]), "these overrides are for study=macro-fashion_mini"),
+        (lambda s: s.evaluate(overrides=["++root=zz"]), "root= belongs to the study"),
+        (lambda s: s.evaluate(run=5), "run=5: expected text or a Run or a Path"),
+        (lambda s: s.retrain(run="nowhere"), "there is no folder"),
+        (lambda s: s.retrain(arch=5), "arch=5: expected text or an Arch"),
     ],
 )
 def test_what_cannot_be_is_one_line(study: lmreg.Study, call: Any, says: str) -> None:

@@ -137,6 +137,7 @@ LANDMARKS = [
 
 FINISHED = [
     ("config.yaml", junk, SEARCH, "config.yaml can't be read"),
+    ("config.yaml", replaced("lr: 0.05", "lr: [0.05"), EVALUATE, "config.yaml can't be read, line "),
     ("config.yaml", emptied, SEARCH, "config.yaml is not a configuration"),
     ("config.yaml", half, SEARCH, "delete"),
     ("config.yaml", replaced("lr: 0.05", "lr: 0.06"), SEARCH, "trainer.lr: 0.06 -> 0.05"),

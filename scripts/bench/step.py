@@ -18,8 +18,8 @@ import torch
 from hydra import compose, initialize_config_dir
 
 from lmreg.algo.base import Algorithm
-from lmreg.commands.options import top_level
 from lmreg.commands.search import SearchOptions
+from lmreg.config.build import top_level
 from lmreg.config.paths import conf_dir
 from lmreg.data.images import BatchStream
 from lmreg.experiment.study import Study

@@ -14,12 +14,13 @@ other began. Methods return values and print nothing: messages go to the logger 
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from omegaconf import DictConfig
 
 from lmreg.commands.evaluate import evaluate
 from lmreg.commands.export import export
@@ -27,7 +28,7 @@ from lmreg.commands.report import report
 from lmreg.commands.retrain import retrain
 from lmreg.commands.search import search
 from lmreg.commands.train_landmarks import train_landmarks
-from lmreg.config.arguments import argument, quoted
+from lmreg.config.arguments import argument
 from lmreg.config.compose import composed, takes
 from lmreg.errors import LmregError
 from lmreg.experiment.study import Options
@@ -66,27 +67,29 @@ class Study:
         *,
         task: str = "classification",
         name: str | None = None,
-        overrides: Sequence[str] = (),
+        overrides: Sequence[str] | None = (),
     ):
-        for word in overrides:
+        words = _words(overrides)
+        for word in words:
             if not any(takes(stage, word) for stage in _STAGES):
                 raise LmregError(f"{word!r}: no stage has that option; 'lmreg search --help' lists them")
-        self._given = [f"space={space}", f"data={data}", f"task={task}", argument("root", root), *overrides]
+        parts = {"space": space, "data": data, "task": task}
+        self._given = [argument(key, _text(key, value)) for key, value in parts.items()]
+        self._given += [argument("root", _text("root", root, Path)), *words]
         if name is not None:
-            self._given.append(argument("study", name))
+            self._given.append(argument("study", _text("name", name)))
         with quiet():
-            cfg, _ = composed("search", self._overrides("search"))
-            options = Options(study=cfg.study, root=cfg.root, allow_packages=list(cfg.allow_packages))
-            parts = Parts(cfg, options)
+            cfg, _ = composed("search", [word for word in self._given if takes("search", word)])
+            study = Parts(cfg, Options(cfg.study, cfg.root, allow_packages=list(cfg.allow_packages)))
         self.name: str = str(cfg.study)
-        self.folder: Path = parts.folder
-        self.space: Space = parts.space
+        self.folder: Path = study.folder
+        self.space: Space = study.space
 
     def __repr__(self) -> str:
         return f"Study({str(self.folder)!r})"
 
     def train_landmarks(
-        self, count: int | None = None, pool: int | None = None, *, overrides: Sequence[str] = ()
+        self, count: int | None = None, pool: int | None = None, *, overrides: Sequence[str] | None = ()
     ) -> Truth:
         """Train landmarks and a held-out pool stand-alone, or read their scores from a table.
 
@@ -98,12 +101,15 @@ class Study:
         """
         given = {"landmarks.count": count, "landmarks.pool": pool}
         with quiet():
-            return train_landmarks(
-                *composed("train-landmarks", self._overrides("train-landmarks", given, overrides))
-            )
+            return train_landmarks(*self._composed("train-landmarks", given, overrides))
 
     def search(
-        self, algo: str = "spos", reg: str = "landmark", seed: int = 0, *, overrides: Sequence[str] = ()
+        self,
+        algo: str = "spos",
+        reg: str = "landmark",
+        seed: int = 0,
+        *,
+        overrides: Sequence[str] | None = (),
     ) -> Run:
         """Train a super-net and search it; resume a search that was stopped, read one that is finished.
 
@@ -111,9 +117,9 @@ class Study:
             LmregError: an option is invalid, or ``reg`` needs landmarks and the study has none.
             Interrupted: SIGINT or SIGTERM came; the state is saved, and the same call resumes.
         """
-        given = {"algo": algo, "reg": reg, "seed": seed}
+        given = {"algo": _text("algo", algo), "reg": _text("reg", reg), "seed": seed}
         with quiet():
-            return Run(search(*composed("search", self._overrides("search", given, overrides))).folder)
+            return Run(search(*self._composed("search", given, overrides)).folder)
 
     def runs(self) -> list[Run]:
         """Return the study's finished searches, by name."""
@@ -121,51 +127,89 @@ class Study:
             return []
         return [Run(run.folder) for run in finished_runs(self.folder)]
 
-    def evaluate(self, *, overrides: Sequence[str] = ()) -> pd.DataFrame:
-        """Measure how well every finished search ranks the held-out pool.
+    def evaluate(
+        self, run: Run | str | Path | None = None, *, overrides: Sequence[str] | None = ()
+    ) -> pd.DataFrame:
+        """Measure how well every finished search, or only ``run``, ranks the held-out pool.
 
         Returns:
             ``evaluate/metrics.csv``, one figure per row. ``baselines.csv`` and ``paired.csv`` beside it have
             the cheap baselines and the gains over them.
         """
         with quiet():
-            cfg, _ = composed("evaluate", self._overrides_by_name("evaluate", overrides))
-            return read_table(evaluate(cfg) / "metrics.csv", {"run", "statistic", "value"})
+            composition = self._composed(
+                "evaluate", {"study": self.name, "run": run and _folder(run)}, overrides
+            )
+            return read_table(evaluate(*composition) / "metrics.csv", {"run", "statistic", "value"})
 
-    def report(self, *, overrides: Sequence[str] = ()) -> Path:
+    def report(self, *, overrides: Sequence[str] | None = ()) -> Path:
         """Write a report of the study, one HTML file, and return its path."""
         with quiet():
-            return report(composed("report", self._overrides_by_name("report", overrides))[0])
+            return report(*self._composed("report", {"study": self.name}, overrides))
 
     def retrain(
-        self, run: Run | None = None, arch: Arch | str | None = None, *, overrides: Sequence[str] = ()
+        self,
+        run: Run | str | Path | None = None,
+        arch: Arch | str | None = None,
+        *,
+        overrides: Sequence[str] | None = (),
     ) -> Retrained:
-        """Train what ``run`` found, or ``arch``, alone on all training images, and test it."""
+        """Train what ``run`` (or the run in that folder) found, or ``arch``, alone on all training images,
+        and test it.
+        """
         if (run is None) == (arch is None):
             raise LmregError("retrain takes either a run or an architecture")
-        if run is not None:
-            given = [f"run={quoted([str(run.folder)])}"]
-        else:
-            given = [argument("arch", arch if isinstance(arch, str) else self.space.format(arch))]  # type: ignore[arg-type]
-        words = self._overrides("retrain", None, overrides)
-        if run is not None:  # the run determines space, data and task
-            words = [word for word in words if word in overrides or not word.startswith(_FROM_RUN)]
+        if isinstance(arch, Arch):
+            arch = self.space.format(arch)
+        given = {"arch": _text("arch", arch, Arch)} if run is None else {"run": _folder(run)}
         with quiet():
-            return Retrained(retrain(*composed("retrain", [*words, *given])))
+            return Retrained(retrain(*self._composed("retrain", given, overrides)))
 
-    def _overrides(
-        self, command: str, given: dict[str, Any] | None = None, overrides: Sequence[str] = ()
-    ) -> list[str]:
-        """Return a command's overrides: the study's, those of a method's arguments, and the call's own."""
-        keys = {word.lstrip("+~").partition("=")[0] for word in overrides}
-        mine = [w for w in self._given if takes(command, w) and w.lstrip("+~").partition("=")[0] not in keys]
-        named = [f"{key}={value}" for key, value in (given or {}).items() if value is not None]
-        return [*mine, *named, *overrides]
+    def _composed(
+        self, command: str, given: Mapping[str, Any], overrides: Sequence[str] | None
+    ) -> tuple[DictConfig, list[str]]:
+        """Compose a command's config from the study's overrides, a method's arguments, and the call's own.
 
-    def _overrides_by_name(self, command: str, overrides: Sequence[str]) -> list[str]:
-        """Return the overrides of a command that takes the study's name instead of its parts."""
-        mine = [w for w in self._overrides(command, None, overrides) if not w.startswith("study=")]
-        return [*mine, argument("study", self.name)]
+        Raises:
+            LmregError: an override is invalid, or puts the results in another study.
+        """
+        words = _words(overrides)
+        named = [argument(key, value) for key, value in given.items() if value is not None]
+        own = {_key(word) for word in (*words, *named)}
+        mine = [word for word in self._given if takes(command, word) and _key(word) not in own]
+        if "run" in given:  # the run determines space, data and task
+            mine = [word for word in mine if not word.startswith(_FROM_RUN)]
+        if moved := {"study", "root"} & {_key(word) for word in words}:
+            raise LmregError(f"{moved.pop()}= belongs to the study; make another lmreg.Study for it")
+        cfg, words = composed(command, [*mine, *named, *words])
+        if "run" not in given and cfg.study != self.name:
+            raise LmregError(f"these overrides are for study={cfg.study}; make another lmreg.Study for them")
+        return cfg, words
+
+
+def _key(word: str) -> str:
+    return word.lstrip("+~").partition("=")[0]
+
+
+def _text(name: str, value: Any, *others: type) -> str:
+    """Return an argument that must be text, or one of the ``others``."""
+    if not isinstance(value, (str, *others)):
+        kinds = " or ".join(["text", *(f"a {kind.__name__}".replace("a A", "an A") for kind in others)])
+        raise LmregError(f"{name}={value!r}: expected {kinds}")
+    return str(value)
+
+
+def _folder(run: Run | str | Path) -> str:
+    return str(run.folder) if isinstance(run, Run) else _text("run", run, Run, Path)
+
+
+def _words(overrides: Sequence[str] | None) -> list[str]:
+    """Return overrides as a list; None for none."""
+    words = [] if overrides is None else overrides
+    is_list = isinstance(words, Iterable) and not isinstance(words, str)
+    if not is_list or not all(isinstance(word, str) for word in words):
+        raise LmregError(f'overrides={overrides!r}: expected a list of texts, such as ["trainer.lr=0.1"]')
+    return list(words)
 
 
 @dataclass(frozen=True)
@@ -237,7 +281,7 @@ class Retrained:
         """``result.json``: the architecture, its trainings, and their test scores."""
         return read_json(self.folder / "result.json")
 
-    def export(self, *, overrides: Sequence[str] = ()) -> Path:
+    def export(self, *, overrides: Sequence[str] | None = ()) -> Path:
         """Write the networks as files that don't need lmreg, and return their folder."""
         with quiet():
-            return export(composed("export", [f"run={quoted([str(self.folder)])}", *overrides])[0])
+            return export(*composed("export", [argument("run", self.folder), *_words(overrides)]))

@@ -27,6 +27,9 @@ BAD_CALLS = {
     "search reg.skip_satisfied=maybe": "reg.skip_satisfied=maybe: must be true or false",
     "search reg=": "reg=: reg needs one of its choices: landmark, none",
     "search reg=null": "reg=null: reg needs one of its choices: landmark, none",
+    "search trainer={}": "trainer={}: trainer needs one of its choices: retrain, standalone, supernet",
+    "search algo=5": "algo=5: algo needs one of its choices",
+    "search algo@x=spos": "algo@x=spos: a choice can't be put elsewhere by @; write algo=spos",
     "search ~reg": "~reg: reg needs one of its choices",
     "search ~trainer.lr": "~trainer.lr: an option can't be taken out; give it the value",
     "search ~seed": "~seed: an option can't be taken out",
@@ -37,6 +40,22 @@ BAD_CALLS = {
     "search trainer.epochs=inf": "trainer.epochs=inf: must be finite",
     "search trainer.clip=inf": "trainer.clip=inf: must be finite",
     "search data=folder data.path=. data.value_range=[0,inf]": "must be finite",
+    "search trainer.lr = 0.1": "expected key=value, without spaces around =",
+    "search trainer.lr": "can't read 'trainer.lr': expected key=value",
+    "search trainer..lr=3": "'trainer..lr' can't be the name of an option",
+    "search trainer.steps=１０": "write its digits as 0 to 9",
+    "search trainer.steps=99999999999999999999": "must be less than 2^63",
+    "search trainer.lr=null": "trainer.lr=null: must be a number",
+    "search trainer.lr=true": "trainer.lr=true: must be a number",
+    "search threads=100000": "threads=100000: must be between 1 and 4096",
+    "search --cfg job trainer.steps=10%": "trainer.steps=10%: must be a whole number or null",
+    "search trainer.steps=-5 --cfg job": "trainer.steps=-5: must be at least 1",
+    "search --cfg all log_every=0": "log_every=0: must be at least 1",
+    "train-landmarks landmarks=table landmarks.pool_seed_columns=x": "must be a list, such as [name] or",
+    "search reg=none device=CPU": "device=CPU is not available here; did you mean 'cpu'?",
+    "report device=foo": "device=foo is not available here",
+    "rnus": "no command 'rnus'; did you mean 'runs'?",
+    "completion ksh": "'ksh' is not one of 'bash', 'zsh', 'fish'",
     "search trainer.clip=~": "can't read 'trainer.clip=~'",
     "search reg=none device=meta": "device=meta is not available here",
     "search seed=-1": "seed=-1: must be at least 0",
@@ -66,6 +85,8 @@ BAD_CALLS = {
     "search reg=none root=/dev/null/x": "can't write to /dev/null/x",
     "search reg=nothing --help": "unknown choice 'reg=nothing'; there are: landmark, none",
     "runs": "no searches in outputs; 'lmreg search' makes them",
+    "runs root=nowhere": "no searches in nowhere; 'lmreg search' makes them; there is no folder nowhere",
+    "runs root=/dev/null": "root=/dev/null is a file",
     "runs stdy=x": "unknown key 'stdy=x'; did you mean 'study'?",
     "runs x": "can't read 'x': expected key=value",
     "runs -m": "unknown flag '-m'",
@@ -132,7 +153,7 @@ def test_a_bad_call_in_a_process_of_its_own(lmreg, tmp_path: Path) -> None:  # t
 def test_an_unknown_command_is_refused(lmreg) -> None:  # type: ignore[no-untyped-def]
     done = lmreg("serch")
     assert done.returncode == 2
-    assert "No such command 'serch'" in done.stderr
+    assert done.stderr == "Error: no command 'serch'; did you mean 'search'?\n"
 
 
 @pytest.mark.parametrize(
@@ -159,3 +180,19 @@ def test_hydra_shows_the_config(lmreg, tmp_path: Path) -> None:  # type: ignore[
     assert "weight: 3" in done.stdout
     assert "_target_: lmreg.reg.landmark.Landmark" in done.stdout
     assert lmreg("search", "--info", cwd=tmp_path).returncode == 0
+
+
+def test_the_config_is_shown_as_the_command_uses_it(
+    in_process: InProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = ("trainer.steps=01000", "seed=1e3", "data.flip=yes")
+    for call in (("--cfg", "job", "--resolve", *words), (words[0], "--cfg", "job", *words[1:], "--resolve")):
+        code, out, errors = in_process("search", "root=x", *call)
+        assert code == 0, errors
+        assert "steps: 1000\n" in out
+        assert "\nseed: 1000\n" in out
+        assert "flip: true\n" in out
+        assert "study: nasbench201-fashion_mini\n" in out
+    assert "study: ${space.name}-${data.name}\n" in in_process("search", "--cfg", "job")[1]
+    assert list(tmp_path.iterdir()) == []

@@ -17,7 +17,7 @@ import torch
 from tests.conftest import TINY_LANDMARKS, TINY_SEARCH, Compose, Lmreg, last_given
 from tests.processes import Started
 
-from lmreg.commands.evaluate import run as evaluate_command
+from lmreg.commands.evaluate import evaluate as evaluate_command
 from lmreg.errors import Interrupted, LmregError
 from lmreg.space.nasbench201 import NASBench201
 from lmreg.util.files import read_json
@@ -65,7 +65,7 @@ def evaluate(composed: Compose, capsys: pytest.CaptureFixture[str]) -> Evaluate:
     """Run the command in this process and return what it prints."""
 
     def call(*overrides: str) -> str:
-        evaluate_command(composed("evaluate", *overrides, "bootstrap=100", "threads=1"))
+        evaluate_command(composed("evaluate", *overrides, "bootstrap=100", "threads=1"), [])
         return capsys.readouterr().out
 
     return call

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from lmreg.commands.runs import run
+from lmreg.commands.runs import runs
 from lmreg.config.arguments import split_values
 from lmreg.errors import LmregError
 from lmreg.experiment.failures import failure_noted
@@ -64,7 +64,7 @@ def root(tmp_path: Path) -> Path:
 
 
 def listed(root: Path, capsys: pytest.CaptureFixture[str], **options: object) -> str:
-    run(OmegaConf.create({"study": None, "root": str(root), "json": False, **options}))
+    runs(OmegaConf.create({"study": None, "root": str(root), "json": False, **options}), [])
     return capsys.readouterr().out
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from omegaconf import DictConfig
 
-from lmreg.commands.train_landmarks import run
+from lmreg.commands.train_landmarks import train_landmarks
 from lmreg.errors import LmregError
 from lmreg.space.nasbench201 import NASBench201
 
@@ -47,7 +47,7 @@ def test_another_selector_gives_other_landmarks_in_the_same_study(tmp_path: Path
     folder = tmp_path / "root" / "s" / "landmarks"
     described, landmarks, pools = [], [], []
     for overrides in ((), ("selector=stratified", "selector.strata=2"), ("selector.min_distance=4",), ()):
-        run(config("landmarks.count=12", *overrides))
+        train_landmarks(config("landmarks.count=12", *overrides), [])
         described.append(json.loads((folder / "manifest.json").read_text())["selector"])
         landmarks.append((folder / "landmarks.csv").read_text())
         pools.append(set(pd.read_csv(folder / "pool.csv")["arch"]))
@@ -63,8 +63,8 @@ def test_another_selector_gives_other_landmarks_in_the_same_study(tmp_path: Path
 
 
 def test_another_selector_keeps_trainings(tmp_path: Path, config, capsys: pytest.CaptureFixture[str]) -> None:  # type: ignore[no-untyped-def]
-    run(config(from_table=False))
-    run(config("selector=stratified", "selector.candidates=20", from_table=False))
+    train_landmarks(config(from_table=False), [])
+    train_landmarks(config("selector=stratified", "selector.candidates=20", from_table=False), [])
     assert "4 of 6 trainings are done already" in capsys.readouterr().out  # those of the pool, two each
 
 
@@ -94,13 +94,13 @@ def test_a_failed_command_leaves_nothing(
     message: str,
 ) -> None:
     with pytest.raises(LmregError, match=message):
-        run(config(*overrides, from_table=from_table))
+        train_landmarks(config(*overrides, from_table=from_table), [])
     assert not (tmp_path / "root").exists()
 
 
 def test_after_a_diverged_training_another_rate_needs_no_new_study(tmp_path: Path, config) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(LmregError, match="the training diverged"):
-        run(config("trainer.lr=1e30", "trainer.steps=9", from_table=False))
+        train_landmarks(config("trainer.lr=1e30", "trainer.steps=9", from_table=False), [])
     assert not (tmp_path / "root").exists()
-    run(config(from_table=False))
+    train_landmarks(config(from_table=False), [])
     assert (tmp_path / "root" / "s" / "landmarks" / "manifest.json").exists()

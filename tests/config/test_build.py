@@ -47,7 +47,7 @@ def test_values_are_converted_and_missing_ones_take_defaults() -> None:
         ({"count": 0}, "s.count=0: must be at least 1"),
         ({"count": "many"}, "s.count=many: must be a whole number or null"),
         ({"kind": "c"}, "s.kind=c: must be one of a, b"),
-        ({"rate": None}, "s.rate=None: must be a number"),
+        ({"rate": None}, "s.rate=null: must be a number"),
     ],
 )
 def test_wrong_values_are_told_in_one_line(values: dict[str, object], message: str) -> None:

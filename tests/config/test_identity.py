@@ -28,16 +28,16 @@ def test_differences_name_the_keys() -> None:
     old = {"a": 1, "b": {"c": 2, "d": 3}, "gone": 1}
     assert differences(old, {"a": 1, "b": {"c": 5, "d": 3}, "new": 2}) == [
         "b.c: 2 -> 5",
-        "gone: 1 -> None",
-        "new: None -> 2",
+        "gone: 1 -> null",
+        "new: null -> 2",
     ]
     stages = [{"width": 4, "choices": {"a": [{"k": 1}], "b": [{"k": 2}]}}, {"width": 8}]
     changed = [{"width": 4, "choices": {"a": [{"k": 3}], "c": 2}}, {"width": 8}]
     assert differences({"stages": stages, "of": [1, 2]}, {"stages": changed, "of": [1, 3]}) == [
-        "of: [1, 2] -> [1, 3]",
+        "of: [1,2] -> [1,3]",
         "stages.0.choices.a.0.k: 1 -> 3",
-        "stages.0.choices.b: [{'k': 2}] -> None",
-        "stages.0.choices.c: None -> 2",
+        "stages.0.choices.b: [{k:2}] -> null",
+        "stages.0.choices.c: null -> 2",
     ]
 
 

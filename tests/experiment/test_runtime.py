@@ -12,8 +12,8 @@ import torch
 from tests.conftest import Compose, InProcess
 from tests.train.test_training import ALGOS, make, regularised, run
 
-from lmreg.commands.options import top_level
 from lmreg.commands.search import SearchOptions
+from lmreg.config.build import top_level
 from lmreg.errors import error_line, is_user_error
 from lmreg.experiment.runtime import set_deterministic, settings_restored
 from lmreg.experiment.study import Study

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from tests.conftest import Compose
 
-from lmreg.commands.options import top_level
 from lmreg.commands.report import ReportOptions
+from lmreg.config.build import top_level
 from lmreg.report.sources import Sources
 
 STUDY = "nasbench201-fashion_mini"

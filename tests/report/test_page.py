@@ -17,7 +17,7 @@ import pytest
 from tests.conftest import Compose
 from tests.report.conftest import STUDY
 
-from lmreg.commands.report import run as report
+from lmreg.commands.report import report
 from lmreg.config.identity import result_config
 from lmreg.errors import LmregError
 from lmreg.report.page import Report
@@ -56,7 +56,7 @@ class Page(HTMLParser):
 
 
 def page_of(root: Path, composed: Compose, *overrides: str) -> str:
-    report(composed("report", f"root={root}", *overrides))
+    report(composed("report", f"root={root}", *overrides), [])
     return (root / STUDY / "report" / "index.html").read_text()
 
 
@@ -283,7 +283,7 @@ def test_names_cannot_become_markup(evaluated: Path, composed: Compose) -> None:
     paired.to_csv(evaluate / "paired.csv", index=False)
     config = composed("report", f"root={evaluated}")
     config.study, config.title = study, "<img src=x onerror=alert(1)>"
-    report(config)
+    report(config, [])
     html = (evaluated / study / "report" / "index.html").read_text()
     assert "<script" not in html
     assert "<img" not in html

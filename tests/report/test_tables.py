@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from tests.conftest import Compose
 
-from lmreg.commands.options import top_level
 from lmreg.commands.report import ReportOptions
+from lmreg.config.build import top_level
 from lmreg.errors import LmregError
 from lmreg.report.sources import Sources
 from lmreg.report.tables import best_architectures

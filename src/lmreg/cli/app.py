@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
+from argparse import Namespace
 from collections.abc import Callable
 from typing import NoReturn
 
@@ -16,12 +17,14 @@ from omegaconf import DictConfig, OmegaConf
 
 from lmreg.config import catalogue
 from lmreg.config.arguments import MULTIRUN, as_text
-from lmreg.config.build import nearest
+from lmreg.config.build import check_config, nearest
+from lmreg.config.compose import compose_words
 from lmreg.config.inherited import with_choices_of_run
 from lmreg.config.overrides import USER_ERRORS, as_hydra_reads, one_line
 from lmreg.config.paths import conf_dir
 from lmreg.config.renamed import with_todays_names
 from lmreg.config.sweep import current_sweep, sweeping
+from lmreg.config.values import shown_config
 from lmreg.errors import Interrupted, LmregError, is_user_error
 
 Task = Callable[[DictConfig], None]
@@ -46,7 +49,7 @@ def run_app(command: str, args: list[str], task: Task) -> None:
         if full_traceback:
             raise
         fail(one_line(error, config_name, args))
-    args.sort(key=lambda arg: arg not in MULTIRUN)  # Hydra's parser takes it at either end only
+    args = _flags_last(args)
     sys.argv = [f"lmreg {command}", *args]
     failed: list[str] = []
     count = 0
@@ -73,7 +76,13 @@ def run_app(command: str, args: list[str], task: Task) -> None:
             gc.collect()  # frees what the failed job held before the next one needs it
 
     try:
-        _check_flags(args)
+        given = _checked_flags(args)
+        if given.cfg:
+            config = compose_words(command, given.overrides)
+            check_config(command, config)
+            if given.cfg == "job" and not (given.package or given.config_dir):
+                print(shown_config(config, given.resolve), end="")
+                return
         hydra_main(version_base="1.3", config_path=str(conf_dir()), config_name=config_name)(guarded)()
     except Interrupted as stop:
         print(stop, file=sys.stderr)
@@ -141,7 +150,20 @@ def fail(message: str) -> NoReturn:
     sys.exit(2)
 
 
-def _check_flags(args: list[str]) -> None:
+def _flags_last(args: list[str]) -> list[str]:
+    """Return ``args`` with all flags and their values at the end: Hydra takes them at either end only."""
+    overrides: list[str] = []
+    flags: list[str] = []
+    takes_value = False
+    for arg in args:
+        is_value = takes_value and "=" not in arg
+        (flags if arg.startswith("-") or is_value else overrides).append(arg)
+        takes_value = arg.startswith("-") and arg not in (*MULTIRUN, "--resolve")
+    return [*overrides, *flags]
+
+
+def _checked_flags(args: list[str]) -> Namespace:
+    """Return the flags and overrides among ``args``; refuse unknown flags, and ones that exclude others."""
     parser = get_args_parser()
 
     def refuse(message: str) -> NoReturn:
@@ -157,3 +179,4 @@ def _check_flags(args: list[str]) -> None:
             raise LmregError(f"unknown flag {unknown[0]!r}; options have no dashes: {name}=<value>")
         there = [s for action in parser._actions for s in action.option_strings]
         raise LmregError(f"unknown flag {unknown[0]!r}{nearest(unknown[0], there)}")
+    return given

@@ -23,11 +23,7 @@ _NARROW = 70  # in terminals below this width meanings go below the options
 
 
 def show_help(command: str, overrides: Sequence[str]) -> None:
-    """Print the help of ``command``, whose text is in ``conf/hydra/help/<command>.yaml``.
-
-    Raises:
-        LmregError: a choice that doesn't exist.
-    """
+    """Print the help of ``command``, whose text is in ``conf/hydra/help/<command>.yaml``."""
     _check_choices(command, overrides)
     out = console(widest=_WIDEST)
     path = conf_dir() / "hydra" / "help" / f"{command.replace('-', '_')}.yaml"

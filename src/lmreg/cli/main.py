@@ -5,8 +5,10 @@ Everything after a command's name is left to Hydra; torch is imported only when 
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
+from collections.abc import Iterator
 from typing import Any
 
 import click
@@ -24,6 +26,34 @@ class _Lmreg(click.Group):
     def main(self, *args: Any, **kwargs: Any) -> Any:
         replace_unencodable_output()
         return super().main(*args, **kwargs)
+
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        with _errors_in_one_line():
+            return super().make_context(*args, **kwargs)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with _errors_in_one_line():
+            return super().invoke(ctx)
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        from lmreg.config.build import nearest
+
+        if not ctx.resilient_parsing and args[0] not in self.commands and args[0].isidentifier():
+            ctx.fail(f"no command {args[0]!r}{nearest(args[0], self.commands)}")
+        return super().resolve_command(ctx, args)
+
+
+@contextlib.contextmanager
+def _errors_in_one_line() -> Iterator[None]:
+    """Report what click refuses in one line, without its usage text."""
+    try:
+        yield
+    except click.exceptions.NoArgsIsHelpError:
+        raise
+    except click.UsageError as error:
+        from lmreg.cli.app import fail
+
+        fail(error.format_message())
 
 
 @click.group(cls=_Lmreg, context_settings={"help_option_names": ["-h", "--help"]}, no_args_is_help=True)
@@ -48,10 +78,8 @@ def main() -> None:
 def _let_idle_threads_sleep() -> None:
     """Make OpenMP's threads sleep while they wait, unless the environment sets how they wait.
 
-    The setting takes effect when torch is loaded; child processes inherit it. By default libgomp's threads
-    spin while they wait for a thread that has no core: beside other work on two cores (load 20) 40 steps of a
-    small super-net took over 150 s with two threads, 2 to 8 s with two that sleep, and 9 to 12 s with one.
-    The number of threads remains torch's choice, because it changes sums in their last digits.
+    It takes effect when torch is loaded; child processes inherit it. Threads that spin wait for ones without
+    a core: on two loaded cores 40 small steps took over 150 s with two threads, 2 to 8 s with two that sleep.
     """
     if not {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME"} & os.environ.keys():
         os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
@@ -89,7 +117,10 @@ def _add(name: str, summary: str, hydra: bool = True) -> None:
             return
 
         def task(config: Any) -> None:
-            importlib.import_module(f"lmreg.commands.{name.replace('-', '_')}").run(config)
+            from lmreg.commands.options import given_overrides
+
+            module = name.replace("-", "_")
+            getattr(importlib.import_module(f"lmreg.commands.{module}"), module)(config, given_overrides())
 
         (app.run_app if hydra else app.run_plain)(name, list(overrides), task)
 

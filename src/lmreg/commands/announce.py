@@ -36,9 +36,8 @@ def announce_search(
 ) -> None:
     """Print a few lines about a search that is about to train.
 
-    Args:
-        trial: makes a training like that of ``work``, on which its speed is measured.
-        candidates: how many architectures each search of the super-net scores.
+    ``trial`` makes a training like that of ``work``, on which its speed is measured; each search of the
+    super-net scores ``candidates`` architectures.
     """
     cfg, ctx, sweep = study.cfg, work.training.ctx, current_sweep()
     announce_data(study.data)

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 from omegaconf import DictConfig
 
-from lmreg.commands.options import job_folder, top_level
+from lmreg.commands.options import job_folder
+from lmreg.config.build import top_level
 from lmreg.config.schema import option
 from lmreg.errors import LmregError
 from lmreg.experiment.runtime import Runtime
@@ -58,12 +59,7 @@ class EvaluateOptions(Options):
         self.precision_at = sorted(set(self.precision_at))
 
 
-def run(cfg: DictConfig) -> None:
-    """Run the command; ``cfg`` is composed from ``conf/evaluate.yaml``."""
-    evaluate(cfg)
-
-
-def evaluate(cfg: DictConfig) -> Path:
+def evaluate(cfg: DictConfig, overrides: list[str]) -> Path:
     """Evaluate as ``cfg`` says; return the folder of the tables."""
     options = top_level(cfg, EvaluateOptions)
     data_path = cfg.data.get("path")

@@ -9,8 +9,7 @@ from typing import Any
 import torch
 from omegaconf import DictConfig
 
-from lmreg.commands.options import top_level
-from lmreg.config.build import resolve
+from lmreg.config.build import built, resolve, top_level
 from lmreg.config.common import Options
 from lmreg.config.schema import inherit, option
 from lmreg.data.base import InputShape
@@ -40,12 +39,7 @@ class ExportOptions:
     allow_packages: list[str] = inherit(Options, "allow_packages")
 
 
-def run(cfg: DictConfig) -> None:
-    """Run the command; ``cfg`` is composed from ``conf/export.yaml``."""
-    export(cfg)
-
-
-def export(cfg: DictConfig) -> Path:
+def export(cfg: DictConfig, overrides: list[str]) -> Path:
     """Export as ``cfg`` says; return the folder of the files."""
     options = top_level(cfg, ExportOptions)
     if options.run is None:
@@ -57,8 +51,7 @@ def export(cfg: DictConfig) -> Path:
         import_extra(package, "export", "export")  # fail before any work is done
     about = result["input"]
     shape = InputShape(about["channels"], about["height"], about["width"])
-    task_class, task_config = resolve(config.task, Task, "task", options.allow_packages)
-    task: Task = task_class(task_config)  # type: ignore[call-arg]
+    task = built(config.task, Task, "task", options.allow_packages)
     alone = _network(config, shape, task.outputs(len(about["classes"])), options.allow_packages)
     path = Retraining.weights(folder, training["seed"])
     weights = checkpoint.load(path, result["config_hash"], torch.device("cpu"))
@@ -101,8 +94,7 @@ def _training(result: dict[str, Any], seed: int | None, folder: Path) -> dict[st
 
 def _network(config: DictConfig, shape: InputShape, outputs: int, allow: list[str]) -> Standalone:
     """Build the network that was trained, without its weights."""
-    space_class, space_config = resolve(config.space, Space, "space", allow)
-    space: Space = space_class(space_config)  # type: ignore[call-arg]
+    space = built(config.space, Space, "space", allow)
     network_class, network_config = resolve(config.network, SuperNet, "network", allow)
     net = network_class(network_config, space, shape, outputs)
     alone = net.standalone(space.parse(str(config.arch)))

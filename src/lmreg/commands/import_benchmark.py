@@ -13,9 +13,8 @@ from omegaconf import DictConfig
 from rich.table import Table
 
 from lmreg.benchmark.base import Benchmark, Imported
-from lmreg.commands.options import top_level
 from lmreg.config.arguments import argument
-from lmreg.config.build import resolve
+from lmreg.config.build import built, top_level
 from lmreg.config.common import Options
 from lmreg.config.schema import inherit, option
 from lmreg.errors import LmregError
@@ -34,15 +33,14 @@ class ImportOptions:
     allow_packages: list[str] = inherit(Options, "allow_packages")
 
 
-def run(cfg: DictConfig) -> None:
-    """Run the command; ``cfg`` is composed from ``conf/import_benchmark.yaml``."""
+def import_benchmark(cfg: DictConfig, overrides: list[str]) -> None:
+    """Convert the file as ``cfg`` says."""
     options = top_level(cfg, ImportOptions)
-    cls, config = resolve(cfg.benchmark, Benchmark, "benchmark", options.allow_packages)
+    benchmark = built(cfg.benchmark, Benchmark, "benchmark", options.allow_packages)
     if options.path is None or options.out is None:
         raise LmregError("import-benchmark needs path=<the benchmark's file> and out=<table>.csv or .parquet")
     path, out = Path(options.path), Path(options.out)
     encode = _encoder(out)
-    benchmark: Benchmark = cls(config)  # type: ignore[call-arg]
     imported = benchmark.read(path)
     content = encode(imported.table)
     existed = out.exists()

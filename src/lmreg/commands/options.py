@@ -1,34 +1,14 @@
-"""The top level of a command's config: the command's own options."""
+"""What all commands need to know of how they were called."""
 
 from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import TypeVar
 
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig
 
-from lmreg.config.build import nearest, typed
-from lmreg.config.groups import GROUPS
 from lmreg.config.sweep import current_sweep
-from lmreg.errors import LmregError
 from lmreg.experiment.run_name import in_file_name
-
-T = TypeVar("T")
-
-
-def top_level(cfg: DictConfig, schema: type[T]) -> T:
-    """Return the top-level options, typed and checked.
-
-    Raises:
-        LmregError: a value that its option doesn't take, or a config group that doesn't exist.
-    """
-    own = {field.name for field in dataclasses.fields(schema)}  # type: ignore[arg-type]
-    for key, value in cfg.items():
-        if isinstance(value, DictConfig) and key not in GROUPS.keys() | own:
-            raise LmregError(f"unknown config group '{key!s}'{nearest(str(key), GROUPS)}")
-    return typed({k: v for k, v in cfg.items() if k in own or k not in GROUPS}, schema, "")  # type: ignore[misc]
 
 
 def given_overrides() -> list[str]:

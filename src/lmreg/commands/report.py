@@ -7,9 +7,11 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from lmreg.commands.options import job_folder, top_level
+from lmreg.commands.options import job_folder
+from lmreg.config.build import top_level
 from lmreg.config.common import Options
 from lmreg.config.schema import option
+from lmreg.experiment.runtime import Runtime
 from lmreg.report.page import Report
 from lmreg.report.sources import Sources
 from lmreg.util.progress import say
@@ -28,17 +30,13 @@ class ReportOptions(Options):
     )
 
 
-def run(cfg: DictConfig) -> None:
-    """Run the command; ``cfg`` is composed from ``conf/report.yaml``."""
-    report(cfg)
-
-
-def report(cfg: DictConfig) -> Path:
+def report(cfg: DictConfig, overrides: list[str]) -> Path:
     """Write the report as ``cfg`` says; return the page's path."""
     options = top_level(cfg, ReportOptions)
-    sources = Sources.load(options, options.evaluation)
-    page = Report(sources, options.title, options.score)
-    written = page.write(job_folder(sources.folder / "report", ReportOptions))
+    with Runtime.of(options).applied():
+        sources = Sources.load(options, options.evaluation)
+        page = Report(sources, options.title, options.score)
+        written = page.write(job_folder(sources.folder / "report", ReportOptions))
     for line in [*page.summary, *(f"Note: {note}" for note in sources.notes)]:
         say(line)
     size = written[0].stat().st_size / 1000

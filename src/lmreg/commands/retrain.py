@@ -11,9 +11,8 @@ from typing import Any
 from omegaconf import DictConfig
 from rich.table import Table
 
-from lmreg.commands.options import given_overrides, top_level
 from lmreg.commands.search import SearchOptions
-from lmreg.config.build import resolve
+from lmreg.config.build import built, top_level
 from lmreg.config.inherited import followed
 from lmreg.config.schema import inherit, option
 from lmreg.config.values import settled
@@ -83,22 +82,13 @@ class RetrainOptions(Options):
     checkpoint_seconds: float = inherit(SearchOptions, "checkpoint_seconds")
 
 
-def run(cfg: DictConfig) -> None:
-    """Run the command; ``cfg`` is composed from ``conf/retrain.yaml``."""
-    retrain(cfg, given_overrides())
-
-
 def retrain(cfg: DictConfig, overrides: list[str]) -> Path:
-    """Train what is missing of the retraining, and return its folder.
-
-    Args:
-        overrides: those that ``cfg`` was composed with.
-    """
+    """Train what is missing of the retraining, and return its folder."""
     options = top_level(cfg, RetrainOptions)
     if (options.run is None) == (options.arch is None):
+        both = "" if options.run is None else ", not both"
         raise LmregError(
-            "retrain needs either run=<folder of a search> or arch='<text form>' with space=<its space>, "
-            "not both"
+            f"retrain needs either run=<folder of a search> or arch='<text form>' with space=<name>{both}"
         )
     origin: dict[str, Any] = {"run": None}
     text, base, default = options.arch, None, _default(cfg, overrides)
@@ -114,8 +104,7 @@ def retrain(cfg: DictConfig, overrides: list[str]) -> Path:
             study=options.study if "study" in given else study_name,
         )
         origin = {"run": found.name, "candidate": options.candidate}
-    task_class, task_config = resolve(cfg.task, Task, "task", options.allow_packages)
-    task: Task = task_class(task_config)  # type: ignore[call-arg]
+    task = built(cfg.task, Task, "task", options.allow_packages)
     options, unsuited = suited(cfg, options, task, overrides)
     study = Study(with_recipe(cfg, options, overrides), options)
     arch = study.space.parse(str(text))
@@ -168,9 +157,6 @@ def suited(
     """Return ``options`` without the parts of the recipe that don't suit the task, and these with the reason.
 
     Parts that the command or the search was given explicitly stay.
-
-    Raises:
-        LmregError: the task names something that is no part of the recipe.
     """
     given, left_out = _keys(overrides), {}
     for key, reason in task.unsuited.items():
@@ -190,9 +176,6 @@ def suited(
 def with_recipe(cfg: DictConfig, options: RetrainOptions, overrides: list[str]) -> DictConfig:
     """Return ``cfg`` with the recipe's values for data and network, as far as these have such options; an
     override ``group.key=...`` of the command takes precedence.
-
-    Raises:
-        LmregError: the command asks for a part that data or network don't have.
     """
     cfg, given = cfg.copy(), _keys(overrides)
     for key, group in _RECIPE.items():
@@ -207,7 +190,6 @@ def with_recipe(cfg: DictConfig, options: RetrainOptions, overrides: list[str]) 
 
 
 def _keys(overrides: list[str]) -> set[str]:
-    """Return the keys of ``overrides``."""
     return {_key(o) for o in overrides}
 
 

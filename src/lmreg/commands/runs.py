@@ -54,23 +54,26 @@ class RunStatus:
         return sum(parts) if all(isinstance(part, int | float) for part in parts) else None  # type: ignore[arg-type]
 
 
-def run(cfg: DictConfig) -> None:
-    """Run the command; ``cfg`` is ``conf/runs.yaml`` with the user's overrides."""
+def runs(cfg: DictConfig, overrides: list[str]) -> None:
+    """List the runs as ``cfg`` says."""
     options = typed(cfg, RunsOptions, "")
     root = Path(options.root)
     pattern = f"{options.study or '*'}/search/*/"
     studies: dict[str, list[RunStatus]] = {}
     for folder in sorted(root.glob(pattern)):
         studies.setdefault(folder.parents[1].name, []).append(_read_run(folder))
+    if root.exists() and not root.is_dir():
+        raise LmregError(f"root={root} is a file; give the folder of all studies")
     if not studies:
-        there = ", ".join(sorted(p.parent.name for p in root.glob("*/search/")))
-        known = f"; studies there: {there}" if there else ""
-        raise LmregError(f"no searches in {root / (options.study or '')}; 'lmreg search' makes them{known}")
+        there = ", ".join(sorted({p.parents[1].name for p in root.glob("*/search/*/")}))
+        known = f"studies there: {there}" if there else "" if root.exists() else f"there is no folder {root}"
+        message = f"no searches in {root / (options.study or '')}; 'lmreg search' makes them"
+        raise LmregError("; ".join(filter(None, (message, known))))
     if options.json:
-        print(json.dumps([_json_entry(name, r) for name, runs in studies.items() for r in runs], indent=2))
+        print(json.dumps([_json_entry(name, r) for name, found in studies.items() for r in found], indent=2))
         return
-    for name, runs in studies.items():
-        _print_table(name, runs)
+    for name, found in studies.items():
+        _print_table(name, found)
 
 
 def _read_run(folder: Path) -> RunStatus:

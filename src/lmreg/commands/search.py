@@ -11,8 +11,7 @@ from rich.table import Table
 
 from lmreg.algo.base import Algorithm
 from lmreg.commands.announce import announce_search, announce_sweep
-from lmreg.commands.options import given_overrides, top_level
-from lmreg.config.build import typed
+from lmreg.config.build import top_level, typed
 from lmreg.config.schema import block, option
 from lmreg.config.sweep import sweeping
 from lmreg.experiment.compatibility import check_compatible
@@ -43,18 +42,9 @@ class SearchOptions(Options):
     landmarks: RoundsConfig = block(RoundsConfig)
 
 
-def run(cfg: DictConfig) -> None:
-    """Run the command; ``cfg`` is composed from ``conf/search.yaml``."""
-    announce_sweep()
-    search(cfg, given_overrides())
-
-
 def search(cfg: DictConfig, overrides: list[str]) -> Result:
-    """Train, resume or read the search, whichever is left to do, and return its result.
-
-    Args:
-        overrides: those that ``cfg`` was composed with.
-    """
+    """Train, resume or read the search, whichever is left to do, and return its result."""
+    announce_sweep()
     options, shown = top_level(cfg, SearchOptions), shown_overrides("search", cfg, overrides)
     folder = run_folder(cfg, shown)
     with failure_noted(folder, always=sweeping()):

@@ -11,8 +11,8 @@ import numpy as np
 from omegaconf import DictConfig
 from rich.table import Table
 
-from lmreg.commands.options import given_overrides, top_level
 from lmreg.config import catalogue
+from lmreg.config.build import top_level
 from lmreg.config.identity import differences, refuse_changes
 from lmreg.config.schema import option
 from lmreg.experiment.compatibility import check_network
@@ -35,17 +35,8 @@ class LandmarkOptions(Options):
     )
 
 
-def run(cfg: DictConfig) -> None:
-    """Run the command; ``cfg`` is composed from ``conf/train_landmarks.yaml``."""
-    train_landmarks(cfg, given_overrides())
-
-
 def train_landmarks(cfg: DictConfig, overrides: list[str]) -> Truth:
-    """Train what is missing of the study's landmarks and pool, or read it from a table; return both.
-
-    Args:
-        overrides: those that ``cfg`` was composed with.
-    """
+    """Train what is missing of the study's landmarks and pool, or read it from a table; return both."""
     options = top_level(cfg, LandmarkOptions)
     study = Study(cfg, options)
     with study.runtime.applied():

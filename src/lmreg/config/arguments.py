@@ -90,25 +90,13 @@ def with_home(path: str) -> str:
 
 
 def quoted_texts(command: str, args: Sequence[str]) -> list[str]:
-    """Return ``args`` with quotes around values that Hydra couldn't read without them.
-
-    Raises:
-        LmregError: a value that its option can't take.
-    """
+    """Return ``args`` with quotes around values that Hydra couldn't read without them."""
     for arg in args:
-        if not _encodable(arg):
+        if any("\ud800" <= character <= "\udfff" for character in arg):  # bytes that could not be decoded
             raise LmregError(
                 f"can't read {arg!r}: the locale's encoding lacks its characters; set LC_ALL=C.UTF-8"
             )
     return [_quoted_text(command, arg) for arg in args]
-
-
-def _encodable(arg: str) -> bool:
-    try:
-        arg.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _quoted_text(command: str, arg: str) -> str:
@@ -144,10 +132,6 @@ def _is_readable(text: str) -> bool:
     return True
 
 
-def _other_sweeper(args: Sequence[str]) -> bool:
-    return any(arg.lstrip("+").startswith("hydra/sweeper=") for arg in args)
-
-
 def _values(override: Override) -> list[Any]:
     """Return the values of a sweep, or the only value of another override, as Hydra has read them."""
     value: Any = override.value()
@@ -171,11 +155,11 @@ def _comparable(value: Any, field: Field | None) -> str:
 def checked(command: str, args: Sequence[str]) -> list[str]:
     """Return ``args`` with each option once, and with the fitting choices in place of a ``glob``.
 
-    Raises:
-        LmregError: an option with two values, several values without ``-m``, or a sweep with a value twice or
-            without any.
+    Refused are an option with two values, several values without ``-m``, and a sweep with a value twice or
+    without any.
     """
     parser, sweeping = OverridesParser.create(), bool(set(MULTIRUN) & set(args))
+    other_sweeper = any(arg.lstrip("+").startswith("hydra/sweeper=") for arg in args)
     given: dict[str, tuple[str, list[str]]] = {}
     result = []
     for arg in args:
@@ -186,10 +170,12 @@ def checked(command: str, args: Sequence[str]) -> list[str]:
         key = override.get_key_element().lstrip("+")
         field = catalogue.field_of(command, key)
         values = _values(override)
+        if key in catalogue.groups(command) and not all(isinstance(value, str) for value in values):
+            raise LmregError(f"{arg}: {key} needs one of its choices: {', '.join(catalogue.choices(key))}")
         # As the user wrote it, without the quotes added for Hydra.
         shown = f"{key}={','.join(map(str, values))}" if field and field.text else arg
         if override.is_sweep_override():
-            if override.value_type != ValueType.INTERVAL_SWEEP or not _other_sweeper(args):
+            if override.value_type != ValueType.INTERVAL_SWEEP or not other_sweeper:
                 _check_kind_of_sweep(command, key, shown, override)
             if not sweeping:
                 comma = (
@@ -213,11 +199,7 @@ def checked(command: str, args: Sequence[str]) -> list[str]:
 
 
 def _check_kind_of_sweep(command: str, key: str, shown: str, override: Override) -> None:
-    """Check that Hydra's own sweeper finds at least one value in ``override``.
-
-    Raises:
-        LmregError: it doesn't, or not for this option.
-    """
+    """Check that Hydra's own sweeper finds at least one value of this option in ``override``."""
     names = catalogue.choices(key) if key in catalogue.groups(command) else []
     if override.value_type == ValueType.INTERVAL_SWEEP:
         raise LmregError(f"{shown}: a sweep can't draw from an interval; list the values: {key}=<a>,<b>")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import importlib
+import re
 import typing
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -19,11 +20,15 @@ from omegaconf.errors import OmegaConfBaseException
 import lmreg
 import lmreg.config.resolvers
 from lmreg.config import catalogue
+from lmreg.config.groups import GROUPS
 from lmreg.config.paths import WRITE_CONF, conf_dir
 from lmreg.config.schema import range_error
+from lmreg.config.values import canonical, resolved, shown
 from lmreg.errors import LmregError
 
 T = TypeVar("T")
+COMMAND = "python scripts/conf.py"
+OPTIONS_OF = re.compile(rf"# Options of ([\w.]+), written by '{COMMAND}':\n")
 
 
 def nearest(word: str, names: Iterable[str]) -> str:
@@ -82,16 +87,16 @@ def typed(node: Mapping[str, Any] | DictConfig, schema: type[T], where: str) -> 
         if key not in fields:
             raise LmregError(f"unknown key '{prefix}{key}'{nearest(key, fields)}")
         try:
-            config[key] = value
+            config[key] = canonical(resolved(value), str(fields[key].type))
         except OmegaConfBaseException as error:
-            raise LmregError(f"{prefix}{key}={value}: {_expected(fields[key], error)}") from None
+            raise LmregError(f"{prefix}{key}={shown(value)}: {_expected(fields[key], error)}") from None
     try:
         result: T = OmegaConf.to_object(config)  # type: ignore[assignment]
     except ValueError as error:  # a schema's own check that its values fit together
         raise LmregError(f"{where or 'config'}: {error}") from None
     for name, field in fields.items():
         if problem := range_error(field, getattr(result, name)):
-            raise LmregError(f"{prefix}{name}={getattr(result, name)}: {problem}")
+            raise LmregError(f"{prefix}{name}={shown(getattr(result, name))}: {problem}")
     for name, block in blocks.items():
         setattr(result, name, typed(values.get(name, {}), block, f"{prefix}{name}"))
     return result
@@ -102,8 +107,10 @@ _KINDS = {
     "float": "a number",
     "bool": "true or false",
     "str": "text",
-    "list[Any]": "a list",
-    "list[float]": "a list of numbers, as [0,4095],",
+    "list[str]": "a list, such as [name] or [name,other],",
+    "list[Any]": "a list, such as [a,b],",
+    "list[int]": "a list of whole numbers, such as [5,10],",
+    "list[float]": "a list of numbers, such as [0,4095],",
 }
 
 
@@ -112,7 +119,7 @@ def _expected(field: dataclasses.Field[Any], error: Exception) -> str:
     kind, *others = str(field.type).split(" | ")
     if kind not in _KINDS:
         return str(error).splitlines()[0]
-    return f"must be {_KINDS[kind]}" + (" or null" if "None" in others else "")
+    return f"must be {_KINDS[kind]} or null" if "None" in others else f"must be {_KINDS[kind]}".rstrip(",")
 
 
 def resolve(node: DictConfig, base: type[T], where: str, allow: Iterable[str] = ()) -> tuple[type[T], Any]:
@@ -122,8 +129,6 @@ def resolve(node: DictConfig, base: type[T], where: str, allow: Iterable[str] = 
     can't call anything else. Targets inside the node are checked in the same way, but may also be in
     ``torch.nn``; whoever builds them accepts modules only.
 
-    Raises:
-        LmregError: another target, or a value that the config's schema doesn't take.
     """
     allow = {"lmreg", *allow}
     target = str(node.get("_target_") or "")
@@ -140,6 +145,12 @@ def resolve(node: DictConfig, base: type[T], where: str, allow: Iterable[str] = 
         if not inner.startswith("torch.nn."):
             _require_allowed(inner, place, allow, "lmreg and torch.nn")
     return cls, config
+
+
+def built(node: DictConfig, base: type[T], where: str, allow: Iterable[str] = ()) -> T:
+    """Return an object of the class that ``node._target_`` names, see `resolve`."""
+    cls, config = resolve(node, base, where, allow)
+    return cls(config)  # type: ignore[call-arg]
 
 
 def _require_allowed(target: str, where: str, allow: Iterable[str], own: str = "lmreg") -> None:
@@ -164,6 +175,40 @@ def _targets_within(value: Any, where: str) -> Iterator[tuple[str, str]]:
             yield from _targets_within(item, f"{where}[{index}]")
 
 
+def check_config(command: str, cfg: DictConfig) -> None:
+    """Check every group and option of a command's composed config as the command itself does."""
+    options = top_level(cfg, options_of(conf_dir() / f"{command.replace('-', '_')}.yaml"))
+    for group in catalogue.groups(command):
+        base: type = named(GROUPS[group].base)
+        if dataclasses.is_dataclass(base):
+            typed(cfg[group], base, group)
+        else:
+            resolve(cfg[group], base, group, options.allow_packages)
+
+
+def top_level(cfg: DictConfig, schema: type[T]) -> T:
+    """Return the options of a command that are in no group, typed and checked; refuse unknown groups."""
+    own = {field.name for field in dataclasses.fields(schema)}  # type: ignore[arg-type]
+    for key, value in cfg.items():
+        if isinstance(value, DictConfig) and key not in GROUPS.keys() | own:
+            raise LmregError(f"unknown config group '{key!s}'{nearest(str(key), GROUPS)}")
+    return typed({k: v for k, v in cfg.items() if k in own or k not in GROUPS}, schema, "")  # type: ignore[misc]
+
+
+def options_of(path: Path) -> Any:
+    """Return the dataclass whose options a command's yaml file has, as a line in it says."""
+    marker = OPTIONS_OF.search(path.read_text(encoding="utf-8"))
+    if marker is None:
+        raise LmregError(f"{path} lacks the line \"# Options of <dataclass>, written by '{COMMAND}':\"")
+    return named(marker[1])
+
+
+def named(dotted: str) -> Any:
+    """Import what a dotted name stands for."""
+    module, _, name = dotted.rpartition(".")
+    return getattr(importlib.import_module(module), name)
+
+
 def choice_of(group: str, choice: str, base: type[T]) -> tuple[type[T], Any]:
     """Return the class that a choice of a config group builds, and its config as its yaml file has it."""
     node = OmegaConf.load(conf_dir() / group / f"{choice}.yaml")
@@ -177,11 +222,7 @@ def classes_of(group: str, base: type[T]) -> dict[str, type[T]]:
 
 
 def schema_of(cls: type) -> type:
-    """Return the dataclass that annotates the ``config`` of a class's constructor.
-
-    Raises:
-        LmregError: nothing annotates it.
-    """
+    """Return the dataclass that annotates the ``config`` of a class's constructor."""
     hint = typing.get_type_hints(cls.__init__).get("config")  # type: ignore[misc]
     if hint is None:
         raise LmregError(

@@ -89,21 +89,15 @@ def chosen(command: str, overrides: Iterable[str]) -> dict[str, list[str]]:
 
 def top_content(command: str) -> dict[str, Any]:
     """Return a command's options that belong to no group with their defaults, interpolations unresolved."""
-    found = {k: v for path in _top_files(command) for k, v in _content(path).items()}
+    entries = _content(_yaml(command)).get("defaults", [])
+    shared = [conf_dir() / "common.yaml"] if "common" in entries else []
+    found = {k: v for path in (*shared, _yaml(command)) for k, v in _content(path).items()}
     return copy.deepcopy({key: value for key, value in found.items() if key not in ("defaults", "hydra")})
 
 
 def content(group: str, choice: str) -> dict[str, Any]:
     """Return the options of one choice of a group with their defaults, interpolations unresolved."""
     return copy.deepcopy(_content(conf_dir() / group / f"{choice}.yaml"))
-
-
-def _top_files(command: str) -> list[Path]:
-    """Return the command's yaml file, after the one that all commands share if it includes that."""
-    entries = [
-        e for e in _content(_yaml(command)).get("defaults", []) if isinstance(e, str) and e != "_self_"
-    ]
-    return [*(conf_dir() / f"{entry}.yaml" for entry in entries), _yaml(command)]
 
 
 def top_options(command: str) -> list[Option]:

@@ -27,6 +27,7 @@ class Options:
     threads: int | None = option(
         None,
         min=1,
+        max=4096,
         help="CPU threads of one process; null: torch's own choice (small networks gain little from two)",
         result=False,
     )

@@ -16,11 +16,7 @@ from lmreg.util.progress import say
 
 
 def composed(command: str, words: Iterable[str]) -> tuple[DictConfig, list[str]]:
-    """Return the config of ``command`` with the overrides ``words``, and these overrides as Hydra reads them.
-
-    Raises:
-        LmregError: a word isn't an override, or the command refuses it.
-    """
+    """Return the config of ``command`` with the overrides ``words``, and these as Hydra reads them."""
     words, notes = with_todays_names(words)
     for note in notes:
         say(f"Note: {note}")
@@ -30,10 +26,15 @@ def composed(command: str, words: Iterable[str]) -> tuple[DictConfig, list[str]]
             raise LmregError(f"{word!r} is not an override (key=value); for a sweep call it in a loop")
     try:
         words = as_hydra_reads(command, words)
-        with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-            return compose(name, words), words
+        return compose_words(command, words), words
     except USER_ERRORS as error:
         raise LmregError(one_line(error, name, words)) from error
+
+
+def compose_words(command: str, words: list[str]) -> DictConfig:
+    """Return the config of ``command`` with ``words``, which Hydra reads as they are."""
+    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        return compose(command.replace("-", "_"), words)
 
 
 def takes(command: str, word: str) -> bool:

@@ -12,7 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from lmreg.config.index import index
 from lmreg.config.renamed import in_first_names, take_todays_names
-from lmreg.config.values import canonical_config, plain, resolved
+from lmreg.config.values import canonical_config, plain, resolved, shown
 from lmreg.errors import LmregError
 from lmreg.util.files import digest
 
@@ -28,15 +28,15 @@ def earlier_values() -> dict[str, Any]:
 
 
 def read_config(path: Path, keys: Set[str] = SEARCH_KEYS) -> DictConfig:
-    """Read a run's ``config.yaml`` under today's names; it must have ``keys``.
-
-    Raises:
-        LmregError: it is missing, unreadable or incomplete.
-    """
+    """Read a run's ``config.yaml`` under today's names; LmregError if it is unreadable or lacks ``keys``."""
     try:
         config = OmegaConf.load(path)
     except Exception as error:  # the parser's errors have no common base
-        raise LmregError(f"{path} can't be read ({type(error).__name__}); delete {path.parent}") from error
+        mark = getattr(error, "problem_mark", None)
+        line = f", line {mark.line + 1}" if mark else ""
+        reason = getattr(error, "problem", None) or getattr(error, "strerror", None) or error
+        reason = " ".join(str(reason).split())
+        raise LmregError(f"{path} can't be read{line}: {reason}; delete {path.parent}") from error
     if not isinstance(config, DictConfig) or not config:
         raise LmregError(f"{path} is not a configuration; delete {path.parent}")
     require_config(config, path, keys)
@@ -61,11 +61,7 @@ def peek_config(path: Path) -> dict[str, Any]:
 
 
 def require_config(config: DictConfig, path: Path, keys: Set[str] = SEARCH_KEYS) -> None:
-    """Check that ``config``, which was read from ``path``, has ``keys``.
-
-    Raises:
-        LmregError: it lacks one.
-    """
+    """Check that ``config``, which was read from ``path``, has ``keys``; LmregError if it lacks one."""
     if lacks := sorted(keys - set(config)):
         raise LmregError(f"{path} lacks {lacks[0]} (torn?); delete {path.parent}")
 
@@ -127,7 +123,7 @@ def differences(old: dict[str, Any], new: dict[str, Any], prefix: str = "") -> l
         if isinstance(inside[0], dict) and isinstance(inside[1], dict):
             lines += differences(*inside, f"{prefix}{key}.")
         elif a != b:
-            lines.append(f"{prefix}{key}: {a} -> {b}")
+            lines.append(f"{prefix}{key}: {shown(a)} -> {shown(b)}")
     return lines
 
 
@@ -138,15 +134,11 @@ def _by_index(value: Any) -> Any:
 
 
 def refuse_changes(folder: Path, holds: str, changed: list[str], remedy: str = "study=<new name>") -> None:
-    """Refuse to write to a folder that holds something else.
+    """Refuse to write to a folder that holds something else, if anything has ``changed``.
 
     Args:
         holds: what the folder holds, for the message.
-        changed: the differences to what would be written now.
         remedy: the option that puts the new results elsewhere.
-
-    Raises:
-        LmregError: there are differences.
     """
     if changed:
         raise LmregError(

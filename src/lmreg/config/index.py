@@ -19,12 +19,7 @@ from lmreg.errors import LmregError
 
 @dataclass(frozen=True)
 class Field:
-    """What a dataclass declares of an option, see `lmreg.config.schema.option`.
-
-    Attributes:
-        type: its annotation.
-        default: as the yaml file has it.
-    """
+    """What a dataclass declares of an option, see `lmreg.config.schema.option`; the default as in yaml."""
 
     type: str
     default: str
@@ -98,11 +93,7 @@ class Index:
 
 @functools.cache
 def index() -> Index:
-    """Return the index that ``conf/options.json`` holds.
-
-    Raises:
-        LmregError: the file can't be read.
-    """
+    """Return the index that ``conf/options.json`` holds; LmregError if it can't be read."""
     path = conf_dir() / "options.json"
     try:
         content = json.loads(path.read_text(encoding="utf-8"))

@@ -12,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from lmreg.config import catalogue
 from lmreg.config.arguments import split_values, with_home
 from lmreg.config.paths import conf_dir
+from lmreg.config.values import shown
 from lmreg.errors import LmregError
 
 FOLLOWED = ("space", "network", "data", "task")
@@ -56,17 +57,15 @@ def _choice(group: str, target: str | None) -> str | None:
 def followed(cfg: DictConfig, run: DictConfig, overrides: Sequence[str]) -> DictConfig:
     """Return ``cfg`` with the values that ``run`` has in the followed groups, changed by ``overrides``.
 
-    A group for which ``overrides`` give another choice stays as it was composed.
-
-    Raises:
-        LmregError: ``overrides`` give another space, or options of the space.
+    A group for which ``overrides`` give another choice stays as it was composed; another space, or options of
+    the space, are refused.
     """
     cfg = cfg.copy()
     keys = [o.lstrip("+").partition("=")[0] for o in overrides]
     for key in keys:
         if key.startswith("space."):  # the architecture is of the run's own space
             given = OmegaConf.select(cfg, key)
-            raise LmregError(f"{key}={given}: the run's space is {run.space.name}; leave {key} out")
+            raise LmregError(f"{key}={shown(given)}: the run's space is {run.space.name}; leave {key} out")
     for group in FOLLOWED:
         same = cfg[group].get("_target_") == run[group].get("_target_")
         if group in keys and not same:

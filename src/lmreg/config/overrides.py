@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import re
 
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf.errors import OmegaConfBaseException
@@ -20,11 +21,7 @@ USER_ERRORS = (LmregError, HydraException, OmegaConfBaseException, OSError)
 
 
 def as_hydra_reads(command: str, args: list[str]) -> list[str]:
-    """Return a command's overrides as Hydra reads them, checked as far as possible without composing them.
-
-    Raises:
-        LmregError: an override that can't be read, or that the command doesn't take.
-    """
+    """Return a command's overrides as Hydra reads them, checked as far as possible without composing them."""
     _check_groups(command, args)
     args = with_choices_of_run(command, quoted_texts(command, args))
     return _for_swept_choices(command, checked(command, args))
@@ -56,7 +53,10 @@ def _check_groups(command: str, args: list[str]) -> None:
     for arg in args:
         group, is_given, value = arg.lstrip("+~").partition("=")
         if is_given and not group:
-            raise LmregError(f"can't read {arg!r}: expected key=value")
+            raise LmregError(_unreadable(arg))
+        group, at, _ = group.partition("@")
+        if at and group in catalogue.groups(command):
+            raise LmregError(f"{arg}: a choice can't be put elsewhere by @; write {group}={value}")
         without = arg.startswith("~") or (is_given and value in ("", "null"))
         if group in catalogue.groups(command) and without:
             raise LmregError(
@@ -99,16 +99,25 @@ def one_line(error: Exception, config_name: str, args: list[str]) -> str:
         group, _, choice = str(error.missing_cfg_file).rpartition("/")
         return unknown_choice(group, choice, error.options)
     if isinstance(error, OverrideParseException):
-        return (
-            f"can't read {error.override!r}: expected key=value; a value with special characters needs "
-            "quotes of its own: \"key='a & b'\""
-        )
+        return _unreadable(str(error.override))
     if isinstance(error, HydraException):
         return _composition_error(error, config_name, args)
     if isinstance(error, OmegaConfBaseException):
         own = "LmregError raised while resolving interpolation: "
         return str(error).splitlines()[0].removeprefix(own)
     return error_line(error)
+
+
+def _unreadable(word: str) -> str:
+    """Say why a word of the command line is no override."""
+    key, is_given, value = word.partition("=")
+    if not is_given or not key:
+        return f"can't read {word!r}: expected key=value, without spaces around ="
+    if not re.fullmatch(r"[+~]*\w[\w-]*([./@:]\w[\w-]*)*", key):
+        return f"can't read {word!r}: {key!r} can't be the name of an option"
+    if value.isdecimal():
+        return f"can't read {word!r}: write its digits as 0 to 9"
+    return f"can't read {word!r}: a value with special characters needs quotes of its own: \"key='a & b'\""
 
 
 def _composition_error(error: HydraException, config_name: str, args: list[str]) -> str:

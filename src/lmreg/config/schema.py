@@ -90,6 +90,8 @@ def range_error(field: dataclasses.Field[Any], value: Any) -> str | None:
     numbers = value if isinstance(value, list) else [value]
     if any(isinstance(number, float) and not math.isfinite(number) for number in numbers):
         return "must be finite"  # infinity passes every bound, and the work would never end
+    if any(isinstance(number, int) and abs(number) >= 2**63 for number in numbers):
+        return "must be less than 2^63"  # torch's integers have 64 bits
     return None
 
 

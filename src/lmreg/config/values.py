@@ -41,6 +41,8 @@ def canonical(value: Any, kind: str) -> Any:
     kind = kind.partition(" | ")[0]
     if kind.startswith("list[") and isinstance(value, list):
         return [canonical(item, kind[5:-1]) for item in value]
+    if kind == "int" and isinstance(value, float) and value.is_integer():
+        return int(value)  # 1e3 is 1000
     if value is None or kind not in _NODES:
         return value
     try:
@@ -54,13 +56,25 @@ def canonical_config(config: Mapping[str, Any]) -> dict[str, Any]:
 
     Options of classes that aren't lmreg's stay unchanged: their types aren't known without importing them.
     """
-    top = _top_fields()
-    return {
-        key: _canonical_group(value, _node_fields(key, value))
-        if isinstance(value, Mapping)
-        else canonical(value, top[key].type if key in top else "")
+
+    def group(values: Mapping[str, Any], fields: Fields) -> dict[str, Any]:
+        return {
+            key: canonical(value, fields[key].type if key in fields else "") for key, value in values.items()
+        }
+
+    # An option in no group has the same type in all commands.
+    top = {key: field for fields in index().commands.values() for key, field in fields.items()}
+    nested = {
+        key: group(value, _node_fields(key, value))
         for key, value in config.items()
+        if isinstance(value, Mapping)
     }
+    return group(config, top) | nested
+
+
+def shown_config(cfg: DictConfig, resolve: bool) -> str:
+    """Return ``cfg`` as yaml, with every value as the command uses it."""
+    return OmegaConf.to_yaml(canonical_config(OmegaConf.to_container(cfg, resolve=resolve)))  # type: ignore[arg-type]
 
 
 def settled(cfg: DictConfig) -> DictConfig:
@@ -75,6 +89,11 @@ def settled(cfg: DictConfig) -> DictConfig:
             if field.text == "path" and value.get(name):
                 value[name] = absolute(value[name])
     return OmegaConf.create(config)
+
+
+def shown(value: Any) -> str:
+    """Return ``value`` as a message has it: text as it is, anything else as an override has it."""
+    return value if isinstance(value, str) else written(resolved(value))
 
 
 def written(value: Any) -> str:
@@ -100,15 +119,6 @@ def _reads_as(text: str) -> bool:
         return False
 
 
-def _canonical_group(group: Mapping[str, Any], fields: Fields) -> dict[str, Any]:
-    return {key: canonical(value, fields[key].type if key in fields else "") for key, value in group.items()}
-
-
 def _node_fields(key: str, node: Mapping[str, Any]) -> Fields:
     target = node.get("_target_")
     return index().node_fields(key, str(target) if target else None)
-
-
-def _top_fields() -> Fields:
-    """Return the options of all commands that are in no group; an option has the same type in all."""
-    return {key: field for fields in index().commands.values() for key, field in fields.items()}

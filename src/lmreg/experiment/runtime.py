@@ -89,6 +89,8 @@ def pick_device(name: str) -> torch.device:
         torch.zeros(1, device=device).item()  # "meta" makes tensors without values
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0] if name.startswith("cuda") else "use auto, cpu, cuda or cuda:N"
+        if name.lower() != name and name.lower().partition(":")[0] in ("auto", "cpu", "cuda"):
+            reason = f"did you mean {name.lower()!r}?"
         raise LmregError(f"device={name} is not available here; {reason}") from None
     return device
 

@@ -177,8 +177,8 @@ def finished_runs(study_folder: Path, data_path: str | None = None) -> list[Fini
     Raises LmregError if the study has none."""
     results = sorted(study_folder.glob("search/*/result.json"))
     if not results:
-        there = sorted(p.name for p in study_folder.parent.glob("*/") if (p / "search").is_dir())
-        known = f"; studies with searches in {study_folder.parent}: {', '.join(there)}" if there else ""
+        there = sorted({p.parents[2].name for p in study_folder.parent.glob("*/search/*/result.json")})
+        known = f"; studies with some in {study_folder.parent}: {', '.join(there)}" if there else ""
         raise LmregError(f"no finished search in {study_folder}; 'lmreg search' makes one{known}")
     return [FinishedRun.load(path.parent, data_path) for path in results]
 

@@ -75,7 +75,8 @@ def require_folder(folder: Path, hint: str) -> None:
     if folder.is_dir():
         return
     if folder.exists():
-        raise LmregError(f"{folder} is a file; give its folder, {folder.parent}")
+        is_inside = (folder.parent / "config.yaml").exists()
+        raise LmregError(f"{folder} is a file; {f'give its folder, {folder.parent}' if is_inside else hint}")
     nearest = Path()
     for part in folder.parts:
         there = [path.name for path in nearest.iterdir() if path.is_dir()]
