@@ -19,6 +19,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+import lmreg
 from lmreg.data import fashion_mini
 from lmreg.space.nasbench201 import NASBench201
 from tests.benchmark.published import write_macro, write_nasbench101, write_nds
@@ -114,7 +115,7 @@ def tiny(call: str, folder: Path) -> list[str]:
     options = [option for option in options if option.partition("=")[0] not in sized]
     if command == "train-landmarks":
         extra += ["landmarks.count=4", "landmarks.pool=5"]
-        own = ("space=", "data=folder", "data=shapes_depth", "data=depth_folder")
+        own = ("space=", "data=folder", "data=shapes_depth", "data=depth_folder", "data._target_=")
         if any(option.startswith(own) for option in options):
             extra.append("landmarks.pool_seeds=1")  # the demo's study has several
     if command == "search":
@@ -133,7 +134,7 @@ def tiny(call: str, folder: Path) -> list[str]:
         extra += ["data.scenes=64", "data.test_scenes=16"]
     if "data=cifar10" in options and command == "train-landmarks":
         extra += ["data.resolution=8", "data.path=path/to/cifar10"]
-    if command == "export" and "depth" in call:
+    if command == "export" and ("depth" in call or "my_parts" in call):
         extra.append("onnx=false")  # test_export.py has it for every space
     return last_given(command, *map(with_real_run, options), *extra)
 
@@ -195,6 +196,7 @@ KINDS = {
     "import onnxruntime\n": "an exported network",
     "slope, shift = ": "depth in metres",
     "# added to src/": "a change of lmreg",
+    "study = lmreg.Study(\n": "own parts in Python",
 }
 """By their beginning, the Python blocks that aren't files; each kind has its test here."""
 
@@ -235,6 +237,15 @@ def test_the_space_of_the_page_passes_its_checks(folder: Path, monkeypatch: pyte
             test(check)
 
 
+def test_own_parts_work_in_python_as_the_page_says(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(folder))
+    (code,) = of_kind("own parts in Python")
+    exec(code, made := {"lmreg": lmreg})
+    study: lmreg.Study = made["study"]
+    assert study.name == "kernels-fashion_mini"
+    assert type(study.space) is importlib.import_module("my_parts.kernels").Kernels
+
+
 def test_metres_of_the_page() -> None:
     (code,) = of_kind("depth in metres")
     metres = np.random.default_rng(0).uniform(1, 9, (4, 4))
@@ -254,7 +265,12 @@ def test_a_pair_loss_and_a_choice_are_added_as_the_page_says(
     (code,) = of_kind("a change of lmreg")
     first, _, added = code.partition("\n")
     file = tree / first.removeprefix("# added to ")
-    file.write_text(f"{file.read_text()}\n\n{added}")
+    function, table, rows = added.partition("PAIR_LOSSES: ")
+    head, _, row = rows.partition("    # and so on\n")
+    before, there, after = file.read_text().partition(table + head)  # the table begins as the page shows it
+    assert there
+    assert after.endswith("\n}\n")
+    file.write_text(f"{before}{function}{there}{after[:-2]}{row}")  # without its last line
     shutil.copy(folder / "my_parts" / "siblings.py", tree / "src" / "lmreg" / "algo")
     (call,) = commands("".join(blocks(PAGES[DOCS / "extending.md"], "console")))
     monkeypatch.chdir(folder)
