@@ -48,7 +48,10 @@ def test_every_stage_gives_values_and_prints_nothing(
     truth = study.train_landmarks(count=3, pool=5, overrides=LANDMARKS)
     assert (len(truth.landmarks.archs), len(truth.pool.archs)) == (3, 5)
     assert study.search(algo="spos", reg="landmark", seed=0, overrides=SEARCH) == run
+    with pytest.raises(lmreg.LmregError, match="has no ranking; call Study"):
+        assert run.ranking.empty
     table = study.evaluate(overrides=["bootstrap=100"])
+    assert set(run.ranking["arch"]) == {study.space.format(arch) for arch in truth.pool.archs}
     assert set(table["run"]) == {run.folder.name}
     assert study.evaluate(run.folder, overrides=["bootstrap=100"]).equals(table)
     assert {"kendall_tau", "regret"} <= set(table["statistic"])

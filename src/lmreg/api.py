@@ -59,6 +59,7 @@ class Study:
         LmregError: a choice or an option doesn't exist, or parts don't go together.
     """
 
+    @quiet()
     def __init__(
         self,
         space: str = "nasbench201",
@@ -78,9 +79,8 @@ class Study:
         self._given += [argument("root", _text("root", root, Path)), *words]
         if name is not None:
             self._given.append(argument("study", _text("name", name)))
-        with quiet():
-            cfg, _ = composed("search", [word for word in self._given if takes("search", word)])
-            study = Parts(cfg, Options(cfg.study, cfg.root, allow_packages=list(cfg.allow_packages)))
+        cfg, _ = composed("search", [word for word in self._given if takes("search", word)])
+        study = Parts(cfg, Options(cfg.study, cfg.root, allow_packages=list(cfg.allow_packages)))
         self.name: str = str(cfg.study)
         self.folder: Path = study.folder
         self.space: Space = study.space
@@ -88,6 +88,7 @@ class Study:
     def __repr__(self) -> str:
         return f"Study({str(self.folder)!r})"
 
+    @quiet()
     def train_landmarks(
         self, count: int | None = None, pool: int | None = None, *, overrides: Sequence[str] | None = ()
     ) -> Truth:
@@ -100,9 +101,9 @@ class Study:
             pool: how many held-out architectures; None for the default.
         """
         given = {"landmarks.count": count, "landmarks.pool": pool}
-        with quiet():
-            return train_landmarks(*self._composed("train-landmarks", given, overrides))
+        return train_landmarks(*self._composed("train-landmarks", given, overrides))
 
+    @quiet()
     def search(
         self,
         algo: str = "spos",
@@ -118,8 +119,7 @@ class Study:
             Interrupted: SIGINT or SIGTERM came; the state is saved, and the same call resumes.
         """
         given = {"algo": _text("algo", algo), "reg": _text("reg", reg), "seed": seed}
-        with quiet():
-            return Run(search(*self._composed("search", given, overrides)).folder)
+        return Run(search(*self._composed("search", given, overrides)).folder)
 
     def runs(self) -> list[Run]:
         """Return the study's finished searches, by name."""
@@ -127,6 +127,7 @@ class Study:
             return []
         return [Run(run.folder) for run in finished_runs(self.folder)]
 
+    @quiet()
     def evaluate(
         self, run: Run | str | Path | None = None, *, overrides: Sequence[str] | None = ()
     ) -> pd.DataFrame:
@@ -136,17 +137,18 @@ class Study:
             ``evaluate/metrics.csv``, one figure per row. ``baselines.csv`` and ``paired.csv`` beside it have
             the cheap baselines and the gains over them.
         """
-        with quiet():
-            composition = self._composed(
-                "evaluate", {"study": self.name, "run": run and _folder(run)}, overrides
-            )
-            return read_table(evaluate(*composition) / "metrics.csv", {"run", "statistic", "value"})
+        given = {"study": self.name, "run": run and _folder(run)}
+        return read_table(
+            evaluate(*self._composed("evaluate", given, overrides)) / "metrics.csv",
+            {"run", "statistic", "value"},
+        )
 
+    @quiet()
     def report(self, *, overrides: Sequence[str] | None = ()) -> Path:
         """Write a report of the study, one HTML file, and return its path."""
-        with quiet():
-            return report(*self._composed("report", {"study": self.name}, overrides))
+        return report(*self._composed("report", {"study": self.name}, overrides))
 
+    @quiet()
     def retrain(
         self,
         run: Run | str | Path | None = None,
@@ -162,8 +164,7 @@ class Study:
         if isinstance(arch, Arch):
             arch = self.space.format(arch)
         given = {"arch": _text("arch", arch, Arch)} if run is None else {"run": _folder(run)}
-        with quiet():
-            return Retrained(retrain(*self._composed("retrain", given, overrides)))
+        return Retrained(retrain(*self._composed("retrain", given, overrides)))
 
     def _composed(
         self, command: str, given: Mapping[str, Any], overrides: Sequence[str] | None
@@ -244,30 +245,41 @@ class Run:
         return read_table(path, {"step"}) if path.exists() else pd.DataFrame()
 
     @property
+    def ranking(self) -> pd.DataFrame:
+        """The pool's scores, stand-alone and by this run; LmregError if it hasn't been evaluated."""
+        path = self._finished.study_folder / "evaluate" / f"ranking-{self._finished.name}.csv"
+        if not path.exists():
+            raise LmregError(f"{self._finished.name} has no ranking; call Study.evaluate first")
+        return read_table(path, {"arch"})
+
+    @property
     def best(self) -> Arch:
         """The best candidate."""
         return self._parts.space.parse(str(self.result["best"]["arch"]))
 
+    @quiet()
     def network(self) -> SuperNet:
         """Return the trained super-net: ``net(images, arch)`` gives the outputs of one architecture.
+
+        Its batch norms always use the statistics of the batch: an image's outputs depend on the others, and
+        ``eval()`` changes nothing. For single images use `Study.retrain`.
 
         Raises:
             LmregError: the data have changed, or can't be read.
         """
-        with quiet():
-            return trained_supernet(self._finished, self._parts)
+        return trained_supernet(self._finished, self._parts)
 
     def subnet(self, arch: Arch | str) -> Standalone:
-        """Return one architecture as a plain module with a copy of its shared weights: ``net(images)``."""
+        """Return one architecture as a module with a copy of its weights, for batches as in `network`."""
         arch = self._parts.space.parse(arch) if isinstance(arch, str) else arch
         return self.network().extract(arch)
 
     @functools.cached_property
+    @quiet()
     def _parts(self) -> Parts:
         cfg, folder = self._finished.cfg, self._finished.study_folder
         packages = list(cfg.get("allow_packages") or [])
-        with quiet():
-            return Parts(cfg, Options(study=folder.name, root=str(folder.parent), allow_packages=packages))
+        return Parts(cfg, Options(study=folder.name, root=str(folder.parent), allow_packages=packages))
 
 
 @dataclass(frozen=True)
@@ -281,7 +293,7 @@ class Retrained:
         """``result.json``: the architecture, its trainings, and their test scores."""
         return read_json(self.folder / "result.json")
 
+    @quiet()
     def export(self, *, overrides: Sequence[str] | None = ()) -> Path:
         """Write the networks as files that don't need lmreg, and return their folder."""
-        with quiet():
-            return export(*composed("export", [argument("run", self.folder), *_words(overrides)]))
+        return export(*composed("export", [argument("run", self.folder), *_words(overrides)]))

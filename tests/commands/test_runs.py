@@ -89,12 +89,15 @@ def test_states_differences_and_figures(root: Path, capsys: pytest.CaptureFixtur
 
 
 def test_every_folder_can_be_pasted(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Folders are in the order of the table and unbroken however long."""
+    """Folders, those of finished runs first, are in the order of the table and unbroken however long."""
     long = make(root, f"spos-none-{'trainer.lr=0.1-' * 12}s0", study="my study")
     lines = listed(root, capsys).splitlines()
-    names = ("bare", "done", "done-lr", "failed", "half", "older")
-    start = lines.index(f"run={root / 's' / 'search' / 'bare'}")
-    assert lines[start : start + 6] == [f"run={root / 's' / 'search' / name}" for name in names]
+    start = next(i for i, line in enumerate(lines) if line.startswith("Folders of finished runs"))
+    folders = {path.name: f"run={path}" for path in (root / "s" / "search").iterdir()}
+    assert lines[start + 1 : start + 3] == [folders["done"], folders["done-lr"]]
+    assert lines[start + 3] == "Folders of unfinished runs:"
+    others = ("bare", "failed", "half", "older")
+    assert lines[start + 4 : start + 8] == [folders[name] for name in others]
     assert f"'run={long}'" in lines
     comma = make(root, "done", study="a, b (1)")
     (line,) = [line for line in listed(root, capsys).splitlines() if "a, b (1)/search/done" in line]

@@ -264,6 +264,25 @@ def test_unusable_data_are_refused(train: list[int], test: list[int], classes: s
     assert "here" in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("images", "targets", "message"),
+    [
+        (np.ones((9, 6, 5), np.uint8), np.zeros(9, np.int64), r"images .*channels\], not uint8 \[9, 6, 5\]"),
+        (np.ones((9, 6, 5, 1), np.float32), np.zeros(9, np.int64), "images must be uint8 .*, not float32"),
+        (np.ones((9, 6, 5, 1), np.uint8), np.zeros(9), r"targets must be labels int64 .*, not float64 \[9\]"),
+        (
+            np.ones((9, 6, 5, 1), np.uint8),
+            np.zeros((9, 2), np.int64),
+            r"targets must be .*, not int64 \[9, 2\]",
+        ),
+    ],
+)
+def test_arrays_of_the_wrong_kind_are_refused(images: np.ndarray, targets: np.ndarray, message: str) -> None:
+    part = Part(images, targets)
+    with pytest.raises(LmregError, match=message):
+        RawData(part, part, ("a", "b")).check("data=mine")
+
+
 def test_parts_of_different_shape_are_refused() -> None:
     parts = [Part(np.ones((4, size, 4, 1), np.uint8), np.array([0, 1, 0, 1])) for size in (4, 5)]
     with pytest.raises(LmregError, match=r"here: training and test .* \(4x4 with 1 channels and 4x5 with"):

@@ -31,6 +31,10 @@ class PathsOnly(nasbench201.NASBench201Network):
         super().__init__(nasbench201.Config(channels=config.channels), *parts, **options)
 
 
+class OwnSpace(NASBench201):
+    """A user's space."""
+
+
 OWN = (
     "allow_packages=[tests]",
     f"network._target_={__name__}.PathsOnly",
@@ -68,6 +72,15 @@ def test_soft_landmark_passes_without_mixtures(
     assert code == 2
     assert "reg=landmark needs mixtures of operations" in errors
     assert "reg.passes=path" in errors
+
+
+def test_a_space_of_ones_own_needs_a_network(in_process: InProcess, tmp_path: Path, no_data: None) -> None:
+    space = ("space=macro", f"space._target_={__name__}.OwnSpace", "allow_packages=[tests]")
+    code, _, errors = in_process("search", "reg=none", f"root={tmp_path}", *space)
+    assert code == 2
+    assert "give yours with network._target_=<class>" in errors
+    code, _, errors = in_process("search", "reg=none", f"root={tmp_path}", "space=macro", "network=darts")
+    assert "leave network out to take its own" in errors
 
 
 def test_they_are_refused_before_landmarks_are_asked_for(

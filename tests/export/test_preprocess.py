@@ -56,6 +56,16 @@ def exported(data: ImageData, resolution: int | None, folder: Path) -> Preproces
     return made["preprocess"]
 
 
+def test_it_says_what_it_lacks_of_a_reader_of_ones_own(tmp_path: Path) -> None:
+    data = ImageData(FashionMini(FashionMiniConfig()), torch.device("cpu"))
+    about = json.loads((exported(data, None, tmp_path) and tmp_path / "model.json").read_text())
+    assert (
+        "network's input, by the same code as for its training." in (tmp_path / "preprocess.py").read_text()
+    )
+    write_preprocess(tmp_path, about, data.shape, "my_parts.Inverted")
+    assert "input, without what my_parts.Inverted does to them." in (tmp_path / "preprocess.py").read_text()
+
+
 def seen_in_training(source: DataSource) -> tuple[ImageData, np.ndarray]:
     """Return the data set, and its test images as a network gets them."""
     data = ImageData(source, torch.device("cpu"))

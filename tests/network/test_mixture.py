@@ -21,6 +21,11 @@ def partial_net(space: NASBench201) -> NASBench201Network:
     return NASBench201Network(Config(channels=4), space, InputShape(1, 8, 8), outputs=3, partial=2)
 
 
+def test_text_is_no_architecture(net: NASBench201Network) -> None:
+    with pytest.raises(LmregError, match=r"'x' is text, not an architecture; use study\.space\.parse"):
+        net(torch.randn(2, 1, 8, 8), "x")
+
+
 def test_a_cell_of_one_weighted_edge_by_hand(net: NASBench201Network) -> None:
     """Only the edge from input to output isn't `none`: the output is its weighted operations."""
     cell, x = net.body[0].double(), torch.randn(6, 4, 8, 8, dtype=torch.float64)

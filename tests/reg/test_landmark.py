@@ -136,8 +136,10 @@ def test_pairs_are_uniform_and_ordered_by_score(ctx: FixedLosses, space: NASBenc
 
 def test_ties_are_no_pairs(space: NASBench201) -> None:
     assert landmark_set(space, [80.0, 70.0, 70.0]).pairs().tolist() == [[0, 1], [0, 2]]
-    with pytest.raises(LmregError, match="no pair with clearly different acc"):
+    with pytest.raises(LmregError, match="no pair with clearly different acc; each has 70: train") as error:
         landmark_set(space, [70.0, 70.0]).pairs()
+    assert "landmarks.score=loss" in str(error.value)
+    assert "min_gap_se" not in str(error.value)
 
 
 def test_pairs_within_the_noise_are_left_out(space: NASBench201) -> None:
@@ -147,6 +149,8 @@ def test_pairs_within_the_noise_are_left_out(space: NASBench201) -> None:
     # Pooled, the error of every gap is √(2 · (0.6² + 0.8² + 0) / 3) = 0.816.
     assert landmarks.pairs(min_gap_se=1.2).tolist() == [[0, 1], [0, 2], [1, 2]]
     assert landmarks.pairs(min_gap_se=1.25).tolist() == [[0, 2], [1, 2]]
+    with pytest.raises(LmregError, match=r"lower reg\.min_gap_se"):
+        landmarks.pairs(min_gap_se=100)
 
 
 def test_two_trainings_that_agree_by_chance_let_no_pair_in(space: NASBench201) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from tests.testing.toy import Toy, ToyNet, broken
 from torch import Tensor, nn
 
@@ -68,13 +69,22 @@ class Remembering(ToyNet):
 
 
 class Growing(ToyNet):
-    """Depends on the number of earlier calls."""
+    """Depends on the number of architectures that were evaluated before."""
 
-    calls = 0
+    def __init__(self, *args: Any, **options: Any):
+        super().__init__(*args, **options)
+        self.seen: set[Choice] = set()
 
     def forward(self, x: Tensor, choice: Choice) -> Tensor:
-        self.calls += 1
-        return super().forward(x, choice) * self.calls
+        self.seen.add(choice)
+        return super().forward(x, choice) * len(self.seen)
+
+
+class Dropping(ToyNet):
+    """Has dropout."""
+
+    def forward(self, x: Tensor, choice: Choice) -> Tensor:
+        return super().forward(F.dropout(x), choice)
 
 
 class Deaf(ToyNet):
@@ -138,7 +148,12 @@ class Edgeless(ToyNet):
 
 
 FAULTS: list[tuple[checks.NetworkCheck, type[ToyNet], str]] = [
-    (checks.check_paths, Remembering, "evaluating paths changes norm.running_mean, norm.running_var"),
+    (
+        checks.check_paths,
+        Remembering,
+        r"evaluating paths changes norm\.running_mean; use lmreg\.network\.base\.batch_norm$",
+    ),
+    *((check, Dropping, "other logits when it is evaluated again; .* dropout") for check in NETWORK_CHECKS),
     (checks.check_paths, Growing, "other logits after other paths"),
     (checks.check_paths, Deaf, "all architectures give the same logits"),
     (checks.check_paths, broken(ToyNet, of_space=broken(Toy)), "it holds Broken, not Toy"),

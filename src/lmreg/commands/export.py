@@ -68,11 +68,15 @@ def export(cfg: DictConfig, overrides: list[str]) -> Path:
     else:
         (out / "model.onnx").unlink(missing_ok=True)  # from an earlier export, perhaps of other weights
     metadata = _metadata(config, result, training, shape, task)
-    write_preprocess(out, metadata, shape)
+    target = str(config.data._target_)
+    reader = "" if target.startswith("lmreg.") else target
+    write_preprocess(out, metadata, shape, reader)
     write_json(out / "model.json", metadata)
     written = ["model.py", "model.safetensors", "model.json", *(["model.onnx"] if options.onnx else [])]
     written.append("preprocess.py")
     say(f"Written to {out}, from the training with seed {training['seed']}: {', '.join(written)}")
+    if reader:
+        say(f"Note: preprocess.py has no part of your reader; do yourself what {reader} does to pictures")
     say(
         "To use them in that folder, or with that folder on Python's path:\n"
         "    import torch; from model import load; from preprocess import preprocess\n"

@@ -143,9 +143,13 @@ def _print_table(study: str, runs: list[RunStatus]) -> None:
         time = "" if r.seconds is None else format_duration(r.seconds)
         table.add_row(_label(r, differing), state, _best(r), *taus, time)
     console().print(table)
-    print("Their folders, in the form that 'lmreg evaluate' and 'lmreg retrain' take (finished runs only):")
-    for r in runs:  # on lines of their own, which can be copied whole
-        print(word("run", r.folder))
+    for title, finished in (
+        ("Folders of finished runs, in the form that 'lmreg evaluate' and 'lmreg retrain' take:", True),
+        ("Folders of unfinished runs:", False),
+    ):
+        folders = [word("run", r.folder) for r in runs if (r.state == "finished") == finished]
+        if folders:  # each on a line of its own, which can be copied whole
+            print(title, *folders, sep="\n")
 
 
 def _label(run: RunStatus, differing: list[str]) -> str:

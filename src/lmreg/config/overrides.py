@@ -79,7 +79,7 @@ def _check_own(command: str, args: list[str]) -> None:
     for arg in args:
         key, _, value = arg.lstrip("+~").partition("=")
         group, _, option = key.partition(".")
-        if any(other.lstrip("+").startswith(f"{group}._target_=") for other in args):
+        if _has_own_class(group, args):
             continue
         if arg.startswith("~") and group != "hydra":
             raise LmregError(f"{arg}: an option can't be taken out; give it the value it should have")
@@ -91,6 +91,10 @@ def _check_own(command: str, args: list[str]) -> None:
                 raise LmregError(
                     f"{arg}: results are told apart by that name, here {','.join(now)}; {others}"
                 )
+
+
+def _has_own_class(group: str, args: list[str]) -> bool:
+    return any(arg.lstrip("+").startswith(f"{group}._target_=") for arg in args)
 
 
 def one_line(error: Exception, config_name: str, args: list[str]) -> str:
@@ -124,6 +128,8 @@ def _composition_error(error: HydraException, config_name: str, args: list[str])
     text = str(error).splitlines()[0]
     if "Could not override" in text:
         return _unknown_key(text.split("'")[1].split("@")[0], config_name, args)
+    if "An item is already at" in text:
+        return f"{text.rpartition('at ')[2].rstrip('.')} exists already; leave out the plus"
     if "Ambiguous value" in text:
         value = text.partition("'")[2].rpartition("'")[0]  # which may have quotes itself
         return f"{value}: several values; for a sweep over them add -m"
@@ -135,6 +141,8 @@ def _unknown_key(key: str, command: str, args: list[str]) -> str:
     """Say why ``key`` can't be set: it is misspelt, or an option of another choice."""
     value = next((a for a in args if a.lstrip("+~").split("=")[0] == key), key)
     group, owners = key.partition(".")[0], catalogue.owners(key)
+    if _has_own_class(group, args):
+        return f"'{value}': the choice has no such option; if the class you give has it, write +{key}=..."
     if owners and group in catalogue.groups(command):
         now = catalogue.chosen(command, args)[group]
         if len(now) > 1:

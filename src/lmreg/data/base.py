@@ -24,6 +24,16 @@ class Part:
     images: np.ndarray
     targets: np.ndarray
 
+    def check_arrays(self, place: str) -> None:
+        """Check the arrays' types and numbers of dimensions."""
+        images, targets = (f"{array.dtype} {list(array.shape)}" for array in (self.images, self.targets))
+        if (self.images.dtype, self.images.ndim) != (np.uint8, 4):
+            raise LmregError(f"{place}: images must be uint8 [n, height, width, channels], not {images}")
+        is_map = self.targets.ndim == 3 and self.targets.dtype.kind in "fi"
+        if not is_map and (self.targets.dtype, self.targets.ndim) != (np.int64, 1):
+            maps = "maps float32 or int64 [n, height, width]"
+            raise LmregError(f"{place}: targets must be labels int64 [n] or {maps}, not {targets}")
+
     @property
     def strata(self) -> np.ndarray:
         """Groups int64 [n] whose proportions every split keeps: the labels; maps form a single group."""
@@ -69,6 +79,7 @@ class RawData:
                 raise LmregError(
                     f"{place}: the {name} part has {len(part.images)} images but {len(part.targets)} {kind}"
                 )
+            part.check_arrays(place)
             if part.targets.ndim == 1:
                 self._check_labels(part.targets, f"{place}: {name} image")
             elif part.targets.shape != part.images.shape[:3]:

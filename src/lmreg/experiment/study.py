@@ -81,9 +81,13 @@ class Study:
     def _checked_network(self) -> tuple[type[SuperNet], Any]:
         cls, config = self.resolve("network", SuperNet)
         if not isinstance(self.space, cls.of_space):
+            own = not str(self.cfg.space._target_).startswith("lmreg.")
+            advice = (
+                "give yours with network._target_=<class>" if own else "leave network out to take its own"
+            )
             raise LmregError(
                 f"network._target_={self.cfg.network._target_} has architectures of {cls.of_space.__name__}, "
-                f"not of space={self.space.name}; leave network out, and it follows the space"
+                f"not of space={self.space.name}; {advice}"
             )
         if cls.dense != self.task.dense:
             wants, has = (

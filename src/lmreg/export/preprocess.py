@@ -17,7 +17,7 @@ from lmreg.errors import LmregError
 from lmreg.export.inline import inlined_source
 from lmreg.util.files import write_atomically
 
-_HEAD = '''"""Converts pictures to the network's input, by the same code as for its training.
+_HEAD = '''"""Converts pictures to the network's input, {origin}.
 
 Made by lmreg; needs numpy and Pillow.
 """
@@ -122,10 +122,11 @@ def preprocessing_rules(
     }
 
 
-def write_preprocess(folder: Path, about: dict[str, Any], shape: InputShape) -> None:
+def write_preprocess(folder: Path, about: dict[str, Any], shape: InputShape, reader: str = "") -> None:
     """Write ``preprocess.py`` for images of ``shape`` after comparing its results with those of the code
-    here."""
-    source = _HEAD + inlined_source(preprocess)
+    here. ``reader`` names the class that read the images if it isn't lmreg's: its own steps aren't known."""
+    origin = f"without what {reader} does to them" if reader else "by the same code as for its training"
+    source = _HEAD.format(origin=origin) + inlined_source(preprocess)
     made: dict[str, Any] = {"__file__": str(folder / "preprocess.py"), "__name__": "preprocess"}
     exec(compile(source, "preprocess.py", "exec"), made)
     noise = np.random.default_rng(0)

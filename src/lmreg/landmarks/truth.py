@@ -77,9 +77,11 @@ class LandmarkSet:
         gaps = np.abs(self.scores[better] - self.scores[worse])
         known = (gaps > 0) & (gaps >= min_gap_se * np.sqrt(2) * (error or 0.0))
         if not known.any():
+            advice = "train more landmarks, with more seeds, or lower reg.min_gap_se"
+            if (gaps == 0).all():
+                advice = f"each has {self.scores[0]:g}: train shorter or longer, or use landmarks.score=loss"
             raise LmregError(
-                f"{len(self.archs)} landmarks give no pair with clearly different {self.column}; "
-                "train more landmarks, with more seeds, or lower reg.min_gap_se"
+                f"{len(self.archs)} landmarks give no pair with clearly different {self.column}; {advice}"
             )
         return np.stack([better[known], worse[known]], 1)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from lmreg.errors import LmregError
 from lmreg.space.base import Arch
 
 
@@ -34,6 +35,8 @@ def weighted_options(choice: Choice, decision: int) -> list[tuple[int, Tensor | 
     """Return the evaluated options of ``decision``, each with its weight, a scalar tensor or None for 1."""
     if isinstance(choice, Arch):
         return [(choice.choices[decision], None)]
+    if isinstance(choice, str):
+        raise LmregError(f"{choice!r} is text, not an architecture; use study.space.parse(text)")
     weights = choice.weights[decision]
     options: Sequence[int] = range(len(weights)) if choice.active is None else [choice.active[decision]]
     return [(option, weights[option]) for option in options]

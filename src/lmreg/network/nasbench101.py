@@ -173,7 +173,7 @@ class NASBench101Network(SuperNet):
 
     def forward(self, x: Tensor, choice: Choice) -> Tensor:
         if not isinstance(choice, Arch):
-            raise TypeError("this super-net evaluates paths only")
+            raise TypeError("this super-net evaluates paths only, such as study.space.parse(text)")
         cell = self._space.cell(choice)
         x = self.stem(x, self._width)
         for number, stack in enumerate(self.stacks):

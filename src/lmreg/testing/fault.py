@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+RANDOM = "gives other logits when it is evaluated again; does it have dropout or other randomness?"
+
 
 class Fault(AssertionError):
     """A space or a network violates its interface; one line says how, and for which architecture."""

@@ -15,7 +15,7 @@ from torch.nn.modules.batchnorm import _NormBase
 from lmreg.data.base import InputShape
 from lmreg.network.base import SuperNet
 from lmreg.space.base import Arch, Space
-from lmreg.testing.fault import require
+from lmreg.testing.fault import RANDOM, require
 
 SEEDS = 2
 """Architectures with few kinds of options, near which isomorphic architectures are searched."""
@@ -42,6 +42,7 @@ def check_keys(net: SuperNet, space: Space, shape: InputShape, rng: np.random.Ge
     for _ in range(SEEDS):
         archs = _around(space, rng)
         keys, found = [space.canonical(arch) for arch in archs], [first(arch) for arch in archs]
+        require(_alike(found[0], first(archs[0])), f"{archs[0].id} {RANDOM}")
         for i, j in itertools.combinations(range(len(archs)), 2):
             one = keys[i] == keys[j]
             if _alike(found[i], found[j]) == one:

@@ -13,7 +13,7 @@ from lmreg.data.base import InputShape
 from lmreg.network.base import MIXTURES, Standalone, SuperNet, plain_norms
 from lmreg.network.mixture import Mixture
 from lmreg.space.base import Arch, Space
-from lmreg.testing.fault import require
+from lmreg.testing.fault import RANDOM, require
 from lmreg.testing.function import check_keys
 
 NetworkCheck = Callable[[SuperNet, Space, InputShape, np.random.Generator], None]
@@ -35,7 +35,7 @@ def check_network(net: SuperNet, space: Space, shape: InputShape, seed: int = 0)
 def check_paths(net: SuperNet, space: Space, shape: InputShape, rng: np.random.Generator) -> None:
     """Check that a path's outputs depend only on weights, images and architecture, not on earlier calls."""
     require(isinstance(space, net.of_space), f"it holds {net.of_space.__name__}, not {type(space).__name__}")
-    net, x = _in_double_precision(net, rng), _images(shape, rng)
+    net, x = _prepared(net, space, shape, rng)
     state = copy.deepcopy(net.state_dict())
     archs = _samples(space, rng)
     first = [net(x, arch).detach() for arch in archs]
@@ -50,7 +50,9 @@ def check_paths(net: SuperNet, space: Space, shape: InputShape, rng: np.random.G
         require(torch.equal(net(x, arch), logits), f"{arch.id} gives other logits after other paths")
     require(any(not torch.equal(one, first[0]) for one in first), "all architectures give the same logits")
     changed = [name for name, value in net.state_dict().items() if not torch.equal(value, state[name])]
-    require(not changed, f"evaluating paths changes {', '.join(changed)}")
+    for name in changed:
+        advice = "; use lmreg.network.base.batch_norm" if "running_" in name else ""
+        require(False, f"evaluating paths changes {name}{advice}")
 
 
 def check_standalone(net: SuperNet, space: Space, shape: InputShape, rng: np.random.Generator) -> None:
@@ -58,8 +60,8 @@ def check_standalone(net: SuperNet, space: Space, shape: InputShape, rng: np.ran
 
     In double precision, as normalising nearly equal values magnifies rounding errors.
     """
-    x = _images(shape, rng)
-    for arch, whole, alone in _extracted(net, space, rng):
+    whole, x = _prepared(net, space, shape, rng)
+    for arch, alone in _extracted(whole, space, rng):
         known = whole.state_dict().keys() | plain_norms(whole)
         extra = sorted(alone.net.state_dict().keys() - known)
         require(not extra, f"the network of {arch.id} has parts that the super-net lacks: {', '.join(extra)}")
@@ -72,8 +74,8 @@ def check_gradients(net: SuperNet, space: Space, shape: InputShape, rng: np.rand
 
     Batch norms' scale and shift that the super-net lacks are ignored.
     """
-    x = _images(shape, rng)
-    for arch, whole, alone in _extracted(net, space, rng):
+    whole, x = _prepared(net, space, shape, rng)
+    for arch, alone in _extracted(whole, space, rng):
         for logits in (whole(x, arch), alone(x)):
             logits.square().sum().backward()
         mine, expected = _gradients(whole), _gradients(alone.net)
@@ -101,7 +103,7 @@ def check_mixtures(net: SuperNet, space: Space, shape: InputShape, rng: np.rando
     """
     if MIXTURES not in net.offers:
         return
-    net, x = _in_double_precision(net, rng), _images(shape, rng)
+    net, x = _prepared(net, space, shape, rng)
     for arch in _samples(space, rng):
         counts = [len(options) for options in space.options]
         weights = tuple(torch.eye(n).double()[c] for n, c in zip(counts, arch.choices, strict=True))
@@ -124,31 +126,35 @@ def _samples(space: Space, rng: np.random.Generator) -> list[Arch]:
     return [space.sample(rng) for _ in range(SAMPLES)]
 
 
-def _images(shape: InputShape, rng: np.random.Generator) -> Tensor:
-    """Return noise, float64 [IMAGES, channels, height, width]."""
-    return torch.from_numpy(rng.standard_normal((IMAGES, shape.channels, shape.height, shape.width)))
+def _prepared(
+    net: SuperNet, space: Space, shape: InputShape, rng: np.random.Generator
+) -> tuple[SuperNet, Tensor]:
+    """Return a copy in double precision, with noise on all weights, as initial values of 0 or 1 would hide
+    faults, and images of noise, float64 [IMAGES, channels, height, width].
 
-
-def _in_double_precision(net: SuperNet, rng: np.random.Generator) -> SuperNet:
-    """Return a copy with noise on all weights, as initial values of 0 or 1 would hide faults."""
+    A copy that gives other logits the second time is refused, as checks would blame other parts for it.
+    """
     net = copy.deepcopy(net)
     with torch.no_grad():
         for parameter in net.parameters():
             parameter.add_(0.1 * torch.from_numpy(rng.standard_normal(parameter.shape)).to(parameter))
-    return net.double()
+    net.double()
+    x = torch.from_numpy(rng.standard_normal((IMAGES, shape.channels, shape.height, shape.width)))
+    arch = space.sample(np.random.default_rng(0))
+    with torch.no_grad():
+        same = torch.allclose(net(x, arch), net(x, arch), rtol=0, atol=0, equal_nan=True)
+    require(same, f"{arch.id} {RANDOM}")
+    return net, x
 
 
-def _extracted(
-    net: SuperNet, space: Space, rng: np.random.Generator
-) -> Iterator[tuple[Arch, SuperNet, Standalone]]:
-    """Yield architectures, a super-net, and the extracted network, both in double precision.
+def _extracted(whole: SuperNet, space: Space, rng: np.random.Generator) -> Iterator[tuple[Arch, Standalone]]:
+    """Yield architectures and their extracted networks in double precision; reset the gradients of ``whole``.
 
     The single precision of extraction loses nothing, as the weights were single-precision numbers before.
     """
-    whole = _in_double_precision(net, rng)
     for arch in _samples(space, rng):
         whole.zero_grad()
-        yield arch, whole, whole.extract(arch).double()
+        yield arch, whole.extract(arch).double()
 
 
 def _gap(one: Tensor, other: Tensor) -> float:
