@@ -179,9 +179,9 @@ def check_config(command: str, cfg: DictConfig) -> None:
     """Check every group and option of a command's composed config as the command itself does."""
     options = top_level(cfg, options_of(conf_dir() / f"{command.replace('-', '_')}.yaml"))
     for group in catalogue.groups(command):
-        base = named(GROUPS[group].base)
+        base: Any = named(GROUPS[group].base)
         if dataclasses.is_dataclass(base):
-            typed(cfg[group], base, group)
+            typed(cfg[group], base, group)  # type: ignore[arg-type]
         else:
             resolve(cfg[group], base, group, options.allow_packages)
 
