@@ -42,7 +42,7 @@ from lmreg.util.files import read_json, read_table
 from lmreg.util.progress import quiet
 
 _STAGES = ("train-landmarks", "search", "evaluate", "report", "retrain")
-_FROM_RUN = ("space=", "space.", "data=", "task=")
+_FROM_RUN = ("space=", "space.", "network._target_=", "data=", "task=")
 """How overrides begin that a retraining of a run takes from the run."""
 
 

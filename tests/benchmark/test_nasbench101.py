@@ -87,7 +87,7 @@ def test_trainings_of_another_length_are_told_apart(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(tfrecord(records))
     imported = read(tmp_path / "file", epochs=36)
     assert imported.table["valid_acc_percent"].tolist() == [18]
-    assert "3 trainings of 4, 12, 108 epochs are passed over" in imported.notes
+    assert "3 trainings of 4, 12, 108 epochs are skipped" in imported.notes
     with pytest.raises(
         LmregError, match=r"no trainings of 50 epochs; set benchmark.epochs to one of: 4, 12, 36"
     ):

@@ -100,7 +100,7 @@ def test_the_family_is_that_of_the_cells(tmp_path: Path, family: str | None) -> 
     assert imported.space_options == ("space.family=enas",)
     assert imported.notes == (
         "3 trainings, 1 architectures of family enas",
-        "1 trainings of cells that are none of family enas are passed over",
+        "1 trainings of cells that are none of family enas are skipped",
     )
     wider = ENAS | {"normal": [["sep_conv_7x7", 0], *LOOSE[1:]]}
     imported = read(tmp_path / "Amoeba.json", [entry(ENAS, 6.0), entry(wider, 5.0)])
@@ -130,7 +130,7 @@ def test_seeds_are_averaged_settings_are_not(tmp_path: Path) -> None:
     assert imported.table["trainings"].tolist() == [2, 1]
     assert imported.notes == (
         "4 trainings, 2 architectures of family darts",
-        "1 trainings that repeat an architecture under another setting are passed over",
+        "1 trainings that repeat an architecture under another setting are skipped",
         "widths and depths differ, and with them the scores: not only the cells",
     )
 
@@ -159,9 +159,9 @@ def test_other_spaces_and_unfinished_trainings_are_passed_over_and_counted(tmp_p
     assert imported.table["test_acc_percent"].tolist() == [94]
     assert imported.notes == (
         "8 trainings, 1 architectures of family darts",
-        "1 trainings of networks without cells are passed over",
-        "2 trainings that were not finished are passed over",
-        "4 trainings of cells that are none of family darts are passed over",
+        "1 trainings of networks without cells are skipped",
+        "2 trainings that were not finished are skipped",
+        "4 trainings of cells that are none of family darts are skipped",
     )
 
 

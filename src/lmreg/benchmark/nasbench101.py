@@ -73,7 +73,7 @@ class NASBench101File(Benchmark):
         notes = [f"{len(cells.rows):,} trainings of {len(cells.texts):,} cells"]
         if others:
             lengths = ", ".join(map(str, sorted(others)))
-            notes.append(f"{others.total():,} trainings of {lengths} epochs are passed over")
+            notes.append(f"{others.total():,} trainings of {lengths} epochs are skipped")
         if len(cells.texts) != CELLS:
             notes.append(f"the published benchmark has {CELLS:,} cells, this file {len(cells.texts):,}")
         return Imported(cells.table(), ("valid_acc_percent", "test_acc_percent"), tuple(notes))

@@ -87,7 +87,7 @@ class NDSFile(Benchmark):
         if repeats:
             passed["that repeat an architecture under another setting"] = repeats
         notes = [f"{len(content):,} trainings, {len(table):,} architectures of family {family}"]
-        notes += [f"{count:,} trainings {reason} are passed over" for reason, count in passed.items()]
+        notes += [f"{count:,} trainings {reason} are skipped" for reason, count in passed.items()]
         if table[["width", "depth"]].drop_duplicates().shape[0] > 1:
             notes.append("widths and depths differ, and with them the scores: not only the cells")
         return Imported(
