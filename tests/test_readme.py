@@ -254,6 +254,7 @@ def test_metres_of_the_page() -> None:
     np.testing.assert_allclose(values["depth"], metres)
 
 
+@pytest.mark.slow
 def test_a_pair_loss_and_a_choice_are_added_as_the_page_says(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

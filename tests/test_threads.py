@@ -17,7 +17,7 @@ import lmreg.cli.main
 def tell(when):
     print(when, os.environ.get("OMP_WAIT_POLICY"), flush=True)
 
-def run(config):
+def search(config, overrides):
     tell("command")
     worker = multiprocessing.get_context("spawn").Process(target=tell, args=("worker",))
     worker.start()
@@ -25,7 +25,7 @@ def run(config):
 
 if __name__ == "__main__":
     assert "torch" not in sys.modules
-    sys.modules["lmreg.commands.search"] = types.SimpleNamespace(run=run)
+    sys.modules["lmreg.commands.search"] = types.SimpleNamespace(search=search)
     lmreg.cli.main.main(["search"], prog_name="lmreg")
 """
 

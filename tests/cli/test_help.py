@@ -22,7 +22,7 @@ def shown(capsys: pytest.CaptureFixture[str], *call: str) -> str:
 def test_options_are_those_of_the_choices_given(capsys: pytest.CaptureFixture[str]) -> None:
     text = shown(capsys, "search", "data=cifar10", "reg=none")
     assert "  data.path=null  " in text
-    assert "folder with <split>*.parquet files" in text
+    assert "folder with <split>*.parquet, or cifar-10-batches-py" in text
     assert "reg.weight=10.0" not in text
     assert "[none]" in text
     assert "reg.weight=10.0" in shown(capsys, "search")

@@ -153,6 +153,7 @@ def test_without_a_file_a_note_says_that_this_is_an_example(in_process: InProces
 
 
 def test_the_shown_config_includes_the_files_content(in_process: InProcess, file: Path) -> None:
-    code, said, errors = in_process("search", "space=custom", f"space.path={file}", "--cfg=job", "--resolve")
+    call = ("search", "space=custom", f"space.path={file}", ALLOWED)
+    code, said, errors = in_process(*call, "--cfg=job", "--resolve")
     assert code == 0, errors
     assert "_target_: my_modules.Gated" in said

@@ -19,6 +19,7 @@ SHORT = ("trainer.steps=5", "trainer.batch_size=8", "strategy.budget=3", "log_ev
 LEARNING = ("reg.warmup=0.2", "algo.alpha_warmup=0.4")
 
 
+@pytest.mark.slow  # as nds, whose cells are of the same kind
 def test_every_stage(in_process: InProcess, tmp_path: Path) -> None:
     # tests/commands/test_every_space.py, a slow test, covers every algorithm.
     # Few and small images, because networks of so many layers are slow to score.

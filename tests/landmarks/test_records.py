@@ -15,7 +15,6 @@ from tests.processes import Started
 
 from lmreg.errors import LmregError
 from lmreg.experiment.study import Options, Study
-from lmreg.landmarks import records as records_module
 from lmreg.landmarks.records import Job, Records, training_protocol
 from lmreg.landmarks.workers import train_all
 from lmreg.space.nasbench201 import NASBench201
@@ -90,14 +89,14 @@ def test_a_folder_has_a_single_protocol(tmp_path: Path, study: Study) -> None:
 
 def holding(until: Path, patch: Callable[[Any, str, Any], None] = setattr) -> None:
     """Lets every training of this process wait for a file, so that its job stays claimed until then."""
-    real = records_module.standalone_training
+    real = Records._train
 
     def held(*args: Any, **options: Any) -> Any:
         while not until.exists():
             time.sleep(0.01)
         return real(*args, **options)
 
-    patch(records_module, "standalone_training", held)
+    patch(Records, "_train", held)
 
 
 def test_processes_share_a_folder_and_one_is_killed(tmp_path: Path, tiny_study: Path) -> None:

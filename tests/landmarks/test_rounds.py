@@ -113,7 +113,7 @@ MOMENTS = {
         ("lmreg.rank.tracking.Tracker.look", 11),  # in the training of the last
     ],
     "train": [
-        ("lmreg.landmarks.records.standalone_training", 2),  # in a stand-alone training
+        ("lmreg.landmarks.records.Records._train", 2),  # in a stand-alone training
         ("lmreg.landmarks.records.write_json", 7),  # in those of the second round
     ],
 }

@@ -180,7 +180,7 @@ def test_an_older_run_is_what_it_was(in_process: InProcess, tmp_path: Path) -> N
     old.rename(searches / folder.name.replace("network.affine=true-", ""))
     code, _, errors = in_process(*SEARCH, f"root={tmp_path}")
     assert code == 2
-    assert "network.affine: True -> False" in errors
+    assert "network.affine: true -> false" in errors
     assert len(errors.strip().splitlines()) == 1
 
 

@@ -128,5 +128,5 @@ def test_a_misspelt_folder_of_a_run_gets_a_suggestion(tmp_path: Path) -> None:
         with pytest.raises(LmregError, match="'lmreg runs' lists them"):
             FinishedRun.load(other)
     (search / "result.json").touch()
-    with pytest.raises(LmregError, match=r"result.json is a file; give its folder, .*/search$"):
+    with pytest.raises(LmregError, match=r"result.json is a file; a run is <root>/<study>/search/<run>"):
         FinishedRun.load(search / "result.json")
