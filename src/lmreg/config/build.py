@@ -181,7 +181,7 @@ def check_config(command: str, cfg: DictConfig) -> None:
     for group in catalogue.groups(command):
         base: type = named(GROUPS[group].base)
         if dataclasses.is_dataclass(base):
-            typed(cfg[group], base, group)  # type: ignore[arg-type]
+            typed(cfg[group], base, group)
         else:
             resolve(cfg[group], base, group, options.allow_packages)
 
