@@ -153,6 +153,12 @@ def test_what_cannot_be_is_one_line(study: lmreg.Study, call: Any, says: str) ->
     assert "\n" not in str(error.value)
 
 
+def test_a_study_of_images_of_ones_own_can_be_evaluated(tmp_path: Path) -> None:
+    study = lmreg.Study(data="folder", root=tmp_path, overrides=["data.path=photos"])
+    with pytest.raises(lmreg.LmregError, match="no finished search in"):
+        study.evaluate()
+
+
 def test_drawing_leaves_the_callers_plots_alone() -> None:
     code = "import matplotlib; matplotlib.use('svg'); import lmreg.api; print(matplotlib.get_backend())"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -164,12 +164,16 @@ class Study:
         if isinstance(arch, Arch):
             arch = self.space.format(arch)
         given = {"arch": _text("arch", arch, Arch)} if run is None else {"run": _folder(run)}
-        return Retrained(retrain(*self._composed("retrain", given, overrides)))
+        cfg, words = self._composed("retrain", given, overrides, from_run=run is not None)
+        return Retrained(retrain(cfg, words))
 
     def _composed(
-        self, command: str, given: Mapping[str, Any], overrides: Sequence[str] | None
+        self, command: str, given: Mapping[str, Any], overrides: Sequence[str] | None, from_run: bool = False
     ) -> tuple[DictConfig, list[str]]:
         """Compose a command's config from the study's overrides, a method's arguments, and the call's own.
+
+        Args:
+            from_run: whether the command takes space, data and task from a run, and so perhaps another study.
 
         Raises:
             LmregError: an override is invalid, or puts the results in another study.
@@ -178,12 +182,12 @@ class Study:
         named = [argument(key, value) for key, value in given.items() if value is not None]
         own = {_key(word) for word in (*words, *named)}
         mine = [word for word in self._given if takes(command, word) and _key(word) not in own]
-        if "run" in given:  # the run determines space, data and task
+        if from_run:
             mine = [word for word in mine if not word.startswith(_FROM_RUN)]
         if moved := {"study", "root"} & {_key(word) for word in words}:
             raise LmregError(f"{moved.pop()}= belongs to the study; make another lmreg.Study for it")
         cfg, words = composed(command, [*mine, *named, *words])
-        if "run" not in given and cfg.study != self.name:
+        if not from_run and cfg.study != self.name:
             raise LmregError(f"these overrides are for study={cfg.study}; make another lmreg.Study for them")
         return cfg, words
 

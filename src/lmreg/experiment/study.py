@@ -11,7 +11,7 @@ import torch
 from omegaconf import DictConfig
 
 from lmreg.algo.base import Algorithm
-from lmreg.config.build import classes_of, resolve, typed
+from lmreg.config.build import built, classes_of, resolve, typed
 from lmreg.config.common import Options
 from lmreg.config.values import settled
 from lmreg.data.base import DataSource
@@ -66,8 +66,7 @@ class Study:
 
     def part(self, name: str, base: type[T]) -> T:
         """Build the object of the config group ``name``, a ``base``."""
-        cls, config = self.resolve(name, base)
-        return cls(config)  # type: ignore[call-arg]
+        return built(self.cfg[name], base, name, self.options.allow_packages)
 
     def _check_task(self) -> None:
         takes, gives = self.task.takes, self._source.gives
