@@ -49,6 +49,7 @@ def main() -> None:
     runs = finished_runs(folder)
     options = Options(study=folder.name, root=str(folder.parent))
     study = Study(runs[0].cfg, options)
+    study.runtime.apply()
     space = study.space
     known_truth = Truth.load(folder / "landmarks", space)
     column = read_json(folder / "landmarks" / MANIFEST)["pool"]["column"]

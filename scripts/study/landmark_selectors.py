@@ -79,6 +79,7 @@ def read_studies(root: Path) -> Iterator[SelectorStudy]:
             print(f"left out: {error}")
             continue
         study = Study(runs[0].cfg, Options(study=folder.name, root=str(root)))
+        study.runtime.apply()
         truth = Truth.load(folder / "landmarks", study.space)
         yield SelectorStudy(found[1], int(found[2]), int(found[3]), study, truth, runs)
 

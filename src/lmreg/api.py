@@ -29,6 +29,7 @@ from lmreg.commands.retrain import retrain
 from lmreg.commands.search import search
 from lmreg.commands.train_landmarks import train_landmarks
 from lmreg.config.arguments import argument
+from lmreg.config.catalogue import key_of
 from lmreg.config.compose import composed, takes
 from lmreg.errors import LmregError
 from lmreg.experiment.study import Options
@@ -180,20 +181,16 @@ class Study:
         """
         words = _words(overrides)
         named = [argument(key, value) for key, value in given.items() if value is not None]
-        own = {_key(word) for word in (*words, *named)}
-        mine = [word for word in self._given if takes(command, word) and _key(word) not in own]
+        own = {key_of(word) for word in (*words, *named)}
+        mine = [word for word in self._given if takes(command, word) and key_of(word) not in own]
         if from_run:
             mine = [word for word in mine if not word.startswith(_FROM_RUN)]
-        if moved := {"study", "root"} & {_key(word) for word in words}:
+        if moved := {"study", "root"} & {key_of(word) for word in words}:
             raise LmregError(f"{moved.pop()}= belongs to the study; make another lmreg.Study for it")
         cfg, words = composed(command, [*mine, *named, *words])
         if not from_run and cfg.study != self.name:
             raise LmregError(f"these overrides are for study={cfg.study}; make another lmreg.Study for them")
         return cfg, words
-
-
-def _key(word: str) -> str:
-    return word.lstrip("+~").partition("=")[0]
 
 
 def _text(name: str, value: Any, *others: type) -> str:

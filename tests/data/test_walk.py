@@ -98,3 +98,11 @@ def test_a_broken_link_named_like_a_picture_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.png").symlink_to("gone/b.png")
     with pytest.raises(LmregError, match=r"a.png is a broken link \(to gone/b.png\); repair or remove it"):
         list(data_files(tmp_path, PICTURE_SUFFIXES, Skipped(), tmp_path))
+
+
+def test_a_pattern_may_name_the_folder(tmp_path: Path) -> None:
+    for name in ("a/data/train-0.parquet", "a/other/train-1.parquet", "data/test-0.parquet"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    assert matching_files(tmp_path, "data/train*.parquet") == [tmp_path / "a/data/train-0.parquet"]
+    assert len(matching_files(tmp_path, "train*.parquet")) == 2

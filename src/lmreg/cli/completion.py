@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from lmreg.config.catalogue import choice_summary, choices, chosen, groups, options
+from lmreg.config.catalogue import choice_summary, choices, chosen, groups, key_of, options
 from lmreg.config.renamed import with_todays_names
 
 # Those of Hydra's flags that are useful with lmreg.
@@ -33,7 +33,7 @@ def candidates(command: str, words: Sequence[str], incomplete: str) -> list[Cand
     plus = key[: len(key) - len(key.lstrip("+"))]
     name = key[len(plus) :]
     if not is_value:
-        given = {word.lstrip("+").partition("=")[0] for word in words}
+        given = set(map(key_of, words))
         return [(plus + word, meaning) for word, meaning in _keys(command, words, name, given)]
     before, comma, last = value.rpartition(",")
     taken = before.split(",")

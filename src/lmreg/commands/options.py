@@ -7,6 +7,7 @@ from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
 
+from lmreg.config.catalogue import key_of
 from lmreg.config.sweep import current_sweep
 from lmreg.experiment.run_name import in_file_name
 
@@ -22,11 +23,9 @@ def job_folder(folder: Path, schema: type) -> Path:
     The job's folder is named after the options that distinguish it, so that jobs don't overwrite each other's
     files.
     """
-    sweep = current_sweep() if HydraConfig.initialized() else None
+    sweep = current_sweep()
     if sweep is None:
         return folder
     own = {field.name for field in dataclasses.fields(schema) if field.metadata.get("sweep_folder")}
-    distinguishing = [
-        o for o in sweep.own(sweep.jobs[sweep.number]) if o.lstrip("+").partition("=")[0] in own
-    ]
+    distinguishing = [o for o in sweep.own(sweep.jobs[sweep.number]) if key_of(o) in own]
     return folder / in_file_name(sorted(distinguishing)) if distinguishing else folder

@@ -13,6 +13,7 @@ from rich.table import Table
 
 from lmreg.commands.search import SearchOptions
 from lmreg.config.build import built, top_level
+from lmreg.config.catalogue import key_of
 from lmreg.config.inherited import followed
 from lmreg.config.schema import inherit, option
 from lmreg.config.values import settled
@@ -96,7 +97,7 @@ def retrain(cfg: DictConfig, overrides: list[str]) -> Path:
         found = FinishedRun.load(Path(options.run).resolve())
         cfg, default = followed(cfg, found.cfg, overrides), _default(cfg, overrides, found.cfg)
         text, base = _architecture(found, options.candidate), found.name
-        given = _keys(overrides)
+        given = set(map(key_of, overrides))
         root, study_name = str(found.study_folder.parent), found.study_folder.name
         options = replace(
             options,
@@ -158,7 +159,7 @@ def suited(
 
     Parts that the command or the search was given explicitly stay.
     """
-    given, left_out = _keys(overrides), {}
+    given, left_out = set(map(key_of, overrides)), {}
     for key, reason in task.unsuited.items():
         if key not in _RECIPE:
             raise LmregError(
@@ -177,7 +178,7 @@ def with_recipe(cfg: DictConfig, options: RetrainOptions, overrides: list[str]) 
     """Return ``cfg`` with the recipe's values for data and network, as far as these have such options; an
     override ``group.key=...`` of the command takes precedence.
     """
-    cfg, given = cfg.copy(), _keys(overrides)
+    cfg, given = cfg.copy(), set(map(key_of, overrides))
     for key, group in _RECIPE.items():
         value = getattr(options, key)
         if group is None or value is None or f"{group}.{key}" in given:
@@ -189,18 +190,10 @@ def with_recipe(cfg: DictConfig, options: RetrainOptions, overrides: list[str]) 
     return cfg
 
 
-def _keys(overrides: list[str]) -> set[str]:
-    return {_key(o) for o in overrides}
-
-
 def _default(cfg: DictConfig, overrides: list[str], run: DictConfig | None = None) -> DictConfig:
     """Return the config of the same call without options: the choices of ``cfg``, the values of ``run``."""
     usual, _ = default_config("retrain", settled(cfg), overrides)
-    return usual if run is None else followed(usual, run, [o for o in overrides if "." not in _key(o)])
-
-
-def _key(override: str) -> str:
-    return override.lstrip("+").partition("=")[0]
+    return usual if run is None else followed(usual, run, [o for o in overrides if "." not in key_of(o)])
 
 
 def _announce(study: Study, arch: Arch, left: list[int], folder: Path, unsuited: Mapping[str, str]) -> None:

@@ -87,6 +87,11 @@ def chosen(command: str, overrides: Iterable[str]) -> dict[str, list[str]]:
     return {group: found[names[0][2:-1]] if names[0][:2] == "${" else names for group, names in found.items()}
 
 
+def key_of(override: str) -> str:
+    """Return the option or group that an override sets, such as ``seed`` for ``seed=1`` and ``+seed=1``."""
+    return override.lstrip("+~").partition("=")[0]
+
+
 def top_content(command: str) -> dict[str, Any]:
     """Return a command's options that belong to no group with their defaults, interpolations unresolved."""
     entries = _content(_yaml(command)).get("defaults", [])

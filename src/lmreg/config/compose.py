@@ -39,7 +39,7 @@ def compose_words(command: str, words: list[str]) -> DictConfig:
 
 def takes(command: str, word: str) -> bool:
     """Return whether ``command`` has the option, or the config group, that the override ``word`` sets."""
-    key = word.lstrip("+~").partition("=")[0]
+    key = catalogue.key_of(word)
     groups = catalogue.groups(command)
     top = {option.key for option in catalogue.top_options(command)}
     return key in top or key.partition(".")[0] in groups

@@ -31,7 +31,7 @@ def with_choices_of_run(command: str, args: list[str]) -> list[str]:
         return args
     folders = next((arg.partition("=")[2] for arg in args if arg.startswith("run=")), "")
     runs = [run for run in map(_choices_of_run, split_values(folders)) if run]
-    given = {arg.lstrip("+").partition("=")[0] for arg in args}
+    given = set(map(catalogue.key_of, args))
     found = {group: {run[group] for run in runs} for group in FOLLOWED if runs and group not in given}
     one = {group: next(iter(choices)) for group, choices in found.items() if len(choices) == 1}
     shared = {group: choice for group, choice in one.items() if choice is not None}
@@ -61,7 +61,7 @@ def followed(cfg: DictConfig, run: DictConfig, overrides: Sequence[str]) -> Dict
     the space, are refused.
     """
     cfg = cfg.copy()
-    keys = [o.lstrip("+").partition("=")[0] for o in overrides]
+    keys = list(map(catalogue.key_of, overrides))
     for key in keys:
         if key.startswith("space."):  # the architecture is of the run's own space
             given = OmegaConf.select(cfg, key)

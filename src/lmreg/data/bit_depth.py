@@ -176,6 +176,9 @@ def arrays_to_bytes(
 ) -> tuple[list[np.ndarray], ByteMapping]:
     """Return arrays of finite numbers as uint8, all mapped alike: unchanged if all are whole numbers from 0
     to 255, else by the mapping that `choose_mapping` finds for the first ``training`` of them."""
+    if all(array.dtype.kind == "b" for array in arrays):
+        unchanged = choose_mapping([SampleStats()], name, given, place)
+        return [array.astype(np.uint8) * 255 for array in arrays], unchanged
     every: list[SampleStats] = []
     for i, array in enumerate(arrays):
         try:
@@ -184,9 +187,8 @@ def arrays_to_bytes(
             raise LmregError(f"can't read {name(i)} as an image: {error}; repair or remove it") from error
     whole = all(s.kind != "floating-point" for s in every)
     if whole and all(s.low >= 0 and s.high <= 255 for s in every):
-        white = 255 if all(array.dtype.kind == "b" for array in arrays) else 1
         unchanged = choose_mapping([SampleStats()], name, given, place)
-        return [array.astype(np.uint8) * np.uint8(white) for array in arrays], unchanged
+        return [array.astype(np.uint8) for array in arrays], unchanged
     if whole:
         every = [replace(s, kind="whole-number") for s in every]
     mapping = choose_mapping(every[:training], name, given, place)

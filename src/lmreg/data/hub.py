@@ -96,7 +96,7 @@ class HubImages(DataSource):
             Part(images[count:], labels[1]),
             labels[2],
             mapping.sample_range,
-            ReadSummary(mapping.words, (), skipped, mapping.notes or decoded.mapping.notes),
+            ReadSummary(mapping.words, (), skipped, mapping.notes),
         )
 
     def _split(self, split: str) -> _Split:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
 import itertools
 import os
 from collections import Counter
@@ -77,14 +76,11 @@ def _inside(folder: Path) -> list[Path]:
 
 
 def matching_files(folder: Path, pattern: str) -> list[Path]:
-    """Return the files below ``folder`` whose names match ``pattern``, sorted; raise LmregError if
+    """Return the files below ``folder`` whose paths end as ``pattern`` says, sorted; raise LmregError if
     unreadable."""
-    found = (
-        Path(where, name)
-        for where, _, names in os.walk(folder, onerror=_refuse)
-        for name in fnmatch.filter(names, pattern)
-    )
-    return sorted(path for path in found if path.is_file())
+    walked = os.walk(folder, onerror=_refuse)
+    found = (Path(where, name) for where, _, names in walked for name in names)
+    return sorted(path for path in found if path.match(pattern) and path.is_file())
 
 
 def _refuse(error: OSError) -> NoReturn:
@@ -164,7 +160,7 @@ def count_unread(root: Path, read: Collection[Path], skipped: Skipped, pictures:
         else:
             try:
                 count = sum(1 for _ in data_files(path, PICTURE_SUFFIXES, Skipped(), root))
-                inside = f"{count:,} picture{'' if count == 1 else 's'}"
+                inside = counted(count, "picture")
             except LmregError:  # it needn't be readable, as nothing in it is needed
                 count, inside = 0, "not all readable"
             if count or not _hidden(path.name):

@@ -131,7 +131,7 @@ class Pointwise(nn.Conv2d):
 
 def convolution(c_in: int, c_out: int, kernel: int = 1, stride: int = 1, groups: int = 1) -> nn.Conv2d:
     """Return a convolution without bias; with ``stride`` 2, odd sizes are rounded up."""
-    if kernel == 1 and stride > 1:
+    if kernel == 1 and stride > 1 and groups == 1:
         return Pointwise(c_in, c_out, stride)
     return nn.Conv2d(c_in, c_out, kernel, stride, padding=kernel // 2, groups=groups, bias=False)
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from lmreg.rank.baselines import RIDGE_SCORE
 from lmreg.rank.compare import NO_REGULARISER
 from lmreg.report import words
 from lmreg.report.chart import Axis, Frame, Whisker, polyline, span, whisker, whisker_axis
@@ -95,7 +96,7 @@ def taus(sources: Sources, score: str, colours: Colours) -> PlottedRows:
     axis = whisker_axis([v for c in ("value", "low", "high") for v in both[c]], zero=True)
     highest = ceiling_row(sources)
     at_ceiling = None if highest is None else whisker(axis, highest["value"], math.nan, math.nan).at
-    with_score = others[others["baseline"] == "ridge_score"] if len(others) else others
+    with_score = others[others["baseline"] == RIDGE_SCORE] if len(others) else others
     by_run, ridge = ({str(r["run"]): r for r in words.records(t)} for t in (mine, with_score))
     rows = []
     for run in sources.runs:

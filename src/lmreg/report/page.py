@@ -62,21 +62,22 @@ class Report:
 
     def write(self, folder: Path) -> list[Path]:
         """Write ``index.html`` and its CSV files into ``folder``; return their paths, the page first."""
-        files = tables.csv_tables(self._sources)
+        best = tables.best_architectures(self._sources)
+        files = tables.csv_tables(self._sources, best)
         for name, table in files.items():
             write_table(folder / name, table)
         for name in set(tables.FILES) - set(files):  # from an earlier report
             (folder / name).unlink(missing_ok=True)
-        html = _template().render(self._content(set(files)))
+        html = _template().render(self._content(set(files), best))
         write_atomically(folder / "index.html", lambda file: file.write(html.encode()))
         return [folder / "index.html", *(folder / name for name in files)]
 
-    def _content(self, files: set[str]) -> dict[str, Any]:
+    def _content(self, files: set[str], best: list[tables.BestArchitecture]) -> dict[str, Any]:
         """Return the values that the template shows, by name."""
         sources, scores = self._sources, self._scores
         lead, study = scores[0], sources.study
-        colours, best = figures.Colours(sources), tables.best_architectures(sources)
-        paired, column = sources.paired, in_words(sources.truth.landmarks.column)
+        colours, paired = figures.Colours(sources), sources.paired
+        column = in_words(sources.truth.landmarks.column)
         return {
             "title": self._title,
             "study": study.options.study,

@@ -17,6 +17,7 @@ from lmreg.report import words
 from lmreg.report.scatter import in_words
 from lmreg.report.sources import ReportedRun, Sources
 from lmreg.space.base import Arch
+from lmreg.space.isomorphism import IsomorphismIndex
 from lmreg.strategy.problem import DISCRETISED
 
 
@@ -45,10 +46,10 @@ class BestArchitecture:
 def best_architectures(sources: Sources) -> list[BestArchitecture]:
     """Return for every run its search's first candidate, and the learned one if that is another."""
     space = sources.study.space
-    known = {}
+    known, truths = IsomorphismIndex(space, [*sources.truth.landmarks.archs, *sources.truth.pool.archs]), []
     for members, remark in ((sources.truth.landmarks, ", a landmark"), (sources.truth.pool, "")):
-        for arch, score, error in zip(members.archs, members.scores, members.errors, strict=True):
-            known[space.canonical(arch)] = _with_error(score, error) + remark
+        scores = zip(members.scores, members.errors, strict=True)
+        truths += [_with_error(score, error) + remark for score, error in scores]
     found = []
     for run in sources.runs:
         own = run.finished.landmarks(space, sources.truth.landmarks)
@@ -60,7 +61,8 @@ def best_architectures(sources: Sources) -> list[BestArchitecture]:
             text, file = str(row.pop("arch")), run.finished.folder / "candidates.csv"
             arch = space.read(text, f"{file}, row {int(index) + 2}, column 'arch'")
             figures = {str(k): v for k, v in row.items() if isinstance(v, int | float)}
-            truth = (mine | known).get(space.canonical(arch), "")
+            last_known = known.isomorphic_to(arch)[-1:]
+            truth = truths[last_known[0]] if last_known else mine.get(space.canonical(arch), "")
             found.append(BestArchitecture(run, place > 0, arch, text, figures, truth))
     return found
 
@@ -194,13 +196,13 @@ FILES = (
 )
 
 
-def csv_tables(sources: Sources) -> dict[str, pd.DataFrame]:
+def csv_tables(sources: Sources, best: list[BestArchitecture]) -> dict[str, pd.DataFrame]:
     """Return the tables from which the page is made, by file name."""
     stack = functools.partial(_stacked, sources.runs)
     made = (
         *(sources.metrics, sources.paired, sources.baselines),
         *(stack("ranking"), stack("tracking"), stack("training")),
-        pd.DataFrame([_best_row(item) for item in best_architectures(sources)]),
+        pd.DataFrame([_best_row(item) for item in best]),
     )
     return {name: table for name, table in zip(FILES, made, strict=True) if table is not None}
 
