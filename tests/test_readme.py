@@ -115,7 +115,7 @@ def tiny(call: str, folder: Path) -> list[str]:
     options = [option for option in options if option.partition("=")[0] not in sized]
     if command == "train-landmarks":
         extra += ["landmarks.count=4", "landmarks.pool=5"]
-        own = ("space=", "data=folder", "data=shapes_depth", "data=depth_folder", "data._target_=")
+        own = ("space=", "space._", "data=folder", "data=shapes_depth", "data=depth_folder", "data._target_=")
         if any(option.startswith(own) for option in options):
             extra.append("landmarks.pool_seeds=1")  # the demo's study has several
     if command == "search":

@@ -20,7 +20,7 @@ from lmreg.config.arguments import MULTIRUN, as_text
 from lmreg.config.build import check_config, nearest
 from lmreg.config.compose import compose_words
 from lmreg.config.inherited import with_choices_of_run
-from lmreg.config.overrides import USER_ERRORS, as_hydra_reads, one_line
+from lmreg.config.overrides import USER_ERRORS, as_hydra_reads, one_line, with_own_classes
 from lmreg.config.paths import conf_dir
 from lmreg.config.renamed import with_todays_names
 from lmreg.config.sweep import current_sweep, sweeping
@@ -134,7 +134,7 @@ def show_help(command: str, args: list[str]) -> None:
         args, notes = with_todays_names(arg for arg in args if not arg.startswith("-"))
         for note in notes:
             print(note, file=sys.stderr)
-        show_help(command, with_choices_of_run(command, args))
+        show_help(command, with_own_classes(command, with_choices_of_run(command, args)))
     except LmregError as error:
         fail(str(error))
 

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from lmreg.config.build import unknown_choice
 from lmreg.config.catalogue import Option, choice_summary, choices, chosen, groups, options, top_options
+from lmreg.config.index import index
 from lmreg.config.paths import conf_dir
 from lmreg.errors import LmregError
 from lmreg.util.progress import console
@@ -50,7 +51,7 @@ def _check_choices(command: str, overrides: Sequence[str]) -> None:
     for override in overrides:
         group, _, value = override.lstrip("+").partition("=")
         for choice in value.split(",") if group in there else ():
-            if choice not in choices(group):
+            if choice not in choices(group) and (group, choice) not in index().choices:
                 raise LmregError(unknown_choice(group, choice, choices(group)))
 
 

@@ -82,7 +82,7 @@ def chosen(command: str, overrides: Iterable[str]) -> dict[str, list[str]]:
     for override in overrides:
         group, is_given, value = override.lstrip("+~").partition("=")
         if is_given and group in found:
-            known = [part for part in value.split(",") if part in choices(group)]
+            known = [x for x in value.split(",") if x in choices(group) or (group, x) in index().choices]
             found[group] = known or found[group]
     return {group: found[names[0][2:-1]] if names[0][:2] == "${" else names for group, names in found.items()}
 
@@ -102,7 +102,9 @@ def top_content(command: str) -> dict[str, Any]:
 
 def content(group: str, choice: str) -> dict[str, Any]:
     """Return the options of one choice of a group with their defaults, interpolations unresolved."""
-    return copy.deepcopy(_content(conf_dir() / group / f"{choice}.yaml"))
+    declared = index().choices.get((group, choice))
+    own = declared.content if declared else None
+    return copy.deepcopy(dict(own or _content(conf_dir() / group / f"{choice}.yaml")))
 
 
 def top_options(command: str) -> list[Option]:

@@ -86,6 +86,9 @@ def default_config(
 
 def run_name(config: Mapping[str, Any], shown: Sequence[str]) -> str:
     """Return ``<algo>-<reg>-<shown overrides>-s<seed>``, safe as a folder's name, for a `result_config`."""
+    # A class by its name, and a hash that tells it from namesakes elsewhere.
+    own = re.compile(r"\._target_=(.*\.)?(\w+)$")
+    shown = [own.sub(lambda at: f"={at[2]}-{digest(at[0].encode())[:8]}", override) for override in shown]
     parts = (config["algo"]["name"], config["reg"]["name"], in_file_name(shown), f"s{config['seed']}")
     return "-".join(filter(None, parts))
 
