@@ -51,7 +51,9 @@ class RetrainOptions(Options):
         choices=["best", "discretised"],
         help="best: the run's best by the super-net; discretised: what its algorithm learned",
     )
-    arch: str | None = option(None, text="whole", help="an architecture's text form, in place of run")
+    arch: str | None = option(
+        None, text="whole", help="an architecture's text form or short name, in place of run"
+    )
     seeds: int = option(
         3, min=1, help="trainings, with seeds from seed= on; the result is of all trainings in the folder"
     )
@@ -108,7 +110,7 @@ def retrain(cfg: DictConfig, overrides: list[str]) -> Path:
     task = built(cfg.task, Task, "task", options.allow_packages)
     options, unsuited = suited(cfg, options, task, overrides)
     study = Study(with_recipe(cfg, options, overrides), options)
-    arch = study.space.parse(str(text))
+    arch = study.space.read(text, "arch")
     folder = _folder(study, options, arch, base, default, task)
     seeds = range(options.seed, options.seed + options.seeds)
     recipe = Recipe(arch, options.label_smoothing, seeds, options.log_every, options.checkpoint_seconds)

@@ -55,6 +55,7 @@ def search(cfg: DictConfig, overrides: list[str]) -> Result:
 
 def _search(study: Study, options: SearchOptions, folder: Path, shown: list[str]) -> Result:
     # Everything is checked before any data is read.
+    study.check_folder()
     algo: Algorithm = study.part("algo", Algorithm)
     check_compatible(study, algo)
     cfg = study.cfg

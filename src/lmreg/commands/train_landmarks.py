@@ -47,6 +47,7 @@ def train_landmarks(cfg: DictConfig, overrides: list[str]) -> Truth:
 
 
 def _train(study: Study, workers: int | None, shown: list[str]) -> Truth:
+    study.check_folder()
     check_network(study)
     source: LandmarkSource = study.part("landmarks", LandmarkSource)
     selector: Selector = study.part("selector", Selector)

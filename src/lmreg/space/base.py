@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import itertools
 from abc import ABC, abstractmethod
@@ -190,10 +191,15 @@ class Space(ABC):
         """Return the text form, which is the key in benchmark tables."""
 
     def read(self, text: object, where: str) -> Arch:
-        """Parse ``text`` from a file; errors begin with ``where``, the file and the place in it."""
+        """Return the architecture of a text form, or of an `Arch.id`, which lmreg names files after; errors
+        begin with ``where``, such as the file and the place in it."""
         try:
             return self.parse(str(text))
         except LmregError as error:
+            name, _, numbers = str(text).strip().rpartition("-")
+            if name == self.name and all(number.isdecimal() for number in numbers.split(".")):
+                with contextlib.suppress(LmregError):
+                    return self.arch(tuple(map(int, numbers.split("."))))
             raise LmregError(f"{where}: {error}") from None
 
     @abstractmethod
