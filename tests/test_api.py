@@ -97,6 +97,12 @@ def test_a_runs_networks_can_be_used(study: lmreg.Study, run: lmreg.Run) -> None
         arch = study.space.parse(text)
         for form in (text, arch.id):
             torch.testing.assert_close(run.subnet(form)(images), net(images, arch))
+    for wrong, says in (
+        ("2", "arch: '2' is not a NAS-Bench-201 cell; expected"),
+        (5, "expected text or an Arch"),
+    ):
+        with pytest.raises(lmreg.LmregError, match=says):
+            run.subnet(wrong)  # type: ignore[arg-type]
     weights = sum(p.numel() for p in alone.parameters())
     assert 0 < weights < sum(p.numel() for p in net.parameters())
 

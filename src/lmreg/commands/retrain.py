@@ -51,9 +51,7 @@ class RetrainOptions(Options):
         choices=["best", "discretised"],
         help="best: the run's best by the super-net; discretised: what its algorithm learned",
     )
-    arch: str | None = option(
-        None, text="whole", help="an architecture's text form or short name, in place of run"
-    )
+    arch: str | None = option(None, text="whole", help="an architecture's text or name, in place of run")
     seeds: int = option(
         3, min=1, help="trainings, with seeds from seed= on; the result is of all trainings in the folder"
     )

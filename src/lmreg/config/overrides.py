@@ -57,10 +57,8 @@ def with_own_classes(command: str, args: list[str]) -> list[str]:
 def _own_classes(command: str, args: list[str]) -> dict[str, list[str]]:
     """Return the classes of the user's own among ``args`` by their group, several in a sweep."""
     given = {catalogue.key_of(arg): arg.partition("=")[2] for arg in args}
-    targets = {
-        group: split_values(given.get(f"{group}._target_") or given.get(group, ""))
-        for group in catalogue.groups(command)
-    }
+    groups = catalogue.groups(command)
+    targets = {g: split_values(given.get(f"{g}._target_") or given.get(g, "")) for g in groups}
     own = re.compile(r"(?!lmreg\.)\w+(\.\w+)+")
     return {group: names for group, names in targets.items() if all(map(own.fullmatch, names))}
 
