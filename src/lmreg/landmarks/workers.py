@@ -22,7 +22,7 @@ from lmreg.experiment.runtime import threads_restored
 from lmreg.experiment.study import Options, Study
 from lmreg.landmarks.records import Job, Records
 from lmreg.train.signals import in_main_thread
-from lmreg.util.machine import replace_unencodable_output, usable_cores
+from lmreg.util.machine import openmp_threads, replace_unencodable_output, usable_cores
 from lmreg.util.progress import say
 
 _POLL_SECONDS = 0.5
@@ -56,8 +56,8 @@ def train_all(
 
 
 def threads_per_worker(study: Study, workers: int) -> int:
-    """Return the number of CPU threads of each worker."""
-    return study.options.threads or max(1, usable_cores() // workers)
+    """Return the number of CPU threads of each worker: those asked for, else its share of the cores."""
+    return study.options.threads or openmp_threads() or max(1, usable_cores() // workers)
 
 
 @contextlib.contextmanager
