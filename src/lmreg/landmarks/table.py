@@ -15,11 +15,11 @@ from lmreg.config.resolvers import absolute
 from lmreg.config.schema import inherit, option
 from lmreg.errors import LmregError
 from lmreg.experiment.study import Study
-from lmreg.landmarks.base import GatheredScores, LandmarkSource, SourceConfig, StandaloneScorer, draw_roles
+from lmreg.landmarks.base import LandmarkSource, SourceConfig, StandaloneScorer, draw_roles
 from lmreg.landmarks.direction import Direction, agreement_note, negation_note
 from lmreg.landmarks.lookup import ScoreLookup, conflicting_rows_note
 from lmreg.landmarks.scores import ScoreTable, mixed_scales_note, read_score_table
-from lmreg.landmarks.truth import MANIFEST, Truth
+from lmreg.landmarks.truth import MANIFEST, GatheredScores, Truth
 from lmreg.selector.base import Draw, Selector
 from lmreg.space.base import Arch, Space
 from lmreg.util.files import file_hash
