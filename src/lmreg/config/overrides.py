@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib
 import re
 
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
@@ -11,7 +10,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from lmreg.config import catalogue
 from lmreg.config.arguments import MULTIRUN, checked, quoted_texts, split_values
-from lmreg.config.build import nearest, schema_of, unknown_choice
+from lmreg.config.build import named, nearest, schema_of, unknown_choice
 from lmreg.config.groups import GROUPS
 from lmreg.config.inherited import with_choices_of_run
 from lmreg.config.paths import WRITE_CONF, conf_dir
@@ -162,7 +161,6 @@ def _is_declared(key: str, command: str, args: list[str]) -> bool:
     if group not in catalogue.groups(command):
         return False
     content = catalogue.content(group, catalogue.chosen(command, args)[group][0])
-    module, _, name = str(content.get("_target_", GROUPS[group].base)).rpartition(".")
-    cls = getattr(importlib.import_module(module), name)
+    cls = named(str(content.get("_target_", GROUPS[group].base)))
     schema = cls if dataclasses.is_dataclass(cls) else schema_of(cls)
     return option in {field.name for field in dataclasses.fields(schema)}
