@@ -10,6 +10,9 @@ import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+# As `one_thread` below, for child processes too. OpenMP reads it when torch is loaded.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import numpy as np
 import pytest
 import torch

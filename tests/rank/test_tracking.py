@@ -25,7 +25,7 @@ from lmreg.errors import Interrupted
 from lmreg.experiment.search import SearchParts, SearchRun
 from lmreg.experiment.study import Options, Study
 from lmreg.landmarks.rounds import RoundsConfig
-from lmreg.landmarks.truth import Truth
+from lmreg.landmarks.truth import GatheredScores
 from lmreg.rank.scoring import ScoringConfig, score
 from lmreg.rank.tracking import Tracker, TrackingConfig
 from lmreg.reg.none import NoRegulariser
@@ -50,7 +50,8 @@ def study(composed: Any, space: NASBench201, tmp_path: Path) -> Study:
         "pool": pd.DataFrame({"arch": [ISOMORPHIC, *texts[2:]], "error": np.linspace(0.7, 0.1, 7)}),
     }
     columns = {"landmarks": "error", "pool": "error"}
-    Truth.save(study.folder / "landmarks", space, tables, columns, dict.fromkeys(columns, False), {})
+    scores = GatheredScores(tables, columns, dict.fromkeys(columns, False), {})
+    scores.save(study.folder / "landmarks", space)
     return study
 
 

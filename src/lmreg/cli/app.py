@@ -65,7 +65,7 @@ def run_app(command: str, args: list[str], task: Task) -> None:
                 raise
             message = one_line(error, config_name, args)
             if not sweeping():
-                if not _is_users(error):
+                if not (isinstance(error, USER_ERRORS) or is_user_error(error)):
                     raise
                 fail(message)
             # The failure of one job doesn't stop the others of a sweep.
@@ -96,10 +96,6 @@ def run_app(command: str, args: list[str], task: Task) -> None:
         fail(one_line(error, config_name, args))
     if failed:
         fail(f"{len(failed)} of the sweep's {count} jobs failed: {'; '.join(failed)}")
-
-
-def _is_users(error: Exception) -> bool:
-    return isinstance(error, USER_ERRORS) or is_user_error(error)
 
 
 def run_plain(command: str, args: list[str], task: Task) -> None:

@@ -18,6 +18,7 @@ import yaml
 from lmreg.config.index import Field, index
 from lmreg.config.paths import conf_dir
 
+YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _NOT_OPTIONS = {"_target_", "name", "defaults", "hydra"}
 
 
@@ -109,7 +110,8 @@ def content(group: str, choice: str) -> dict[str, Any]:
 
 def top_options(command: str) -> list[Option]:
     """Return the options of a command that belong to no group."""
-    return [Option(key, field.default, field) for key, field in index().command_fields(command).items()]
+    fields = index().commands.get(_yaml(command).stem, {})
+    return [Option(key, field.default, field) for key, field in fields.items()]
 
 
 def group_options(group: str, choice: str) -> list[Option]:
@@ -150,7 +152,4 @@ def _yaml(command: str) -> Path:
 
 @functools.cache
 def _content(path: Path) -> dict[str, Any]:
-    return yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader) or {}
-
-
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    return yaml.load(path.read_text(encoding="utf-8"), Loader=YAML_LOADER) or {}

@@ -76,10 +76,6 @@ class Index:
     named: frozenset[str]
     before: Mapping[str, Any]
 
-    def command_fields(self, command: str) -> Fields:
-        """The options of a command, under its name on the command line, that belong to no group."""
-        return self.commands.get(command.replace("-", "_"), {})
-
     def node_fields(self, key: str, target: str | None) -> Fields:
         """The options of the node ``key`` of a config: a group's that builds ``target``, or a block's.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib
 import re
 from typing import Any
 
@@ -210,7 +209,6 @@ def _is_declared(key: str, command: str, args: list[str]) -> bool:
     if group not in catalogue.groups(command):
         return False
     content = catalogue.content(group, catalogue.chosen(command, args)[group][0])
-    module, _, name = str(content.get("_target_", GROUPS[group].base)).rpartition(".")
-    cls = getattr(importlib.import_module(module), name)
+    cls = named(str(content.get("_target_", GROUPS[group].base)))
     schema = cls if dataclasses.is_dataclass(cls) else schema_of(cls)
     return option in {field.name for field in dataclasses.fields(schema)}

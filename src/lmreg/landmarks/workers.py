@@ -18,12 +18,12 @@ import torch
 from omegaconf import OmegaConf
 
 from lmreg.errors import LmregError
-from lmreg.experiment.runtime import threads_restored
 from lmreg.experiment.study import Options, Study
 from lmreg.landmarks.records import Job, Records
 from lmreg.train.signals import in_main_thread
-from lmreg.util.machine import replace_unencodable_output, usable_cores
+from lmreg.util.machine import openmp_threads, replace_unencodable_output, usable_cores
 from lmreg.util.progress import say
+from lmreg.util.threads import threads_restored
 
 _POLL_SECONDS = 0.5
 
@@ -56,8 +56,8 @@ def train_all(
 
 
 def threads_per_worker(study: Study, workers: int) -> int:
-    """Return the number of CPU threads of each worker."""
-    return study.options.threads or max(1, usable_cores() // workers)
+    """Return the number of CPU threads of each worker: those asked for, else its share of the cores."""
+    return study.options.threads or openmp_threads() or max(1, usable_cores() // workers)
 
 
 @contextlib.contextmanager
@@ -69,8 +69,7 @@ def _job_runner(
     # last digits of sums, and a rerun must give the same numbers as an uninterrupted run.
     threads = threads_per_worker(study, workers)
     if workers == 1 or jobs <= 1:
-        with threads_restored():
-            torch.set_num_threads(threads)
+        with threads_restored(threads):
             yield lambda some: ((job, records.make(study, job)) for job in some)
         return
     config: Any = OmegaConf.to_container(study.cfg, resolve=True)
