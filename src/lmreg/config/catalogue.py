@@ -55,6 +55,11 @@ def choices(group: str) -> list[str]:
     return sorted(p.stem for p in (conf_dir() / group).glob("*.yaml"))
 
 
+def is_choice(group: str, name: str) -> bool:
+    """Return whether a config group has the choice ``name``, which may be a class of the user's own."""
+    return name in choices(group) or (group, name) in index().choices
+
+
 def choice_summary(group: str, choice: str) -> str:
     """Return the first line of the documentation of a choice's class."""
     declared = index().choices.get((group, choice))
@@ -83,7 +88,7 @@ def chosen(command: str, overrides: Iterable[str]) -> dict[str, list[str]]:
     for override in overrides:
         group, is_given, value = override.lstrip("+~").partition("=")
         if is_given and group in found:
-            known = [x for x in value.split(",") if x in choices(group) or (group, x) in index().choices]
+            known = [choice for choice in value.split(",") if is_choice(group, choice)]
             found[group] = known or found[group]
     return {group: found[names[0][2:-1]] if names[0][:2] == "${" else names for group, names in found.items()}
 

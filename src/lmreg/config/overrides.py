@@ -188,7 +188,7 @@ def _composition_error(error: HydraException, config_name: str, args: list[str])
 
 def _unknown_key(key: str, command: str, args: list[str]) -> str:
     """Say why ``key`` can't be set: it is misspelt, or an option of another choice."""
-    value = next((a for a in args if a.lstrip("+~").split("=")[0] == key), key)
+    value = next((a for a in args if catalogue.key_of(a) == key), key)
     group, owners = key.partition(".")[0], catalogue.owners(key)
     if owners and group in catalogue.groups(command):
         now = catalogue.chosen(command, args)[group]
