@@ -106,7 +106,7 @@ def test_following_the_gradients_lowers_the_expected_loss() -> None:
         ctx, algo = training.ctx, training.algo
         assert isinstance(algo, GDAS)
         batch = next(training._train)
-        for _ in range(300):
+        for _ in range(150):
             (gradient,) = algo.alpha_gradients(ctx, batch, batch)
             algo._parameters["alphas"].data += sign * 5 * gradient
         with torch.no_grad():

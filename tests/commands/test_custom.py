@@ -77,6 +77,7 @@ def images(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow  # the pages of docs/ have its commands
 def test_every_stage_with_the_users_own_file(
     in_process: InProcess, file: Path, images: Path, tmp_path: Path
 ) -> None:

@@ -52,6 +52,7 @@ np.savez(sys.argv[3], torch=maps, onnx=found)
 """
 
 
+@pytest.mark.slow  # the pages of docs/ have its commands, test_export.py its files
 def test_from_search_to_deployment(in_process: InProcess, tmp_path: Path) -> None:
     """A search's architecture is retrained and exported; the files reproduce its test scores."""
     for package in ("safetensors", "onnxruntime", "onnxscript"):

@@ -34,6 +34,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow  # the pages of docs/ have its commands
 def test_from_the_published_file_to_a_report(in_process: InProcess, folder: Path) -> None:
     def done(*args: str) -> str:
         code, out, errors = in_process(*args)

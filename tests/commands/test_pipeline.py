@@ -450,7 +450,13 @@ def straight(tiny_study: Path, lmreg: Lmreg, tmp_path_factory: pytest.TempPathFa
 
 
 @pytest.mark.parametrize(
-    ("reg", "signal_name"), [("landmark", "SIGKILL"), ("landmark", "SIGTERM"), ("none", "SIGINT")]
+    ("reg", "signal_name"),
+    [
+        ("landmark", "SIGKILL"),
+        # Signals that can be handled, at moments of the test's choice: tests/landmarks/test_rounds.py.
+        pytest.param("landmark", "SIGTERM", marks=pytest.mark.slow),
+        pytest.param("none", "SIGINT", marks=pytest.mark.slow),
+    ],
 )
 def test_a_killed_search_ends_with_the_same_numbers(
     trained: Path, straight: Path, reg: str, signal_name: str

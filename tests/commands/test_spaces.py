@@ -33,6 +33,7 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.mark.slow  # the pages of docs/ have its commands
 def test_every_stage_for_a_chain(in_process: InProcess, tmp_path: Path, table: Path) -> None:
     where = ("space=macro", f"root={tmp_path}")
     given = ("landmarks=table", f"landmarks.path={table}", "landmarks.score_column=size")
