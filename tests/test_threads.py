@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-# A spawned process, like a worker of landmarks/workers.py. It prints how its OpenMP was configured to wait.
+# A spawned process, like a worker of experiment/workers.py. It prints how its OpenMP was configured to wait.
 PROGRAM = """
 import multiprocessing, os, sys, types
 import lmreg.cli.main

@@ -1,0 +1,60 @@
+"""The interface of predictors, and what they know about architectures."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known about n architectures, of which the first m are landmarks.
+
+    Attributes:
+        encodings: float64 [n, e], see `Space.encode`.
+        proxies: training-free scores float64 [n, k], larger is better; −∞ where a score isn't defined.
+        scores: stand-alone scores of the landmarks, float64 [m], larger is better.
+        error: the standard error of a stand-alone score, pooled over the landmarks; None if unknown.
+    """
+
+    encodings: np.ndarray
+    proxies: np.ndarray
+    scores: np.ndarray
+    error: float | None = None
+
+    @property
+    def landmarks(self) -> int:
+        """The number of landmarks."""
+        return len(self.scores)
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a predictor says of every architecture.
+
+    Attributes:
+        mean: float64 [n], larger is better; in standard deviations of the landmarks' normal scores.
+        deviation: the uncertainty of each, float64 [n]; NaN if the predictor doesn't know it.
+        left_out: what it would say of each landmark without its score, float64 [m].
+    """
+
+    mean: np.ndarray
+    deviation: np.ndarray
+    left_out: np.ndarray
+
+
+class Predictor(ABC):
+    """Predicts stand-alone scores."""
+
+    @abstractmethod
+    def predict(self, known: Known) -> Prediction:
+        """Return predictions for all architectures, the landmarks among them."""
+
+
+def normal_scores(values: np.ndarray) -> np.ndarray:
+    """Return the normal quantiles of the ranks of ``values`` [n]: without unit and without outliers."""
+    finite = np.nan_to_num(values, nan=-np.inf, neginf=np.finfo(float).min)
+    return stats.norm.ppf((stats.rankdata(finite) - 0.5) / len(values))
