@@ -7,8 +7,12 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+
+# As `one_thread` below, for child processes too. OpenMP reads it when torch is loaded.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import pytest
@@ -21,13 +25,21 @@ from omegaconf import DictConfig
 
 from lmreg.cli.main import main
 from lmreg.config.paths import conf_dir
+from lmreg.data import fashion_mini
 from lmreg.data.base import InputShape
 from lmreg.network.nasbench201 import Config as NetworkConfig
 from lmreg.network.nasbench201 import NASBench201Network
 from lmreg.space.nasbench201 import NASBench201
+from tests.every_process.sitecustomize import make_fewer
 from tests.processes import Started
 
 ROOT = Path(__file__).resolve().parents[1]
+EVERY_PROCESS = ROOT / "tests" / "every_process"
+if str(EVERY_PROCESS) not in sys.path:  # this process began without it, those that it starts won't
+    sys.path.append(str(EVERY_PROCESS))
+    paths = (str(EVERY_PROCESS), os.environ.get("PYTHONPATH"))
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
+make_fewer(fashion_mini)
 
 
 @pytest.fixture(autouse=True)

@@ -15,8 +15,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-# The server gets its environment and its modules when the first command starts.
-os.environ.setdefault("OMP_NUM_THREADS", "1")
+# The server gets its environment (see conftest.py) and its modules when the first command starts.
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(["tests.preloaded"])
 

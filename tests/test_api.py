@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import pytest
 import torch
 
 import lmreg
+from lmreg.space.nasbench201 import NASBench201
 from tests.conftest import InProcess
 
 LANDMARKS = (
@@ -93,7 +95,14 @@ def test_a_runs_networks_can_be_used(study: lmreg.Study, run: lmreg.Run) -> None
         torch.testing.assert_close(alone(images), net(images, run.best))
         text = "|none~0|+|none~0|nor_conv_3x3~1|+|nor_conv_1x1~0|none~1|skip_connect~2|"
         arch = study.space.parse(text)
-        torch.testing.assert_close(run.subnet(text)(images), net(images, arch))
+        for form in (text, arch.id):
+            torch.testing.assert_close(run.subnet(form)(images), net(images, arch))
+    for wrong, says in (
+        ("2", "arch: '2' is not a NAS-Bench-201 cell; expected"),
+        (5, "expected text or an Arch"),
+    ):
+        with pytest.raises(lmreg.LmregError, match=says):
+            run.subnet(wrong)  # type: ignore[arg-type]
     weights = sum(p.numel() for p in alone.parameters())
     assert 0 < weights < sum(p.numel() for p in net.parameters())
 
@@ -109,7 +118,9 @@ def test_from_found_to_used(study: lmreg.Study, run: lmreg.Run) -> None:
     out = retrained.export(overrides=["onnx=false"])
     assert {"model.py", "model.safetensors", "model.json", "preprocess.py"} <= {p.name for p in out.iterdir()}
     arch = study.space.sample(np.random.default_rng(0))
-    assert study.retrain(arch=arch, overrides=small).result["arch"] == study.space.format(arch)
+    alone = study.retrain(arch=arch, overrides=small)
+    assert alone.result["arch"] == study.space.format(arch)
+    assert study.retrain(arch=arch.id, overrides=small) == alone
     with pytest.raises(lmreg.LmregError, match="either a run or an architecture"):
         study.retrain()
 
@@ -144,6 +155,10 @@ def test_from_found_to_used(study: lmreg.Study, run: lmreg.Run) -> None:
         (lambda s: s.evaluate(run=5), "run=5: expected text or a Run or a Path"),
         (lambda s: s.retrain(run="nowhere"), "there is no folder"),
         (lambda s: s.retrain(arch=5), "arch=5: expected text or an Arch"),
+        (
+            lambda s: s.retrain(arch="nasbench201-9.9"),
+            "'nasbench201-9.9' is not a NAS-Bench-201 cell; expected",
+        ),
     ],
 )
 def test_what_cannot_be_is_one_line(study: lmreg.Study, call: Any, says: str) -> None:
@@ -151,6 +166,59 @@ def test_what_cannot_be_is_one_line(study: lmreg.Study, call: Any, says: str) ->
         call(study)
     assert says in str(error.value)
     assert "\n" not in str(error.value)
+
+
+class OwnSpace(NASBench201):
+    """A user's space."""
+
+
+def test_a_retraining_of_an_own_part_is_exported_as_it_was_made(
+    tmp_path: Path, in_process: InProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("safetensors")
+    monkeypatch.setitem(sys.modules, "tests.test_api", sys.modules[__name__])
+    own = ["space._target_=tests.test_api.OwnSpace", "network=nasbench201", "allow_packages=[tests]"]
+    study = lmreg.Study(root=tmp_path, name="own", overrides=[*own, "threads=1", "network.channels=2"])
+    small = ("seeds=1", "trainer.steps=3", "trainer.batch_size=8")
+    retrained = study.retrain(study.search(reg="none", overrides=SEARCH), overrides=small)
+    files = {path.name for path in retrained.export(overrides=["onnx=false"]).iterdir()}
+    assert {"model.py", "model.safetensors"} <= files
+    alone = lmreg.Retrained(retrained.folder)
+    with pytest.raises(lmreg.LmregError, match=r"pass 'allow_packages=\[tests\]'"):
+        alone.export(overrides=["onnx=false"])
+    assert alone.export(overrides=["onnx=false", own[-1]]) == retrained.folder / "export"
+    code, _, errors = in_process("export", f"run={retrained.folder}", "onnx=false", own[-1])
+    assert code == 0, errors
+
+
+@pytest.mark.parametrize(
+    ("other", "change"),
+    [("space", "space: nasbench201 -> macro"), ("data", "data: fashion_mini -> shapes_depth")],
+)
+def test_a_folder_is_one_study(
+    study: lmreg.Study, run: lmreg.Run, other: str, change: str, in_process: InProcess, tmp_path: Path
+) -> None:
+    choices = {"space": ("macro",), "data": ("shapes_depth", "task=depth", "space=depth_decoder")}[other]
+    place = tmp_path / study.name
+    for kept in ("landmarks", "search"):  # either says what the study is
+        shutil.rmtree(place, ignore_errors=True)
+        shutil.copytree(study.folder / kept, place / kept)
+        before = sorted(place.rglob("*"))
+        words = [f"{other}={choices[0]}", *choices[1:]]
+        for command in ("search", "train-landmarks"):
+            call = (command, f"root={tmp_path}", f"study={study.name}", *words)
+            code, _, errors = in_process(*call)
+            assert code == 2
+            assert errors.count("\n") == 1
+            assert f"{place} holds another study (" in errors
+            assert change in errors
+            assert "pass study=<new name>, or delete that folder" in errors
+        given = dict(word.split("=") for word in words)
+        with pytest.raises(lmreg.LmregError) as error:
+            lmreg.Study(**given, root=tmp_path, name=study.name)
+        assert str(error.value).endswith(f"{change}); pass name=<new name>, or delete that folder")
+        assert sorted(place.rglob("*")) == before
+    assert lmreg.Study(root=tmp_path, name=study.name).folder == place
 
 
 def test_a_study_of_images_of_ones_own_can_be_evaluated(tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ def test_every_cell_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
             exec(source.replace("bootstrap=500", "bootstrap=100").replace("(0, 1, 2)", "(0, 1)"), names)
     assert len(names["runs"]) == 4
     assert len(names["tau"]) == 4
+    assert {"loss_nats", "truth_accuracy_percent"} <= set(names["ranking"])
     first, last = said.getvalue().splitlines()
     assert first.startswith("True ")
     assert last == "unknown key 'trainer.stebs=10'; did you mean 'trainer.steps'?"

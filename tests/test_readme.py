@@ -20,10 +20,9 @@ import pytest
 from PIL import Image
 
 import lmreg
-from lmreg.data import fashion_mini
 from lmreg.space.nasbench201 import NASBench201
 from tests.benchmark.published import write_macro, write_nasbench101, write_nds
-from tests.conftest import ROOT, InProcess, last_given
+from tests.conftest import EVERY_PROCESS, ROOT, InProcess, last_given
 from tests.documents import DOCS, PAGES, blocks, files_of
 
 SMALL_TRAINING = ("trainer.steps=6", "trainer.batch_size=8", "network.channels=4", "threads=1")
@@ -75,9 +74,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for i in range(40):
             Image.fromarray(rng.integers(255, size=(20, 24, 3), dtype=np.uint8)).save(images / f"{i}.png")
     write_depth(root / "my_depth", rng)
-    with np.load(fashion_mini.FILE) as arrays:  # as many of its images as the splits need
-        few = {name: array[:: 10 if name.startswith("train") else 20] for name, array in arrays.items()}
-    np.savez(root / fashion_mini.FILE.name, **few)
     parts = {
         f"{part}_{name}": rng.integers(size, size=shape, dtype=np.uint8)
         for part in ("train", "test")
@@ -115,7 +111,7 @@ def tiny(call: str, folder: Path) -> list[str]:
     options = [option for option in options if option.partition("=")[0] not in sized]
     if command == "train-landmarks":
         extra += ["landmarks.count=4", "landmarks.pool=5"]
-        own = ("space=", "data=folder", "data=shapes_depth", "data=depth_folder", "data._target_=")
+        own = ("space=", "space._", "data=folder", "data=shapes_depth", "data=depth_folder", "data._target_=")
         if any(option.startswith(own) for option in options):
             extra.append("landmarks.pool_seeds=1")  # the demo's study has several
     if command == "search":
@@ -166,7 +162,6 @@ def test_no_command_is_outside_the_blocks_that_are_run() -> None:
 def test_every_command_runs(folder: Path, in_process: InProcess, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("onnxruntime")
     monkeypatch.chdir(folder)
-    monkeypatch.setattr(fashion_mini, "FILE", folder / fashion_mini.FILE.name)
     monkeypatch.syspath_prepend(str(folder))
     monkeypatch.setenv("HOME", str(folder))
     monkeypatch.setattr(sys, "argv", ["lmreg"])
@@ -216,7 +211,6 @@ def test_every_python_block_has_its_test() -> None:
 def test_the_python_api_does_what_the_pages_say(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In the study of the commands, where there is little left to do."""
     monkeypatch.chdir(folder)
-    monkeypatch.setattr(fashion_mini, "FILE", folder / fashion_mini.FILE.name)
     sizes = [option for command in SIZES for option in SIZES[command] if command != "retrain"]
     for code in of_kind("the Python API"):
         assert 'root="outputs")' in code
@@ -262,7 +256,6 @@ def test_a_pair_loss_and_a_choice_are_added_as_the_page_says(
     tree = folder / "changed"
     for name in ("src", "conf", "scripts"):
         shutil.copytree(ROOT / name, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(folder / fashion_mini.FILE.name, tree / "src" / "lmreg" / "data" / fashion_mini.FILE.name)
     (code,) = of_kind("a change of lmreg")
     first, _, added = code.partition("\n")
     file = tree / first.removeprefix("# added to ")
@@ -281,7 +274,7 @@ def test_a_pair_loss_and_a_choice_are_added_as_the_page_says(
         "assert pathlib.Path(lmreg.__file__).is_relative_to(sys.argv[1])\n"
         f"main({search!r}, prog_name='lmreg')"
     )
-    environment = {**os.environ, "PYTHONPATH": str(tree / "src")}
+    environment = {**os.environ, "PYTHONPATH": f"{tree / 'src'}{os.pathsep}{EVERY_PROCESS}"}
     subprocess.run([sys.executable, tree / "scripts" / "conf.py"], env=environment, check=True)
     assert "neighbours: 1" in (tree / "conf" / "algo" / "siblings.yaml").read_text()
     if not (STUDY / "landmarks" / "manifest.json").exists():

@@ -9,6 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from lmreg.commands.train_landmarks import LandmarkOptions
+from lmreg.config.build import top_level
+from lmreg.experiment.study import Study
+from lmreg.experiment.workers import threads_per_worker
+from lmreg.util.machine import usable_cores
+from tests.conftest import Compose
+
 # A spawned process, like a worker of experiment/workers.py. It prints how its OpenMP was configured to wait.
 PROGRAM = """
 import multiprocessing, os, sys, types
@@ -45,3 +52,27 @@ def test_idle_threads_sleep_unless_the_user_says_otherwise(
         [sys.executable, script], env=environment, capture_output=True, text=True, check=False
     )
     assert done.stdout.split("\n")[:2] == [f"command {policy}", f"worker {policy}"], done.stderr
+
+
+@pytest.mark.parametrize(
+    ("option", "environment", "threads"),
+    [
+        ("threads=3", "2", 3),
+        (None, "2", 2),
+        (None, "2,1", 2),
+        (None, "", usable_cores()),
+        (None, "x", usable_cores()),
+    ],
+)
+def test_a_worker_has_the_threads_that_are_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+    composed: Compose,
+    option: str | None,
+    environment: str,
+    threads: int | None,
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", environment)
+    cfg = composed("train_landmarks", *filter(None, [option]))
+    assert threads_per_worker(Study(cfg, top_level(cfg, LandmarkOptions)), workers=1) == (
+        threads or usable_cores()
+    )

@@ -23,8 +23,8 @@ from torch.autograd.graph import saved_tensors_hooks
 from torch.utils.flop_counter import FlopCounterMode
 
 from lmreg.algo.base import Algorithm
-from lmreg.commands.options import top_level
 from lmreg.commands.search import SearchOptions
+from lmreg.config.build import top_level
 from lmreg.config.catalogue import choices
 from lmreg.config.paths import conf_dir
 from lmreg.experiment.study import Study

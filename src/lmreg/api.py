@@ -57,7 +57,7 @@ class Study:
         overrides: options for all stages that have them, such as ``["data.path=photos", "threads=1"]``.
 
     Raises:
-        LmregError: a choice or an option doesn't exist, or parts don't go together.
+        LmregError: an option doesn't exist, parts don't go together, or the folder holds another study.
     """
 
     @quiet()
@@ -82,6 +82,7 @@ class Study:
             self._given.append(argument("study", _text("name", name)))
         cfg, _ = composed("search", [word for word in self._given if takes("search", word)])
         study = Parts(cfg, Options(cfg.study, cfg.root, allow_packages=list(cfg.allow_packages)))
+        study.check_folder("name=<new name>")
         self.name: str = str(cfg.study)
         self.folder: Path = study.folder
         self.space: Space = study.space
@@ -93,13 +94,8 @@ class Study:
     def train_landmarks(
         self, count: int | None = None, pool: int | None = None, *, overrides: Sequence[str] | None = ()
     ) -> Truth:
-        """Train landmarks and a held-out pool stand-alone, or read their scores from a table.
-
-        Trainings that are finished already are kept.
-
-        Args:
-            count: how many landmarks; None for the default.
-            pool: how many held-out architectures; None for the default.
+        """Train ``count`` landmarks and a held-out ``pool`` stand-alone (None: the usual number), or read
+        their scores from a table; trainings that are finished already are kept.
         """
         given = {"landmarks.count": count, "landmarks.pool": pool}
         return train_landmarks(*self._composed("train-landmarks", given, overrides))
@@ -124,9 +120,8 @@ class Study:
 
     def runs(self) -> list[Run]:
         """Return the study's finished searches, by name."""
-        if not any(self.folder.glob("search/*/result.json")):
-            return []
-        return [Run(run.folder) for run in finished_runs(self.folder)]
+        found = finished_runs(self.folder) if any(self.folder.glob("search/*/result.json")) else []
+        return [Run(run.folder) for run in found]
 
     @quiet()
     def evaluate(
@@ -166,7 +161,7 @@ class Study:
             arch = self.space.format(arch)
         given = {"arch": _text("arch", arch, Arch)} if run is None else {"run": _folder(run)}
         cfg, words = self._composed("retrain", given, overrides, from_run=run is not None)
-        return Retrained(retrain(cfg, words))
+        return Retrained(retrain(cfg, words), tuple(cfg.allow_packages))
 
     def _composed(
         self, command: str, given: Mapping[str, Any], overrides: Sequence[str] | None, from_run: bool = False
@@ -272,7 +267,8 @@ class Run:
 
     def subnet(self, arch: Arch | str) -> Standalone:
         """Return one architecture as a module with a copy of its weights, for batches as in `network`."""
-        arch = self._parts.space.parse(arch) if isinstance(arch, str) else arch
+        if not isinstance(arch, Arch):
+            arch = self._parts.space.read(_text("arch", arch, Arch), "arch")
         return self.network().extract(arch)
 
     @functools.cached_property
@@ -285,9 +281,10 @@ class Run:
 
 @dataclass(frozen=True)
 class Retrained:
-    """A finished retraining, read from its folder."""
+    """A finished retraining, read from its folder; own parts in it need ``allow_packages`` to be exported."""
 
     folder: Path
+    allow_packages: tuple[str, ...] = ()
 
     @property
     def result(self) -> dict[str, Any]:
@@ -297,4 +294,7 @@ class Retrained:
     @quiet()
     def export(self, *, overrides: Sequence[str] | None = ()) -> Path:
         """Write the networks as files that don't need lmreg, and return their folder."""
-        return export(*composed("export", [argument("run", self.folder), *_words(overrides)]))
+        words = _words(overrides)
+        if "allow_packages" not in map(key_of, words):
+            words.append(f"allow_packages=[{','.join(self.allow_packages)}]")
+        return export(*composed("export", [argument("run", self.folder), *words]))

@@ -51,9 +51,9 @@ def test_equal_budgets_are_told(swept: Path) -> None:
             assert (result["steps"], result["paths"]) == (steps, 30)
             rows = pd.read_csv(of(swept, algo, reg) / "metrics.csv")
             assert rows["paths"].tolist() == (rows["step"] * 30 // steps).tolist()
-            assert rows["epoch"].iloc[-1] == 30 / 125
+            assert rows["epoch"].iloc[-1] == 30 / 12
             tracked = pd.read_csv(of(swept, algo, reg) / "tracking.csv")
-            assert tracked["epoch"].iloc[-1] == 30 / 125
+            assert tracked["epoch"].iloc[-1] == 30 / 12
 
 
 def test_older_runs_of_one_path_a_step_are_finished_still(

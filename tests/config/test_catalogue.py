@@ -86,7 +86,7 @@ def test_the_index_has_the_fields_of_every_choice(group: str, choice: str) -> No
 )
 def test_options_of_commands_too(command: str, schema: type) -> None:
     options = {o.key: o.field for o in catalogue.top_options(command)}
-    assert options == index().command_fields(command)
+    assert options == index().commands[command.replace("-", "_")]
     same({key: field for key, field in options.items() if field and "." not in key}, schema)
 
 

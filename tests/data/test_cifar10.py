@@ -54,7 +54,7 @@ def test_both_forms_of_the_real_data_set_give_the_same_images(real_data: Path, t
     test = source._split("test")
     from lmreg.data.pixels import decode_pictures
 
-    pixels = decode_pictures(test.contents[:1000], test.name, "", None, 1000, None).images
+    pixels = decode_pictures(test.contents[:1000], test.name, "", None, 1000, None)[0]
     for i, name in enumerate(FILES):
         part = slice(i * 160, (i + 1) * 160)
         rows = pixels[part].transpose(0, 3, 1, 2).reshape(160, -1)

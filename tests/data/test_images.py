@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import inspect
 import tracemalloc
 from dataclasses import dataclass, field
 
@@ -298,8 +299,9 @@ def test_more_classes_change_the_hash() -> None:
     assert ImageData(source, CPU).hash != ImageData(more, CPU).hash
 
 
-def test_the_hash_of_the_embedded_data_is_unchanged() -> None:
+def test_the_hash_of_the_embedded_data_is_unchanged(monkeypatch: pytest.MonkeyPatch) -> None:
     """Studies made with earlier versions are recognised by this hash."""
+    monkeypatch.setattr(FashionMini, "read", inspect.unwrap(FashionMini.read))  # all of its images
     config = FashionMiniConfig(train_fraction=0.666667, rank_fraction=0.166667)
     data = ImageData(FashionMini(config), CPU)
     assert data.hash == "8354632c770634fd"
@@ -339,8 +341,8 @@ def test_any_resolution_trains(resolution: int, space: NASBench201, rng: np.rand
 
 def test_the_embedded_images_take_a_resolution() -> None:
     raw = FashionMini(FashionMiniConfig(resolution=7)).read()
-    assert raw.train.images.shape == (12_000, 7, 7, 1)
-    assert raw.test.images.shape == (4_000, 7, 7, 1)
+    assert raw.train.images.shape == (1_200, 7, 7, 1)
+    assert raw.test.images.shape == (400, 7, 7, 1)
 
 
 def with_maps(kind: type = np.float32, padding: int = 2, flip: bool = True) -> Split:

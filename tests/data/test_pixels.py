@@ -5,19 +5,20 @@ import subprocess
 import sys
 import zlib
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from lmreg.data.bit_depth import FULL_16_BIT, parse_value_range
-from lmreg.data.pixels import Decoded, decode_pictures, resize, square
+from lmreg.data.bit_depth import FULL_16_BIT, ByteMapping, parse_value_range
+from lmreg.data.pixels import decode_pictures, resize, square
 from lmreg.errors import LmregError
 
 
 def decoded(paths: list[Path], resolution: int | None = None) -> np.ndarray:
     name, count = (lambda i: paths[i].name), len(paths)
-    return decode_pictures(paths, name, "data.path=here", resolution, count, None).images
+    return decode_pictures(paths, name, "data.path=here", resolution, count, None)[0]
 
 
 @pytest.fixture
@@ -153,9 +154,14 @@ def save16(folder: Path, values: np.ndarray, suffix: str = "png") -> list[Path]:
     return paths
 
 
-def read(paths: list[Path], training: int | None = None, given: tuple[float, float] | None = None) -> Decoded:
+class Read(NamedTuple):
+    images: np.ndarray
+    mapping: ByteMapping
+
+
+def read(paths: list[Path], training: int | None = None, given: tuple[float, float] | None = None) -> Read:
     count = len(paths) if training is None else training
-    return decode_pictures(paths, lambda i: paths[i].name, "data.path=here", None, count, given)
+    return Read(*decode_pictures(paths, lambda i: paths[i].name, "data.path=here", None, count, given))
 
 
 @pytest.mark.parametrize(
@@ -300,7 +306,7 @@ def test_large_pictures_cause_no_warning_of_pillow(tmp_path: Path) -> None:
     code = (
         "import sys; from PIL import Image; Image.MAX_IMAGE_PIXELS = 400; "
         "from lmreg.data.pixels import decode_pictures; "
-        "print(decode_pictures([sys.argv[1]], str, 'here', None, 1, None).images.shape)"
+        "print(decode_pictures([sys.argv[1]], str, 'here', None, 1, None)[0].shape)"
     )
     command = [sys.executable, "-W", "default::Warning:PIL.Image", "-c", code, str(tmp_path / "a.png")]
     ran = subprocess.run(command, capture_output=True, text=True, check=True)

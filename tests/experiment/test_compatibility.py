@@ -35,12 +35,7 @@ class OwnSpace(NASBench201):
     """A user's space."""
 
 
-OWN = (
-    "allow_packages=[tests]",
-    f"network._target_={__name__}.PathsOnly",
-    "~network.cells",
-    "~network.affine",
-)
+OWN = ("allow_packages=[tests]", f"network._target_={__name__}.PathsOnly")
 
 
 @pytest.fixture
@@ -75,7 +70,7 @@ def test_soft_landmark_passes_without_mixtures(
 
 
 def test_a_space_of_ones_own_needs_a_network(in_process: InProcess, tmp_path: Path, no_data: None) -> None:
-    space = ("space=macro", f"space._target_={__name__}.OwnSpace", "allow_packages=[tests]")
+    space = ("network=macro", f"space._target_={__name__}.OwnSpace", "allow_packages=[tests]")
     code, _, errors = in_process("search", "reg=none", f"root={tmp_path}", *space)
     assert code == 2
     assert "give yours with network._target_=<class>" in errors

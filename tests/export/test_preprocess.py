@@ -22,8 +22,8 @@ from tests.data.test_fashion_mnist import NAMES, idx
 from lmreg.data.base import DataSource
 from lmreg.data.cifar10 import CIFAR10
 from lmreg.data.cifar10 import Config as CIFAR10Config
-from lmreg.data.fashion_mini import FILE, FashionMini
 from lmreg.data.fashion_mini import Config as FashionMiniConfig
+from lmreg.data.fashion_mini import FashionMini
 from lmreg.data.fashion_mnist import Config as FashionMNISTConfig
 from lmreg.data.fashion_mnist import FashionMNIST
 from lmreg.data.folder import Config as FolderConfig
@@ -237,8 +237,7 @@ def mnist(folder: Path, rng: np.random.Generator) -> np.ndarray:
 
 @pytest.mark.parametrize("resolution", [None, 9])
 def test_arrays(tmp_path: Path, rng: np.random.Generator, resolution: int | None) -> None:
-    with np.load(FILE) as embedded:
-        mini = embedded["test_images"]
+    mini = FashionMini().read().test.images[..., 0]
     (tmp_path / "cifar").mkdir()
     (tmp_path / "mnist").mkdir()
     colour, grey = cifar(tmp_path / "cifar", rng), mnist(tmp_path / "mnist", rng)

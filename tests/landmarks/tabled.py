@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 from lmreg.experiment.study import Study
-from lmreg.landmarks.base import GatheredScores
 from lmreg.landmarks.table import Config, TableSource
-from lmreg.landmarks.truth import Truth
+from lmreg.landmarks.truth import GatheredScores, Truth
 from lmreg.selector.base import Selector
 from lmreg.selector.random import Config as RandomConfig
 from lmreg.selector.random import RandomSelector
@@ -25,5 +25,5 @@ def gather(study: Study, source: TableSource, selector: Selector | None = None) 
 def save(path: Path, study: Study, source: TableSource, selector: Selector | None = None) -> Truth:
     scored = gather(study, source, selector)
     about = source.origin(study) | scored.about
-    Truth.save(path, study.space, scored.tables, scored.columns, scored.higher_is_better, about)
+    dataclasses.replace(scored, about=about).save(path, study.space)
     return Truth.load(path, study.space)

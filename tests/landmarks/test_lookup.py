@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
@@ -116,7 +117,7 @@ def test_scores_of_added_landmarks_are_found_in_any_form(
     scored = source.gather(study, RandomSelector(RandomConfig()), tmp_path, workers=1)
     folder = tmp_path / "landmarks"
     about = source.origin(study) | scored.about
-    Truth.save(folder, space, scored.tables, scored.columns, scored.higher_is_better, about)
+    dataclasses.replace(scored, about=about).save(folder, space)
     scorer = standalone_scorer(study, Truth.load(folder, space), folder)
     others = [(score, relabelled(space, arch, rng)) for score, arch in zip(scores, archs, strict=True)]
     known = [(score, arch) for score, arch in others if arch is not None]

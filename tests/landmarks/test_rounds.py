@@ -149,6 +149,9 @@ def _is_module(name: str) -> bool:
 SLOW = {
     ("table", "lmreg.rank.tracking.Tracker.look", 6),
     ("table", "lmreg.strategy.supernet.score", 1),
+    ("table", "lmreg.strategy.supernet.SupernetSearch.scores", 2),
+    ("table", "lmreg.experiment.resumable.checkpoint.save", 2),
+    ("table", "lmreg.landmarks.rounds.write_table", 1),
     ("table", "lmreg.landmarks.rounds.write_table", 4),
     ("train", "lmreg.landmarks.records.write_json", 7),
 }

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from lmreg.errors import LmregError
-from lmreg.landmarks.truth import LandmarkSet, Truth
+from lmreg.landmarks.truth import GatheredScores, LandmarkSet, Truth
 from lmreg.space.nasbench201 import NASBench201
 
 UP = {"landmarks": True, "pool": True}
@@ -21,7 +21,7 @@ def folder(tmp_path: Path, space: NASBench201) -> Path:
         "landmarks": pd.DataFrame({"arch": archs[:3], "acc": [1.0, 3.0, 2.0]}),
         "pool": pd.DataFrame({"arch": archs[3:], "acc": [0.1 + 0.2, 5.0, 6.0]}),
     }
-    Truth.save(tmp_path, space, tables, dict.fromkeys(tables, "acc"), UP, {"source": "test"})
+    GatheredScores(tables, dict.fromkeys(tables, "acc"), UP, {"source": "test"}).save(tmp_path, space)
     return tmp_path
 
 
@@ -39,7 +39,7 @@ def test_landmarks_and_pool_may_have_opposite_directions(tmp_path: Path, space: 
         "pool": pd.DataFrame({"arch": archs[3:], "acc": [1.0, 3.0, 2.0]}),
     }
     directions = {"landmarks": False, "pool": True}
-    Truth.save(tmp_path, space, tables, {"landmarks": "loss", "pool": "acc"}, directions, {})
+    GatheredScores(tables, {"landmarks": "loss", "pool": "acc"}, directions, {}).save(tmp_path, space)
     truth = Truth.load(tmp_path, space)
     assert (truth.landmarks.better_sign, truth.pool.better_sign) == (-1, 1)
     assert truth.landmarks.scores.tolist() == [1.0, 2.0, 3.0]

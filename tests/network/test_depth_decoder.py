@@ -105,7 +105,7 @@ def test_a_missing_library_is_told_with_what_installs_it(monkeypatch: pytest.Mon
 
     monkeypatch.setitem(sys.modules, "timm", None)
     with pytest.raises(
-        LmregError, match=r"needs the library timm; install it by: pip install 'lmreg\[depth\]'"
+        LmregError, match=r"needs the package timm; install it with: pip install 'lmreg\[depth\]'"
     ):
         made(Config(encoder="timm"))
 

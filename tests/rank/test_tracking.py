@@ -25,7 +25,7 @@ from lmreg.errors import Interrupted
 from lmreg.experiment.search import SearchParts, SearchRun
 from lmreg.experiment.study import Options, Study
 from lmreg.landmarks.rounds import RoundsConfig
-from lmreg.landmarks.truth import Truth
+from lmreg.landmarks.truth import GatheredScores
 from lmreg.rank.scoring import ScoringConfig, score
 from lmreg.rank.tracking import Tracker, TrackingConfig
 from lmreg.reg.none import NoRegulariser
@@ -34,7 +34,7 @@ from lmreg.strategy.random import Config, RandomSearch
 from lmreg.train.context import Context
 
 TINY = ("reg=none", "trainer.steps=12", "network.channels=2", "strategy.budget=2", "threads=1")
-OFTEN = TrackingConfig(every_epochs=5 / 125, pool=4, images=40)
+OFTEN = TrackingConfig(every_epochs=5 / 12, pool=4, images=40)
 DIRECT = "|none~0|+|nor_conv_3x3~0|none~1|+|none~0|none~1|skip_connect~2|"
 ISOMORPHIC = "|skip_connect~0|+|none~0|nor_conv_3x3~1|+|none~0|none~1|skip_connect~2|"
 
@@ -50,7 +50,8 @@ def study(composed: Any, space: NASBench201, tmp_path: Path) -> Study:
         "pool": pd.DataFrame({"arch": [ISOMORPHIC, *texts[2:]], "error": np.linspace(0.7, 0.1, 7)}),
     }
     columns = {"landmarks": "error", "pool": "error"}
-    Truth.save(study.folder / "landmarks", space, tables, columns, dict.fromkeys(columns, False), {})
+    scores = GatheredScores(tables, columns, dict.fromkeys(columns, False), {})
+    scores.save(study.folder / "landmarks", space)
     return study
 
 
@@ -68,7 +69,7 @@ def test_figures_are_tau_on_landmarks_and_on_the_pool_without_them(study: Study,
     rows = pd.DataFrame(tracker.rows)
     assert rows.columns.tolist() == ["step", "epoch", "set", "score", "kendall_tau", "n"]
     assert rows["step"].unique().tolist() == [5, 10, 12]  # every 5 steps and the last
-    assert rows["epoch"].unique().tolist() == [5 / 125, 10 / 125, 12 / 125]
+    assert rows["epoch"].unique().tolist() == [5 / 12, 10 / 12, 12 / 12]
     assert rows.groupby("set")["n"].unique().map(list).to_dict() == {"landmarks": [3], "pool": [4]}
     pool = tracker._sets["pool"]
     assert space.canonical(space.parse(DIRECT)) not in {space.canonical(a) for a in pool.archs}
@@ -82,7 +83,7 @@ def test_figures_are_tau_on_landmarks_and_on_the_pool_without_them(study: Study,
 
 
 def test_the_part_of_the_pool_is_the_same_for_every_run_and_not_its_best(study: Study) -> None:
-    three = TrackingConfig(every_epochs=5 / 125, pool=3)
+    three = TrackingConfig(every_epochs=5 / 12, pool=3)
     parts = [Tracker(three, ScoringConfig(), study, None)._sets["pool"] for _ in range(2)]
     assert parts[0].archs == parts[1].archs
     whole = Tracker(TrackingConfig(pool=99), ScoringConfig(), study, None)._sets["pool"]

@@ -7,7 +7,8 @@ import pandas as pd
 from PIL import Image
 
 from lmreg.landmarks.truth import LandmarkSet
-from lmreg.report.scatter import NamedScore, ScatterPlot, scatter_plots, write_png
+from lmreg.report.scatter import ScatterPlot, scatter_plots, write_png
+from lmreg.task.base import Score
 
 POOL = LandmarkSet((), np.zeros(0), np.zeros(0), "accuracy_percent", 1)
 
@@ -19,7 +20,7 @@ def plots(rng: np.random.Generator) -> list[ScatterPlot]:
         table["loss_nats"] = rng.normal(size=30)
     tables[1].loc[:1, "loss_nats"] = [1000, np.nan]
     rankings = [(table, f"run {i}", "τ 0.1", i) for i, table in enumerate(tables)]
-    return scatter_plots(rankings, POOL, NamedScore("loss", "loss_nats", falls=True))
+    return scatter_plots(rankings, POOL, Score("loss_nats", higher_is_better=False))
 
 
 def test_plots_share_axes_that_an_outlier_does_not_stretch(rng: np.random.Generator) -> None:

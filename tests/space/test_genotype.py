@@ -1,15 +1,38 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
 
 from lmreg.errors import LmregError
-from lmreg.space.genotype import CellInputs, format_genotype, genotype_graphs, read_genotype, reorderings
+from lmreg.space.base import Arch
+from lmreg.space.genotype import CellInputs, GenotypeSpace, read_genotype, reorderings
 
 OPERATIONS = ("none", "skip_connect", "conv_3x3")
 CELL = (((1, 2), (0, 1)), ((2, 2), (2, 2)))
+OTHER = (((1, 2), (0, 1)), ((1, 2), (2, 2)))
+ARCH = Arch("pair", ())
+
+
+class Pair(GenotypeSpace):
+    """A space of one architecture; only the last node is concatenated to the output of `CELL`."""
+
+    name, nodes, written = "pair", 2, OPERATIONS
+    edge_labels = OPERATIONS  # type: ignore[assignment]
+
+    def __init__(self, *cells: CellInputs):
+        self._cells = cells
+
+    def cells(self, arch: Arch) -> tuple[CellInputs, ...]:
+        return self._cells
+
+    def of_cells(self, cells: Sequence[CellInputs]) -> Arch:
+        return ARCH
+
+    def joined(self, cell: CellInputs) -> list[int]:
+        return [3] if cell == CELL else super().joined(cell)
 
 
 def drawn(nodes: int, rng: np.random.Generator) -> CellInputs:
@@ -35,19 +58,19 @@ def test_orders_are_those_permutations_that_lead_forward(nodes: int, rng: np.ran
 
 
 def test_text_goes_in_and_out() -> None:
-    text = format_genotype([CELL, CELL], [[3], (2, 3)], OPERATIONS)
+    text = Pair(CELL, OTHER).format(ARCH)
     assert text == (
         "Genotype(normal=[('conv_3x3', 1), ('skip_connect', 0), ('conv_3x3', 2), ('conv_3x3', 2)], "
-        "normal_concat=[3], reduce=[('conv_3x3', 1), ('skip_connect', 0), ('conv_3x3', 2), "
+        "normal_concat=[3], reduce=[('conv_3x3', 1), ('skip_connect', 0), ('conv_3x3', 1), "
         "('conv_3x3', 2)], reduce_concat=[2, 3])"
     )
-    assert read_genotype(text, 2, OPERATIONS, "") == [(CELL, [3]), (CELL, [2, 3])]
+    assert read_genotype(text, 2, OPERATIONS, "") == [(CELL, [3]), (OTHER, [2, 3])]
     ranged = text.replace("[2, 3]", "range(2, 4)").replace("[3]", "range(4, 2)")
-    assert read_genotype(ranged, 2, OPERATIONS, "") == [(CELL, []), (CELL, [2, 3])]
+    assert read_genotype(ranged, 2, OPERATIONS, "") == [(CELL, []), (OTHER, [2, 3])]
 
 
 def test_operations_that_no_edge_may_have() -> None:
-    text = format_genotype([CELL, CELL], [[3], [3]], OPERATIONS)
+    text = Pair(CELL, CELL).format(ARCH)
     read_genotype(text, 2, (None, *OPERATIONS[1:]), "")
     with pytest.raises(
         LmregError, match=r"^x: normal: \('none', 1\) is no edge .* op one of skip_connect, conv_3x3$"
@@ -56,6 +79,6 @@ def test_operations_that_no_edge_may_have() -> None:
 
 
 def test_graphs_have_no_edges_of_none() -> None:
-    normal, _ = genotype_graphs([(((0, 0), (1, 2)),)] * 2, [[2], [2]], OPERATIONS)
+    normal, _ = Pair(*[(((0, 0), (1, 2)),)] * 2).graphs(ARCH)
     assert normal.nodes == ("last but one", "last", "1", "output")
     assert normal.edges == ((1, 2, "conv_3x3"), (2, 3, ""))

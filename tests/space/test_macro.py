@@ -132,7 +132,7 @@ def test_landmarks_and_pool_of_the_real_table(
         path=str(real_data / "nasbench_macro.csv"), score_column="test_acc_seed0", pool_column="mean_acc"
     )
     scored = TableSource(config).gather(study, RandomSelector(RandomConfig()), Path("unused"), workers=1)
-    Truth.save(tmp_path, macro, scored.tables, scored.columns, scored.higher_is_better, scored.about)
+    scored.save(tmp_path, macro)
     truth = Truth.load(tmp_path, macro)
     by_text = table.set_index("arch")
     for members, column, count in ((truth.landmarks, "test_acc_seed0", 30), (truth.pool, "mean_acc", 600)):

@@ -21,6 +21,20 @@ def test_text_form_goes_in_and_out(space: NASBench201) -> None:
     assert arch.id == "nasbench201-3.0.4.1.2.0"
 
 
+def test_files_and_options_may_have_the_id_as_well(space: NASBench201) -> None:
+    arch = space.parse(TEXT)
+    assert space.read(TEXT, "here") == space.read(arch.id, "here") == arch
+    for wrong in (
+        arch.id[:-2],
+        f"{arch.id}.0",
+        "nasbench201-3.0.4.1.2.5",
+        "nasbench201-",
+        "macro-3.0.4.1.2.0",
+    ):
+        with pytest.raises(LmregError, match=r"^here: '.*' is not a NAS-Bench-201 cell; expected"):
+            space.read(wrong, "here")
+
+
 @pytest.mark.parametrize(
     "text",
     [

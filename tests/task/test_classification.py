@@ -20,6 +20,6 @@ def test_loss_and_scores_by_hand() -> None:
 
 def test_directions() -> None:
     task = Classification()
-    assert task.score("loss").sign == -1
-    assert task.score("accuracy").sign == 1
+    assert task.scores["loss"].sign == -1
+    assert task.scores["accuracy"].sign == 1
     assert task.outputs(10) == 10

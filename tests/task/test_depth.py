@@ -228,7 +228,7 @@ def test_half_precision_outputs_are_measured_in_the_targets_precision() -> None:
 
 def test_directions() -> None:
     task = Depth()
-    assert {name: task.score(name).sign for name in task.scores} == {
+    assert {name: task.scores[name].sign for name in task.scores} == {
         **dict.fromkeys(("loss", "rmse", "abs_rel"), -1),
         "delta1": 1,
     }

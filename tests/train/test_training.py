@@ -161,7 +161,13 @@ def undisturbed(algo: str, reg: str) -> tuple[dict[str, Any], list[Any]]:
     return run(training).state_dict(), record
 
 
-@pytest.mark.parametrize(("algo", "reg"), TOGETHER)
+# Those whose own state is a part of another's.
+SLOW = {("darts", "landmark-all"), ("darts", "landmark-soft"), ("darts", "landmark-train"), ("darts", "none")}
+
+
+@pytest.mark.parametrize(
+    ("algo", "reg"), [pytest.param(*it, marks=pytest.mark.slow if it in SLOW else ()) for it in TOGETHER]
+)
 def test_resume_equals_never_stopping_in_all_state(algo: str, reg: str, tmp_path: Any) -> None:
     straight, _ = undisturbed(algo, reg)
     # Only one stop where steps are slow: apart from their own state, the algorithms share all code.

@@ -5,13 +5,14 @@ Source: Luo et al., "Neural Architecture Optimization", NeurIPS 2018, section 3.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from lmreg.util.threads import threads_restored
 
 
 class LatentModel(nn.Module):
@@ -66,13 +67,11 @@ class LatentModel(nn.Module):
         return trade_off * error + (1 - trade_off) * entropy
 
     def decoded_steps(self, choices: np.ndarray, steps: Sequence[float]) -> Iterator[list[np.ndarray]]:
-        """Decode points after a step up the predictor's gradient, for each of ``steps``.
+        """Decode points after a step up the predictor's gradient, for each of ``steps``: yield for each
+        decision the probabilities of its options, [n, options], independent of other decisions.
 
         The gradient is normalised, as its length only says how flat the sigmoid is. A step of 1 is as long as
         an output; a negative step goes down. ``choices``, int64 [n, decisions], are the starting points.
-
-        Yields:
-            For each decision the probabilities of its options, [n, options], independent of other decisions.
         """
         outputs = self.encode(torch.from_numpy(choices)).detach().requires_grad_()
         (gradient,) = torch.autograd.grad(self.predict(outputs).sum(), outputs)
@@ -109,10 +108,7 @@ def fit(
         model = LatentModel(counts, hidden)
     x, y = torch.from_numpy(choices), torch.from_numpy(scores).float()
     adam = torch.optim.Adam(model.parameters(), lr)
-    with contextlib.ExitStack() as cleanup:
-        # The matrices are so small that several threads would mostly wait for each other.
-        cleanup.callback(torch.set_num_threads, torch.get_num_threads())
-        torch.set_num_threads(1)
+    with threads_restored(1):  # the matrices are so small that threads would mostly wait for each other
         for _ in range(epochs):
             adam.zero_grad()
             model.loss(x, y, trade_off).backward()

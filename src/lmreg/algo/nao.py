@@ -26,6 +26,12 @@ from lmreg.train.context import Context
 
 _STEPS = tuple(0.1 * i for i in range(1, 31))
 """Lengths of the latent steps, in units of an encoder's output; longer steps all end at the same point."""
+_NO_FIGURES: dict[str, float] = {
+    "predictor_kendall_tau": float("nan"),
+    "predictor_n": 0,
+    "new_by_gradient": 0,
+    "new_at_random": 0,
+}
 
 
 @dataclass
@@ -66,12 +72,7 @@ class NAO(Algorithm):
         self.config = config or Config()
         self.interval_epochs = self.config.refresh_epochs
         self._pool: list[tuple[int, ...]] = []
-        self._figures = {
-            "predictor_kendall_tau": float("nan"),
-            "predictor_n": 0,
-            "new_by_gradient": 0,
-            "new_at_random": 0,
-        }
+        self._figures = _NO_FIGURES
         self._last_round: PoolRound | None = None
 
     def weight_losses(self, ctx: Context, batch: Batch) -> Iterator[Tensor]:
@@ -141,12 +142,8 @@ class PoolRound:
         self._seen = {ctx.space.canonical(arch) for arch in pool}
         self._best = iter(best)
         self._decoded = self._climb(ctx, model, best[: max(1, round(self._keep * len(best)))])
-        self.figures: dict[str, float] = {
-            "predictor_kendall_tau": _kendall_tau(model, choices[held_out], scores[held_out]),
-            "predictor_n": len(held_out),
-            "new_by_gradient": 0,
-            "new_at_random": 0,
-        }
+        tau = _kendall_tau(model, choices[held_out], scores[held_out])
+        self.figures = _NO_FIGURES | {"predictor_kendall_tau": tau, "predictor_n": len(held_out)}
 
     def take(self, ctx: Context, count: int) -> list[Arch]:
         """Return up to ``count`` architectures not returned before, no two isomorphic.

@@ -45,6 +45,12 @@ class Benchmark(ABC):
         """Read the benchmark's own file; raise LmregError if it is missing, damaged or of another kind."""
 
 
+def size_note(published: int, found: int, kind: str) -> tuple[str, ...]:
+    """Return a note if the file doesn't have as many architectures, called ``kind``, as were published."""
+    differ = f"the published benchmark has {published:,} {kind}, this file {found:,}"
+    return () if found == published else (differ,)
+
+
 def read_published_json(path: Path, keep: Callable[[dict[str, Any]], Any] | None = None) -> Any:
     """Return the value in a published JSON file. ``keep`` replaces each object as soon as it is read, for
     example by one with fewer keys to save memory."""

@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from lmreg.benchmark.base import PERCENT_DIGITS, Benchmark, Imported, read_published_json
+from lmreg.benchmark.base import PERCENT_DIGITS, Benchmark, Imported, read_published_json, size_note
 from lmreg.errors import LmregError
 from lmreg.space.macro import NASBenchMacro
 
@@ -37,10 +37,7 @@ class MacroFile(Benchmark):
         space = NASBenchMacro()
         table = pd.DataFrame([_row(path, space, text, entry) for text, entry in entries.items()])
         table = table.sort_values("arch", ignore_index=True)
-        notes = []
-        if len(table) != space.size:
-            notes.append(f"the published benchmark has {space.size:,} networks, this file {len(table):,}")
-        return Imported(table, ("mean_acc", "mean_acc"), tuple(notes))
+        return Imported(table, ("mean_acc", "mean_acc"), size_note(space.size, len(table), "networks"))
 
 
 def _row(path: Path, space: NASBenchMacro, text: str, entry: Any) -> dict[str, Any]:

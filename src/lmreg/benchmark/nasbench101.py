@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from lmreg.benchmark.base import PERCENT_DIGITS, Benchmark, Imported
+from lmreg.benchmark.base import PERCENT_DIGITS, Benchmark, Imported, size_note
 from lmreg.benchmark.tfrecord import record_blocks
 from lmreg.config.schema import option
 from lmreg.errors import LmregError
@@ -74,8 +74,7 @@ class NASBench101File(Benchmark):
         if others:
             lengths = ", ".join(map(str, sorted(others)))
             notes.append(f"{others.total():,} trainings of {lengths} epochs are skipped")
-        if len(cells.texts) != CELLS:
-            notes.append(f"the published benchmark has {CELLS:,} cells, this file {len(cells.texts):,}")
+        notes += size_note(CELLS, len(cells.texts), "cells")
         return Imported(cells.table(), ("valid_acc_percent", "test_acc_percent"), tuple(notes))
 
 
@@ -180,10 +179,7 @@ class _Cells:
         self._values.extend(training.values)
 
     def _checked(self, training: _Training, where: str) -> str:
-        try:
-            arch = self._space.parse(training.cell)
-        except LmregError as error:
-            raise LmregError(f"{where}: {error}") from None
+        arch = self._space.read(training.cell, where)
         if (found := self._space.benchmark_key(arch)) != training.module_hash:
             raise LmregError(
                 f"{where}: the cell {training.cell} is filed under {training.module_hash}, "
@@ -210,10 +206,7 @@ class _Cells:
     def _by_training(self) -> np.ndarray:
         """Return the values, float64 [cells, most trainings per cell, fields], NaN if missing."""
         rows = np.array(self.rows)
-        order = np.argsort(rows, kind="stable")
-        first = np.searchsorted(rows[order], np.arange(len(self.texts)))
-        seeds = np.empty_like(rows)
-        seeds[order] = np.arange(len(rows)) - first[rows[order]]
+        seeds = pd.Series(rows).groupby(rows).cumcount().to_numpy()
         values = np.full((len(self.texts), int(seeds.max()) + 1, len(_FIELDS)), np.nan)
         values[rows, seeds] = np.array(self._values).reshape(-1, len(_FIELDS))
         return values

@@ -16,10 +16,11 @@ from typing import Any
 
 import pandas as pd
 
-from lmreg.benchmark.base import PERCENT_DIGITS, Benchmark, Imported
+from lmreg.benchmark.base import PERCENT_DIGITS, Benchmark, Imported, size_note
 from lmreg.config.schema import option
 from lmreg.errors import LmregError
 from lmreg.space.nasbench201 import NASBench201
+from lmreg.util.extras import import_extra
 from lmreg.util.progress import Progress
 
 _VALIDATION = {"cifar10": "cifar10-valid"}
@@ -33,7 +34,7 @@ class Config:
     dataset: str = option(
         "cifar10", choices=("cifar10", "cifar100", "ImageNet16-120"), help="data set of the scores"
     )
-    epochs: int = option(200, min=12, max=200, help="length of the trainings: 12 or 200 epochs")
+    epochs: int = option(200, choices=("12", "200"), help="length of the trainings: 12 or 200 epochs")
 
 
 class TopologyBenchmark(Benchmark):
@@ -44,30 +45,21 @@ class TopologyBenchmark(Benchmark):
 
     space = "nasbench201"
     package: str
-    """The package's name in messages."""
+    """The package of the API, as Python names it."""
 
     def __init__(self, config: Config):
         self.config = config
 
     @abstractmethod
-    def open(self, path: Path) -> Any:
-        """Return the API on that file or folder; raise ImportError if the package isn't installed."""
+    def open(self, package: Any, path: Path) -> Any:
+        """Return the API of the imported ``package`` on that file or folder."""
 
     def read(self, path: Path) -> Imported:
-        if self.config.epochs not in (12, 200):
-            raise LmregError(
-                f"benchmark.epochs={self.config.epochs}: the benchmark has trainings of 12 and 200 epochs"
-            )
         if not path.exists():
             raise LmregError(f"can't read {path}: No such file or directory")
-        try:
-            with self._api_errors(path):
-                api = self.open(path)
-        except ImportError as error:
-            raise LmregError(
-                f"benchmark={self.config.name} needs the package {self.package}: pip install {self.package}, "
-                f"or pip install 'lmreg[benchmarks]' ({error})"
-            ) from None
+        package = import_extra(self.package, "benchmarks", f"benchmark={self.config.name}")
+        with self._api_errors(path):
+            api = self.open(package, path)
         space, rows = NASBench201(), []
         with Progress(f"{path.name}, architectures", len(api)) as progress:
             for index in range(len(api)):
@@ -76,10 +68,7 @@ class TopologyBenchmark(Benchmark):
                 progress.advance("read")
         prefix = self.config.dataset
         scores = (f"{prefix}_valid_acc_percent", f"{prefix}_test_acc_percent")
-        notes = []
-        if len(rows) != space.size:
-            notes.append(f"the published benchmark has {space.size:,} networks, this file {len(rows):,}")
-        return Imported(pd.DataFrame(rows), scores, tuple(notes))
+        return Imported(pd.DataFrame(rows), scores, size_note(space.size, len(rows), "networks"))
 
     def _row(self, api: Any, index: int, space: NASBench201) -> dict[str, Any]:
         dataset, epochs = self.config.dataset, str(self.config.epochs)
@@ -107,7 +96,7 @@ class TopologyBenchmark(Benchmark):
         """Turn any error inside the API into a one-line error."""
         try:
             yield
-        except (LmregError, ImportError, MemoryError):
+        except (LmregError, MemoryError):
             raise
         except Exception as error:  # the APIs raise all kinds of errors
             reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
@@ -117,16 +106,14 @@ class TopologyBenchmark(Benchmark):
 class NASBench201File(TopologyBenchmark):
     """NAS-Bench-201-v1_1-096897.pth through the package nas-bench-201, which reads all of it into memory."""
 
-    package = "nas-bench-201"
+    package = "nas_201_api"
 
-    def open(self, path: Path) -> Any:
-        from nas_201_api import NASBench201API
-
+    def open(self, package: Any, path: Path) -> Any:
         # The API is older than torch's default of unpickling only weights.
         before = os.environ.get(_WITHOUT_WEIGHTS_ONLY)
         os.environ[_WITHOUT_WEIGHTS_ONLY] = "1"
         try:
-            return NASBench201API(str(path), verbose=False)
+            return package.NASBench201API(str(path), verbose=False)
         finally:
             del os.environ[_WITHOUT_WEIGHTS_ONLY]
             if before is not None:

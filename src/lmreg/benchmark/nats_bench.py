@@ -27,8 +27,6 @@ class NATSBenchFile(TopologyBenchmark):
     def __init__(self, config: Config):
         super().__init__(config)
 
-    def open(self, path: Path) -> Any:
-        from nats_bench import create
-
+    def open(self, package: Any, path: Path) -> Any:
         # A folder has one file per architecture, which is read on demand.
-        return create(str(path), "tss", fast_mode=path.is_dir(), verbose=False)
+        return package.create(str(path), "tss", fast_mode=path.is_dir(), verbose=False)

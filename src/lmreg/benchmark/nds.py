@@ -90,12 +90,8 @@ class NDSFile(Benchmark):
         notes += [f"{count:,} trainings {reason} are skipped" for reason, count in passed.items()]
         if table[["width", "depth"]].drop_duplicates().shape[0] > 1:
             notes.append("widths and depths differ, and with them the scores: not only the cells")
-        return Imported(
-            table,
-            ("test_acc_percent", "test_acc_percent"),
-            tuple(notes),
-            space_options=(f"space.family={family}",),
-        )
+        score = "test_acc_percent"
+        return Imported(table, (score, score), tuple(notes), (f"space.family={family}",))
 
 
 def _reasons(passed: Counter[str]) -> str:

@@ -20,7 +20,7 @@ from lmreg.config.arguments import MULTIRUN, as_text
 from lmreg.config.build import check_config, nearest
 from lmreg.config.compose import compose_words
 from lmreg.config.inherited import with_choices_of_run
-from lmreg.config.overrides import USER_ERRORS, as_hydra_reads, one_line
+from lmreg.config.overrides import USER_ERRORS, as_hydra_reads, one_line, with_own_classes
 from lmreg.config.paths import conf_dir
 from lmreg.config.renamed import with_todays_names
 from lmreg.config.sweep import current_sweep, sweeping
@@ -65,7 +65,7 @@ def run_app(command: str, args: list[str], task: Task) -> None:
                 raise
             message = one_line(error, config_name, args)
             if not sweeping():
-                if not _is_users(error):
+                if not (isinstance(error, USER_ERRORS) or is_user_error(error)):
                     raise
                 fail(message)
             # The failure of one job doesn't stop the others of a sweep.
@@ -96,10 +96,6 @@ def run_app(command: str, args: list[str], task: Task) -> None:
         fail(one_line(error, config_name, args))
     if failed:
         fail(f"{len(failed)} of the sweep's {count} jobs failed: {'; '.join(failed)}")
-
-
-def _is_users(error: Exception) -> bool:
-    return isinstance(error, USER_ERRORS) or is_user_error(error)
 
 
 def run_plain(command: str, args: list[str], task: Task) -> None:
@@ -134,7 +130,7 @@ def show_help(command: str, args: list[str]) -> None:
         args, notes = with_todays_names(arg for arg in args if not arg.startswith("-"))
         for note in notes:
             print(note, file=sys.stderr)
-        show_help(command, with_choices_of_run(command, args))
+        show_help(command, with_own_classes(command, with_choices_of_run(command, args)))
     except LmregError as error:
         fail(str(error))
 

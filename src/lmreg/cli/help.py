@@ -13,7 +13,16 @@ from rich.table import Table
 from rich.text import Text
 
 from lmreg.config.build import unknown_choice
-from lmreg.config.catalogue import Option, choice_summary, choices, chosen, groups, options, top_options
+from lmreg.config.catalogue import (
+    Option,
+    choice_summary,
+    choices,
+    chosen,
+    groups,
+    is_choice,
+    options,
+    top_options,
+)
 from lmreg.config.paths import conf_dir
 from lmreg.errors import LmregError
 from lmreg.util.progress import console
@@ -50,7 +59,7 @@ def _check_choices(command: str, overrides: Sequence[str]) -> None:
     for override in overrides:
         group, _, value = override.lstrip("+").partition("=")
         for choice in value.split(",") if group in there else ():
-            if choice not in choices(group):
+            if not is_choice(group, choice):
                 raise LmregError(unknown_choice(group, choice, choices(group)))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,14 +20,13 @@ from lmreg.experiment.study import Options, Study
 from lmreg.landmarks.scores import read_archs
 from lmreg.landmarks.truth import LandmarkSet, Truth
 from lmreg.rank.baselines import cost_rankings, landmark_rankings, network_costs, ridge_and_score_rankings
-from lmreg.rank.ceiling import CEILING, TRUTH_SEEDS, Ceiling, ceiling
+from lmreg.rank.ceiling import Ceiling, ceiling
 from lmreg.rank.compare import paired_gains
 from lmreg.rank.finished_run import BUDGET_IN_STEPS, FinishedRun, distinct, finished_runs, shared_overrides
-from lmreg.rank.intervals import Estimate
 from lmreg.rank.pool import Ranking, held_out, identical_super_nets, ranking_table, rankings
 from lmreg.rank.score_cache import ScoreCache
 from lmreg.rank.statistics import ResampledTruth
-from lmreg.report.scatter import NamedScore, scatter_plots, write_png
+from lmreg.report.scatter import ScatterPlot, scatter_plots, write_png
 from lmreg.report.terminal import RankingStatistics, print_evaluation
 from lmreg.util.files import write_table
 from lmreg.util.progress import say
@@ -100,6 +100,7 @@ def _evaluate(
     by_size = cost_rankings(study.space, pool, costs)
     shared_cheap = [*by_size, *landmark_rankings(study.space, landmarks, pool, costs)]
     super_nets: list[Ranking] = []
+    tables: dict[str, pd.DataFrame] = {}  # by name of run
     baselines = list(shared_cheap)
     cheap: dict[str, list[Ranking]] = {}  # by name of run
     shared, failures = shared_overrides(runs), []
@@ -110,7 +111,8 @@ def _evaluate(
                     "it was trained on other data or other splits than the study's landmarks and pool"
                 )
             scores, label = ScoreCache(run, options, options.norm), run.label(shared)
-            write_table(out / f"ranking-{run.name}.csv", ranking_table(scores, pool))
+            tables[run.name] = ranking_table(scores, pool)
+            write_table(out / f"ranking-{run.name}.csv", tables[run.name])
             own = run.landmarks(study.space, landmarks)
             run_baselines = ridge_and_score_rankings(scores, label, own or landmarks, pool)
             cheap[run.name] = shared_cheap
@@ -131,11 +133,10 @@ def _evaluate(
         [RankingStatistics(r, resampled.estimates(r.values, options.precision_at)) for r in some]
         for some in (super_nets, baselines)
     )
-    _write_plots(statistics, pool, highest, out)
-    rows = [row for one in statistics for row in _metrics_rows(one)]
-    write_table(out / "metrics.csv", _with_ceiling(rows, highest))
-    rows = [row for one in baseline_statistics for row in _baseline_rows(one)]
-    write_table(out / "baselines.csv", _with_ceiling([*rows, *_ceiling_rows(highest)], highest))
+    _write_plots(statistics, tables, pool, highest, out)
+    write_table(out / "metrics.csv", _with_ceiling(map(_metrics_rows, statistics), highest))
+    rows = [*map(_baseline_rows, baseline_statistics), _ceiling_rows(highest)]
+    write_table(out / "baselines.csv", _with_ceiling(rows, highest))
     gains = paired_gains(super_nets, resampled, cheap, options.norm)
     written = ["metrics.csv", "baselines.csv", "ranking-<run>.csv and a plot <run>.png of every run"]
     if gains.empty:
@@ -188,7 +189,7 @@ def _say_notes(
     if note := truth.pool.noise_note():
         say(f"Note: the truth of the pool is {note}; no ranking can agree well with it.")
     for run in runs:
-        if run.cfg.get("landmarks_hash", truth.landmarks.hash) != truth.landmarks.hash:
+        if not run.is_of(truth.landmarks):
             say(f"Note: {run.name} was trained with other landmarks than the study has now.")
         if run.counts_steps:
             say(f"Note: {run.name} is {BUDGET_IN_STEPS}.")
@@ -203,8 +204,8 @@ def _metrics_rows(statistics: RankingStatistics) -> list[dict[str, Any]]:
     assert source is not None
     about = {"run": source.run.name, **{key: source.run.result[key] for key in ("algo", "reg", "seed")}}
     about |= {"score": ranking.score, "norm": source.norm}
-    rows = (_estimate_fields(*item) for item in statistics.estimates.items())
-    return [about | row | {"label": ranking.label} for row in rows]
+    rows = statistics.estimates.items()
+    return [about | {"statistic": name, **vars(it), "label": ranking.label} for name, it in rows]
 
 
 def _baseline_rows(statistics: RankingStatistics) -> list[dict[str, Any]]:
@@ -212,42 +213,38 @@ def _baseline_rows(statistics: RankingStatistics) -> list[dict[str, Any]]:
     ranking = statistics.ranking
     about = {"baseline": ranking.baseline, "run": ranking.run_name, "label": ranking.label}
     about |= {"score": ranking.score}
-    return [about | _estimate_fields(*item) for item in statistics.estimates.items()]
+    return [about | {"statistic": name, **vars(it)} for name, it in statistics.estimates.items()]
 
 
-def _with_ceiling(rows: list[dict[str, Any]], highest: Ceiling | None) -> pd.DataFrame:
+def _with_ceiling(rows: Iterable[list[dict[str, Any]]], highest: Ceiling | None) -> pd.DataFrame:
     """Return the rows as a table, with the ceiling beside every tau."""
-    table = pd.DataFrame(rows)
+    table = pd.DataFrame([row for some in rows for row in some])
     value = highest.tau.value if highest else float("nan")
     return table.assign(ceiling=np.where(table["statistic"] == "kendall_tau", value, np.nan))
 
 
 def _ceiling_rows(highest: Ceiling | None) -> list[dict[str, Any]]:
     """Return the rows of ``baselines.csv`` with the ceiling and the agreement between training seeds."""
-    taus = {CEILING: highest.tau, TRUTH_SEEDS: highest.agreement} if highest else {}
-    about = {"run": "", "label": "", "score": ""}
-    return [{"baseline": name, **about, **_estimate_fields("kendall_tau", it)} for name, it in taus.items()]
-
-
-def _estimate_fields(statistic: str, estimate: Estimate) -> dict[str, Any]:
-    return {"statistic": statistic, **vars(estimate)}
+    about = {"run": "", "label": "", "score": "", "statistic": "kendall_tau"}
+    taus = highest.by_name if highest else {}
+    return [{"baseline": name, **about, **vars(tau)} for name, tau in taus.items()]
 
 
 def _write_plots(
-    statistics: list[RankingStatistics], pool: LandmarkSet, highest: Ceiling | None, out: Path
+    statistics: list[RankingStatistics],
+    tables: dict[str, pd.DataFrame],
+    pool: LandmarkSet,
+    highest: Ceiling | None,
+    out: Path,
 ) -> None:
-    """Write ``<run>.png`` for every run: its scatter plots of truth against each of its scores."""
+    """Write ``<run>.png`` for every run: the scatter plots of its table, of truth against each score."""
     ceiling_note = f", ceiling {highest.tau.value:.3f}" if highest else ""
-    by_run: dict[str, list[RankingStatistics]] = {}
+    plots: dict[str, list[ScatterPlot]] = {name: [] for name in tables}
     for one in statistics:
-        by_run.setdefault(one.ranking.run_name, []).append(one)
-    for name, of_run in by_run.items():
-        scores = of_run[0].ranking.source
-        assert scores is not None
-        table, plots = ranking_table(scores, pool), []
-        for one in of_run:
-            score, tau = scores.study.task.score(one.ranking.score), one.estimates["kendall_tau"]
-            note = f"Kendall τ {tau}, n = {tau.n}{ceiling_note}"
-            named = NamedScore(one.ranking.score, score.column, not score.higher_is_better)
-            plots += scatter_plots([(table, one.ranking.label, note, 0)], pool, named)
-        write_png(out / f"{name}.png", of_run[0].ranking.label, plots)
+        ranking, tau, source = one.ranking, one.estimates["kendall_tau"], one.ranking.source
+        assert source is not None
+        note = f"Kendall τ {tau}, n = {tau.n}{ceiling_note}"
+        rankings = [(tables[ranking.run_name], ranking.label, note, 0)]
+        plots[ranking.run_name] += scatter_plots(rankings, pool, source.study.task.scores[ranking.score])
+    for name, of_run in plots.items():
+        write_png(out / f"{name}.png", of_run[0].title, of_run)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,7 +9,6 @@ from pathlib import Path
 
 import pandas as pd
 from omegaconf import DictConfig
-from rich.table import Table
 
 from lmreg.benchmark.base import Benchmark, Imported
 from lmreg.config.arguments import argument
@@ -19,7 +17,7 @@ from lmreg.config.common import Options
 from lmreg.config.schema import inherit, option
 from lmreg.errors import LmregError
 from lmreg.util.files import digest, file_hash, write_atomically
-from lmreg.util.progress import console, say
+from lmreg.util.progress import console, new_table, say
 
 
 @dataclass
@@ -63,7 +61,7 @@ def import_benchmark(cfg: DictConfig, overrides: list[str]) -> None:
 
 def _encoder(out: Path) -> Callable[[pd.DataFrame], bytes]:
     """Return the function that encodes a table in the format of the file name ``out``."""
-    encode = {".csv": _csv, ".parquet": _parquet}.get(out.suffix.lower())
+    encode = _ENCODERS.get(out.suffix.lower())
     if encode is None:
         raise LmregError(f"out={out}: the name must end in .csv or .parquet")
     if out.is_dir():
@@ -71,20 +69,14 @@ def _encoder(out: Path) -> Callable[[pd.DataFrame], bytes]:
     return encode
 
 
-def _csv(table: pd.DataFrame) -> bytes:
-    return table.to_csv(index=False).encode()
-
-
-def _parquet(table: pd.DataFrame) -> bytes:
-    buffer = io.BytesIO()
-    table.to_parquet(buffer, index=False)
-    return buffer.getvalue()
+_ENCODERS: dict[str, Callable[[pd.DataFrame], bytes]] = {
+    ".csv": lambda table: table.to_csv(index=False).encode(),
+    ".parquet": lambda table: table.to_parquet(index=False),
+}
 
 
 def _print_scores(imported: Imported, title: str) -> None:
-    shown = Table(title=title, title_justify="left")
-    for heading in ("score", "rows", "lowest", "median", "highest"):
-        shown.add_column(heading, justify="left" if heading == "score" else "right")
+    shown = new_table(title, ("score", "rows", "lowest", "median", "highest"), ["score"])
     for column in dict.fromkeys(imported.scores):
         scores = imported.table[column].dropna()
         figures = (scores.min(), scores.median(), scores.max())

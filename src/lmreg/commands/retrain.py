@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig
-from rich.table import Table
 
 from lmreg.commands.search import SearchOptions
 from lmreg.config.build import built, top_level
@@ -35,7 +34,7 @@ from lmreg.rank.finished_run import FinishedRun
 from lmreg.rank.intervals import SEEDS_FOR_INTERVAL
 from lmreg.space.base import Arch
 from lmreg.task.base import Task
-from lmreg.util.progress import console, counted, format_duration, say
+from lmreg.util.progress import console, counted, format_duration, new_table, say
 
 _RECIPE = {"label_smoothing": None, "cutout": "data", "auxiliary": "network", "drop_path": "network"}
 """By option of the recipe, the config group that has an option of the same name, if there is one."""
@@ -51,7 +50,7 @@ class RetrainOptions(Options):
         choices=["best", "discretised"],
         help="best: the run's best by the super-net; discretised: what its algorithm learned",
     )
-    arch: str | None = option(None, text="whole", help="an architecture's text form, in place of run")
+    arch: str | None = option(None, text="whole", help="an architecture's text or name, in place of run")
     seeds: int = option(
         3, min=1, help="trainings, with seeds from seed= on; the result is of all trainings in the folder"
     )
@@ -108,7 +107,7 @@ def retrain(cfg: DictConfig, overrides: list[str]) -> Path:
     task = built(cfg.task, Task, "task", options.allow_packages)
     options, unsuited = suited(cfg, options, task, overrides)
     study = Study(with_recipe(cfg, options, overrides), options)
-    arch = study.space.parse(str(text))
+    arch = study.space.read(text, "arch")
     folder = _folder(study, options, arch, base, default, task)
     seeds = range(options.seed, options.seed + options.seeds)
     recipe = Recipe(arch, options.label_smoothing, seeds, options.log_every, options.checkpoint_seconds)
@@ -124,11 +123,8 @@ def retrain(cfg: DictConfig, overrides: list[str]) -> Path:
 def _folder(
     study: Study, options: RetrainOptions, arch: Arch, base: str | None, default: DictConfig, task: Task
 ) -> Path:
-    """Return the folder of a retraining, named after the options that differ from those of ``default``.
-
-    Args:
-        base: the name of the run that found the architecture; None for a given architecture.
-    """
+    """Return the folder of a retraining, named after ``base``, the run that found the architecture (None for
+    a given one), and the options that differ from those of ``default``."""
     folders, base = study.folder / "retrain", base or arch.id
     if options.folder is not None:
         return folders / options.folder
@@ -217,10 +213,9 @@ def _show(result: dict[str, Any]) -> None:
     trainings, figures = result["trainings"], result["test"]
     seeds = [training["seed"] for training in trainings]
     count = f"{counted(len(seeds), 'training')}, {seeds_in_words(seeds)}"
-    table = Table(title=f"test scores ({result['images']['test']:,} images; {count})", title_justify="left")
     confidence = next(iter(figures.values()))["confidence"]
-    for column in ("score", "mean", f"{100 * confidence:.4g} % interval", "each"):
-        table.add_column(column, justify="left" if column == "score" else "right")
+    headings = ("score", "mean", f"{100 * confidence:.4g} % interval", "each")
+    table = new_table(f"test scores ({result['images']['test']:,} images; {count})", headings, ["score"])
     for column, figure in figures.items():
         each = ", ".join(f"{training[column]:.4g}" for training in trainings)
         table.add_row(column, f"{figure['mean']:.4g}", _interval(figure), each)

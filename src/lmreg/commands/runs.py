@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import csv
 import json
+from collections import Counter
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig
-from rich.table import Table
 
 from lmreg.config.arguments import word
 from lmreg.config.build import dotted, typed
@@ -19,7 +19,7 @@ from lmreg.config.values import canonical_config, plain
 from lmreg.errors import LmregError
 from lmreg.experiment.failures import read_failure
 from lmreg.util.locks import is_locked
-from lmreg.util.progress import console, format_duration
+from lmreg.util.progress import console, format_duration, new_table
 
 _NOT_SHOWN = {
     *("study", "root", "device", "threads", "deterministic", "allow_packages", "checkpoint_seconds"),
@@ -70,7 +70,12 @@ def runs(cfg: DictConfig, overrides: list[str]) -> None:
         message = f"no searches in {root / (options.study or '')}; 'lmreg search' makes them"
         raise LmregError("; ".join(filter(None, (message, known))))
     if options.json:
-        print(json.dumps([_json_entry(name, r) for name, found in studies.items() for r in found], indent=2))
+        entries = [
+            {"study": name, "run": r.folder.name, **asdict(r), "folder": str(r.folder), "seconds": r.seconds}
+            for name, found in studies.items()
+            for r in found
+        ]
+        print(json.dumps(entries, indent=2))
         return
     for name, found in studies.items():
         _print_table(name, found)
@@ -126,15 +131,11 @@ def _differing(runs: list[RunStatus]) -> list[str]:
 
 
 def _print_table(study: str, runs: list[RunStatus]) -> None:
-    counts = {state: sum(r.state == state for r in runs) for state in dict.fromkeys(r.state for r in runs)}
-    table = Table(
-        title=f"{study}: {', '.join(f'{count} {state}' for state, count in counts.items())}",
-        title_justify="left",
-    )
+    counts = Counter(run.state for run in runs)
+    title = f"{study}: {', '.join(f'{count} {state}' for state, count in counts.items())}"
     scores = sorted({score for r in runs for score in r.figures}, reverse=True)
     headings = ["run", "state", "best", *(f"τ {score}" for score in scores), "time"]
-    for heading in headings:
-        table.add_column(heading, overflow="fold", justify="left" if heading in headings[:2] else "right")
+    table = new_table(title, headings, headings[:2])
     differing = _differing(runs)
     for r in runs:
         between = ": " if r.state == "failed" else " at "
@@ -169,11 +170,6 @@ def _best(run: RunStatus) -> str:
         return ""
     unit = " %" if column.endswith("_percent") else ""
     return f"{column.rpartition('_')[0] or column} {value:.4g}{unit}"
-
-
-def _json_entry(study: str, run: RunStatus) -> dict[str, Any]:
-    about = asdict(run) | {"folder": str(run.folder)}
-    return {"study": study, "run": run.folder.name, **about, "seconds": run.seconds}
 
 
 def _read_object(path: Path) -> dict[str, Any]:

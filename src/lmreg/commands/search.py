@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pandas as pd
 from omegaconf import DictConfig
-from rich.table import Table
 
 from lmreg.algo.base import Algorithm
 from lmreg.commands.announce import announce_search, announce_sweep
@@ -29,7 +28,7 @@ from lmreg.reg.base import Regulariser
 from lmreg.strategy.base import Strategy
 from lmreg.strategy.problem import DISCRETISED
 from lmreg.train.training import Training
-from lmreg.util.progress import console, say
+from lmreg.util.progress import console, new_table, say
 
 
 @dataclass
@@ -55,6 +54,7 @@ def search(cfg: DictConfig, overrides: list[str]) -> Result:
 
 def _search(study: Study, options: SearchOptions, folder: Path, shown: list[str]) -> Result:
     # Everything is checked before any data is read.
+    study.check_folder()
     algo: Algorithm = study.part("algo", Algorithm)
     check_compatible(study, algo)
     cfg = study.cfg
@@ -85,11 +85,9 @@ def _search(study: Study, options: SearchOptions, folder: Path, shown: list[str]
 
 def _show(result: Result, study: Study) -> None:
     """Print the best candidates, and the one that the algorithm has learned."""
-    table = Table(title=f"{result.run}: best of {len(result.candidates)} candidates", title_justify="left")
-    table.add_column("architecture", overflow="fold")
     columns = [*(s.column for s in study.task.scores.values()), "params", "macs"]
-    for column in columns:
-        table.add_column(column, justify="right")
+    title, first = f"{result.run}: best of {len(result.candidates)} candidates", "architecture"
+    table = new_table(title, [first, *columns], [first])
     best = result.candidates.head(3)
     learned = result.candidates[result.candidates["origin"] == DISCRETISED]
     for row in pd.concat([best, learned]).drop_duplicates().to_dict("records"):

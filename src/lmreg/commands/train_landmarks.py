@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 from omegaconf import DictConfig
-from rich.table import Table
 
 from lmreg.config import catalogue
 from lmreg.config.build import top_level
@@ -25,7 +24,7 @@ from lmreg.train.signals import stopped_at_once
 from lmreg.util.files import read_json
 from lmreg.util.locks import locked
 from lmreg.util.machine import usable_cores
-from lmreg.util.progress import console, say
+from lmreg.util.progress import console, new_table, say
 
 
 @dataclass
@@ -47,6 +46,7 @@ def train_landmarks(cfg: DictConfig, overrides: list[str]) -> Truth:
 
 
 def _train(study: Study, workers: int | None, shown: list[str]) -> Truth:
+    study.check_folder()
     check_network(study)
     source: LandmarkSource = study.part("landmarks", LandmarkSource)
     selector: Selector = study.part("selector", Selector)
@@ -62,7 +62,7 @@ def _train(study: Study, workers: int | None, shown: list[str]) -> Truth:
         with locked(folder, wait=True):  # several processes may share the trainings; each writes the tables
             _check_origin(folder, origin)
             about = origin | chosen | scored.about | {"overrides": shown}
-            Truth.save(folder, study.space, scored.tables, scored.columns, scored.higher_is_better, about)
+            dataclasses.replace(scored, about=about).save(folder, study.space)
             return Truth.load(folder, study.space)
 
 
@@ -76,9 +76,8 @@ def _check_origin(folder: Path, origin: dict[str, Any]) -> None:
 
 def _show(truth: Truth, study: Study) -> None:
     """Print a summary of the scores, and what may be wrong with them."""
-    table = Table(title=f"{study.options.study}: stand-alone scores", title_justify="left")
-    for heading in ("set", "architectures", "score", "worst", "median", "best"):
-        table.add_column(heading, justify="left" if heading in ("set", "score") else "right")
+    headings = ("set", "architectures", "score", "worst", "median", "best")
+    table = new_table(f"{study.options.study}: stand-alone scores", headings, ("set", "score"))
     for role, members in (("landmarks", truth.landmarks), ("pool", truth.pool)):
         scores = members.scores
         figures = (scores[-1], float(np.median(scores)), scores[0])

@@ -24,7 +24,7 @@ from lmreg.config.groups import GROUPS
 from lmreg.config.paths import WRITE_CONF, conf_dir
 from lmreg.config.schema import range_error
 from lmreg.config.values import canonical, resolved, shown
-from lmreg.errors import LmregError
+from lmreg.errors import LmregError, error_line
 
 T = TypeVar("T")
 COMMAND = "python scripts/conf.py"
@@ -128,23 +128,27 @@ def resolve(node: DictConfig, base: type[T], where: str, allow: Iterable[str] = 
     Only subclasses of ``base`` from ``lmreg`` and the packages in ``allow`` are accepted, so that a config
     can't call anything else. Targets inside the node are checked in the same way, but may also be in
     ``torch.nn``; whoever builds them accepts modules only.
-
     """
-    allow = {"lmreg", *allow}
-    target = str(node.get("_target_") or "")
-    module_name, _, class_name = target.rpartition(".")
-    _require_allowed(target, where, allow)
-    try:
-        cls = getattr(importlib.import_module(module_name), class_name, None)
-    except ImportError as error:
-        raise LmregError(f"{where}._target_={target}: {error}") from None
-    if not (isinstance(cls, type) and issubclass(cls, base)):
-        raise LmregError(f"{where}._target_={target}: there is no {base.__name__} of that name")
+    cls = class_of(str(node.get("_target_") or ""), base, where, allow)
     config: Any = typed(node, schema_of(cls), where)
     for place, inner in _targets_within(vars(config), where):
         if not inner.startswith("torch.nn."):
-            _require_allowed(inner, place, allow, "lmreg and torch.nn")
+            _require_allowed(inner, place, {"lmreg", *allow}, "lmreg and torch.nn")
     return cls, config
+
+
+def class_of(target: str, base: type[T], where: str, allow: Iterable[str] = ()) -> type[T]:
+    """Return the class ``target``, a ``base``, see `resolve`."""
+    _require_allowed(target, where, {"lmreg", *allow})
+    module_name, _, class_name = target.rpartition(".")
+    try:
+        cls = getattr(importlib.import_module(module_name), class_name, None)
+    except Exception as error:  # whatever a module of the user's own raises
+        reason = error if isinstance(error, ImportError) else error_line(error)
+        raise LmregError(f"{where}._target_={target}: {reason}") from error
+    if not (isinstance(cls, type) and issubclass(cls, base)):
+        raise LmregError(f"{where}._target_={target}: there is no {base.__name__} of that name")
+    return cls
 
 
 def built(node: DictConfig, base: type[T], where: str, allow: Iterable[str] = ()) -> T:

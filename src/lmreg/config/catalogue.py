@@ -18,6 +18,7 @@ import yaml
 from lmreg.config.index import Field, index
 from lmreg.config.paths import conf_dir
 
+YAML_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _NOT_OPTIONS = {"_target_", "name", "defaults", "hydra"}
 
 
@@ -54,6 +55,11 @@ def choices(group: str) -> list[str]:
     return sorted(p.stem for p in (conf_dir() / group).glob("*.yaml"))
 
 
+def is_choice(group: str, name: str) -> bool:
+    """Return whether a config group has the choice ``name``, which may be a class of the user's own."""
+    return name in choices(group) or (group, name) in index().choices
+
+
 def choice_summary(group: str, choice: str) -> str:
     """Return the first line of the documentation of a choice's class."""
     declared = index().choices.get((group, choice))
@@ -82,7 +88,7 @@ def chosen(command: str, overrides: Iterable[str]) -> dict[str, list[str]]:
     for override in overrides:
         group, is_given, value = override.lstrip("+~").partition("=")
         if is_given and group in found:
-            known = [part for part in value.split(",") if part in choices(group)]
+            known = [choice for choice in value.split(",") if is_choice(group, choice)]
             found[group] = known or found[group]
     return {group: found[names[0][2:-1]] if names[0][:2] == "${" else names for group, names in found.items()}
 
@@ -102,12 +108,15 @@ def top_content(command: str) -> dict[str, Any]:
 
 def content(group: str, choice: str) -> dict[str, Any]:
     """Return the options of one choice of a group with their defaults, interpolations unresolved."""
-    return copy.deepcopy(_content(conf_dir() / group / f"{choice}.yaml"))
+    declared = index().choices.get((group, choice))
+    own = declared.content if declared else None
+    return copy.deepcopy(dict(own or _content(conf_dir() / group / f"{choice}.yaml")))
 
 
 def top_options(command: str) -> list[Option]:
     """Return the options of a command that belong to no group."""
-    return [Option(key, field.default, field) for key, field in index().command_fields(command).items()]
+    fields = index().commands.get(_yaml(command).stem, {})
+    return [Option(key, field.default, field) for key, field in fields.items()]
 
 
 def group_options(group: str, choice: str) -> list[Option]:
@@ -148,7 +157,4 @@ def _yaml(command: str) -> Path:
 
 @functools.cache
 def _content(path: Path) -> dict[str, Any]:
-    return yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader) or {}
-
-
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    return yaml.load(path.read_text(encoding="utf-8"), Loader=YAML_LOADER) or {}

@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 from omegaconf import DictConfig, OmegaConf
 
+from lmreg.config.catalogue import YAML_LOADER
 from lmreg.config.index import index
 from lmreg.config.renamed import in_first_names, take_todays_names
 from lmreg.config.values import canonical_config, plain, resolved, shown
@@ -50,8 +51,7 @@ def peek_config(path: Path) -> dict[str, Any]:
     This is for looking through many runs: `read_config` reports the error once the run is needed.
     """
     try:
-        text = path.read_text(encoding="utf-8")
-        content = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        content = yaml.load(path.read_text(encoding="utf-8"), Loader=YAML_LOADER)
     except (OSError, ValueError, yaml.YAMLError):
         return {}
     if not isinstance(content, dict):
@@ -98,10 +98,7 @@ def supernet_config(config: dict[str, Any], uses_scores: bool) -> dict[str, Any]
     """Return the part of a `result_config` that determines the trained super-net.
 
     The search strategy and the scoring of sub-nets belong to it only if the training itself searches or
-    scores.
-
-    Args:
-        uses_scores: whether the algorithm looks at the scores of sub-nets while it trains.
+    scores; ``uses_scores`` says whether the algorithm looks at the scores of sub-nets while it trains.
     """
     searches = "landmarks" in config  # in rounds
     without = set() if searches else {"strategy"}

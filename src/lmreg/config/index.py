@@ -46,11 +46,13 @@ Fields = Mapping[str, Field]
 
 @dataclass(frozen=True)
 class Choice:
-    """A choice of a group: the class that it builds, or None, and that class's documentation in one line."""
+    """A choice of a group: the class that it builds, or None, and that class's documentation in one line;
+    ``content`` is its options with their defaults, None if a yaml file has them."""
 
     target: str | None
     summary: str
     fields: Fields
+    content: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ class Index:
     """All options, and what they mean for results.
 
     Attributes:
-        choices: by group and choice.
+        choices: by group and choice; `lmreg.config.overrides` adds classes of the user's own.
         commands: the options of each command that belong to no group, by the name of its yaml file; those of
             a block have dotted names.
         no_result: the dotted keys of options, and the groups, on which no result depends.
@@ -67,16 +69,12 @@ class Index:
         before: by option, what runs did before the option existed.
     """
 
-    choices: Mapping[tuple[str, str], Choice]
+    choices: dict[tuple[str, str], Choice]
     commands: Mapping[str, Fields]
     no_result: frozenset[str]
     once_result: frozenset[str]
     named: frozenset[str]
     before: Mapping[str, Any]
-
-    def command_fields(self, command: str) -> Fields:
-        """The options of a command, under its name on the command line, that belong to no group."""
-        return self.commands.get(command.replace("-", "_"), {})
 
     def node_fields(self, key: str, target: str | None) -> Fields:
         """The options of the node ``key`` of a config: a group's that builds ``target``, or a block's.
@@ -103,11 +101,11 @@ def index() -> Index:
     commands: dict[str, Fields] = {}
     declared: list[tuple[str, dict[str, Any]]] = []
     for command, options in content["commands"].items():
-        commands[command] = {key: _field(about) for key, about in options.items()}
+        commands[command] = {key: field_from(about) for key, about in options.items()}
         declared += options.items()
     for group, names in content["groups"].items():
         for name, about in names.items():
-            fields = {key: _field(option) for key, option in about["options"].items()}
+            fields = {key: field_from(option) for key, option in about["options"].items()}
             choices[group, name] = Choice(about["class"], about["summary"], fields)
             declared += [(f"{group}.{key}", option) for key, option in about["options"].items()]
     return Index(
@@ -122,8 +120,9 @@ def index() -> Index:
     )
 
 
-def _field(about: Mapping[str, Any]) -> Field:
-    known = {key: value for key, value in about.items() if key not in ("result", "named", "before")}
-    if "choices" in known:
+def field_from(about: Mapping[str, Any]) -> Field:
+    """Return the declaration of an option from what a dataclass or the index has of it."""
+    known = {key: value for key, value in about.items() if key in Field.__dataclass_fields__}
+    if known.get("choices") is not None:
         known["choices"] = tuple(known["choices"])
     return Field(**known)

@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
 from omegaconf import DictConfig, OmegaConf
 
 from lmreg.config import catalogue
 from lmreg.config.arguments import split_values, with_home
-from lmreg.config.paths import conf_dir
+from lmreg.config.identity import peek_config
 from lmreg.config.values import shown
 from lmreg.errors import LmregError
 
@@ -42,16 +41,16 @@ def with_choices_of_run(command: str, args: list[str]) -> list[str]:
 
 def _choices_of_run(folder: str) -> dict[str, str | None] | None:
     """Return a run's choice of each followed group, None for a class that isn't one; None if unreadable."""
+    config = peek_config(Path(with_home(folder)) / "config.yaml")
     try:
-        config = yaml.safe_load((Path(with_home(folder)) / "config.yaml").read_text(encoding="utf-8"))
         return {group: _choice(group, config[group].get("_target_")) for group in FOLLOWED}
-    except (OSError, yaml.YAMLError, KeyError, TypeError, AttributeError):
+    except (KeyError, AttributeError):
         return None
 
 
 def _choice(group: str, target: str | None) -> str | None:
-    paths = sorted((conf_dir() / group).glob("*.yaml"))
-    return next((p.stem for p in paths if OmegaConf.select(OmegaConf.load(p), "_target_") == target), None)
+    choices = catalogue.choices(group)
+    return next((c for c in choices if catalogue.content(group, c).get("_target_") == target), None)
 
 
 def followed(cfg: DictConfig, run: DictConfig, overrides: Sequence[str]) -> DictConfig:

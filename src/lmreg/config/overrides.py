@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib
 import re
+from typing import Any
 
+from hydra.core.config_store import ConfigStore
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
+from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from lmreg.config import catalogue
 from lmreg.config.arguments import MULTIRUN, checked, quoted_texts, split_values
-from lmreg.config.build import nearest, schema_of, unknown_choice
+from lmreg.config.build import class_of, named, nearest, schema_of, unknown_choice
 from lmreg.config.groups import GROUPS
+from lmreg.config.index import Choice, field_from, index
 from lmreg.config.inherited import with_choices_of_run
 from lmreg.config.paths import WRITE_CONF, conf_dir
+from lmreg.config.values import written
 from lmreg.errors import LmregError, error_line
 
 USER_ERRORS = (LmregError, HydraException, OmegaConfBaseException, OSError)
@@ -24,7 +28,55 @@ def as_hydra_reads(command: str, args: list[str]) -> list[str]:
     """Return a command's overrides as Hydra reads them, checked as far as possible without composing them."""
     _check_groups(command, args)
     args = with_choices_of_run(command, quoted_texts(command, args))
-    return _for_swept_choices(command, checked(command, args))
+    return _for_swept_choices(command, with_own_classes(command, checked(command, args)))
+
+
+def with_own_classes(command: str, args: list[str]) -> list[str]:
+    """Return ``args`` with each class of the user's own as the choice of its group, which has the options of
+    its own Config; LmregError if it can't be imported, or its package isn't allowed."""
+    own, keys = _own_classes(command, args), set(map(catalogue.key_of, args))
+    allow = "".join(arg.partition("=")[2] for arg in args if catalogue.key_of(arg) == "allow_packages")
+    words, usual = [], catalogue.groups(command)
+    for group, targets in own.items():
+        for target in targets:
+            _add_choice(group, target, re.findall(r"[^][\s,'\"]+", allow))
+        words.append(f"{group}={','.join(targets)}")
+    if "space" in own and "network" in usual and "network" not in {*own, *keys}:
+        now = set(catalogue.chosen(command, args)["network"]) & set(catalogue.choices("network"))
+        words.append(f"network={','.join(sorted(now)) or usual['network']}")
+    for arg in args:
+        group, _, option = catalogue.key_of(arg).partition(".")
+        if group not in own:
+            words.append(arg)
+        elif option not in ("", "_target_") and not arg.startswith("~"):
+            words.append(f"++{arg.lstrip('+')}")  # building the class tells which options there are
+    return words
+
+
+def _own_classes(command: str, args: list[str]) -> dict[str, list[str]]:
+    """Return the classes of the user's own among ``args`` by their group, several in a sweep."""
+    given = {catalogue.key_of(arg): arg.partition("=")[2] for arg in args}
+    groups = catalogue.groups(command)
+    targets = {g: split_values(given.get(f"{g}._target_") or given.get(g, "")) for g in groups}
+    own = re.compile(r"(?!lmreg\.)\w+(\.\w+)+")
+    return {group: names for group, names in targets.items() if all(map(own.fullmatch, names))}
+
+
+def _add_choice(group: str, target: str, allow: list[str]) -> None:
+    """Let Hydra and the catalogue know the class ``target`` as a choice of that name."""
+    cls = class_of(target, named(GROUPS[group].base), group, allow)
+    schema = schema_of(cls)
+    defaults: Any = OmegaConf.to_container(OmegaConf.structured(schema))
+    content, fields = {"_target_": target}, {}
+    for field in dataclasses.fields(schema):
+        content[field.name] = default = field.metadata.get("yaml") or defaults[field.name]
+        about = {"type": getattr(field.type, "__name__", str(field.type)), "default": written(default)}
+        fields[field.name] = field_from(about | field.metadata)
+    if "name" not in content and group != "network":
+        raise LmregError(f"{group}._target_={target}: its Config needs an option 'name' with a default")
+    ConfigStore.instance().store(target, content, group)
+    summary = (cls.__doc__ or "").strip().partition("\n")[0].rstrip(".")
+    index().choices[group, target] = Choice(target, summary, fields, content)
 
 
 def _for_swept_choices(command: str, args: list[str]) -> list[str]:
@@ -76,10 +128,11 @@ def _check_own(command: str, args: list[str]) -> None:
     Without an option the class would use a default that no help shows. A choice with the name of another
     would be taken for that one wherever results are compared.
     """
+    own, keys = _own_classes(command, args), set(map(catalogue.key_of, args))
     for arg in args:
         key, _, value = arg.lstrip("+~").partition("=")
         group, _, option = key.partition(".")
-        if _has_own_class(group, args):
+        if group in own or f"{group}._target_" in keys:
             continue
         if arg.startswith("~") and group != "hydra":
             raise LmregError(f"{arg}: an option can't be taken out; give it the value it should have")
@@ -91,10 +144,6 @@ def _check_own(command: str, args: list[str]) -> None:
                 raise LmregError(
                     f"{arg}: results are told apart by that name, here {','.join(now)}; {others}"
                 )
-
-
-def _has_own_class(group: str, args: list[str]) -> bool:
-    return any(arg.lstrip("+").startswith(f"{group}._target_=") for arg in args)
 
 
 def one_line(error: Exception, config_name: str, args: list[str]) -> str:
@@ -139,10 +188,8 @@ def _composition_error(error: HydraException, config_name: str, args: list[str])
 
 def _unknown_key(key: str, command: str, args: list[str]) -> str:
     """Say why ``key`` can't be set: it is misspelt, or an option of another choice."""
-    value = next((a for a in args if a.lstrip("+~").split("=")[0] == key), key)
+    value = next((a for a in args if catalogue.key_of(a) == key), key)
     group, owners = key.partition(".")[0], catalogue.owners(key)
-    if _has_own_class(group, args):
-        return f"'{value}': the choice has no such option; if the class you give has it, write +{key}=..."
     if owners and group in catalogue.groups(command):
         now = catalogue.chosen(command, args)[group]
         if len(now) > 1:
@@ -162,7 +209,6 @@ def _is_declared(key: str, command: str, args: list[str]) -> bool:
     if group not in catalogue.groups(command):
         return False
     content = catalogue.content(group, catalogue.chosen(command, args)[group][0])
-    module, _, name = str(content.get("_target_", GROUPS[group].base)).rpartition(".")
-    cls = getattr(importlib.import_module(module), name)
+    cls = named(str(content.get("_target_", GROUPS[group].base)))
     schema = cls if dataclasses.is_dataclass(cls) else schema_of(cls)
     return option in {field.name for field in dataclasses.fields(schema)}

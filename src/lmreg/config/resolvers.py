@@ -38,14 +38,8 @@ def stem(path: str | None, otherwise: str) -> str:
 
 
 def part_of_file(path: str | None, key: str, otherwise: str) -> Any:
-    """Return what the YAML file ``path`` has under its only key.
-
-    Args:
-        otherwise: the file to read if no path is given, relative to lmreg's package.
-
-    Raises:
-        LmregError: the file can't be read, or doesn't have exactly that key.
-    """
+    """Return what the YAML file ``path`` has under its only key; without a path ``otherwise`` is read, which
+    is relative to lmreg's package. Raises LmregError if the file can't be read or hasn't exactly that key."""
     file = Path(lmreg.__file__).parent / otherwise if path is None else Path(path).expanduser()
     refuse_special_file(file)
     try:

@@ -81,7 +81,7 @@ def range_error(field: dataclasses.Field[Any], value: Any) -> str | None:
         return None
     if problem := text_error(text, value):
         return problem
-    if choices is not None and value not in choices:
+    if choices is not None and str(value) not in choices:
         return f"must be one of {', '.join(choices)}"
     if low is not None and not value >= low:
         return f"must be at least {low}" if high is None else f"must be between {low} and {high}"

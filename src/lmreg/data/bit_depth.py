@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from lmreg.data.walk import unreadable
 from lmreg.errors import LmregError
 
 ValueRange = tuple[float, float]
@@ -184,7 +185,7 @@ def arrays_to_bytes(
         try:
             every.append(sample_stats(array.astype(np.int64) if array.dtype.kind in "bui" else array))
         except ValueError as error:
-            raise LmregError(f"can't read {name(i)} as an image: {error}; repair or remove it") from error
+            raise unreadable(name(i), "an image", error) from error
     whole = all(s.kind != "floating-point" for s in every)
     if whole and all(s.low >= 0 and s.high <= 255 for s in every):
         unchanged = choose_mapping([SampleStats()], name, given, place)

@@ -78,11 +78,10 @@ class CIFAR10(HubImages):
         return None
 
     def _part(self, folder: Path, files: Sequence[str]) -> Part:
-        parts = [self._batch(folder / name) for name in files]
-        images = np.concatenate([part.images for part in parts])
-        return Part(images, np.concatenate([part.targets for part in parts]))
+        images, labels = zip(*(self._batch(folder / name) for name in files), strict=True)
+        return Part(np.concatenate(images), np.concatenate(labels))
 
-    def _batch(self, path: Path) -> Part:
+    def _batch(self, path: Path) -> tuple[np.ndarray, np.ndarray]:
         key, content = f"{self.config.label_column}s", load_plain(path)
         pixels, labels = _entry(content, "data", path), np.asarray(_entry(content, key, path))
         if not (
@@ -95,7 +94,7 @@ class CIFAR10(HubImages):
         if labels.dtype.kind not in "iu" or labels.shape != (len(pixels),):
             raise LmregError(f"{path}: {key} must be one whole number for each of its {len(pixels)} images")
         images = np.ascontiguousarray(pixels.reshape(-1, *_SHAPE).transpose(0, 2, 3, 1))
-        return Part(resize(images, self.config.resolution), labels.astype(np.int64))
+        return resize(images, self.config.resolution), labels.astype(np.int64)
 
 
 def _entry(content: Any, key: str, path: Path) -> Any:

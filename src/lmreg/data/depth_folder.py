@@ -103,15 +103,10 @@ class DepthFolder(DataSource):
         count_unread(folder, [part / name for part in parts for name in names], skipped, _OUTSIDE)
         pairs = [*train, *test]
         count, given = len(train), parse_value_range(config.value_range)
-        decoded = decode_pictures(
-            [p.image for p in pairs],
-            lambda i: str(pairs[i].image),
-            self.place,
-            config.resolution,
-            count,
-            given,
+        paths = [pair.image for pair in pairs]
+        images, mapping = decode_pictures(
+            paths, lambda i: str(paths[i]), self.place, config.resolution, count, given
         )
-        images, mapping = decoded.images, decoded.mapping
         check_memory(len(pairs), (*images.shape[1:3], 4), self.place)  # maps of four bytes per pixel
         maps = np.stack(list(map_in_threads(lambda i: self._inverse_depth(pairs[i]), len(pairs))))
         return RawData(

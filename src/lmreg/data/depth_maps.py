@@ -8,8 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from lmreg.data.walk import PICTURE_SUFFIXES
-from lmreg.errors import LmregError
+from lmreg.data.walk import PICTURE_SUFFIXES, unreadable
 
 MAP_SUFFIXES = (".png", ".npy", ".pfm")
 MASK_SUFFIXES = (*PICTURE_SUFFIXES, ".npy")
@@ -23,9 +22,7 @@ def read_map(path: Path) -> np.ndarray:
     try:
         return readers[path.suffix.lower()](path).astype(np.float64)
     except Exception as error:  # decoders raise nearly everything at broken input
-        raise LmregError(
-            f"can't read {path} as a depth map: {_reason(error)}; repair or remove it"
-        ) from error
+        raise unreadable(path, "a depth map", error) from error
 
 
 _LOSSY = ("JPEG", "MPO", "WEBP")
@@ -43,7 +40,7 @@ def read_mask(path: Path) -> np.ndarray:
             least = 128 if picture.format in _LOSSY else 1
             return np.asarray(picture if plain else picture.convert("L")) >= least
     except Exception as error:
-        raise LmregError(f"can't read {path} as a mask: {_reason(error)}; repair or remove it") from error
+        raise unreadable(path, "a mask", error) from error
 
 
 def square_map(values: np.ndarray, side: int | None) -> np.ndarray:
@@ -59,10 +56,6 @@ def square_map(values: np.ndarray, side: int | None) -> np.ndarray:
     short = min(height, width)
     index = (2 * np.arange(side) + 1) * short // (2 * side)
     return values[np.ix_((height - short) // 2 + index, (width - short) // 2 + index)]
-
-
-def _reason(error: Exception) -> object:
-    return "it is not an image" if isinstance(error, Image.UnidentifiedImageError) else error
 
 
 def _png(path: Path) -> np.ndarray:

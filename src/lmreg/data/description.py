@@ -70,11 +70,8 @@ def check_targets(raw: RawData, indices: Mapping[str, np.ndarray], place: str) -
 
 
 def describe(raw: RawData, indices: Mapping[str, np.ndarray], place: str) -> list[str]:
-    """Return two lines about the data read from ``place``, then one line per note for the user.
-
-    Args:
-        indices: by split, the indices of its images in the training part.
-    """
+    """Return two lines about the data read from ``place``, then one line per note for the user; ``indices``
+    has for each split those of its images in the training part."""
     summary = raw.summary
     splits = {name: len(i) for name, i in indices.items()} | {"test": len(raw.test.images)}
     sizes = ", ".join(f"{size:,} {name}" for name, size in splits.items())

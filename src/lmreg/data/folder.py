@@ -76,15 +76,10 @@ class ImageFolder(DataSource):
         paths = [path for path, _ in (*train, *test)]
         labels = np.array([label for _, label in (*train, *test)], dtype=np.int64)
         count = len(train)
-        decoded = decode_pictures(
-            paths,
-            lambda i: str(paths[i]),
-            self.place,
-            config.resolution,
-            count,
-            parse_value_range(config.value_range),
+        given = parse_value_range(config.value_range)
+        images, mapping = decode_pictures(
+            paths, lambda i: str(paths[i]), self.place, config.resolution, count, given
         )
-        images, mapping = decoded.images, decoded.mapping
         return RawData(
             Part(images[:count], labels[:count]),
             Part(images[count:], labels[count:]),

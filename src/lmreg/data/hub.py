@@ -85,12 +85,12 @@ class HubImages(DataSource):
         labels = number_labels(
             train.labels, test.labels, train.classes, f"column {config.label_column!r}", name
         )
-        given, mapping = parse_value_range(config.value_range), None
+        given, of_arrays = parse_value_range(config.value_range), None
         if isinstance(contents[0], np.ndarray) and isinstance(contents[-1], np.ndarray):
-            contents, mapping = arrays_to_bytes(contents, count, given, name, self.place)
+            contents, of_arrays = arrays_to_bytes(contents, count, given, name, self.place)
             given = None
-        decoded = decode_pictures(contents, name, self.place, config.resolution, count, given)
-        images, mapping = decoded.images, mapping or decoded.mapping
+        images, mapping = decode_pictures(contents, name, self.place, config.resolution, count, given)
+        mapping = of_arrays or mapping
         return RawData(
             Part(images[:count], labels[0]),
             Part(images[count:], labels[1]),

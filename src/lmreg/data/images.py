@@ -35,17 +35,11 @@ class Split:
     are maps are cropped and mirrored with their images; beyond the border they are missing.
     """
 
-    def __init__(
-        self,
-        part: Part,
-        mean: Tensor,
-        std: Tensor,
-        padding: int,
-        flip: bool,
-        cutout: int = 0,
-        name: str = "its split",
-    ):
-        self.padding, self.flip, self.cutout, self.name = padding, flip, cutout, name
+    name = "its split"
+    """What messages call it."""
+
+    def __init__(self, part: Part, mean: Tensor, std: Tensor, padding: int, flip: bool, cutout: int = 0):
+        self.padding, self.flip, self.cutout = padding, flip, cutout
         self._mean, self._std = mean, std
         device = mean.device
         self._padded = _padded(part.images, padding, 0).to(device)

@@ -7,7 +7,7 @@ import io
 import warnings
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,6 +24,7 @@ from lmreg.data.bit_depth import (
     sample_stats,
     to_bytes,
 )
+from lmreg.data.walk import unreadable
 from lmreg.errors import LmregError
 from lmreg.util.machine import check_memory, usable_cores
 
@@ -37,14 +38,6 @@ _CHUNK = 128  # pictures per task of a thread: decoding a small one costs less t
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
-class Decoded:
-    """Pixels uint8 [n, height, width, channels], and how the files' samples were mapped to them."""
-
-    images: np.ndarray
-    mapping: ByteMapping
-
-
 def decode_pictures(
     contents: Sequence[Any],
     name: Callable[[int], str],
@@ -52,10 +45,11 @@ def decode_pictures(
     resolution: int | None,
     training: int,
     value_range: ValueRange | None,
-) -> Decoded:
-    """Decode pictures, in their order.
+) -> tuple[np.ndarray, ByteMapping]:
+    """Return the pixels of pictures in their order, uint8 [n, height, width, channels], and how the files'
+    samples were mapped to them.
 
-    The result has one channel if all pictures are stored as grey, else three, where grey pictures repeat
+    The pixels have one channel if all pictures are stored as grey, else three, where grey pictures repeat
     theirs. Palettes are looked up, transparent parts become white, and a camera's orientation is applied.
     Samples of more than 8 bits are mapped by the range that the training pictures have. A picture that can't
     be read, sizes that differ, or samples without a mapping raise LmregError.
@@ -72,9 +66,7 @@ def decode_pictures(
     """
     expected = value_range or FULL_16_BIT
     images, stats = _decode(contents, name, place, resolution, expected)
-    first: dict[str, int] = {}
-    for i, s in enumerate(stats):
-        first.setdefault(s.kind, i)
+    first = {s.kind: i for i, s in reversed(list(enumerate(stats)))}
     # The training pictures count, and one picture of each kind that only the test part has.
     chosen = sorted({*range(min(training, len(stats))), *first.values()})
     mapping = choose_mapping([stats[i] for i in chosen], lambda j: name(chosen[j]), value_range, place)
@@ -94,7 +86,7 @@ def decode_pictures(
         notes.append(
             f"{stacks:,} files have several pictures (frames, pages); only the first of each is read"
         )
-    return Decoded(images, replace(mapping, notes=tuple(notes)))
+    return images, replace(mapping, notes=tuple(notes))
 
 
 def _decode(
@@ -108,8 +100,7 @@ def _decode(
         try:
             return _pixels(contents[i], resolution, sample_range)
         except Exception as error:  # decoders raise nearly everything at broken input
-            reason = "it is not an image" if isinstance(error, Image.UnidentifiedImageError) else error
-            raise LmregError(f"can't read {name(i)} as an image: {reason}; repair or remove it") from error
+            raise unreadable(name(i), "an image", error) from error
 
     if resolution is not None:
         check_memory(len(contents), (resolution, resolution), place)

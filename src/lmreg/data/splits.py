@@ -14,12 +14,12 @@ T = TypeVar("T")
 _SEED = 20210619
 
 
-def stratified_order(labels: np.ndarray, seed: int = _SEED) -> np.ndarray:
+def stratified_order(labels: np.ndarray) -> np.ndarray:
     """Return a shuffled order of all items in which every stretch has nearly the classes' proportions.
 
     Item k of a class with n members is placed at (k + u) / n, u uniform: an even spread.
     """
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(_SEED)
     position = np.empty(len(labels))
     for label in np.unique(labels):
         members = rng.permutation(np.flatnonzero(labels == label))

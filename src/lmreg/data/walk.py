@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
 
-from PIL import Image, features
+from PIL import Image, UnidentifiedImageError, features
 
 from lmreg.errors import LmregError
 from lmreg.util.progress import counted
@@ -226,6 +226,12 @@ def _is_data_file(path: Path, suffixes: tuple[str, ...], skipped: Skipped) -> bo
     else:
         return True
     return False
+
+
+def unreadable(name: object, kind: str, error: Exception) -> LmregError:
+    """Return the error that ``name`` can't be read as ``kind``, with the decoder's reason."""
+    reason = "it is not an image" if isinstance(error, UnidentifiedImageError) else error
+    return LmregError(f"can't read {name} as {kind}: {reason}; repair or remove it")
 
 
 def _is_picture(path: Path) -> bool:

@@ -14,12 +14,12 @@ import numpy as np
 import torch
 
 from lmreg.data.images import ImageData
-from lmreg.experiment.runtime import threads_restored
 from lmreg.experiment.study import Study
 from lmreg.rank.scoring import ScoringConfig, score
 from lmreg.space.base import Arch
 from lmreg.strategy.limits import Cost
 from lmreg.train.training import Training
+from lmreg.util.threads import threads_restored
 
 _TRIAL_SECONDS = 0.6
 _TRIAL_SHARE = 0.01  # of the whole, where that is longer
@@ -99,8 +99,7 @@ def standalone_seconds(
     """Return the seconds that stand-alone trainings of ``archs`` on that split will take in so many worker
     processes with so many threads each; None if they are too short to measure."""
     picked = np.linspace(0, len(archs) - 1, min(8, len(archs))).round().astype(int)
-    with threads_restored(), _untouched_random_numbers(study.device):
-        torch.set_num_threads(threads)
+    with threads_restored(threads), _untouched_random_numbers(study.device):
         trials = (study.standalone_training(archs[i], 0, split) for i in picked)
         each = [_standalone_seconds(trial, study.device, _TRIAL_SECONDS / len(picked)) for trial in trials]
     known = [seconds for seconds in each if seconds is not None]

@@ -62,7 +62,7 @@ def summary_of(
         # The architecture that the algorithm has learned, whatever its score.
         "discretised": None if learned.empty else _found(learned, study.task),
         "candidates": len(candidates),
-        "chosen_by": study.task.score(scoring.by).column,
+        "chosen_by": study.task.scores[scoring.by].column,
         "norm": scoring.norm,
         "affine": study.of_supernet_only.get("affine"),
         "landmarks": [study.space.format(arch) for arch in landmarks.archs] if landmarks else [],

@@ -7,43 +7,24 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 from omegaconf import DictConfig, OmegaConf
 
 from lmreg.config.identity import differences, read_config, refuse_changes, result_config
 from lmreg.config.values import settled
 from lmreg.errors import Interrupted
-from lmreg.experiment.runtime import Runtime, threads_restored
+from lmreg.experiment.runtime import Runtime
+from lmreg.landmarks.rounds import Rounds
 from lmreg.train import checkpoint
 from lmreg.train.signals import StopRequest
 from lmreg.train.training import Training
 from lmreg.util.files import write_atomically
 from lmreg.util.locks import locked
 from lmreg.util.progress import Progress, say
+from lmreg.util.threads import threads_restored
 
 Row = dict[str, float]
-
-
-class Stages(Protocol):
-    """The stages of a training, such as the rounds of a search.
-
-    The state is saved after the last step of a stage, and again when the stage has been ended; an interrupted
-    `end` is repeated.
-    """
-
-    @property
-    def present(self) -> str:
-        """The present stage in words."""
-
-    def is_over(self) -> bool:
-        """Return whether the last step was the last of a stage that has not been ended yet."""
-
-    def end(self) -> None:
-        """Do what ends the stage."""
-
-    def write(self) -> None:
-        """Write the files of the stages that have been ended and saved."""
 
 
 @dataclass
@@ -56,6 +37,8 @@ class RunTraining:
         checkpoint_hash: changes with everything that determines the training's result.
         write_rows: writes the tables of the steps so far; called after each checkpoint.
         earlier_hashes: hashes under which earlier versions of lmreg saved the same training.
+        rounds: those of a search that has several. The state is saved after the last step of a round, and
+            again when the round has been ended; an interrupted `Rounds.end` is repeated.
     """
 
     training: Training
@@ -65,7 +48,7 @@ class RunTraining:
     checkpoint_hash: str
     write_rows: Callable[[], None]
     earlier_hashes: Set[str] = frozenset()
-    stages: Stages | None = None
+    rounds: Rounds | None = None
 
     def state_dict(self) -> dict[str, Any]:
         """Everything needed to resume exactly."""
@@ -95,10 +78,7 @@ class ResumableRun:
     """By key of the config, what to say instead of the two values if it has changed."""
 
     def __init__(self, folder: Path, config: dict[str, Any], runtime: Runtime):
-        """
-        Args:
-            config: what determines the result.
-        """
+        """``config`` is what determines the result."""
         self.folder, self.config, self._runtime = folder, config, runtime
 
     def config_there(self) -> DictConfig | None:
@@ -122,7 +102,8 @@ class ResumableRun:
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
-        """Lock the folder against other processes, and restore the number of threads at the end."""
+        """Lock the folder against other processes, and restore the number of threads at the end: a resumed
+        run may take that of its checkpoint."""
         with locked(self.folder), threads_restored():
             yield
 
@@ -140,28 +121,25 @@ class ResumableRun:
         say(f"{work.title}: resuming at step {training.ctx.step} of {training.ctx.total_steps}")
 
     def train(self, work: RunTraining, log_every: int, checkpoint_seconds: float) -> None:
-        """Take the remaining steps, and end each stage.
-
-        Raises:
-            Interrupted: a signal came; the state is saved.
-        """
+        """Take the remaining steps, and end each round. Raises Interrupted if a signal came; the state is
+        saved."""
         ctx = work.training.ctx
         with StopRequest() as stop:
-            self._end_stage(work, stop)  # if that was interrupted
+            self._end_round(work, stop)  # if that was interrupted
             while ctx.step < ctx.total_steps:
-                self._train_stage(work, stop, log_every, checkpoint_seconds)
-                self._end_stage(work, stop)
+                self._train_round(work, stop, log_every, checkpoint_seconds)
+                self._end_round(work, stop)
 
-    def _train_stage(
+    def _train_round(
         self, work: RunTraining, stop: StopRequest, log_every: int, checkpoint_seconds: float
     ) -> None:
-        """Take steps to the end of the stage or of the training, and save the state from time to time."""
+        """Take steps to the end of the round or of the training, and save the state from time to time."""
         training, ctx, saved = work.training, work.training.ctx, time.monotonic()
         with Progress(work.title, ctx.total_steps, ctx.step) as progress:
             for logged in training.steps(log_every):
                 progress.advance(row_in_words(training.rows[-1]) if logged else None)
                 work.after_step(logged)
-                last = ctx.step == ctx.total_steps or (work.stages is not None and work.stages.is_over())
+                last = ctx.step == ctx.total_steps or (work.rounds is not None and work.rounds.is_over())
                 due = time.monotonic() - saved >= checkpoint_seconds
                 if due or last or stop.signal_number is not None:
                     self._save(work)
@@ -172,16 +150,16 @@ class ResumableRun:
                 if last:
                     return
 
-    def _end_stage(self, work: RunTraining, stop: StopRequest) -> None:
-        """End the stage if it is over; its last step is saved, so that this can be repeated."""
-        stages = work.stages
-        if stages is None or not stages.is_over():
+    def _end_round(self, work: RunTraining, stop: StopRequest) -> None:
+        """End the round if it is over; its last step is saved, so that this can be repeated."""
+        rounds = work.rounds
+        if rounds is None or not rounds.is_over():
             return
-        message = f"{work.name}: stopped at the end of {stages.present}; run the same command again to go on"
+        message = f"{work.name}: stopped at the end of {rounds.present}; run the same command again to go on"
         with stop.at_once(message):
-            stages.end()
+            rounds.end()
             self._save(work)
-            stages.write()
+            rounds.write()
 
     def _save(self, work: RunTraining) -> None:
         state = work.state_dict() | self._runtime.state()

@@ -18,7 +18,6 @@ from lmreg.config.values import resolved
 from lmreg.errors import LmregError
 from lmreg.experiment.result import device_name, versions
 from lmreg.experiment.resumable import ResumableRun, Row, RunTraining
-from lmreg.experiment.runtime import threads_restored
 from lmreg.experiment.study import Study
 from lmreg.network.base import SuperNet, track_statistics
 from lmreg.rank.intervals import over_seeds
@@ -28,6 +27,7 @@ from lmreg.train import checkpoint
 from lmreg.train.random_streams import derive
 from lmreg.util.files import read_json, require_folder, write_json, write_table
 from lmreg.util.progress import say
+from lmreg.util.threads import threads_restored
 
 SPLIT = "full"
 """All training images train the weights: nothing is left to be chosen."""
@@ -62,13 +62,8 @@ class Retraining(ResumableRun):
     changes_in_words: ClassVar = {"data_hash": "the images or splits have changed since"}
 
     def __init__(self, study: Study, recipe: Recipe, folder: Path, origin: Mapping[str, Any]):
-        """
-        Args:
-            origin: where the architecture comes from, for ``result.json``.
-
-        Raises:
-            LmregError: the task has no labels to smooth.
-        """
+        """``origin`` says where the architecture comes from, for ``result.json``. Raises LmregError if there
+        are no labels to smooth."""
         self._study, self._recipe, self._origin = study, recipe, dict(origin)
         self._task = study.task.smoothed(recipe.label_smoothing) if recipe.label_smoothing else study.task
         own = retraining_config(study.cfg, recipe.arch, recipe.label_smoothing, study.space)

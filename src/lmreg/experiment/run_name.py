@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -27,10 +26,8 @@ def shown_overrides(command: str, cfg: DictConfig, overrides: Sequence[str]) -> 
     spelling.
 
     Left out are the algorithm, the regulariser, the seed, what the study's name contains, and options that
-    don't affect the result.
-
-    Args:
-        overrides: those that ``cfg`` was composed with; they matter only for classes that no choice names.
+    don't affect the result. The ``overrides`` that ``cfg`` was composed with matter only for classes that no
+    choice names.
     """
     cfg = settled(cfg)
     default, choices = default_config(command, cfg, overrides)
@@ -86,6 +83,9 @@ def default_config(
 
 def run_name(config: Mapping[str, Any], shown: Sequence[str]) -> str:
     """Return ``<algo>-<reg>-<shown overrides>-s<seed>``, safe as a folder's name, for a `result_config`."""
+    # A class by its name, and a hash that tells it from namesakes elsewhere.
+    own = re.compile(r"\._target_=(.*\.)?(\w+)$")
+    shown = [own.sub(lambda at: f"={at[2]}-{digest(at[0].encode())[:8]}", override) for override in shown]
     parts = (config["algo"]["name"], config["reg"]["name"], in_file_name(shown), f"s{config['seed']}")
     return "-".join(filter(None, parts))
 
@@ -117,16 +117,13 @@ def with_config(folder: Path, pattern: str, same: Callable[[dict[str, Any]], boo
     """
     if (folder / "config.yaml").exists():
         return folder
-    found = [p.parent for p in sorted(folder.parent.glob(f"{pattern}/config.yaml")) if same(_content(p))]
+    found = [
+        p.parent
+        for p in sorted(folder.parent.glob(f"{pattern}/config.yaml"))
+        if same(_read(p, p.stat().st_mtime_ns))
+    ]
     finished = [p for p in found if (p / "result.json").exists()]
     return next(iter([*finished, *found]), folder)
-
-
-def _content(path: Path) -> dict[str, Any]:
-    """Return the content of a ``config.yaml``; nothing if it can't be read, which fails when it matters."""
-    with contextlib.suppress(OSError):
-        return _read(path, path.stat().st_mtime_ns)
-    return {}
 
 
 @functools.cache

@@ -14,6 +14,7 @@ import torch
 
 from lmreg.config.common import Options
 from lmreg.errors import LmregError
+from lmreg.util.threads import threads_restored
 
 _MEMORY: Any = torch.utils.deterministic
 
@@ -127,13 +128,3 @@ def settings_restored() -> Iterator[None]:
         _MEMORY.fill_uninitialized_memory = fill
         if on != torch.are_deterministic_algorithms_enabled():
             torch.use_deterministic_algorithms(on, warn_only=warn_only)
-
-
-@contextlib.contextmanager
-def threads_restored() -> Iterator[None]:
-    """Restore the number of threads at the end: a resumed run may have taken that of its checkpoint."""
-    threads = torch.get_num_threads()
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)

@@ -68,15 +68,10 @@ class SearchTraining(RunTraining):
         rounds: Rounds | None,
         events: Events | None,
     ):
-        """
-        Args:
-            landmarks: of the first round.
-            rounds: None where there is only one.
-        """
+        """``landmarks`` are those of the first round; ``rounds`` are None where there is only one."""
         name, file = folder.name, folder / "checkpoint.pt"
         super().__init__(training, name, name, file, checkpoint_hash, self._write_tables)
-        self.folder = folder
-        self.stages = self.rounds = rounds
+        self.folder, self.rounds = folder, rounds
         self._landmarks, self._tracker, self._events = landmarks, tracker, events
 
     @property
@@ -98,11 +93,6 @@ class SearchTraining(RunTraining):
         if self.rounds and "rounds" in state:
             self.rounds.load_state_dict(state["rounds"])
         super().load_state_dict(state)
-
-    def begin_events(self) -> None:
-        """Write the rows so far for TensorBoard, unless the training is over."""
-        if self._events is not None and self.training.ctx.step < self.training.ctx.total_steps:
-            self._events.begin(self.folder, self.training.rows)
 
     def after_step(self, logged: bool) -> None:
         if logged and self._events is not None:
@@ -130,11 +120,8 @@ class SearchRun(ResumableRun):
     }
 
     def __init__(self, study: Study, parts: SearchParts, folder: Path, overrides: list[str]):
-        """
-        Args:
-            folder: see `lmreg.experiment.run_name.run_folder`.
-            overrides: the options that differ from the defaults, for ``result.json``.
-        """
+        """``folder`` is from `lmreg.experiment.run_name.run_folder`; ``overrides``, for ``result.json``, are
+        the options that differ from the defaults."""
         # What determines the result besides the options.
         self._derived: dict[str, Any] = {}
         if (paths := parts.algo.paths_per_step(study.space)) > 1:  # else steps and paths are the same
@@ -185,7 +172,8 @@ class SearchRun(ResumableRun):
             self.write_config(config | self._derived)
             announce(work)
             with events or contextlib.nullcontext():
-                work.begin_events()
+                if events is not None and work.training.ctx.progress < 1:
+                    events.begin(self.folder, work.training.rows)
                 self.train(work, log_every, checkpoint_seconds)
             # Once more: a kill between checkpoint and tables must not lose the last rows.
             work.write_rows()

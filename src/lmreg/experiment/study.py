@@ -14,12 +14,14 @@ from torch import nn
 from lmreg.algo.base import Algorithm
 from lmreg.config.build import built, classes_of, resolve, typed
 from lmreg.config.common import Options
+from lmreg.config.identity import peek_config, refuse_changes
 from lmreg.config.values import settled
 from lmreg.data.base import DataSource
 from lmreg.data.cache import load_data
 from lmreg.data.images import BatchStream, ImageData
 from lmreg.errors import LmregError
 from lmreg.experiment.runtime import Runtime
+from lmreg.landmarks.truth import MANIFEST
 from lmreg.network.base import Standalone, SuperNet, SuperNetOnly, count_macs, count_params, initialise
 from lmreg.reg.base import Regulariser
 from lmreg.space.base import Arch, Space
@@ -51,6 +53,19 @@ class Study:
         self._check_task()
         self._network = self._checked_network()
         self.trainer = typed(cfg.trainer, TrainerConfig, "trainer")
+
+    def check_folder(self, remedy: str = "study=<new name>") -> None:
+        """Raise LmregError, with a ``remedy``, if the folder holds another space or another kind of data."""
+        manifest = peek_config(self.folder / "landmarks" / MANIFEST)
+        landmarks = {"space": {"name": manifest.get("space", self.space.name)}} | manifest.get("protocol", {})
+        searches = sorted(self.folder.glob("search/*/config.yaml"))[:1]
+        for there in (landmarks, *map(peek_config, searches)):
+            changed = [
+                f"{group}: {there[group].get('name')} -> {self.cfg[group].name}"
+                for group, key in (("space", "name"), ("data", "_target_"))
+                if group in there and there[group].get(key) != self.cfg[group][key]
+            ]
+            refuse_changes(self.folder, "another study", changed, remedy)
 
     @property
     def title(self) -> str:

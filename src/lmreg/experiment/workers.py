@@ -17,10 +17,10 @@ import torch
 from omegaconf import OmegaConf
 
 from lmreg.errors import LmregError
-from lmreg.experiment.runtime import threads_restored
 from lmreg.experiment.study import Options, Study
 from lmreg.train.signals import in_main_thread
-from lmreg.util.machine import replace_unencodable_output, usable_cores
+from lmreg.util.machine import openmp_threads, replace_unencodable_output, usable_cores
+from lmreg.util.threads import threads_restored
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
@@ -35,8 +35,8 @@ def default_workers(study: Study) -> int:
 
 
 def threads_per_worker(study: Study, workers: int) -> int:
-    """Return the number of CPU threads of each worker."""
-    return study.options.threads or max(1, usable_cores() // workers)
+    """Return the number of CPU threads of each worker: those asked for, else its share of the cores."""
+    return study.options.threads or openmp_threads() or max(1, usable_cores() // workers)
 
 
 @contextlib.contextmanager
@@ -54,8 +54,7 @@ def worker_pool(study: Study, workers: int, jobs: int) -> Iterator[Run[Any, Any]
     # last digits of sums, and a rerun must give the same numbers as an uninterrupted run.
     threads = threads_per_worker(study, workers)
     if workers == 1 or jobs <= 1:
-        with threads_restored():
-            torch.set_num_threads(threads)
+        with threads_restored(threads):
             yield lambda function, some: ((job, function(study, job)) for job in some)
         return
     config: Any = OmegaConf.to_container(study.cfg, resolve=True)

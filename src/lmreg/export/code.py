@@ -82,10 +82,11 @@ class _Writer:
             names, kind = ("stride", "padding", "output_padding", "groups", "dilation"), "ConvTranspose2d"
         weight, bias = self.value(node.args[1]), self.value([*node.args, None][2])
         given = node.args[3:]
-        options = dict(zip(names, [*given, *defaults[len(given) :]], strict=True))
+        values = [tuple(v) if isinstance(v, list | tuple) else v for v in (*given, *defaults[len(given) :])]
+        options = dict(zip(names, values, strict=True))
         channels = [weight.shape[0], weight.shape[1] * options["groups"]]
         sizes = (*(channels if kind == "ConvTranspose2d" else channels[::-1]), tuple(weight.shape[2:]))
-        more = ", ".join(f"{name}={_pair(value)}" for name, value in options.items())
+        more = ", ".join(f"{name}={value}" for name, value in options.items())
         built = f"nn.{kind}({', '.join(map(str, sizes))}, {more}, bias={bias is not None})"
         self.layer(node, built, weight=weight, bias=bias)
 
@@ -140,10 +141,6 @@ def _is_layer(writer: _Writer, node: Node) -> bool:
     fixed = all(value in writer.known for value in node.args[1:] if isinstance(value, Node))
     by_batch = node.target is _aten.batch_norm.default and (node.args[3] is None or node.args[5])
     return node.target in _LAYERS and fixed and not by_batch
-
-
-def _pair(values: Any) -> Any:
-    return tuple(values) if isinstance(values, list | tuple) else values
 
 
 def to_plain_module(net: nn.Module, shape: InputShape) -> PlainModule:

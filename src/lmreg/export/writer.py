@@ -100,8 +100,6 @@ def _errors_only(name: str) -> Iterator[None]:
 def write_onnx(folder: Path, model: nn.Module, images: Tensor, output: str) -> None:
     """Write ``model.onnx`` for batches of any size, from ``images`` to the name ``output``, and check its
     outputs against the model's for ``images``."""
-    for name in ("onnx", "onnxscript"):
-        import_extra(name, "export", "export")
     onnxruntime = import_extra("onnxruntime", "export", "export")
     with warnings.catch_warnings(), _errors_only("torch.onnx"):
         warnings.simplefilter("ignore")  # torch's exporter warns about itself

@@ -16,7 +16,7 @@ from lmreg.config.build import choice_of
 from lmreg.config.schema import option
 from lmreg.errors import LmregError
 from lmreg.experiment.study import Study
-from lmreg.landmarks.truth import Truth
+from lmreg.landmarks.truth import GatheredScores, Truth
 from lmreg.selector.base import Candidates, Draw, Selector
 from lmreg.space.base import Arch
 from lmreg.space.distinct import draw_distinct
@@ -30,20 +30,6 @@ class SourceConfig:
     name: str = "source"
     count: int = option(30, min=2, help="M, number of landmarks")
     pool: int = option(32, min=2, help="P, number of held-out architectures that `lmreg evaluate` ranks")
-
-
-@dataclass(frozen=True)
-class GatheredScores:
-    """Architectures with stand-alone scores, ready to be saved as a `Truth`, see `Truth.save`.
-
-    ``tables``, ``columns`` (the name of the score's column) and ``higher_is_better`` are by role: landmarks
-    and pool.
-    """
-
-    tables: dict[str, pd.DataFrame]
-    columns: dict[str, str]
-    higher_is_better: dict[str, bool]
-    about: dict[str, Any]
 
 
 @dataclass(frozen=True)

@@ -110,17 +110,13 @@ class Rounds:
             folder: of the run.
         """
         self._config, self._training, self._truth, self._pool = config, training, truth, pool
-        self._get_scorer, self._find, self._score = scorer, find, score
+        self._scorer, self._find, self._score = functools.cache(scorer), find, score
         self._by, self._folder = by, folder
         ctx = training.ctx
         self._space, self._task = ctx.space, ctx.task
         self._ends = round_ends(ctx.total_steps, training.reg.warmup, config.rounds)
         self._tables: list[list[Row]] = []
         self._rows: list[Row] = []
-
-    @functools.cached_property
-    def _scorer(self) -> StandaloneScorer:
-        return self._get_scorer()
 
     @property
     def landmarks(self) -> LandmarkSet:
@@ -136,14 +132,14 @@ class Rounds:
         """Check that the rounds to come can be ended, before the training goes on: further landmarks can get
         stand-alone scores."""
         if self.searches_left > 1:
-            _ = self._scorer
+            self._scorer()
 
     def outlook(self) -> str:
         """Return what is to come, in words."""
         rounds = f"{self._config.rounds} rounds, to steps {', '.join(map(str, self._ends))}"
         if self.searches_left == 1:
             return rounds
-        best = f"the {self._config.add} best candidates become landmarks, {self._scorer.origin}"
+        best = f"the {self._config.add} best candidates become landmarks, {self._scorer().origin}"
         return f"{rounds}; after each but the last {best}"
 
     def state_dict(self) -> dict[str, Any]:
@@ -235,7 +231,7 @@ class Rounds:
         classes = {space.canonical(space.parse(text)) for text in taken}
         archs = [space.parse(text) for text in candidates["arch"]]
         free = [arch for arch in archs if space.canonical(arch) not in classes]
-        table = self._scorer.score(free, self._config.add)
+        table = self._scorer().score(free, self._config.add)
         values = zip(table["arch"], table[column].tolist(), table[f"{column}_se"].tolist(), strict=True)
         return [_row(arch, number + 1, f"truth_{column}", value, error) for arch, value, error in values]
 

@@ -15,11 +15,11 @@ from lmreg.config.resolvers import absolute
 from lmreg.config.schema import inherit, option
 from lmreg.errors import LmregError
 from lmreg.experiment.study import Study
-from lmreg.landmarks.base import GatheredScores, LandmarkSource, SourceConfig, StandaloneScorer, draw_roles
+from lmreg.landmarks.base import LandmarkSource, SourceConfig, StandaloneScorer, draw_roles
 from lmreg.landmarks.direction import Direction, agreement_note, negation_note
 from lmreg.landmarks.lookup import ScoreLookup, conflicting_rows_note
 from lmreg.landmarks.scores import ScoreTable, mixed_scales_note, read_score_table
-from lmreg.landmarks.truth import MANIFEST, Truth
+from lmreg.landmarks.truth import MANIFEST, GatheredScores, Truth
 from lmreg.selector.base import Draw, Selector
 from lmreg.space.base import Arch, Space
 from lmreg.util.files import file_hash
@@ -75,6 +75,7 @@ class TableSource(LandmarkSource):
     def _directions(self) -> dict[str, Direction]:
         """By role, the direction that the options, which mustn't contradict each other, or the names give."""
         config, columns = self.config, self._columns
+        options = {role: f"landmarks.{name}_lower_is_better" for role, name in _OPTIONS.items()}
         given = {"score": config.score_lower_is_better, "pool": config.pool_lower_is_better}
         if config.higher_is_better is not None:
             if given != {"score": None, "pool": None}:
@@ -83,10 +84,7 @@ class TableSource(LandmarkSource):
                     "landmarks.score_lower_is_better or landmarks.pool_lower_is_better is set"
                 )
             lower, why = not config.higher_is_better, f"landmarks.higher_is_better={config.higher_is_better}"
-            return {
-                role: Direction(columns[role], f"landmarks.{name}_lower_is_better", lower, why.lower())
-                for role, name in _OPTIONS.items()
-            }
+            return {role: Direction(columns[role], options[role], lower, why.lower()) for role in options}
         if columns["landmarks"] == columns["pool"]:
             values = {value for value in given.values() if value is not None}
             if len(values) > 1:
@@ -95,10 +93,7 @@ class TableSource(LandmarkSource):
                     f"'{columns['pool']}' is the column of both"
                 )
             given = dict.fromkeys(given, next(iter(values), None))
-        return {
-            role: Direction.of(columns[role], f"landmarks.{name}_lower_is_better", given[name])
-            for role, name in _OPTIONS.items()
-        }
+        return {role: Direction.of(columns[role], options[role], given[_OPTIONS[role]]) for role in options}
 
     def origin(self, study: Study) -> dict[str, Any]:
         return {"source": "table", "table_hash": file_hash(self._path), "table_columns": self._columns}
@@ -119,9 +114,8 @@ class TableSource(LandmarkSource):
             values = table.scores[columns[role]][[row_of[arch] for arch in members]]
             tables[role] = pd.DataFrame({"arch": [space.format(a) for a in members], columns[role]: values})
         rows = [row_of[arch] for arch in roles["pool"]]
-        tables["pool"] = tables["pool"].assign(
-            **_by_seed(table, columns["pool"], config.pool_seed_columns, rows)
-        )
+        by_seed = _by_seed(table, columns["pool"], config.pool_seed_columns, rows)
+        tables["pool"] = tables["pool"].assign(**by_seed)
         about = {
             "table": absolute(str(self._path)),
             "table_arch_column": config.arch_column,

@@ -17,10 +17,10 @@ from lmreg.experiment.duration import standalone_seconds
 from lmreg.experiment.study import Study
 from lmreg.experiment.summary import announce_data, device_in_words, splits_in_words
 from lmreg.experiment.workers import threads_per_worker
-from lmreg.landmarks.base import GatheredScores, LandmarkSource, SourceConfig, StandaloneScorer, draw_roles
+from lmreg.landmarks.base import LandmarkSource, SourceConfig, StandaloneScorer, draw_roles
 from lmreg.landmarks.example_maps import EXAMPLES_FILE, write_examples
 from lmreg.landmarks.records import SPLIT, Job, Records, training_protocol
-from lmreg.landmarks.truth import MANIFEST, Truth
+from lmreg.landmarks.truth import MANIFEST, GatheredScores, Truth
 from lmreg.landmarks.workers import train_all
 from lmreg.selector.base import Selector
 from lmreg.space.base import Arch
@@ -60,7 +60,7 @@ class TrainSource(LandmarkSource):
 
     def gather(self, study: Study, selector: Selector, folder: Path, workers: int) -> GatheredScores:
         config, space = self.config, study.space
-        score_by = study.task.score(self._score_name(study))
+        score_by = study.task.scores[self._score_name(study)]
         roles = draw_roles(study, selector, config, space.sample, space.sample)
         seeds = {"landmarks": config.seeds, "pool": config.pool_seeds}
         jobs = [Job(a, seed, role) for role in roles for seed in range(seeds[role]) for a in roles[role]]

@@ -48,15 +48,9 @@ class LandmarkSet:
         errors = table.get(f"{column}_se", pd.Series(np.nan, index=table.index))
         rows = zip(table.index, table["arch"], strict=True)
         archs = tuple(space.read(text, f"{file}, row {int(row) + 2}, column 'arch'") for row, text in rows)
-        by_seed = table[[c for c in table if re.fullmatch(rf"{re.escape(column)}_s\d+", str(c))]]
-        return cls(
-            archs,
-            table[column].to_numpy(float),
-            errors.to_numpy(float),
-            column,
-            better_sign,
-            by_seed.to_numpy(float),
-        )
+        seeds = [c for c in table if re.fullmatch(rf"{re.escape(column)}_s\d+", str(c))]
+        scores, by_seed = table[column].to_numpy(float), table[seeds].to_numpy(float)
+        return cls(archs, scores, errors.to_numpy(float), column, better_sign, by_seed)
 
     def pairs(self, min_gap_se: float = 0.0) -> np.ndarray:
         """Return the indices (better, worse), int [pairs, 2], of all pairs whose order is known; raise
@@ -161,11 +155,9 @@ class Truth:
                 table = read_table(folder / file, {"arch", score["column"]})
             except LmregError as error:
                 raise LmregError(f"{error}; 'lmreg train-landmarks' writes it again") from error
-            sign = 1 if score["higher_is_better"] else -1
-            numeric = pd.api.types.is_numeric_dtype(table[score["column"]])
-            place, members = str(folder / file), None
-            if numeric:
-                members = LandmarkSet.from_table(table, space, score["column"], sign, place)
+            sign, members = 1 if score["higher_is_better"] else -1, None
+            if pd.api.types.is_numeric_dtype(table[score["column"]]):
+                members = LandmarkSet.from_table(table, space, score["column"], sign, str(folder / file))
             if members is None or members.hash != score["hash"]:
                 raise LmregError(
                     f"{folder / file} is not what {MANIFEST} describes (edited or damaged?); "
@@ -174,30 +166,29 @@ class Truth:
             sets.append(members)
         return cls(sets[0], sets[1], manifest)
 
-    @staticmethod
-    def save(
-        folder: Path,
-        space: Space,
-        tables: dict[str, pd.DataFrame],
-        columns: dict[str, str],
-        higher_is_better: dict[str, bool],
-        about: dict[str, Any],
-    ) -> None:
-        """Write ``landmarks.csv`` and ``pool.csv``, best architecture first, and finally the manifest.
 
-        ``tables`` (with ``arch``, the score and any other columns), ``columns`` (the score's name) and
-        ``higher_is_better`` are by role: landmarks, pool. ``about`` has the manifest's other entries: source,
-        protocol, seeds, hash of the data.
-        """
-        manifest: dict[str, Any] = {"format": FORMAT, "space": space.name, **about}
+@dataclass(frozen=True)
+class GatheredScores:
+    """Architectures with stand-alone scores, ready to be saved as a `Truth`.
+
+    ``tables`` (with ``arch``, the score and any other columns), ``columns`` (the score's name) and
+    ``higher_is_better`` are by role: landmarks, pool. ``about`` has the manifest's other entries: source,
+    protocol, seeds, hash of the data.
+    """
+
+    tables: dict[str, pd.DataFrame]
+    columns: dict[str, str]
+    higher_is_better: dict[str, bool]
+    about: dict[str, Any]
+
+    def save(self, folder: Path, space: Space) -> None:
+        """Write ``landmarks.csv`` and ``pool.csv``, best architecture first, and finally the manifest."""
+        manifest: dict[str, Any] = {"format": FORMAT, "space": space.name, **self.about}
         for role, file in (("landmarks", LANDMARKS), ("pool", POOL)):
-            higher = higher_is_better[role]
-            table = tables[role].sort_values(columns[role], ascending=not higher, kind="stable")
+            column, higher = self.columns[role], self.higher_is_better[role]
+            table = self.tables[role].sort_values(column, ascending=not higher, kind="stable")
             write_table(folder / file, table)
-            manifest[role] = {
-                "column": columns[role],
-                "higher_is_better": higher,
-                "count": len(table),
-                "hash": LandmarkSet.from_table(table, space, columns[role], 1 if higher else -1).hash,
-            }
+            found = LandmarkSet.from_table(table, space, column, 1 if higher else -1).hash
+            about = {"column": column, "higher_is_better": higher, "count": len(table), "hash": found}
+            manifest[role] = about
         write_json(folder / MANIFEST, manifest)

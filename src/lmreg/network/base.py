@@ -105,6 +105,16 @@ class SuperNet(nn.Module, ABC):
         return {key: own[key] if key in plain else mine[key] for key in own}
 
 
+class OfferedNetwork(SuperNet):
+    """A super-net whose constructor also builds the network of one architecture: with ``_parts``, its other
+    arguments, it takes the ``offered`` options of each decision."""
+
+    _parts: tuple[Any, ...]
+
+    def standalone(self, arch: Arch) -> Standalone:
+        return Standalone(type(self)(*self._parts, offered=[[c] for c in arch.choices]), arch)
+
+
 class Standalone(nn.Module):
     """The network of one architecture: a super-net reduced to the parts of one path."""
 

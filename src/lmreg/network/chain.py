@@ -6,13 +6,11 @@ Source: Sandler et al., "MobileNetV2: Inverted Residuals and Linear Bottlenecks"
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from torch import Tensor, nn
 
-from lmreg.network.base import MIXTURES, Standalone, SuperNet, batch_norm, convolution
+from lmreg.network.base import MIXTURES, OfferedNetwork, batch_norm, convolution
 from lmreg.network.mixture import Choice, Mixture, weighted_options, weighted_sum
-from lmreg.space.base import Arch
 
 
 def conv_norm(
@@ -61,7 +59,7 @@ class Layer(nn.ModuleDict):
         return weighted_sum(lambda choice: self[self._names[choice]](x), weighted)
 
 
-class ChainNetwork(SuperNet):
+class ChainNetwork(OfferedNetwork):
     """Stem, layers, head, global pooling, classifier.
 
     A subclass builds these, with all options of a layer or with those in ``offered``, and keeps its other
@@ -69,7 +67,6 @@ class ChainNetwork(SuperNet):
     """
 
     offers = frozenset({MIXTURES})
-    _parts: tuple[Any, ...]
     stem: nn.Module
     layers: nn.ModuleList
     head: nn.Module
@@ -82,6 +79,3 @@ class ChainNetwork(SuperNet):
             x = layer(x, weighted_options(choice, i))
             x = x if factors is None else factors[i] * x
         return self.classifier(self.head(x).mean((2, 3)))
-
-    def standalone(self, arch: Arch) -> Standalone:
-        return Standalone(type(self)(*self._parts, offered=[[c] for c in arch.choices]), arch)

@@ -11,6 +11,7 @@ from lmreg.config.schema import option
 from lmreg.data.base import InputShape
 from lmreg.errors import LmregError
 from lmreg.network.chain import ChainNetwork, Layer, conv_norm
+from lmreg.network.mixture import Offered
 from lmreg.network.modules import build_modules, require_fit
 from lmreg.space.custom import CustomSpace, CustomStage, config_key
 
@@ -34,12 +35,7 @@ class CustomNetwork(ChainNetwork):
     of_space = CustomSpace
 
     def __init__(
-        self,
-        config: Config,
-        space: CustomSpace,
-        shape: InputShape,
-        outputs: int,
-        offered: Sequence[Sequence[int]] | None = None,
+        self, config: Config, space: CustomSpace, shape: InputShape, outputs: int, offered: Offered = None
     ):
         super().__init__()
         self._parts = (config, space, shape, outputs)

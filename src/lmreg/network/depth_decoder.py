@@ -17,8 +17,7 @@ from lmreg.data.base import InputShape
 from lmreg.network.base import (
     MIXTURES,
     PARTIAL_CHANNELS,
-    Standalone,
-    SuperNet,
+    OfferedNetwork,
     SuperNetOnly,
     batch_norm,
     check_partial,
@@ -27,9 +26,8 @@ from lmreg.network.base import (
 )
 from lmreg.network.chain import conv_norm
 from lmreg.network.encoder import LEVELS, Convolutional, Timm, to_size
-from lmreg.network.mixture import Choice, weighted_options, weighted_sum
+from lmreg.network.mixture import Choice, Offered, weighted_options, weighted_sum
 from lmreg.network.nasbench201 import NASBench201Cell
-from lmreg.space.base import Arch
 from lmreg.space.depth_decoder import BLOCKS, DepthDecoder
 
 
@@ -78,7 +76,7 @@ class Upsampling(nn.ModuleDict):
         return to_size(self[name](x) if name in self else x, size)
 
 
-class DepthDecoderNetwork(SuperNet):
+class DepthDecoderNetwork(OfferedNetwork):
     """The super-net, or with one option offered per decision the network of one architecture.
 
     1×1 convolutions project the encoder's features to the same number of channels. Beginning with the deepest
@@ -99,7 +97,7 @@ class DepthDecoderNetwork(SuperNet):
         space: DepthDecoder,
         shape: InputShape,
         outputs: int,
-        offered: Sequence[Sequence[int]] | None = None,
+        offered: Offered = None,
         partial: int = 1,
     ):
         super().__init__()
@@ -162,6 +160,3 @@ class DepthDecoderNetwork(SuperNet):
         if decision is None:
             return ways(self._ups[0], x, size)
         return weighted_sum(lambda way: ways(self._ups[way], x, size), weighted_options(choice, decision))
-
-    def standalone(self, arch: Arch) -> Standalone:
-        return Standalone(DepthDecoderNetwork(*self._parts, offered=[[c] for c in arch.choices]), arch)

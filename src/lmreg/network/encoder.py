@@ -15,6 +15,7 @@ from lmreg.data.base import InputShape
 from lmreg.errors import LmregError
 from lmreg.network.base import use_batch_statistics
 from lmreg.network.chain import conv_norm
+from lmreg.util.extras import import_extra
 
 LEVELS = 4
 
@@ -52,7 +53,9 @@ class Timm(nn.Module):
         self.model = _timm_model(shape, name, weights)
         self.widths = tuple(self.model.feature_info.channels())
         if frozen:
-            self.model = _timm().layers.freeze_batch_norm_2d(self.model).requires_grad_(False).eval()
+            from timm.layers import freeze_batch_norm_2d
+
+            self.model = freeze_batch_norm_2d(self.model).requires_grad_(False).eval()
         else:
             use_batch_statistics(self.model)
 
@@ -74,23 +77,8 @@ def to_size(x: Tensor, size: Sequence[int]) -> Tensor:
     return F.interpolate(x, tuple(size), mode="bilinear", align_corners=False)
 
 
-def _timm() -> Any:
-    try:
-        import timm
-    except ImportError:
-        raise LmregError(
-            "network.encoder=timm needs the library timm; install it by: pip install 'lmreg[depth]'"
-        ) from None
-    except Exception as error:  # for example from a torchvision built for another torch
-        raise LmregError(
-            f"network.encoder=timm: importing timm fails ({str(error).splitlines()[0]}); are torch and "
-            "torchvision of matching versions?"
-        ) from error
-    return timm
-
-
 def _timm_model(shape: InputShape, name: str, weights: str | None) -> Any:
-    timm, channels = _timm(), shape.channels
+    timm, channels = import_extra("timm", "depth", "network.encoder=timm"), shape.channels
     if not timm.is_model(name):
         near = timm.list_models(f"*{name}*")[:3]
         hint = f"; there are {', '.join(near)}" if near else ""

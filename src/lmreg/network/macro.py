@@ -7,7 +7,6 @@ benchmark's definition in its repository.
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from torch import nn
@@ -15,6 +14,7 @@ from torch import nn
 from lmreg.config.schema import option
 from lmreg.data.base import InputShape
 from lmreg.network.chain import ChainNetwork, InvertedResidual, Layer, conv_norm
+from lmreg.network.mixture import Offered
 from lmreg.space.macro import OPERATIONS, STAGES, NASBenchMacro
 
 HEAD = 40
@@ -44,12 +44,7 @@ class NASBenchMacroNetwork(ChainNetwork):
     of_space = NASBenchMacro
 
     def __init__(
-        self,
-        config: Config,
-        space: NASBenchMacro,
-        shape: InputShape,
-        outputs: int,
-        offered: Sequence[Sequence[int]] | None = None,
+        self, config: Config, space: NASBenchMacro, shape: InputShape, outputs: int, offered: Offered = None
     ):
         super().__init__()
         self._parts = (config, space, shape, outputs)

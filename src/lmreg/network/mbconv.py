@@ -8,7 +8,6 @@ CVPR 2018, table 2.
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from torch import nn
@@ -17,6 +16,7 @@ from lmreg.config.schema import option
 from lmreg.data.base import InputShape
 from lmreg.errors import LmregError
 from lmreg.network.chain import ChainNetwork, InvertedResidual, Layer, conv_norm
+from lmreg.network.mixture import Offered
 from lmreg.space.mbconv import BLOCKS, MBConv
 
 
@@ -50,12 +50,7 @@ class MBConvNetwork(ChainNetwork):
     of_space = MBConv
 
     def __init__(
-        self,
-        config: Config,
-        space: MBConv,
-        shape: InputShape,
-        outputs: int,
-        offered: Sequence[Sequence[int]] | None = None,
+        self, config: Config, space: MBConv, shape: InputShape, outputs: int, offered: Offered = None
     ):
         super().__init__()
         self._parts = (config, space, shape, outputs)

@@ -30,6 +30,9 @@ class Mixture:
 
 Choice = Arch | Mixture
 
+Offered = Sequence[Sequence[int]] | None
+"""The options, by decision, that a network is built with; None for all."""
+
 
 def weighted_options(choice: Choice, decision: int) -> list[tuple[int, Tensor | None]]:
     """Return the evaluated options of ``decision``, each with its weight, a scalar tensor or None for 1."""

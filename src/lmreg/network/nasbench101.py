@@ -63,12 +63,10 @@ class FirstNorm(nn.BatchNorm2d):
 
     def forward(self, x: Tensor) -> Tensor:
         count = x.shape[1]
-        fixed = (self.running_mean, self.running_var)
-        mean, variance = (None if values is None else values[:count] for values in fixed)
+        whole = (self.running_mean, self.running_var, self.weight, self.bias)
+        mean, variance, weight, bias = (None if values is None else values[:count] for values in whole)
         batch_statistics = self.training or mean is None
         momentum = 0.0 if self.momentum is None else self.momentum
-        affine = (self.weight, self.bias)
-        weight, bias = (None if values is None else values[:count] for values in affine)
         return F.batch_norm(x, mean, variance, weight, bias, batch_statistics, momentum, self.eps)
 
 

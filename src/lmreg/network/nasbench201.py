@@ -17,8 +17,7 @@ from lmreg.data.base import InputShape
 from lmreg.network.base import (
     MIXTURES,
     PARTIAL_CHANNELS,
-    Standalone,
-    SuperNet,
+    OfferedNetwork,
     SuperNetOnly,
     batch_norm,
     check_partial,
@@ -27,8 +26,7 @@ from lmreg.network.base import (
     remove_affine,
 )
 from lmreg.network.edge import Edge
-from lmreg.network.mixture import Choice, Mixture, weighted_options
-from lmreg.space.base import Arch
+from lmreg.network.mixture import Choice, Mixture, Offered, weighted_options
 from lmreg.space.nasbench201 import EDGES, OPERATIONS, NASBench201
 
 STAGES = 3
@@ -101,7 +99,7 @@ class ResidualBlock(nn.Module):
         return self.shortcut(x) + self.conv_b(self.conv_a(x))
 
 
-class NASBench201Network(SuperNet):
+class NASBench201Network(OfferedNetwork):
     """The super-net, or with one option offered per edge the network of one architecture.
 
     With ``partial`` = k, operations see 1/k of the channels, see `lmreg.network.edge.Edge`.
@@ -116,7 +114,7 @@ class NASBench201Network(SuperNet):
         space: NASBench201,
         shape: InputShape,
         outputs: int,
-        offered: Sequence[Sequence[int]] | None = None,
+        offered: Offered = None,
         partial: int = 1,
     ):
         super().__init__()
@@ -141,6 +139,3 @@ class NASBench201Network(SuperNet):
         for block in self.body:
             x = block([x], choice) if isinstance(block, NASBench201Cell) else block(x)
         return self.classifier(F.relu(self.norm(x)).mean((2, 3)))
-
-    def standalone(self, arch: Arch) -> Standalone:
-        return Standalone(NASBench201Network(*self._parts, offered=[[c] for c in arch.choices]), arch)

@@ -73,15 +73,11 @@ class NDSCell(TwoInputCell):
         self.joined, self._space = joined, space
         half = len(space.options) // len(CELL_NAMES)
         self._decisions = range(half, 2 * half) if reduction else range(half)
+        offered = (
+            [range(len(names)) for names in space.options] if only is None else [[c] for c in only.choices]
+        )
         self.slots = nn.ModuleList(
-            NodeInput(
-                space,
-                d,
-                range(len(space.options[d])) if only is None else [only.choices[d]],
-                channels,
-                self.stride,
-            )
-            for d in self._decisions
+            NodeInput(space, d, offered[d], channels, self.stride) for d in self._decisions
         )
 
     def forward(self, before_last: Tensor, last: Tensor, choice: Choice, drop: Drop | None) -> Tensor:

@@ -17,7 +17,7 @@ from lmreg.rank.intervals import Estimate
 from lmreg.rank.statistics import ResampledTruth
 
 CEILING, TRUTH_SEEDS = "ceiling", "truth_seeds"
-"""The names of the ceiling and of the agreement between seeds in tables of rankings."""
+"""The names of `Ceiling.tau` and `Ceiling.agreement` in tables of rankings."""
 
 _SEED = 20210619
 
@@ -37,6 +37,11 @@ class Ceiling:
     agreement: Estimate
     trainings: float
     from_errors: bool
+
+    @property
+    def by_name(self) -> dict[str, Estimate]:
+        """`tau` and `agreement` by their names in tables of rankings."""
+        return {CEILING: self.tau, TRUTH_SEEDS: self.agreement}
 
 
 def ceiling(pool: LandmarkSet, truth: ResampledTruth, trainings: int | None) -> Ceiling | None:

@@ -18,7 +18,7 @@ from lmreg.config.identity import config_hash, differences
 from lmreg.rank.correlation import kendall_tau_b
 from lmreg.rank.finished_run import FinishedRun, shared_overrides
 from lmreg.rank.intervals import holm, mean_over_seeds
-from lmreg.rank.pool import Ranking
+from lmreg.rank.pool import Ranking, by_run
 from lmreg.rank.statistics import ResampledTruth
 
 NO_REGULARISER = "none"
@@ -62,10 +62,15 @@ def _by_regulariser(runs: list[FinishedRun]) -> tuple[list[FinishedRun], list[Fi
 
 def _distinct_super_nets(runs: list[FinishedRun], norm: str | None) -> list[FinishedRun]:
     """Return the first run of each group whose configs imply the same super-net and scores."""
-    first: dict[str, FinishedRun] = {}
+    return [group[0] for group in _alike(runs, norm)]
+
+
+def _alike(runs: list[FinishedRun], norm: str | None, *without: str) -> list[list[FinishedRun]]:
+    """Group the runs whose `FinishedRun.ranking_config` is the same but for the keys ``without``."""
+    groups: dict[str, list[FinishedRun]] = {}
     for run in runs:
-        first.setdefault(config_hash(run.ranking_config(norm)), run)
-    return list(first.values())
+        groups.setdefault(config_hash(run.ranking_config(norm, *without)), []).append(run)
+    return list(groups.values())
 
 
 def _shared(run: FinishedRun, norm: str | None, *without: str) -> dict[str, Any]:
@@ -117,11 +122,8 @@ def paired_gains(
         cheap: the cheap rankings by name of run, in the same order for all runs.
         norm: batch-norm policy of scoring; None for each run's own.
     """
-    runs = list({r.run.name: r.run for r in rankings if r.run is not None}.values())
-    by_run: dict[str, list[Ranking]] = {run.name: [] for run in runs}
-    for ranking in rankings:
-        if ranking.run is not None:
-            by_run[ranking.run_name].append(ranking)
+    of_runs = by_run(rankings)
+    runs = [some[0].run for some in of_runs.values() if some[0].run is not None]
     # A ranking takes part in several comparisons, and most runs share the cheap ones; the bootstrap is slow.
     taus: dict[int, np.ndarray] = {}
     for ranking in [*rankings, *(one for some in cheap.values() for one in some)]:
@@ -132,7 +134,7 @@ def paired_gains(
     pairs = {run.name: baseline for baseline, run in matched_pairs(runs, norm)}
     rows: list[dict[str, Any]] = []
     over_cheap: list[dict[str, Any]] = []
-    for group in _seed_groups(runs, norm):
+    for group in _alike(runs, norm, "seed"):
         label = min((run.label(shared, seed=False) for run in group), key=len)
         mine = _distinct_super_nets(group, norm)
         matched = [run for run in mine if run.name in pairs]
@@ -140,7 +142,7 @@ def paired_gains(
         compared = [
             _SeedComparison(run, after.score, taus[id(before)], taus[id(after)])
             for run in matched
-            for before, after in zip(by_run[pairs[run.name].name], by_run[run.name], strict=True)
+            for before, after in zip(of_runs[pairs[run.name].name], of_runs[run.name], strict=True)
         ]
         rows += _comparison_rows(label, NO_REGULARISER, compared, left_out, truth)
         mine = [run for run in mine if cheap.get(run.name)]
@@ -152,21 +154,13 @@ def paired_gains(
         compared = [
             _SeedComparison(run, after.score, taus[id(cheap[run.name][best])], taus[id(after)])
             for run in mine
-            for after in by_run[run.name]
+            for after in of_runs[run.name]
         ]
         over_cheap += _comparison_rows(f"{label} over {name}", name, compared, [], truth, len(means))
     table = pd.DataFrame(rows + over_cheap)
     if len(table):
         table.insert(table.columns.get_loc("p_value") + 1, "p_holm", holm(table["p_value"].to_numpy()))
     return table
-
-
-def _seed_groups(runs: list[FinishedRun], norm: str | None) -> list[list[FinishedRun]]:
-    """Group the runs that differ in nothing but the seed."""
-    groups: dict[str, list[FinishedRun]] = {}
-    for run in runs:
-        groups.setdefault(config_hash(run.ranking_config(norm, "seed")), []).append(run)
-    return list(groups.values())
 
 
 def _unmatched_seeds(

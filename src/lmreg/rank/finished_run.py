@@ -119,6 +119,10 @@ class FinishedRun:
         own = LandmarkSet(archs, values, errors, study_landmarks.column, study_landmarks.better_sign)
         return study_landmarks if own.hash == study_landmarks.hash else own
 
+    def is_of(self, landmarks: LandmarkSet) -> bool:
+        """Whether the run was trained with these landmarks of the study, or with none."""
+        return self.cfg.get("landmarks_hash", landmarks.hash) == landmarks.hash
+
     def landmark_archs(self, space: Space) -> tuple[Arch, ...]:
         """Return the landmarks the run was trained with, according to ``result.json``."""
         where = f"{self.folder / 'result.json'}, landmarks"

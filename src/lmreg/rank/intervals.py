@@ -40,10 +40,7 @@ def leave_outs(n: int, start: int = 0, stop: int | None = None) -> np.ndarray:
 
     With more than 1,000 architectures each row leaves out every 1,000th. The acceleration from groups has the
     same expectation as that from single architectures, since it is the skewness of a sum in units of its own
-    spread.
-
-    Args:
-        start, stop: the range of rows to return; all by default.
+    spread. ``start`` and ``stop`` are the range of rows to return, by default all.
     """
     rows = groups_left_out(n)
     left_out = np.arange(start, rows if stop is None else stop)
@@ -51,11 +48,9 @@ def leave_outs(n: int, start: int = 0, stop: int | None = None) -> np.ndarray:
 
 
 def estimate(values: np.ndarray, n: int, confidence: float, left_out: int = 0) -> Estimate:
-    """Return a statistic with its interval, given its values for all `Draws`, the pool's own first.
-
-    Args:
-        left_out: number of values at the end that are those for `leave_outs`. With them the interval is
-            bias-corrected and accelerated (BCa), else it is the percentile interval.
+    """Return a statistic with its interval, given its values for all `Draws`, the pool's own first. If
+    ``left_out`` of them at the end are those for `leave_outs`, the interval is bias-corrected and accelerated
+    (BCa), else it is the percentile interval.
 
     Source: Efron, "Better bootstrap confidence intervals", JASA 1987; the acceleration from the jackknife as
     in Efron & Tibshirani, "An introduction to the bootstrap", 1993, equation 14.15.

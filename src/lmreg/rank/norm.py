@@ -12,11 +12,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-import torch
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from lmreg.data.images import Batch
-from lmreg.network.base import SuperNet
+from lmreg.network.base import SuperNet, track_statistics
 from lmreg.space.base import Arch
 
 _STATE = ("running_mean", "running_var", "num_batches_tracked", "track_running_stats", "momentum", "training")
@@ -53,13 +52,7 @@ def recalibrated(net: SuperNet) -> Iterator[Recalibrated]:
     layers = [module for module in net.modules() if isinstance(module, _BatchNorm)]
     before = [{name: getattr(layer, name) for name in _STATE} for layer in layers]
     try:
-        for layer in layers:
-            weight = layer.weight
-            device = next(net.parameters()).device if weight is None else weight.device
-            layer.running_mean = torch.zeros(layer.num_features, device=device)
-            layer.running_var = torch.ones(layer.num_features, device=device)
-            layer.num_batches_tracked = None
-            layer.track_running_stats = True
+        track_statistics(net)
         yield Recalibrated(net, layers)
     finally:
         for layer, state in zip(layers, before, strict=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -80,18 +81,23 @@ def rankings(source: ScoreCache, label: str, pool: LandmarkSet) -> list[Ranking]
     ]
 
 
+def by_run(rankings: Iterable[Ranking]) -> dict[str, list[Ranking]]:
+    """Return the rankings that have a run by its name."""
+    found: dict[str, list[Ranking]] = {}
+    for ranking in rankings:
+        if ranking.run is not None:
+            found.setdefault(ranking.run_name, []).append(ranking)
+    return found
+
+
 def identical_super_nets(rankings: list[Ranking]) -> list[list[str]]:
     """Return groups of runs that have the same super-net, since all their scores agree to the last digit.
 
     Super-nets whose scores are all equal are ignored.
     """
-    scores: dict[str, list[np.ndarray]] = {}
-    for ranking in rankings:
-        if ranking.run is not None:
-            scores.setdefault(ranking.run_name, []).append(ranking.values)
     same: dict[bytes, list[str]] = {}
-    for name, values in scores.items():
-        table = np.stack(values)
+    for name, of_run in by_run(rankings).items():
+        table = np.stack([ranking.values for ranking in of_run])
         if np.ptp(table, axis=1).any():
             same.setdefault(table.tobytes(), []).append(name)
     return [names for names in same.values() if len(names) > 1]

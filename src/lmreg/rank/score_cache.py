@@ -45,10 +45,7 @@ class ScoreCache:
     """
 
     def __init__(self, run: FinishedRun, options: Options, norm: str | None = None):
-        """
-        Args:
-            norm: batch-norm policy; None for the run's own.
-        """
+        """``norm`` is the batch-norm policy; None for the run's own."""
         self.run, self.norm = run, norm or run.scoring.norm
         self.study = Study(run.cfg, options)
         self.columns = [s.column for s in self.study.task.scores.values()]

@@ -114,7 +114,7 @@ class ScoringConfig:
 
     def scorer(self, data: ImageData, task: Task) -> Scorer:
         """Return a function with which algorithms score sub-nets during training."""
-        by = task.score(self.by)
+        by = task.scores[self.by]
         images = functools.cache(lambda: (self.batches(data), self.calibration(data)))
 
         def scores(net: SuperNet, archs: Sequence[Arch]) -> np.ndarray:

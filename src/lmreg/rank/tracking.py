@@ -93,7 +93,9 @@ def tau_rows(
 def tracked_pool(config: TrackingConfig, truth: Truth, study: Study) -> dict[str, LandmarkSet]:
     """Return the tracked part of the pool under the key ``pool``; empty if none of it is held out."""
     with contextlib.suppress(LmregError):
-        return {"pool": _random_part(held_out(truth, [], study), config.pool)}
+        pool = held_out(truth, [], study)
+        drawn = np.random.default_rng(_SEED).permutation(len(pool.archs))[: config.pool]
+        return {"pool": pool.subset(np.sort(drawn))}
     return {}
 
 
@@ -110,9 +112,3 @@ def _truth_of(study: Study) -> Truth | None:
         say(f"Note: the ranking is not tracked during training: {error}")
         return None
     return truth
-
-
-def _random_part(pool: LandmarkSet, count: int) -> LandmarkSet:
-    """Return ``count`` random members of ``pool``, best first like the pool itself."""
-    keep = np.sort(np.random.default_rng(_SEED).permutation(len(pool.archs))[:count])
-    return pool.subset(keep)

@@ -162,7 +162,9 @@ class Landmark(Regulariser):
             if config.gap_weighted:
                 d = d * self._gaps[better, worse]
             costs.append(PAIR_LOSSES[config.pair_loss](d, config.beta, config.margin))
-        self._record(torch.stack(violated), torch.stack(costs).detach())
+        values = torch.stack(costs).detach()
+        figures = torch.stack([torch.ones_like(values), torch.stack(violated).to(values), values]).sum(1)
+        self._sums = figures if self._sums is None else self._sums + figures
         return costs
 
     def _choice(self, ctx: Context, arch: Arch) -> Choice:
@@ -174,10 +176,6 @@ class Landmark(Regulariser):
             like = next(ctx.net.parameters()).detach()
             self._soft[arch] = soft_one_shot(arch, counts, self.config.delta, like)
         return self._soft[arch]
-
-    def _record(self, violated: Tensor, costs: Tensor) -> None:
-        figures = torch.stack([torch.ones_like(costs), violated.to(costs), costs]).sum(1)
-        self._sums = figures if self._sums is None else self._sums + figures
 
     def figures(self) -> dict[str, float]:
         count, violated, cost = (0.0, 0.0, 0.0) if self._sums is None else self._sums.tolist()

@@ -14,17 +14,14 @@ from lmreg.rank.compare import NO_REGULARISER
 from lmreg.report import words
 from lmreg.report.chart import Axis, Frame, Whisker, polyline, span, whisker, whisker_axis
 from lmreg.report.graph_layout import GraphLayout, lay_out
-from lmreg.report.scatter import NamedScore, ScatterPlot, in_words, scatter_plots
+from lmreg.report.scatter import ScatterPlot, in_words, scatter_plots
 from lmreg.report.sources import ReportedRun, Sources
 from lmreg.report.tables import BestArchitecture, ceiling_row, taus_of_baselines
 
 
 class Colours:
-    """A colour for each group of runs; lines of groups without a regulariser are dashed.
-
-    Attributes:
-        legend: (group, colour, whether dashed).
-    """
+    """A colour for each group of runs; lines of groups without a regulariser are dashed. ``legend`` has
+    (group, colour, whether dashed)."""
 
     def __init__(self, sources: Sources):
         plain = {run.group for run in sources.runs if not run.regularised}
@@ -122,7 +119,7 @@ def _tau_row(
     return Row(label, texts, drawn, colour, strong, at)
 
 
-def scatter_groups(sources: Sources, score: NamedScore, colours: Colours) -> list[list[ScatterPlot]]:
+def scatter_groups(sources: Sources, score: str, colours: Colours) -> list[list[ScatterPlot]]:
     """Return plots of truth against super-net score: each pair of runs together, then the other runs."""
     paired = {run.name for pair in sources.pairs for run in pair}
     groups: list[tuple[ReportedRun, ...]] = [*sources.pairs]
@@ -132,12 +129,13 @@ def scatter_groups(sources: Sources, score: NamedScore, colours: Colours) -> lis
         [(r.ranking, r.label, notes[r.name], colours.of(r.group)) for r in group if r.ranking is not None]
         for group in groups
     ]
-    return [scatter_plots(rankings, sources.truth.pool, score) for rankings in shown if rankings]
+    pool, of_task = sources.truth.pool, sources.study.task.scores[score]
+    return [scatter_plots(rankings, pool, of_task) for rankings in shown if rankings]
 
 
-def _tau_note(sources: Sources, run: ReportedRun, score: NamedScore) -> str:
+def _tau_note(sources: Sources, run: ReportedRun, score: str) -> str:
     m = sources.metrics
-    mine = m[(m["run"] == run.name) & (m["score"] == score.name) & (m["statistic"] == "kendall_tau")]
+    mine = m[(m["run"] == run.name) & (m["score"] == score) & (m["statistic"] == "kendall_tau")]
     return "" if mine.empty else f"τ-b {words.figure(words.records(mine)[0])}"
 
 
@@ -220,27 +218,12 @@ def _chart(
     return Chart(title, note, frame, f"{part}.csv", lines)
 
 
-@dataclass(frozen=True)
-class DrawnArchitecture:
-    """An architecture with its drawings and the runs that found it."""
-
-    text: str
-    drawings: list[GraphLayout]
-    best: list[BestArchitecture]
-
-
-def drawn_architectures(sources: Sources, best: list[BestArchitecture]) -> list[DrawnArchitecture]:
-    """Return the distinct architectures among ``best``, drawn."""
+def drawn_architectures(
+    sources: Sources, best: list[BestArchitecture]
+) -> list[tuple[list[GraphLayout], list[BestArchitecture]]]:
+    """Return the drawings of each distinct architecture among ``best``, and the findings of it."""
     by_text: dict[str, list[BestArchitecture]] = {}
     for item in best:
         by_text.setdefault(item.text, []).append(item)
-    space = sources.study.space
-    return [
-        DrawnArchitecture(text, list(map(lay_out, space.graphs(items[0].arch))), items)
-        for text, items in by_text.items()
-    ]
-
-
-def operation_colours(sources: Sources) -> dict[str, int]:
-    """Return a colour for every operation of the space, for use in all drawings."""
-    return {"": 1} | {name: i % 8 for i, name in enumerate(sources.study.space.edge_labels)}
+    graphs = sources.study.space.graphs
+    return [(list(map(lay_out, graphs(items[0].arch))), items) for items in by_text.values()]

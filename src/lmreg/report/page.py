@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timezone
 from importlib.metadata import version
 from pathlib import Path
@@ -15,18 +14,10 @@ from lmreg.config.build import nearest
 from lmreg.errors import LmregError
 from lmreg.rank.compare import NO_REGULARISER, why_unpaired
 from lmreg.report import figures, prediction_pictures, provenance, tables, words
-from lmreg.report.scatter import NamedScore, in_words
+from lmreg.report.scatter import in_words
 from lmreg.report.sources import Sources
 from lmreg.util.files import write_atomically, write_table
 from lmreg.util.progress import counted
-
-
-@dataclass(frozen=True)
-class FindingSection:
-    """A comparison's finding, and sentences that compare it with the cheap rankings."""
-
-    finding: words.Finding
-    cheap_sentences: list[str]
 
 
 class Report:
@@ -46,15 +37,15 @@ class Report:
     @property
     def summary(self) -> list[str]:
         """The findings as lines for the terminal."""
-        findings, sources = [section.finding for section in self._findings], self._sources
-        lines = [f"{f.comparison}: {f.verdict}. {f.text}" for f in findings]
+        sources = self._sources
+        lines = [f"{f.comparison}: {f.verdict}. {f.text}" for f, _ in self._findings]
         why = "" if sources.pairs else f": {why_unpaired([run.finished for run in sources.runs])}"
         return [*(lines or [f"{words.NO_PAIR}{why}."]), *self._worth_training]
 
     @property
     def _worth_training(self) -> list[str]:
         """For every super-net, whether it was worth its training by the leading score."""
-        paired, by = self._sources.paired, self._scores[0].name
+        paired, by = self._sources.paired, self._scores[0]
         if paired is None:
             return []
         rows = paired[(paired["score"] == by) & (paired["against"] != NO_REGULARISER)]
@@ -86,6 +77,7 @@ class Report:
             "notes": sources.notes,
             "files": files,
             "lead": lead,
+            "lead_score": study.task.scores[lead],
             "n": int(sources.metrics["n"].max()),
             "findings": self._findings,
             "worth_training": self._worth_training,
@@ -98,16 +90,17 @@ class Report:
             "truth": tables.truth_rows(sources),
             "truth_words": in_words(sources.truth.pool.column),
             "pictures": prediction_pictures.picture_columns(sources.folder, column),
-            "gains": [(s, figures.gains(sources, s.name, colours)) for s in scores],
-            "taus": [(s, figures.taus(sources, s.name, colours)) for s in scores],
-            "statistics": [(s, tables.statistics(sources, s.name)) for s in scores],
+            "gains": [(s, figures.gains(sources, s, colours)) for s in scores],
+            "taus": [(s, figures.taus(sources, s, colours)) for s in scores],
+            "statistics": [(s, tables.statistics(sources, s)) for s in scores],
             "scatter": [(s, figures.scatter_groups(sources, s, colours)) for s in scores],
-            "charts": figures.over_training(sources, lead.name, colours),
+            "charts": figures.over_training(sources, lead, colours),
             "legend": colours.legend,
             "best": best,
             "best_columns": tables.figure_columns(sources, best),
             "cells": figures.drawn_architectures(sources, best),
-            "operations": figures.operation_colours(sources),
+            # A colour for every operation, the same in all drawings.
+            "operations": {"": 1} | {name: i % 8 for i, name in enumerate(study.space.edge_labels)},
             "differences": provenance.config_differences(sources.runs),
             "protocol": tables.protocol(sources),
             "commands": provenance.reproducing_commands(sources),
@@ -125,8 +118,8 @@ def _template() -> jinja2.Template:
     return environment.get_template("page.html.j2")
 
 
-def _scores(sources: Sources, by: str | None) -> list[NamedScore]:
-    """Return the evaluated scores of the task, the leading one first."""
+def _scores(sources: Sources, by: str | None) -> list[str]:
+    """Return the names of the evaluated scores of the task, the leading one first."""
     known = sources.study.task.scores
     chosen = sources.runs[0].finished.result["chosen_by"]
     lead = by or next((name for name, score in known.items() if score.column == chosen), next(iter(known)))
@@ -135,22 +128,22 @@ def _scores(sources: Sources, by: str | None) -> list[NamedScore]:
     evaluated = set(sources.metrics["score"])
     if lead not in evaluated:
         raise LmregError(f"score={lead} has not been evaluated; choose one of {', '.join(sorted(evaluated))}")
-    names = [lead, *(name for name in known if name != lead and name in evaluated)]
-    return [NamedScore(name, known[name].column, not known[name].higher_is_better) for name in names]
+    return [lead, *(name for name in known if name != lead and name in evaluated)]
 
 
-def _finding_sections(sources: Sources, lead: NamedScore) -> list[FindingSection]:
-    """Return the findings of all comparisons by the leading score."""
+def _finding_sections(sources: Sources, lead: str) -> list[tuple[words.Finding, list[str]]]:
+    """Return the findings of all comparisons by the leading score, each with sentences that compare it with
+    the cheap rankings."""
     if sources.paired is None:
         return []
-    rows = sources.paired[sources.paired["score"] == lead.name]
+    rows = sources.paired[sources.paired["score"] == lead]
     plain, cheap = rows[rows["against"] == NO_REGULARISER], rows[rows["against"] != NO_REGULARISER]
     found = []
     for name, group in plain.groupby("comparison"):
-        sentences = [words.worth_training(some, lead.name) for some in _over_cheap(cheap, str(name))]
+        sentences = [words.worth_training(some, lead) for some in _over_cheap(cheap, str(name))]
         if sources.baselines is not None:
             sentences.append(words.cheap_rankings(tables.shared_cheap_rankings(sources.baselines)))
-        found.append(FindingSection(words.finding(group, lead.name), sentences))
+        found.append((words.finding(group, lead), sentences))
     return found
 
 

@@ -14,6 +14,7 @@ from lmreg.config.arguments import argument
 from lmreg.config.build import dotted
 from lmreg.config.identity import config_hash, earlier_values
 from lmreg.config.index import index
+from lmreg.config.values import shown
 from lmreg.report.sources import ReportedRun, Sources
 from lmreg.util.progress import counted
 
@@ -44,8 +45,8 @@ def config_differences(runs: list[ReportedRun]) -> ConfigDifferences:
     keys = sorted({key for config in configs for key in config})
     missing = object()
     same = {k for k in keys if all(c.get(k, missing) == configs[0].get(k, missing) for c in configs)}
-    implied = {key: _yaml_value(value) for key, value in earlier_values().items()}
-    values = {k: [_yaml_value(c[k]) if k in c else implied.get(k, "") for c in configs] for k in keys}
+    implied = {key: shown(value) for key, value in earlier_values().items()}
+    values = {k: [shown(c[k]) if k in c else implied.get(k, "") for c in configs] for k in keys}
     rows = [(key, values[key]) for key in keys if key not in same]
     shared = OmegaConf.create({})
     for key in keys:
@@ -57,10 +58,6 @@ def config_differences(runs: list[ReportedRun]) -> ConfigDifferences:
         rows,
         OmegaConf.to_yaml(shared),
     )
-
-
-def _yaml_value(value: Any) -> str:
-    return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def reproducing_commands(sources: Sources) -> list[str]:

@@ -13,20 +13,12 @@ from matplotlib.figure import Figure
 
 from lmreg.landmarks.truth import LandmarkSet
 from lmreg.report.chart import Cloud, Frame, cloud, span
+from lmreg.task.base import Score
 from lmreg.util.files import write_atomically
 
 _SIZE = (290, 230)  # of a plot, px
 _TITLE = 48  # height of the lines of text above the plots of a PNG file, px
 _PER_INCH = 72  # px; text of 10 points is then 10 px high, as it is on the page
-
-
-@dataclass(frozen=True)
-class NamedScore:
-    """A super-net score: its short name, its column, and whether lower is better."""
-
-    name: str
-    column: str
-    falls: bool
 
 
 @dataclass(frozen=True)
@@ -47,16 +39,16 @@ class ScatterPlot:
 
 
 def scatter_plots(
-    rankings: Sequence[tuple[pd.DataFrame, str, str, int]], pool: LandmarkSet, score: NamedScore
+    rankings: Sequence[tuple[pd.DataFrame, str, str, int]], pool: LandmarkSet, score: Score
 ) -> list[ScatterPlot]:
     """Return a plot for each of ``rankings``, (table of `lmreg.rank.pool.ranking_table`, title, note,
     colour), all with the same axes; up is better."""
     truth = f"truth_{pool.column}"
     x_label, y_label = f"stand-alone {in_words(pool.column)}", f"super-net {in_words(score.column)}"
     x_label += ", lower is better" if pool.better_sign < 0 else ""
-    y_label += ", inverted" if score.falls else ""
+    y_label += "" if score.higher_is_better else ", inverted"
     x_range, y_range = (_shared_range([table[c] for table, *_ in rankings]) for c in (truth, score.column))
-    frame = Frame.of(_SIZE, (x_label, x_range), (y_label, y_range), score.falls)
+    frame = Frame.of(_SIZE, (x_label, x_range), (y_label, y_range), not score.higher_is_better)
     plots = []
     for table, title, note, colour in rankings:
         x, y = (table[column].to_numpy(float) for column in (truth, score.column))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,8 +25,6 @@ PAIRED = {
 BASELINES = {"baseline", "run", "label", "score", "statistic", "value", "low", "high", "n", "ceiling"}
 TRAINING = {"step", "epoch"}
 TRACKING = {"step", "epoch", "set", "score", "kendall_tau", "n"}
-TableReader = Callable[[Path, Collection[str]], pd.DataFrame]
-"""Reads a table that must have certain columns."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +85,11 @@ class Sources:
         folder = Path(options.root) / options.study
         finished, again = distinct(finished_runs(folder))
         evaluated = _evaluation(folder / "evaluate", evaluation)
-        metrics = _read_metrics(evaluated / "metrics.csv")
+        metrics = _optional(evaluated / "metrics.csv", METRICS, _AGAIN)
+        if metrics is None:
+            raise LmregError(
+                f"no evaluation in {evaluated}; 'lmreg evaluate' makes it (give it the same root and study)"
+            )
         study = Study(finished[0].cfg, options)
         truth = Truth.load(folder / "landmarks", study.space)
         ranked = [run for run in finished if run.name in set(metrics["run"])]
@@ -102,40 +104,23 @@ class Sources:
         norm = str(min(norms)) if len(norms) == 1 else None
         pairs = [(by_name[a.name], by_name[b.name]) for a, b in matched_pairs(ranked, norm)]
         pairs.sort(key=lambda pair: (pair[1].group, pair[1].seed))
-        return cls(
-            folder,
-            evaluated,
-            study,
-            truth,
-            runs,
-            pairs,
-            metrics[metrics["run"].isin(by_name)],
-            _optional(evaluated / "paired.csv", PAIRED, _evaluation_table),
-            _optional(evaluated / "baselines.csv", BASELINES, _evaluation_table),
-            [
-                *_evaluation_note(folder / "evaluate", evaluated),
-                *_completeness_notes(evaluated, finished, again, runs, metrics, truth),
-            ],
-        )
+        shown = metrics[metrics["run"].isin(by_name)]
+        paired = _optional(evaluated / "paired.csv", PAIRED, _AGAIN)
+        baselines = _optional(evaluated / "baselines.csv", BASELINES, _AGAIN)
+        notes = _evaluation_note(folder / "evaluate", evaluated)
+        notes += _completeness_notes(evaluated, finished, again, runs, metrics, truth)
+        return cls(folder, evaluated, study, truth, runs, pairs, shown, paired, baselines, notes)
 
 
-def _read_metrics(path: Path) -> pd.DataFrame:
-    if not path.exists():
-        raise LmregError(
-            f"no evaluation in {path.parent}; 'lmreg evaluate' makes it (give it the same root and study)"
-        )
-    return _evaluation_table(path, METRICS)
+_AGAIN = "; 'lmreg evaluate' writes it again"
 
 
-def _evaluation_table(path: Path, columns: Collection[str]) -> pd.DataFrame:
+def _optional(path: Path, columns: Collection[str], remedy: str = "") -> pd.DataFrame | None:
+    """Return the table in a file, or None if there is no such file; errors end in ``remedy``."""
     try:
-        return read_table(path, columns)
+        return read_table(path, columns) if path.exists() else None
     except LmregError as error:
-        raise LmregError(f"{error}; 'lmreg evaluate' writes it again") from None
-
-
-def _optional(path: Path, columns: Collection[str], read: TableReader = read_table) -> pd.DataFrame | None:
-    return read(path, columns) if path.exists() else None
+        raise LmregError(f"{error}{remedy}") from None
 
 
 def _evaluations(folder: Path) -> list[Path]:
@@ -208,12 +193,7 @@ def _completeness_notes(
         p.parent.name for p in folder.glob("search/*/config.yaml") if p.parent.name not in done | set(again)
     ):
         notes.append(f"Started but not finished, so not shown: {', '.join(begun)}.")
-    others = [
-        run.name
-        for run in runs
-        if run.finished.cfg.get("landmarks_hash", truth.landmarks.hash) != truth.landmarks.hash
-    ]
-    if others:
+    if others := [run.name for run in runs if not run.finished.is_of(truth.landmarks)]:
         notes.append(f"Trained with other landmarks than the study has now: {', '.join(others)}.")
     notes += [f"{run.label} is {BUDGET_IN_STEPS}." for run in runs if run.finished.counts_steps]
     for run in runs:

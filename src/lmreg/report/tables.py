@@ -156,32 +156,21 @@ def setup(sources: Sources) -> dict[str, Any]:
     }
 
 
-@dataclass(frozen=True)
-class TruthRow:
-    """A row of the table of landmarks and pool; ``scores`` are worst, median and best."""
-
-    role: str
-    count: int
-    score: str
-    split: str
-    trainings: str
-    scores: tuple[str, str, str]
-    error: str
-
-
-def truth_rows(sources: Sources) -> list[TruthRow]:
-    """Return the rows that describe the landmarks and the pool."""
+def truth_rows(sources: Sources) -> list[dict[str, Any]]:
+    """Return what describes the landmarks and the pool, by name in the template; ``scores`` are the worst,
+    the median and the best."""
     manifest, truth, rows = sources.truth.manifest, sources.truth, []
     for role, name, members in (
         ("landmarks", "landmarks", truth.landmarks),
         ("pool", "held-out pool", truth.pool),
     ):
-        scores, column = members.scores, in_words(members.column)
-        split = manifest.get("splits", {}).get(role, "")
-        trainings = str(manifest.get("trainings_per_architecture", {}).get(role, ""))
-        worst, middle, top = (words.number(f, 2) for f in (scores[-1], np.median(scores), scores[0]))
-        error = words.number(pd.Series(members.errors).median(), 2)  # without the unknown ones
-        rows.append(TruthRow(name, len(scores), column, split, trainings, (worst, middle, top), error))
+        scores = members.scores
+        about = {"role": name, "count": len(scores), "score": in_words(members.column)}
+        about["split"] = manifest.get("splits", {}).get(role, "")
+        about["trainings"] = manifest.get("trainings_per_architecture", {}).get(role, "")
+        about["scores"] = [words.number(f, 2) for f in (scores[-1], np.median(scores), scores[0])]
+        about["error"] = words.number(pd.Series(members.errors).median(), 2)  # without the unknown ones
+        rows.append(about)
     return rows
 
 

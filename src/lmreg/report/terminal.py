@@ -12,7 +12,7 @@ from rich.table import Table
 
 from lmreg.landmarks.truth import LandmarkSet
 from lmreg.rank.baselines import RIDGE_SCORE
-from lmreg.rank.ceiling import CEILING, TRUTH_SEEDS, Ceiling
+from lmreg.rank.ceiling import Ceiling
 from lmreg.rank.compare import NO_REGULARISER, why_unpaired
 from lmreg.rank.intervals import SEEDS_FOR_INTERVAL, Estimate
 from lmreg.rank.pool import Ranking
@@ -99,7 +99,6 @@ def _rankings(
     wide: bool,
 ) -> Table:
     unit = in_words(pool.column)
-    references = {CEILING: ceiling.tau, TRUTH_SEEDS: ceiling.agreement} if ceiling else {}
     table = _Table(
         title=f"{title}: {len(pool.archs)} held-out architectures, ranked by super-net score, "
         f"compared with stand-alone {unit}",
@@ -128,7 +127,7 @@ def _rankings(
             table.add_row("" if name == previous else name, one.ranking.score, *cells)
             previous = name
         table.add_section()
-    for name, tau in references.items():
+    for name, tau in ceiling.by_name.items() if ceiling else ():
         table.add_row(baseline(name), "", _estimate_cell("kendall_tau", tau, wide))
     return table
 

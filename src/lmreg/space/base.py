@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import hashlib
 import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
@@ -59,6 +61,11 @@ def on_paths(edges: Collection[tuple[int, int]], starts: Iterable[int], end: int
     return ahead & back
 
 
+def md5_of(text: str) -> str:
+    """Return the MD5 of a text, 32 hexadecimal digits, as a short key."""
+    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
+
+
 class Space(ABC):
     """A finite set of architectures, each of which chooses one option per decision.
 
@@ -112,12 +119,12 @@ class Space(ABC):
 
     def neighbours(self, arch: Arch) -> list[Arch]:
         """Return the architectures one change away; by default a change is another option of one decision."""
-        return [
-            self.arch((*arch.choices[:d], choice, *arch.choices[d + 1 :]))
-            for d, options in enumerate(self.options)
-            for choice in range(len(options))
-            if choice != arch.choices[d]
-        ]
+        found = []
+        for d, options in enumerate(self.options):
+            for choice in set(range(len(options))) - {arch.choices[d]}:
+                with contextlib.suppress(LmregError):  # not every combination need be an architecture
+                    found.append(self.arch((*arch.choices[:d], choice, *arch.choices[d + 1 :])))
+        return found
 
     def mutate(self, arch: Arch, rng: np.random.Generator) -> Arch:
         """Draw one of the `neighbours` of ``arch``, uniformly among those that aren't isomorphic to it.
@@ -133,9 +140,8 @@ class Space(ABC):
     def strongest(self, weights: Sequence[np.ndarray]) -> Arch:
         """Discretise a mixture: return the architecture with the option of largest weight at each decision.
 
-        Args:
-            weights: one array [options] per decision, not negative. An array needn't sum to 1: if an
-                architecture keeps only some edges into a node, edges with larger sums are stronger.
+        ``weights`` are one array [options] per decision, not negative. An array needn't sum to 1: if an
+        architecture keeps only some edges into a node, edges with larger sums are stronger.
         """
         return self.arch(tuple(int(np.argmax(row)) for row in weights))
 
@@ -190,10 +196,15 @@ class Space(ABC):
         """Return the text form, which is the key in benchmark tables."""
 
     def read(self, text: object, where: str) -> Arch:
-        """Parse ``text`` from a file; errors begin with ``where``, the file and the place in it."""
+        """Return the architecture of a text form, or of an `Arch.id`, which lmreg names files after; errors
+        begin with ``where``, such as the file and the place in it."""
         try:
             return self.parse(str(text))
         except LmregError as error:
+            name, _, numbers = str(text).strip().rpartition("-")
+            if name == self.name and all(number.isdecimal() for number in numbers.split(".")):
+                with contextlib.suppress(LmregError):
+                    return self.arch(tuple(map(int, numbers.split("."))))
             raise LmregError(f"{where}: {error}") from None
 
     @abstractmethod

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 import itertools
 from dataclasses import dataclass
 
 import numpy as np
 
-from lmreg.space.base import on_paths
+from lmreg.space.base import md5_of, on_paths
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,17 +62,13 @@ def module_hash(cell: CellGraph) -> str:
         after[a].append(b)
         before[b].append(a)
     labels = (-1, *cell.operations, -2)
-    hashes = [_md5(str((len(after[v]), len(before[v]), labels[v]))) for v in range(count)]
+    hashes = [md5_of(str((len(after[v]), len(before[v]), labels[v]))) for v in range(count)]
     for _ in range(count):
         beside = [
             ["".join(sorted(hashes[w] for w in near[v])) for near in (before, after)] for v in range(count)
         ]
-        hashes = [_md5("|".join((*beside[v], hashes[v]))) for v in range(count)]
-    return _md5(str(sorted(hashes)))
-
-
-def _md5(text: str) -> str:
-    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
+        hashes = [md5_of("|".join((*beside[v], hashes[v]))) for v in range(count)]
+    return md5_of(str(sorted(hashes)))
 
 
 def count_labellings(cell: CellGraph) -> int:

@@ -61,10 +61,8 @@ class CustomSpace(StagedChain):
     """Stages of layers, each of which is one of the modules that a YAML file lists under ``choices``.
 
     The choice `torch.nn.Identity` skips the layer; the first layer of a stage doesn't have it. An example of
-    the text form is ``conv3+skip|mb6_k5+mb3_k3+skip``.
-
-    Raises:
-        LmregError: a stage is invalid; the message says what is wrong and in which stage.
+    the text form is ``conv3+skip|mb6_k5+mb3_k3+skip``. An invalid stage raises LmregError, which says what is
+    wrong and in which stage.
     """
 
     stages: tuple[CustomStage, ...]

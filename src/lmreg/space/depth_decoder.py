@@ -140,17 +140,6 @@ class DepthDecoder(Space):
 
         return extended((), self.cells)
 
-    def neighbours(self, arch: Arch) -> list[Arch]:
-        """Return the architectures in which one decision has another option."""
-        found = []
-        for d, options in enumerate(self.options):
-            cell = d // self._length
-            for choice in set(range(len(options))) - {arch.choices[d]}:
-                choices = (*arch.choices[:d], choice, *arch.choices[d + 1 :])
-                if self._valid(choices[cell * self._length : (cell + 1) * self._length]):
-                    found.append(Arch(self.name, choices))
-        return found
-
     def strongest(self, weights: Sequence[np.ndarray]) -> Arch:
         """Return the option of largest weight at every decision.
 
@@ -229,10 +218,10 @@ class DepthDecoder(Space):
         )
 
     def _format(self, choices: Sequence[int]) -> str:
-        nodes = []
+        nodes, sources = [], (*INPUTS, *range(self.nodes))
         for node in range(len(INPUTS), len(INPUTS) + self.nodes):
             edges = [(s, OPERATIONS[c]) for (s, t), c in zip(self.edges, choices, strict=False) if t == node]
-            nodes.append("|" + "".join(f"{name}~{_source(s)}|" for s, name in edges))
+            nodes.append("|" + "".join(f"{name}~{sources[s]}|" for s, name in edges))
         return "+".join(nodes) + (f"^{self.upsamplings[choices[-1]]}" if self._chosen else "")
 
     def _parse(self, block: str) -> list[int | None]:
@@ -260,11 +249,6 @@ class DepthDecoder(Space):
         output = [add(into[-1])]
         end = f"^{self.upsamplings[choices[-1]]}" if self._chosen else ""
         return symbolic.key(output) + end, inputs.index(INPUTS[0]) in symbolic.dependencies(output)
-
-
-def _source(place: int) -> str:
-    """Return the name of a cell's input or node in the text form."""
-    return INPUTS[place] if place < len(INPUTS) else str(place - len(INPUTS))
 
 
 def _paths(edges: Sequence[tuple[int, int]], nodes: int) -> list[tuple[int, ...]]:

@@ -10,10 +10,9 @@ import ast
 import re
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
-from hashlib import md5
 
 from lmreg.errors import LmregError
-from lmreg.space.base import Arch, Graph, Space
+from lmreg.space.base import Arch, Graph, Space, md5_of
 from lmreg.space.symbolic import SymbolicCell, add
 
 CELL_NAMES = ("normal", "reduce")
@@ -56,20 +55,6 @@ def _orders(cell: CellInputs, placed: tuple[int, ...] = ()) -> Iterator[tuple[in
             yield from _orders(cell, (*placed, node))
 
 
-def format_genotype(
-    cells: Sequence[CellInputs], joined: Sequence[Sequence[int]], operations: Sequence[str]
-) -> str:
-    """Return the text form of two cells, with names of the operations by number.
-
-    ``joined`` are, for each cell, the nodes that are concatenated to its output.
-    """
-    parts = []
-    for name, cell, nodes in zip(CELL_NAMES, cells, joined, strict=True):
-        edges = [(operations[choice], source) for inputs in cell for source, choice in inputs]
-        parts.append(f"{name}={edges}, {name}_concat={list(nodes)}")
-    return f"Genotype({', '.join(parts)})"
-
-
 def read_genotype(
     text: str, nodes: int, operations: Sequence[str | None], problem: str
 ) -> list[tuple[CellInputs, object]]:
@@ -87,24 +72,6 @@ def read_genotype(
         (_cell(values[name], nodes, operations, f"{problem}: {name}"), values[f"{name}_concat"])
         for name in CELL_NAMES
     ]
-
-
-def genotype_graphs(
-    cells: Sequence[CellInputs], joined: Sequence[Sequence[int]], operations: Sequence[str]
-) -> tuple[Graph, ...]:
-    """Return the graphs of two cells, without edges whose operation is `none`."""
-    graphs = []
-    for title, cell, ends in zip(("normal cell", "reduction cell"), cells, joined, strict=True):
-        names = ("last but one", "last", *(str(node) for node in range(1, len(cell) + 1)), "output")
-        edges = [
-            (source, node, operations[choice])
-            for node, inputs in enumerate(cell, start=CELL_INPUTS)
-            for source, choice in inputs
-            if operations[choice] != "none"
-        ]
-        edges += [(node, len(names) - 1, "") for node in ends]
-        graphs.append(Graph(names, tuple(edges), title=title, inputs=CELL_INPUTS))
-    return tuple(graphs)
 
 
 class GenotypeSpace(Space):
@@ -155,15 +122,28 @@ class GenotypeSpace(Space):
                         read.append((symbolic.normalised if plain else symbolic.weighted)(operation, value))
                 values.append(add(read))
             texts.append(symbolic.key([values[node] for node in self.joined(cell)]))
-        return md5(" / ".join(texts).encode(), usedforsecurity=False).hexdigest()
+        return md5_of(" / ".join(texts))
 
     def graphs(self, arch: Arch) -> tuple[Graph, ...]:
-        cells = self.cells(arch)
-        return genotype_graphs(cells, [self.joined(cell) for cell in cells], self.edge_labels)
+        graphs, operations = [], self.edge_labels
+        for title, cell in zip(("normal cell", "reduction cell"), self.cells(arch), strict=True):
+            names = ("last but one", "last", *(str(node) for node in range(1, len(cell) + 1)), "output")
+            edges = [
+                (source, node, operations[choice])
+                for node, inputs in enumerate(cell, start=CELL_INPUTS)
+                for source, choice in inputs
+                if operations[choice] != "none"
+            ]
+            edges += [(node, len(names) - 1, "") for node in self.joined(cell)]
+            graphs.append(Graph(names, tuple(edges), title=title, inputs=CELL_INPUTS))
+        return tuple(graphs)
 
     def format(self, arch: Arch) -> str:
-        cells = self.cells(arch)
-        return format_genotype(cells, [self.joined(cell) for cell in cells], self.edge_labels)
+        parts, operations = [], self.edge_labels
+        for name, cell in zip(CELL_NAMES, self.cells(arch), strict=True):
+            edges = [(operations[choice], source) for inputs in cell for source, choice in inputs]
+            parts.append(f"{name}={edges}, {name}_concat={self.joined(cell)}")
+        return f"Genotype({', '.join(parts)})"
 
     def parse(self, text: str) -> Arch:
         """Return the architecture of a genotype in any of the spellings of `read_genotype`."""

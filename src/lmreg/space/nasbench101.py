@@ -9,12 +9,11 @@ import functools
 import re
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
-from hashlib import md5
 
 import numpy as np
 
 from lmreg.errors import LmregError
-from lmreg.space.base import Arch, Graph, Space
+from lmreg.space.base import Arch, Graph, Space, md5_of
 from lmreg.space.cell_graph import (
     CellGraph,
     count_labellings,
@@ -158,8 +157,7 @@ class NASBench101(Space):
             apply = symbolic.weighted if operation in KERNELS else symbolic.homogeneous
             values.append(apply(operation, value))
         joined = [values[source] for source in cell.sources(last) if source > 0]
-        key = " & ".join((symbolic.key(joined), symbolic.key([projected[last]])))
-        return md5(key.encode(), usedforsecurity=False).hexdigest()
+        return md5_of(" & ".join((symbolic.key(joined), symbolic.key([projected[last]]))))
 
     def benchmark_key(self, arch: Arch) -> str:
         """Return the benchmark's module hash of the pruned cell, under which its data are filed.

@@ -14,8 +14,9 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from hashlib import md5
 from typing import Any
+
+from lmreg.space.base import md5_of
 
 Sum = tuple[int, ...]
 """A sum of terms by number, ascending; a term that is added twice occurs twice. The empty sum is zero."""
@@ -106,7 +107,7 @@ class SymbolicCell:
             history.append(sorted(signatures.values()))
             count, colours = len(set(colours.values())), _ranks(signatures)
             if len(set(colours.values())) == count:
-                return md5(repr(history).encode(), usedforsecurity=False).hexdigest()
+                return md5_of(repr(history))
 
     def _without_weights(self, operation: str, value: Sum) -> Sum:
         """Return the same term for the same operation on the same value."""

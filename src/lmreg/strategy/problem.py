@@ -100,14 +100,11 @@ class SearchProblem:
         The columns are ``arch``, ``origin`` (discretised, sampled or mutated), ``params``, ``macs`` and the
         task's scores.
         """
-        about = [
-            {"arch": self.space.format(arch), "origin": self._origin(arch), **self._cost(arch)}
-            for arch in self._archs
-        ]
+        about = []
+        for arch in self._archs:
+            origin = self._origins.get(self.space.canonical(arch), "mutated")
+            about.append({"arch": self.space.format(arch), "origin": origin, **self._cost(arch)})
         scores = pd.concat(self._tables, ignore_index=True)
         table = pd.concat([pd.DataFrame(about), scores], axis=1)
         ascending = not self._by.higher_is_better
         return table.sort_values(self._by.column, ascending=ascending, kind="stable")
-
-    def _origin(self, arch: Arch) -> str:
-        return self._origins.get(self.space.canonical(arch), "mutated")

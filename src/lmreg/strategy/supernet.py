@@ -35,7 +35,7 @@ class SupernetSearch:
         """Search the super-net of ``ctx``, with its random streams; return the scored candidates, best first.
         ``title`` is that of the progress display."""
         batches, calibration = self.scoring.batches(self.data), self.scoring.calibration(self.data)
-        by, budget = self.task.score(self.scoring.by), self.strategy.budget()
+        by, budget = self.task.scores[self.scoring.by], self.strategy.budget()
         with Progress(f"{title}: scoring", budget) as progress:
 
             def scores(archs: Sequence[Arch]) -> pd.DataFrame:

@@ -88,6 +88,3 @@ class Task(ABC):
     def train_column(self) -> str:
         """The column of the training loss in ``metrics.csv``, named after the task's loss score."""
         return f"train_{next(iter(self.scores.values())).column}"
-
-    def score(self, name: str) -> Score:
-        return self.scores[name]

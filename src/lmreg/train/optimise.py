@@ -93,11 +93,9 @@ def make_optimizer(config: TrainerConfig, net: SuperNet) -> torch.optim.SGD:
         if parameter.requires_grad:
             factor = next((f for start, f in factors.items() if name.startswith(start)), 1.0)
             by_factor.setdefault(factor, []).append(parameter)
+    groups = [{"params": p} | ({} if factor == 1 else {"factor": factor}) for factor, p in by_factor.items()]
     optimizer = torch.optim.SGD(
-        [
-            {"params": some} | ({} if factor == 1 else {"factor": factor})
-            for factor, some in by_factor.items()
-        ],
+        groups,
         lr=config.lr,
         momentum=config.momentum,
         nesterov=config.nesterov,

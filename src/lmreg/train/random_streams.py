@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -53,19 +55,12 @@ def derive(seed: int, name: str) -> int:
     return int(words[0] >> np.uint64(1))
 
 
-class initialised:
-    """A context manager: new layers draw their weights from the ``init`` stream of ``seed``.
+@contextlib.contextmanager
+def initialised(seed: int) -> Iterator[None]:
+    """Within, new layers draw their weights from the ``init`` stream of ``seed``.
 
     Build networks on the CPU and move them afterwards, so that the weights are the same for every device.
     """
-
-    def __init__(self, seed: int):
-        self._seed = derive(seed, "init")
-        self._fork = torch.random.fork_rng(devices=[])
-
-    def __enter__(self) -> None:
-        self._fork.__enter__()
-        torch.random.default_generator.manual_seed(self._seed)
-
-    def __exit__(self, *error: Any) -> None:
-        self._fork.__exit__(*error)
+    with torch.random.fork_rng(devices=[]):
+        torch.random.default_generator.manual_seed(derive(seed, "init"))
+        yield

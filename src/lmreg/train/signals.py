@@ -19,11 +19,8 @@ def in_main_thread() -> bool:
 
 @contextlib.contextmanager
 def stopped_at_once(message: str) -> Iterator[None]:
-    """Within, SIGTERM and SIGINT stop the work immediately; without effect outside the main thread.
-
-    Raises:
-        Interrupted: with that message, when a signal comes.
-    """
+    """Within, SIGTERM and SIGINT stop the work immediately, by an Interrupted with that message; without
+    effect outside the main thread."""
     with StopRequest() as stop, stop.at_once(message):
         yield
 
@@ -46,11 +43,8 @@ class StopRequest:
 
     @contextlib.contextmanager
     def at_once(self, message: str) -> Iterator[None]:
-        """Within, a signal stops the work immediately: for work that a resumed run simply does again.
-
-        Raises:
-            Interrupted: with that message, when a signal comes or has come before.
-        """
+        """Within, a signal stops the work immediately: for work that a resumed run simply does again. Raises
+        Interrupted with that message when a signal comes or has come before."""
         self._message = message
         try:
             self._raise_if_due()  # the signal may have come just before

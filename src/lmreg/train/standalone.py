@@ -27,9 +27,6 @@ class OneArchitecture(Algorithm):
     def weight_losses(self, ctx: Context, batch: Batch) -> Iterator[Tensor]:
         yield ctx.standalone_loss(self._arch, batch)
 
-    def propose(self, ctx: Context, count: int) -> list[Arch]:
-        return [self._arch]
-
 
 def standalone_training(
     net: SuperNet,

@@ -84,32 +84,20 @@ class Training:
         }
         self.rows.append(row | self.algo.figures() | self.reg.figures())
 
-    def state_dict(self) -> dict[str, Any]:
+    @property
+    def _parts(self) -> dict[str, Any]:
+        """What has a state of its own, by its key in the training's."""
         ctx = self.ctx
-        return {
-            "step": ctx.step,
-            "net": ctx.net.state_dict(),
-            "optimizer": ctx.optimizer.state_dict(),
-            "algo": self.algo.state_dict(),
-            "reg": self.reg.state_dict(),
-            "streams": ctx.streams.state_dict(),
-            "train_batches": self._train.state_dict(),
-            "rank_batches": ctx.rank_batches.state_dict(),
-            "alpha_batches": ctx.alpha_batches.state_dict(),
-            "loss_sum": self._loss_sum,
-            "rows": self.rows,
-        }
+        parts = {"net": ctx.net, "optimizer": ctx.optimizer, "algo": self.algo, "reg": self.reg}
+        batches = {"rank_batches": ctx.rank_batches, "alpha_batches": ctx.alpha_batches}
+        return parts | {"streams": ctx.streams, "train_batches": self._train} | batches
+
+    def state_dict(self) -> dict[str, Any]:
+        parts = {name: part.state_dict() for name, part in self._parts.items()}
+        return {"step": self.ctx.step, **parts, "loss_sum": self._loss_sum, "rows": self.rows}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        ctx = self.ctx
-        ctx.step = state["step"]
-        ctx.net.load_state_dict(state["net"])
-        ctx.optimizer.load_state_dict(state["optimizer"])
-        self.algo.load_state_dict(state["algo"])
-        self.reg.load_state_dict(state["reg"])
-        ctx.streams.load_state_dict(state["streams"])
-        self._train.load_state_dict(state["train_batches"])
-        ctx.rank_batches.load_state_dict(state["rank_batches"])
-        ctx.alpha_batches.load_state_dict(state["alpha_batches"])
+        self.ctx.step, self.rows = state["step"], state["rows"]
+        for name, part in self._parts.items():
+            part.load_state_dict(state[name])
         self._loss_sum.copy_(state["loss_sum"])
-        self.rows = state["rows"]

@@ -29,11 +29,8 @@ class _Grant(enum.Enum):
 @contextlib.contextmanager
 def claimed(path: Path, wait: bool = False) -> Iterator[bool]:
     """Claim for this process the right to write the file ``path``; its folder is created if necessary. Raises
-    LmregError if the folder isn't writable.
-
-    Yields:
-        Whether this process has the claim: False if another process has it and this one doesn't ``wait``.
-    """
+    LmregError if the folder isn't writable. Yields whether this process has the claim: False if another
+    process has it and this one doesn't ``wait``."""
     with _lock(path.parent, f".{path.name}{_CLAIM}", wait) as grant:
         if grant is _Grant.HELD:
             _clear(path.parent, f".{glob.escape(path.name)}.*{UNFINISHED}")

@@ -23,6 +23,12 @@ def usable_cores() -> int:
         return cores
 
 
+def openmp_threads() -> int | None:
+    """Return the number of threads that the environment asks for by OMP_NUM_THREADS; None if by none."""
+    first = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
+    return int(first) if first.isdecimal() and int(first) > 0 else None
+
+
 def usable_memory() -> int | None:
     """Return the bytes of memory of this machine, or of its container if that is less; None if unknown."""
     try:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextvars import ContextVar
 from importlib.util import find_spec
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
+from rich.table import Table
 
 _PLAIN_INTERVAL_SECONDS = 10.0
 _PLAIN_WIDTH = 160
@@ -49,6 +50,14 @@ def console(widest: int | None = None) -> Console:
     out = Console(highlight=False, markup=False)
     width = out.width if out.is_terminal else widest or _PLAIN_WIDTH
     return Console(highlight=False, markup=False, width=min(width, widest or width), quiet=_quiet.get())
+
+
+def new_table(title: str, headings: Iterable[str], left: Collection[str]) -> Table:
+    """Return a table without rows; its columns ``left`` are aligned to the left, the others to the right."""
+    table = Table(title=title, title_justify="left")
+    for heading in headings:
+        table.add_column(heading, overflow="fold", justify="left" if heading in left else "right")
+    return table
 
 
 class Progress:
@@ -101,11 +110,8 @@ class Progress:
         left, since, elapsed = self._total - self._done, self._done - self._started_at, now - self._start
         if left > 0 and (since < _PACE_UNITS or elapsed < _PACE_SECONDS):
             return "-:--"
-        return _clock(elapsed / max(1, since) * left)
-
-
-def _clock(seconds: float) -> str:
-    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
+        minutes, seconds = divmod(int(elapsed / max(1, since) * left), 60)
+        return f"{minutes}:{seconds:02d}"
 
 
 def counted(n: int, noun: str) -> str:
