@@ -14,13 +14,14 @@ class Known:
     """What is known about n architectures, of which the first m are landmarks.
 
     Attributes:
-        encodings: float64 [n, e], see `Space.encode`.
+        views: the architectures as vectors, float64 [n, e] each, see `lmreg.predictor.encoding`; the first is
+            the space's own one-hot encoding.
         proxies: training-free scores float64 [n, k], larger is better; −∞ where a score isn't defined.
         scores: stand-alone scores of the landmarks, float64 [m], larger is better.
         error: the standard error of a stand-alone score, pooled over the landmarks; None if unknown.
     """
 
-    encodings: np.ndarray
+    views: tuple[np.ndarray, ...]
     proxies: np.ndarray
     scores: np.ndarray
     error: float | None = None
@@ -36,8 +37,8 @@ class Prediction:
     """What a predictor says of every architecture.
 
     Attributes:
-        mean: float64 [n], larger is better; in standard deviations of the landmarks' normal scores.
-        deviation: the uncertainty of each, float64 [n]; NaN if the predictor doesn't know it.
+        mean: float64 [n], larger is better, in the unit of the landmarks' `normal_scores`.
+        deviation: the standard deviation of each, in the same unit, float64 [n]; NaN if it isn't known.
         left_out: what it would say of each landmark without its score, float64 [m].
     """
 
@@ -56,5 +57,10 @@ class Predictor(ABC):
 
 def normal_scores(values: np.ndarray) -> np.ndarray:
     """Return the normal quantiles of the ranks of ``values`` [n]: without unit and without outliers."""
-    finite = np.nan_to_num(values, nan=-np.inf, neginf=np.finfo(float).min)
-    return stats.norm.ppf((stats.rankdata(finite) - 0.5) / len(values))
+    return stats.norm.ppf((ranks(values) - 0.5) / len(values))
+
+
+def ranks(values: np.ndarray) -> np.ndarray:
+    """Return the ranks, from 1, along the first axis of ``values``; what isn't defined is worst."""
+    worst = np.finfo(float).min
+    return stats.rankdata(np.nan_to_num(values, nan=worst, neginf=worst), axis=0)

@@ -36,7 +36,8 @@ def paths(graph: Graph) -> list[tuple[str, ...]]:
     """Return the operations along every path from an input to the output; skip connections count as none."""
     on_nodes = not any(label for _, _, label in graph.edges)
     last = len(graph.nodes) - 1
-    found: dict[int, list[tuple[str, ...]]] = {i: [(str(i),)] if graph.inputs > 1 else [()] for i in range(graph.inputs)}
+    begun = [(str(i),) if graph.inputs > 1 else () for i in range(graph.inputs)]
+    found: dict[int, list[tuple[str, ...]]] = {i: [path] for i, path in enumerate(begun)}
     for start, end, label in sorted(graph.edges, key=lambda edge: edge[1]):
         step = (graph.nodes[end],) if on_nodes and end != last else (label,) if label not in _NOTHING else ()
         found.setdefault(end, []).extend(path + step for path in found.get(start, []))

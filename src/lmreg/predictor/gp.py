@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,11 +48,13 @@ class GaussianProcess(Predictor):
         voted, features = vote(known.proxies), _standardised(known.proxies)
         spread = float(known.scores.std())
         least = _LEAST_NOISE if not known.error or not spread else max(_LEAST_NOISE, known.error / spread)
-        scales = [_median_distance(view[:m]) for view in known.encodings]
+        scales = [_median_distance(view[:m]) for view in known.views]
 
         def distances(rows: slice) -> np.ndarray:
-            views = zip(known.encodings, scales, strict=True)
-            return np.mean([_squared_distances(view[rows], view[:m]) / scale for view, scale in views], axis=0)
+            views = zip(known.views, scales, strict=True)
+            return np.mean(
+                [_squared_distances(view[rows], view[:m]) / scale for view, scale in views], axis=0
+            )
 
         def covariance(logs: np.ndarray, distance: np.ndarray, similarity: np.ndarray) -> np.ndarray:
             amplitude, length, linear = np.exp(logs[:3])

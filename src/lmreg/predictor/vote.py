@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
-from lmreg.predictor.base import Known, Prediction, Predictor, normal_scores
+from lmreg.predictor.base import Known, Prediction, Predictor, normal_scores, ranks
 
 
 @dataclass
@@ -32,6 +31,4 @@ class Vote(Predictor):
 
 def vote(proxies: np.ndarray) -> np.ndarray:
     """Return the vote of ``proxies`` [n, k] as `normal_scores` [n]."""
-    finite = np.nan_to_num(proxies, nan=-np.inf, neginf=np.finfo(float).min)
-    ranks = stats.rankdata(finite, axis=0)
-    return normal_scores(np.log(ranks / len(ranks)).sum(1))
+    return normal_scores(np.log(ranks(proxies) / len(proxies)).sum(1))

@@ -32,9 +32,9 @@ class JacobCov(Proxy):
 
     def score(self, probe: Probe) -> float:
         images = probe.batches[0].images.detach().clone().requires_grad_(True)
-        (jacobian,) = torch.autograd.grad(probe.net(images).sum(), images)
-        rows = jacobian.flatten(1).double()
-        if not bool((rows.std(1) > 0).all()):
+        (jacobian,) = torch.autograd.grad(probe.net(images).sum(), images, allow_unused=True)
+        if jacobian is None or not bool((jacobian.flatten(1).std(1) > 0).all()):
             return float("-inf")
+        rows = jacobian.flatten(1).double()
         values = torch.linalg.eigvalsh(torch.corrcoef(rows)) + _EPSILON
         return float(-(values.log() + 1 / values).sum())

@@ -40,6 +40,8 @@ class Trainability(Proxy):
         return float(np.mean(found)) if found else float("-inf")
 
     def _of_block(self, probe: Probe, before: Tensor, after: Tensor) -> float:
+        if not (before.requires_grad and after.requires_grad):
+            return float("-inf")
         at_output = probe.signs(after)
         (at_input,) = torch.autograd.grad(after, before, at_output, retain_graph=True, allow_unused=True)
         if at_input is None or (at_input.shape == at_output.shape and bool((at_input == at_output).all())):

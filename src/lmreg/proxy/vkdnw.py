@@ -58,6 +58,14 @@ class Vkdnw(Proxy):
         return len(first.changes) - float(torch.xlogy(shares, shares).sum())
 
 
+_CONVOLUTION = ("stride", "padding", "dilation", "groups")  # behind input, weight and bias
+
+
+def _bias(args: Any, kwargs: Any) -> Any:
+    """Return the bias of a call with input, weight and bias."""
+    return args[2] if len(args) > 2 else kwargs.get("bias")
+
+
 class _FirstElements(TorchFunctionMode):
     """Gives each image a change of its own, which is zero, of the first element of every parameter of
     convolutions, linear layers and normalisations; the gradients of these changes are a Jacobian by image.
@@ -79,16 +87,15 @@ class _FirstElements(TorchFunctionMode):
         if func is F.batch_norm:
             return self._added(args[0], args[0][:, :1], True)
         if func is F.linear:
-            y, x = func(*args, **kwargs), args[0]
-            return self._added(
-                y.movedim(-1, 1), x.movedim(-1, 1)[:, :1], len(args) > 2 and args[2] is not None
-            ).movedim(1, -1)
+            x, y = args[0].movedim(-1, 1), func(*args, **kwargs).movedim(-1, 1)
+            return self._added(y, x[:, :1], _bias(args, kwargs) is not None).movedim(1, -1)
         if func is torch.conv2d:
-            x, weight, bias, stride, padding, dilation, _ = args
-            kernel = torch.zeros_like(weight[:1, :1])
+            x, kernel = args[0], torch.zeros_like(args[1][:1, :1])
             kernel[0, 0].flatten()[0] = 1
-            shifted = func(x[:, :1], kernel, None, stride, padding, dilation)
-            return self._added(func(*args), shifted, bias is not None)
+            options = dict(zip(_CONVOLUTION, args[3:], strict=False)) | kwargs
+            shared = {name: options[name] for name in _CONVOLUTION[:-1] if name in options}
+            shifted = func(x[:, :1], kernel, **shared)
+            return self._added(func(*args, **kwargs), shifted, _bias(args, kwargs) is not None)
         return func(*args, **kwargs)
 
     def _added(self, y: Tensor, direction: Tensor, bias: bool) -> Tensor:

@@ -1,23 +1,33 @@
-"""Predictors' rankings of the pool, and which of them to trust."""
+"""Predictors' rankings of the pool, what super-nets add to them, and which ranking to trust."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from lmreg.config.build import choice_of
 from lmreg.config.catalogue import choices
 from lmreg.landmarks.truth import LandmarkSet
-from lmreg.predictor.base import Known, Prediction, Predictor
+from lmreg.predictor.base import Known, Prediction, Predictor, normal_scores
 from lmreg.predictor.encoding import encodings
-from lmreg.rank.correlation import kendall_tau
+from lmreg.rank.compare import NO_REGULARISER, alike, matched_pairs
+from lmreg.rank.correlation import kendall_tau_b
+from lmreg.rank.finished_run import shared_overrides
+from lmreg.rank.pool import Ranking
+from lmreg.rank.score_cache import ScoreCache
+from lmreg.rank.statistics import ResampledTruth
 from lmreg.space.base import Space
 
-PREFERRED = "gp"
-"""The predictor that is recommended unless the landmarks clearly prefer another."""
+VOTE, GP, WITH_SUPER_NET = "vote", "gp", "gp_super_net"
 _MARGIN = 0.05
+"""By how much another predictor's tau on left-out landmarks must be higher than the Gaussian process's, to be
+recommended in its place. Between 30 landmarks, tau has a standard error of about 0.1."""
+_SUPER_NET_MARGIN = 0.02
 
 
 @dataclass(frozen=True)
@@ -25,15 +35,18 @@ class Predicted:
     """A predictor's ranking of the pool.
 
     Attributes:
-        name: the predictor's.
-        values: float64 [n] in the order of the pool; higher is better.
-        left_out: Kendall's tau between the landmarks' scores and what is predicted of each without its score;
-            of the vote, which has no use for scores, simply its tau on the landmarks.
+        left_out: Kendall's tau between the landmarks' scores and what is predicted of each without its own;
+            of the vote, which uses no landmark, simply its tau on the landmarks.
+        prediction: of the landmarks and then the pool; None for combinations with super-nets.
     """
 
-    name: str
-    values: np.ndarray
+    ranking: Ranking
     left_out: float
+    prediction: Prediction | None = None
+
+    @property
+    def name(self) -> str:
+        return self.ranking.baseline
 
 
 def known_of(space: Space, landmarks: LandmarkSet, pool: LandmarkSet, proxies: pd.DataFrame) -> Known:
@@ -44,22 +57,140 @@ def known_of(space: Space, landmarks: LandmarkSet, pool: LandmarkSet, proxies: p
     return Known(encodings(space, archs), table, scores, landmarks.pooled_error)
 
 
-def predictions(
-    space: Space, landmarks: LandmarkSet, pool: LandmarkSet, proxies: pd.DataFrame
-) -> list[Predicted]:
-    """Return the ranking of the pool by every predictor of the catalogue."""
-    known, found = known_of(space, landmarks, pool, proxies), []
+def predictions(known: Known, source: ScoreCache | None = None, label: str = "") -> list[Predicted]:
+    """Return the ranking of the pool by every predictor of the catalogue; ``source`` and ``label`` are of the
+    run whose own landmarks these are, if they are a run's. Without training-free scores there is no vote."""
+    found = []
     for name in choices("predictor"):
-        cls, config = choice_of("predictor", name, Predictor)  # type: ignore[type-abstract]
+        if name == VOTE and not known.proxies.size:
+            continue
+        cls, config = choice_of("predictor", name, Predictor)
         result: Prediction = cls(config).predict(known)  # type: ignore[call-arg]
-        tau = kendall_tau(known.scores, result.left_out)
-        found.append(Predicted(name, result.mean[known.landmarks :], tau))
+        fitted = 0 if name == VOTE else known.landmarks
+        ranking = Ranking(result.mean[known.landmarks :], source, label, baseline=name, landmarks=fitted)
+        found.append(Predicted(ranking, _tau(known.scores, result.left_out), result))
     return found
 
 
-def recommended(predicted: list[Predicted]) -> Predicted:
-    """Return the ranking to trust: the preferred predictor's, unless the landmarks, left out one by one,
-    clearly agree better with another's."""
-    best = max(predicted, key=lambda one: one.left_out)
-    preferred = next((one for one in predicted if one.name == PREFERRED), best)
-    return best if best.left_out > preferred.left_out + _MARGIN else preferred
+class Combination(NamedTuple):
+    """How a super-net's scores and a prediction are added up."""
+
+    of_prediction: float
+    of_super_net: float
+    left_out: np.ndarray
+    """The sum that each landmark would have without its own score, [m]."""
+
+
+def combination(targets: np.ndarray, left_out: np.ndarray, scores: np.ndarray) -> Combination:
+    """Return the weights with which a prediction and a super-net's scores predict ``targets`` [m].
+
+    They are the posterior means of a linear regression on ``left_out``, what is predicted of each landmark
+    without its score [m], and the super-net's normal scores of the same landmarks [m], which it must not have
+    been trained to order. By prior the prediction is right and the super-net tells nothing.
+    """
+    features = np.column_stack([left_out, scores])
+    prior, precision = np.array([1.0, 0.0]), np.diag([1 / 0.25**2, 1 / 0.3**2])
+    noise = max(float(np.var(targets - left_out)), 0.05)
+    inverse = np.linalg.inv(features.T @ features / noise + precision)
+    residuals = targets - features @ prior
+    change = inverse @ features.T @ residuals / noise
+    leverage = np.einsum("mi,ij,mj->m", features, inverse, features) / noise
+    without = targets - (residuals - features @ change) / (1 - leverage)
+    of_prediction, of_super_net = (prior + change).tolist()
+    return Combination(of_prediction, of_super_net, without)
+
+
+def with_super_nets(
+    known: Known,
+    predicted: Sequence[Predicted],
+    landmarks: LandmarkSet,
+    pool: LandmarkSet,
+    sources: Sequence[ScoreCache],
+    norm: str | None = None,
+) -> list[Predicted]:
+    """Return the Gaussian process's ranking combined with the super-nets of each algorithm and regulariser,
+    whose seeds are averaged.
+
+    A regularised super-net was fitted to the landmarks, so that its scores of these say nothing about it. Its
+    weight is that of its unregularised counterpart, without which it isn't combined.
+    """
+    base = next(one for one in predicted if one.name == GP)
+    assert base.prediction is not None
+    runs = [source.run for source in sources]
+    by_name = {source.run.name: source for source in sources}
+    counterpart = {run.name: without for without, run in matched_pairs(runs, norm)}
+    shared, targets = shared_overrides(runs), normal_scores(known.scores)
+    found, unregularised = [], set()
+    for group in alike(runs, norm, "seed"):
+        judged = [run if run.result["reg"] == NO_REGULARISER else counterpart.get(run.name) for run in group]
+        if None in judged:
+            continue
+        evidence, mine = (
+            _averaged([by_name[run.name] for run in some if run is not None], landmarks, pool)
+            for some in (judged, group)
+        )
+        count = known.landmarks
+        weights = combination(targets, base.prediction.left_out, evidence[:count])
+        values = weights.of_prediction * base.ranking.values + weights.of_super_net * mine[count:]
+        label = min((run.label(shared, seed=False) for run in group), key=len)
+        if group[0].result["reg"] == NO_REGULARISER:
+            unregularised.add(label)
+        ranking = Ranking(values, None, label, baseline=WITH_SUPER_NET, landmarks=count)
+        found.append(Predicted(ranking, _tau(known.scores, weights.left_out)))
+    # Of equals, the first is recommended: with landmarks, since both have the evidence of the one without.
+    return sorted(found, key=lambda one: one.ranking.label in unregularised)
+
+
+def _averaged(sources: Sequence[ScoreCache], landmarks: LandmarkSet, pool: LandmarkSet) -> np.ndarray:
+    """Return the normal scores of landmarks and pool by the score that chose the runs' candidates, averaged
+    over the runs."""
+    found = []
+    for source in sources:
+        score = next(
+            s for s in source.study.task.scores.values() if s.column == source.run.result["chosen_by"]
+        )
+        table = source.scores([*landmarks.archs, *pool.archs])
+        found.append(normal_scores(score.sign * table[score.column].to_numpy(float)))
+    return normal_scores(np.mean(found, axis=0))
+
+
+def recommended(predicted: Sequence[Predicted]) -> Predicted:
+    """Return the ranking to trust: the Gaussian process's, unless left-out landmarks clearly agree better
+    with another predictor's; with super-nets, where left-out landmarks agree better with that."""
+    plain = [one for one in predicted if one.name != WITH_SUPER_NET]
+    best = max(plain, key=lambda one: one.left_out)
+    process = next((one for one in plain if one.name == GP), best)
+    chosen = best if best.left_out > process.left_out + _MARGIN else process
+    combined = [one for one in predicted if one.name == WITH_SUPER_NET]
+    with_net = max(combined, key=lambda one: one.left_out, default=chosen)
+    worth = max(chosen.left_out, 0.0) + _SUPER_NET_MARGIN
+    return with_net if with_net.left_out > worth else chosen
+
+
+def recommendation(predicted: Sequence[Predicted], truth: ResampledTruth) -> pd.DataFrame:
+    """Return ``recommended.csv``: a row per predictor with its tau on the pool and on left-out landmarks, its
+    paired gain over the predictor that it adds a part to, and whether it is the `recommended` one.
+
+    The pool's tau has no part in the choice; it says what the choice was worth.
+    """
+    taus = [truth.statistic(kendall_tau_b, one.ranking.values) for one in predicted]
+    places, rows, chosen = {one.name: i for i, one in enumerate(predicted)}, [], recommended(predicted)
+    for one, tau in zip(predicted, taus, strict=True):
+        before = places.get({GP: VOTE, WITH_SUPER_NET: GP}.get(one.name, ""))
+        gain = None if before is None else truth.estimate(tau - taus[before])
+        about = {"ranking": one.name, "label": one.ranking.label, "landmarks": one.ranking.landmarks}
+        about |= {"recommended": one is chosen, "left_out_tau": one.left_out}
+        of_pool = truth.estimate(tau)
+        about |= {"kendall_tau": of_pool.value, "low": of_pool.low, "high": of_pool.high, "n": of_pool.n}
+        about |= {"over": "" if before is None else predicted[before].name}
+        about |= {f"gain{end}": getattr(gain, name, np.nan) for end, name in _GAIN.items()}
+        rows.append(about)
+    return pd.DataFrame(rows)
+
+
+_GAIN = {"": "value", "_low": "low", "_high": "high"}
+
+
+def _tau(truth: np.ndarray, values: np.ndarray) -> float:
+    """Return Kendall's tau-b; 0 if one of both is constant."""
+    return float(np.nan_to_num(stats.kendalltau(truth, values).statistic))

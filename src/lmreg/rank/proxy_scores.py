@@ -6,7 +6,6 @@ import functools
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -63,20 +62,16 @@ class ProxyScores:
     """Training-free scores by architecture, kept in ``<study>/proxies/<hash>.csv``: the hash is of all that
     they depend on, and the file has a column per score."""
 
-    def __init__(self, study: Study, config: ProxiesConfig):
+    def __init__(self, study: Study, config: ProxiesConfig, data_hash: str):
+        """``data_hash`` is of the data whose images the scores look at; it is checked when one is missing."""
         self._config, self._study = config, _with_network(study, config.network)
         self.names = list(_proxies(study, config.use))
         whole = result_config(self._study.cfg)
         about = {key: whole[key] for key in ("space", "network", "task")}
         about["network"] = {k: v for k, v in about["network"].items() if k not in study.of_supernet_only}
         about |= {key: getattr(config, key) for key in ("batch_size", "repeats", "seed")}
-        self._about = about
-
-    @functools.cached_property
-    def path(self) -> Path:
-        """The file of the scores."""
-        key = config_hash(self._about | {"data_hash": self._study.data.hash})
-        return self._study.folder / "proxies" / f"{key}.csv"
+        self._data_hash = about["data_hash"] = data_hash
+        self.path = study.folder / "proxies" / f"{config_hash(about)}.csv"
 
     def table(self, archs: Sequence[Arch]) -> pd.DataFrame:
         """Return a row per architecture, in their order, and a column per score; larger is better, and −∞
@@ -106,6 +101,8 @@ class ProxyScores:
         """Compute the scores of ``archs``; yield the rows since the last time, every few seconds."""
         if not archs:
             return
+        if self._study.data.hash != self._data_hash:
+            raise LmregError("the data at data.path has changed since the searches; search again")
         workers = self._config.workers or default_workers(self._study)
         jobs = [tuple(archs[i : i + _TOGETHER]) for i in range(0, len(archs), _TOGETHER)]
         score = functools.partial(_scores, config=replace(self._config, use=self.names))
