@@ -4,17 +4,20 @@
 
 This draws architectures from a table (all different functions), computes their training-free scores on
 networks of the config that ``key=value`` (of ``lmreg search``, and ``proxies.…``) composes, and then, in
-every draw, takes M of them as landmarks, whose validation scores predictors see, and ranks all others, whose
-test scores judge. It writes ``<name>.csv`` (a row per draw and ranking), ``<name>.png``, and prints means as
-Markdown. Draws share the table and most of the judging architectures: their spread tells how much depends on
-the choice of landmarks, and isn't an interval over benchmarks.
+every draw, takes M of them as landmarks, whose validation scores predictors see, and ranks 400 others, whose
+test scores judge; each is drawn as often as its function occurs in the table, as lmreg draws its pool. It
+writes ``<name>.csv`` (a row per draw and ranking), ``<name>.png``, and prints means as Markdown. Draws share
+the table and many of the judging architectures: their spread tells how much depends on the choice of
+landmarks, and isn't an interval over benchmarks.
 """
 
 from __future__ import annotations
 
 import sys
 import time
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -28,12 +31,14 @@ from lmreg.predictor.encoding import encodings
 from lmreg.rank.correlation import kendall_tau_b, kendall_tau_top_half
 from lmreg.rank.prediction import predictions, recommended
 from lmreg.rank.proxy_scores import ProxiesConfig, ProxyScores
+from lmreg.space.base import Arch
 from lmreg.util.files import read_table, write_atomically, write_table
 
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt
 
-ARCHS, COUNTS, DRAWS = 1500, (10, 20, 30, 50, 100), 20
+ARCHS, POOL, COUNTS, DRAWS = 1500, 400, (10, 20, 30, 50, 100), 20
+MOST_ROWS = 20_000  # of a table are looked at
 
 
 def main() -> None:
@@ -46,12 +51,12 @@ def main() -> None:
     config = ProxiesConfig(
         **{key.removeprefix("proxies."): yaml.safe_load(value) for key, value in own.items()}
     )
-    table, known = drawn(study, Path(table_path), valid, archs)
+    table, known, times = drawn(study, Path(table_path), valid, archs)
     scores = ProxyScores(study, config, study.data.hash)
     began = time.monotonic()
     proxies = scores.table(known)
     print(f"{len(known)} architectures, training-free scores in {time.monotonic() - began:.0f} s", flush=True)
-    rows = judged(study, known, proxies, table[valid].to_numpy(float), table[test].to_numpy(float))
+    rows = judged(study, known, times, proxies, table[valid].to_numpy(float), table[test].to_numpy(float))
     result = pd.DataFrame(rows)
     write_table(Path(out).with_suffix(".csv"), result)
     print(f"\n{summary(result)}")
@@ -59,57 +64,55 @@ def main() -> None:
     write_atomically(Path(out).with_suffix(".png"), lambda file: figure.savefig(file, format="png", dpi=150))
 
 
-def drawn(study: Study, path: Path, valid: str, count: int) -> tuple[pd.DataFrame, list]:
-    """Return ``count`` random rows of the table that differ in function, and their architectures."""
+def drawn(study: Study, path: Path, valid: str, count: int) -> tuple[pd.DataFrame, list[Arch], np.ndarray]:
+    """Return ``count`` random rows of the table that differ in function, their architectures, and how often
+    each function occurs in the part of the table that was looked at."""
     table = read_table(path, {"arch", valid})
-    order, found, keys = np.random.default_rng(0).permutation(len(table)), [], set()
-    for row in order:
+    first: dict[str, tuple[int, Arch]] = {}
+    times: Counter[str] = Counter()
+    for row in np.random.default_rng(0).permutation(len(table))[:MOST_ROWS]:
         arch = study.space.read(str(table["arch"].iloc[row]), f"row {row}")
         key = study.space.canonical(arch)
-        if key not in keys:
-            keys.add(key)
-            found.append((row, arch))
-        if len(found) == count:
-            break
-    return table.iloc[[row for row, _ in found]].reset_index(drop=True), [arch for _, arch in found]
+        first.setdefault(key, (int(row), arch))
+        times[key] += 1
+    keys = list(first)[:count]
+    rows, archs = zip(*(first[key] for key in keys), strict=True)
+    return table.iloc[list(rows)].reset_index(drop=True), list(archs), np.array([times[key] for key in keys])
 
 
-def judged(study: Study, archs: list, proxies: pd.DataFrame, valid: np.ndarray, test: np.ndarray) -> list:
-    """Return a row per draw and ranking: Kendall's tau over the others, and in their truly better half."""
+def judged(
+    study: Study,
+    archs: list[Arch],
+    times: np.ndarray,
+    proxies: pd.DataFrame,
+    valid: np.ndarray,
+    test: np.ndarray,
+) -> list[dict[str, Any]]:
+    """Return a row per draw and ranking: Kendall's tau over the pool, and in its truly better half."""
     rows = []
-
-    def judge(name: str, values: np.ndarray, others: np.ndarray, about: dict) -> None:
-        ones = np.ones((1, len(others)))
-        truth = test[others]
-        rows.append(
-            about
-            | {
-                "ranking": name,
-                "kendall_tau": float(kendall_tau_b(truth, values, ones)[0]),
-                "top_half": float(kendall_tau_top_half(truth, values, ones)[0]),
-                "regret": float(truth.max() - truth[int(np.argmax(values))]),
-                "n": len(others),
-            }
-        )
-
-    views = encodings(study.space, archs)
-    table = proxies.to_numpy(float)
+    views, table = encodings(study.space, archs), proxies.to_numpy(float)
     for count in COUNTS:
-        if count > len(archs) // 3:
-            continue
         for number in range(DRAWS):
-            order = np.random.default_rng([count, number]).permutation(len(archs))
-            chosen, others = order[:count], order[count:]
-            about = {"landmarks": count, "draw": number}
-            known = Known(tuple(view[order] for view in views), table[order], valid[chosen])
-            found = predictions(known)
-            for one in found:
-                judge(one.name, one.ranking.values, others, about)
-            judge("recommended", recommended(found).ranking.values, others, about)
-            if count == COUNTS[0]:
-                for name in proxies:
-                    judge(name, proxies[name].to_numpy(float)[others], others, about)
+            waiting = np.random.default_rng([count, number]).exponential(size=len(archs)) / times
+            order = np.argsort(waiting)[: count + POOL]
+            known = Known(tuple(view[order] for view in views), table[order], valid[order[:count]])
+            found, pool = predictions(known), order[count:]
+            ranked = {one.name: one.ranking.values for one in found}
+            ranked["recommended"] = recommended(found, known.scores).ranking.values
+            ranked |= {name: proxies[name].to_numpy(float)[pool] for name in proxies}
+            for name, values in ranked.items():
+                about = {"landmarks": count, "draw": number, "ranking": name, "n": len(pool)}
+                rows.append(about | figures(test[pool], values))
     return rows
+
+
+def figures(truth: np.ndarray, values: np.ndarray) -> dict[str, float]:
+    ones = np.ones((1, len(truth)))
+    return {
+        "kendall_tau": float(kendall_tau_b(truth, values, ones)[0]),
+        "top_half": float(kendall_tau_top_half(truth, values, ones)[0]),
+        "regret": float(truth.max() - truth[int(np.argmax(values))]),
+    }
 
 
 def summary(rows: pd.DataFrame) -> str:
@@ -117,7 +120,9 @@ def summary(rows: pd.DataFrame) -> str:
         "| ranking | M | tau: mean (sd, least of draws) | top half: mean (sd) | regret: mean | n |",
         "|---|---|---|---|---|---|",
     ]
-    for (name, count), some in rows.groupby(["ranking", "landmarks"], sort=False):
+    fitted = rows["ranking"].isin(["gp", "ridge", "recommended"])
+    shown = rows[fitted | (rows["landmarks"] == 30)]
+    for (name, count), some in shown.groupby(["ranking", "landmarks"], sort=False):
         tau, top = some["kendall_tau"], some["top_half"]
         lines.append(
             f"| {name} | {count} | {tau.mean():.3f} ({tau.std():.3f}, {tau.min():.3f}) | "

@@ -14,6 +14,7 @@ from lmreg.rank.prediction import (
     Predicted,
     combination,
     known_of,
+    left_out_tau,
     predictions,
     recommendation,
     recommended,
@@ -21,11 +22,14 @@ from lmreg.rank.prediction import (
 from lmreg.rank.statistics import ResampledTruth
 from lmreg.space.nasbench201 import NASBench201
 
+SCORES = np.arange(30.0)
 
-def predicted(name: str, left_out: float, values: np.ndarray | None = None, label: str = "") -> Predicted:
-    return Predicted(
-        Ranking(np.arange(8.0) if values is None else values, label=label, baseline=name), left_out
-    )
+
+def predicted(name: str, noise: float, values: np.ndarray | None = None) -> Predicted:
+    """Return what predicts left-out landmarks of these scores with some noise, up to the sign of it."""
+    errors = np.random.default_rng(0).normal(0, abs(noise), 30)
+    values = np.arange(8.0) if values is None else values
+    return Predicted(Ranking(values, baseline=name), np.copysign(1, noise) * (SCORES + errors))
 
 
 @pytest.fixture
@@ -50,13 +54,14 @@ def test_every_predictor_ranks_the_pool(
     landmarks, pool, proxies = sets
     found = {one.name: one for one in predictions(known_of(space, landmarks, pool, proxies))}
     assert list(found) == ["gp", "ridge", "vote"]
-    truth = ResampledTruth.of(pool, 100, 0, 0.95)
-    taus = recommendation(list(found.values()), truth).set_index("ranking")["kendall_tau"]
+    truth, scores = ResampledTruth.of(pool, 100, 0, 0.95), -landmarks.scores
+    taus = recommendation(list(found.values()), scores, truth).set_index("ranking")["kendall_tau"]
     assert taus["ridge"] > 0.8  # errors are better if lower
     assert taus["gp"] > taus["vote"] > 0.3
     assert [found[name].ranking.landmarks for name in found] == [30, 30, 0]
-    assert found["ridge"].left_out > 0.8
-    assert found["gp"].left_out > found["vote"].left_out
+    left_out = {name: left_out_tau(scores, one.left_out) for name, one in found.items()}
+    assert left_out["ridge"] > 0.8
+    assert left_out["gp"] > left_out["vote"]
 
 
 def test_without_training_free_scores_there_is_no_vote(
@@ -99,25 +104,32 @@ def test_left_out_is_what_the_others_would_say(rng: np.random.Generator) -> None
 
 
 @pytest.mark.parametrize(
-    ("left_out", "chosen"),
+    ("noise", "chosen"),
     [
-        ({GP: 0.70, VOTE: 0.72, "ridge": 0.5}, GP),  # within what tau between landmarks can tell
-        ({GP: 0.60, VOTE: 0.72, "ridge": 0.5}, VOTE),
-        ({GP: 0.60, VOTE: 0.62, "ridge": 0.8}, "ridge"),
-        ({GP: 0.60, VOTE: 0.62, WITH_SUPER_NET: 0.70}, WITH_SUPER_NET),
-        ({GP: 0.60, VOTE: 0.62, WITH_SUPER_NET: 0.61}, GP),
-        ({GP: -0.6, VOTE: -0.6, WITH_SUPER_NET: -0.2}, GP),
+        ({GP: 12, VOTE: 11, "ridge": 30}, GP),  # within what 30 landmarks can tell
+        ({GP: 40, VOTE: 8, "ridge": 12}, VOTE),
+        ({GP: 40, VOTE: 30, "ridge": 8}, "ridge"),
+        ({GP: 20, VOTE: 19, WITH_SUPER_NET: 8}, WITH_SUPER_NET),
+        ({GP: 20, VOTE: 19, WITH_SUPER_NET: 19.9}, GP),
+        ({GP: -8, VOTE: -8, WITH_SUPER_NET: -30}, GP),
     ],
 )
-def test_left_out_landmarks_decide(left_out: dict[str, float], chosen: str) -> None:
-    assert recommended([predicted(name, tau) for name, tau in left_out.items()]).name == chosen
+def test_left_out_landmarks_decide(noise: dict[str, float], chosen: str) -> None:
+    assert recommended([predicted(name, it) for name, it in noise.items()], SCORES).name == chosen
+
+
+def test_few_landmarks_decide_nothing() -> None:
+    scores = np.array([1.0, 2, 3])
+    right, wrong = scores, scores[[1, 0, 2]]
+    some = [Predicted(Ranking(scores, baseline=n), it) for n, it in ((GP, wrong), (VOTE, right))]
+    assert recommended(some, scores).name == GP
 
 
 def test_the_pool_has_no_say(sets: tuple[LandmarkSet, LandmarkSet, pd.DataFrame]) -> None:
     pool = sets[1]
     truth = ResampledTruth.of(pool, 100, 0, 0.95)
     right, wrong = truth.values, -truth.values
-    table = recommendation([predicted(GP, 0.7, wrong), predicted(VOTE, 0.4, right)], truth)
+    table = recommendation([predicted(GP, 5, wrong), predicted(VOTE, 20, right)], SCORES, truth)
     rows = table.set_index("ranking")
     assert rows.loc[GP, "recommended"]
     assert not rows.loc[VOTE, "recommended"]

@@ -138,11 +138,10 @@ def _evaluate(
         baselines += run_baselines
     if not super_nets:
         raise LmregError(f"no run could be ranked: {'; '.join(failures)}")
-    combined = with_super_nets(
-        cheap_rankings.known(landmarks), predicted, landmarks, pool, sources, options.norm
-    )
+    known = cheap_rankings.known(landmarks)
+    combined = with_super_nets(known, predicted, landmarks, pool, sources, options.norm)
     baselines += [one.ranking for one in combined]
-    advice = recommendation([*predicted, *combined], resampled)
+    advice = recommendation([*predicted, *combined], known.scores, resampled)
 
     statistics, baseline_statistics = (
         [RankingStatistics(r, resampled.estimates(r.values, options.precision_at)) for r in some]

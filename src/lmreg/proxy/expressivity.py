@@ -42,6 +42,9 @@ def entropy(features: Tensor) -> float:
     given ``features`` [B, channels, height, width]."""
     rows = features.movedim(1, -1).flatten(0, -2).double()
     centred = rows - rows.mean(0)
-    values = torch.linalg.eigvalsh(centred.T @ centred / len(rows)).clamp(min=0)
+    covariance = centred.T @ centred / len(rows)
+    if not bool(covariance.isfinite().all()):
+        return float("nan")
+    values = torch.linalg.eigvalsh(covariance).clamp(min=0)
     shares = values / values.sum()
     return float(-(shares * (shares + _EPSILON).log()).sum())

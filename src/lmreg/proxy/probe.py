@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,7 +22,9 @@ from lmreg.task.base import Task
 
 _NORMS = {F.batch_norm, F.layer_norm, F.group_norm, F.instance_norm, F.rms_norm}
 _aten = torch.ops.aten
-_RECTIFIERS = {_aten.relu, _aten.relu_, _aten.hardtanh, _aten.hardtanh_, _aten.gelu, _aten.silu, _aten.silu_}
+_IN_PLACE_TOO = ("relu", "hardtanh", "leaky_relu", "elu", "silu", "hardswish", "mish")
+_RECTIFIERS = {getattr(_aten, name + end) for name in _IN_PLACE_TOO for end in ("", "_")}
+_RECTIFIERS |= {_aten.gelu, _aten._prelu_kernel}
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,7 @@ class Probe:
     Args:
         net: on its device, initialised by `initialise`.
         batches: at least two batches of training images, equally large.
-        generator: for noise, on the CPU, so that it is the same for every device.
+        generator: of whose seed all noise is made, on the CPU, so that it is the same for every device.
     """
 
     def __init__(
@@ -66,19 +69,19 @@ class Probe:
 
     @functools.cached_property
     def layers(self) -> list[Any]:
-        """The convolutions and linear layers."""
-        return layers_of(self.net)
+        """The convolutions and linear layers that are trained."""
+        return [layer for layer in layers_of(self.net) if layer.weight.requires_grad]
 
-    def noise(self) -> Tensor:
-        """Return new standard normal images, shaped like a batch."""
+    def random(self, use: str) -> torch.Generator:
+        """Return a new generator for ``use``: no score's noise depends on which others were asked for."""
+        name = f"{self._generator.initial_seed()} {use}"
+        return torch.Generator().manual_seed(zlib.crc32(name.encode()))
+
+    def noise(self, generator: torch.Generator) -> Tensor:
+        """Return standard normal images, shaped like a batch."""
         images = self.batches[0].images
-        drawn = torch.randn(images.shape, generator=self._generator).to(images.device)
+        drawn = torch.randn(images.shape, generator=generator).to(images.device)
         return drawn.contiguous(memory_format=torch.channels_last)
-
-    def signs(self, like: Tensor) -> Tensor:
-        """Return random signs ±1, shaped like ``like``."""
-        drawn = torch.randint(2, like.shape, generator=self._generator, dtype=torch.float32)
-        return (2 * drawn - 1).to(like.device)
 
     @functools.cached_property
     def active_units(self) -> list[Tensor]:
@@ -112,7 +115,7 @@ class Probe:
     def features(self) -> list[Tensor]:
         """The outputs of the network's blocks for noise, [B, channels, height, width], with their graph."""
         with outputs_of(self.net.net.blocks()) as outputs:
-            self.net(self.noise())
+            self.net(self.noise(self.random("features")))
         return outputs
 
 

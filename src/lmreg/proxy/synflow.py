@@ -39,7 +39,7 @@ class Synflow(Proxy):
             for parameter in net.parameters():
                 parameter.abs_()
         ones = torch.ones_like(probe.batches[0].images[:1]).double()
-        weights = [layer.weight for layer in layers_of(net)]
+        weights = [layer.weight for layer in layers_of(net) if layer.weight.requires_grad]
         with WithoutNorms():
             total = net(ones).sum()
         found = torch.autograd.grad(total, weights, allow_unused=True)

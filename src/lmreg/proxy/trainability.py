@@ -36,21 +36,27 @@ class Trainability(Proxy):
 
     def score(self, probe: Probe) -> float:
         pairs = list(zip(probe.features, probe.features[1:], strict=False))
-        found = [self._of_block(probe, before, after) for before, after in pairs]
+        generator = probe.random("signs")
+        found = [_of_block(before, after, generator) for before, after in pairs]
         return float(np.mean(found)) if found else float("-inf")
 
-    def _of_block(self, probe: Probe, before: Tensor, after: Tensor) -> float:
-        if not (before.requires_grad and after.requires_grad):
-            return float("-inf")
-        at_output = probe.signs(after)
-        (at_input,) = torch.autograd.grad(after, before, at_output, retain_graph=True, allow_unused=True)
-        if at_input is None or (at_input.shape == at_output.shape and bool((at_input == at_output).all())):
-            return float("-inf")
-        # A block that changes the resolution: pixels of the larger map become channels.
-        at_input, at_output = _folded(at_input, at_output), _folded(at_output, at_input)
-        rows_in, rows_out = (g.movedim(1, -1).flatten(0, -2).double() for g in (at_input, at_output))
-        norm = float(torch.linalg.matrix_norm(rows_in.T @ rows_out / len(rows_out), 2))
-        return 2 - norm - 1 / (norm + _EPSILON)
+
+def _of_block(before: Tensor, after: Tensor, generator: torch.Generator) -> float:
+    if not (before.requires_grad and after.requires_grad):
+        return float("-inf")
+    signs = torch.randint(2, after.shape, generator=generator, dtype=torch.float32)
+    at_output = (2 * signs - 1).to(after.device)
+    (at_input,) = torch.autograd.grad(after, before, at_output, retain_graph=True, allow_unused=True)
+    if at_input is None or (at_input.shape == at_output.shape and bool((at_input == at_output).all())):
+        return float("-inf")
+    # A block that changes the resolution: pixels of the larger map become channels.
+    at_input, at_output = _folded(at_input, at_output), _folded(at_output, at_input)
+    rows_in, rows_out = (g.movedim(1, -1).flatten(0, -2).double() for g in (at_input, at_output))
+    jacobian = rows_in.T @ rows_out / len(rows_out)
+    if not bool(jacobian.isfinite().all()):
+        return float("-inf")
+    norm = float(torch.linalg.matrix_norm(jacobian, 2))
+    return 2 - norm - 1 / (norm + _EPSILON)
 
 
 def _folded(larger: Tensor, smaller: Tensor) -> Tensor:

@@ -15,6 +15,7 @@ from lmreg.proxy.probe import Probe
 from lmreg.task.base import LABELS
 
 _IMAGES = 16  # the cost grows with them
+_SMOOTHING = 0.05  # without it, large logits leave no information at all
 
 
 @dataclass
@@ -26,10 +27,11 @@ class Vkdnw(Proxy):
     """The number of parameter tensors, and how evenly outputs tell about them.
 
     It is that number plus the entropy of the normalised deciles of the eigenvalues of the Fisher information
-    of the first element of each, for noise. Normalisations use no statistics.
+    of the first element of each, for noise. Normalisations use no statistics, and 5 % of the probability of
+    labels is spread over all.
 
     Source: Týbl & Neumann, "Training-free Neural Architecture Search through Variance of Knowledge of Deep
-    Network Weights", CVPR 2025, equations 8 to 10 (VKDNW_single).
+    Network Weights", CVPR 2025, equations 8 to 10 (VKDNW_single), and its released code.
     """
 
     takes = LABELS
@@ -39,7 +41,7 @@ class Vkdnw(Proxy):
 
     def score(self, probe: Probe) -> float:
         with _FirstElements() as first:
-            logits = probe.net(probe.noise()[:_IMAGES])
+            logits = probe.net(probe.noise(probe.random("vkdnw"))[:_IMAGES])
         rows = []
         for label in range(logits.shape[1]):
             found = torch.autograd.grad(
@@ -50,8 +52,11 @@ class Vkdnw(Proxy):
             [torch.stack(row, 1) for row in rows], 1
         ).double()  # [images, labels, elements]
         chance = logits.detach().cpu().double().softmax(1)[:, :, None]
+        chance = (1 - _SMOOTHING) * chance + _SMOOTHING / logits.shape[1]
         centred = (jacobian - (chance * jacobian).sum(1, keepdim=True)) * chance.sqrt()
         fisher = torch.einsum("ncp,ncq->pq", centred, centred) / len(logits)
+        if not bool(fisher.isfinite().all()):
+            return float("nan")
         values = torch.linalg.eigvalsh(fisher).clamp(min=0)
         deciles = torch.quantile(values, torch.arange(0.1, 0.95, 0.1, dtype=torch.float64))
         shares = deciles / deciles.sum()
@@ -85,7 +90,8 @@ class _FirstElements(TorchFunctionMode):
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         if func is F.batch_norm:
-            return self._added(args[0], args[0][:, :1], True)
+            weight = args[3] if len(args) > 3 else kwargs.get("weight")
+            return args[0] if weight is None else self._added(args[0], args[0][:, :1], True)
         if func is F.linear:
             x, y = args[0].movedim(-1, 1), func(*args, **kwargs).movedim(-1, 1)
             return self._added(y, x[:, :1], _bias(args, kwargs) is not None).movedim(1, -1)

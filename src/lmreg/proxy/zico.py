@@ -22,7 +22,8 @@ class Zico(Proxy):
     over batches. Weights without deviation are left out, and so are layers without such weights.
 
     Source: Li, Yang, Bhardwaj, Marculescu, "ZiCo: Zero-shot NAS via Inverse Coefficient of Variation on
-    Gradients", ICLR 2023, equation 19.
+    Gradients", ICLR 2023, equation 19, and its released code, where the deviation is that of the gradient,
+    not of its absolute value.
     """
 
     def __init__(self, config: Config):

@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from lmreg.config.build import choice_of
 from lmreg.config.catalogue import choices
@@ -23,11 +22,12 @@ from lmreg.rank.score_cache import ScoreCache
 from lmreg.rank.statistics import ResampledTruth
 from lmreg.space.base import Space
 
-VOTE, GP, WITH_SUPER_NET = "vote", "gp", "gp_super_net"
-_MARGIN = 0.05
-"""By how much another predictor's tau on left-out landmarks must be higher than the Gaussian process's, to be
-recommended in its place. Between 30 landmarks, tau has a standard error of about 0.1."""
-_SUPER_NET_MARGIN = 0.02
+VOTE, RIDGE, GP, WITH_SUPER_NET = "vote", "ridge", "gp", "gp_super_net"
+_SURE = 2.0
+"""By how many standard errors another predictor's tau on left-out landmarks must be higher than the Gaussian
+process's, to be recommended in its place."""
+_LIKELY = 1.0
+"""The same for the combination with super-nets, whose weight is shrunk towards zero already."""
 
 
 @dataclass(frozen=True)
@@ -35,13 +35,12 @@ class Predicted:
     """A predictor's ranking of the pool.
 
     Attributes:
-        left_out: Kendall's tau between the landmarks' scores and what is predicted of each without its own;
-            of the vote, which uses no landmark, simply its tau on the landmarks.
+        left_out: what is predicted of each landmark without its own score, float64 [m].
         prediction: of the landmarks and then the pool; None for combinations with super-nets.
     """
 
     ranking: Ranking
-    left_out: float
+    left_out: np.ndarray
     prediction: Prediction | None = None
 
     @property
@@ -68,7 +67,7 @@ def predictions(known: Known, source: ScoreCache | None = None, label: str = "")
         result: Prediction = cls(config).predict(known)  # type: ignore[call-arg]
         fitted = 0 if name == VOTE else known.landmarks
         ranking = Ranking(result.mean[known.landmarks :], source, label, baseline=name, landmarks=fitted)
-        found.append(Predicted(ranking, _tau(known.scores, result.left_out), result))
+        found.append(Predicted(ranking, result.left_out, result))
     return found
 
 
@@ -136,7 +135,7 @@ def with_super_nets(
         if group[0].result["reg"] == NO_REGULARISER:
             unregularised.add(label)
         ranking = Ranking(values, None, label, baseline=WITH_SUPER_NET, landmarks=count)
-        found.append(Predicted(ranking, _tau(known.scores, weights.left_out)))
+        found.append(Predicted(ranking, weights.left_out))
     # Of equals, the first is recommended: with landmarks, since both have the evidence of the one without.
     return sorted(found, key=lambda one: one.ranking.label in unregularised)
 
@@ -154,32 +153,52 @@ def _averaged(sources: Sequence[ScoreCache], landmarks: LandmarkSet, pool: Landm
     return normal_scores(np.mean(found, axis=0))
 
 
-def recommended(predicted: Sequence[Predicted]) -> Predicted:
-    """Return the ranking to trust: the Gaussian process's, unless left-out landmarks clearly agree better
-    with another predictor's; with super-nets, where left-out landmarks agree better with that."""
-    plain = [one for one in predicted if one.name != WITH_SUPER_NET]
-    best = max(plain, key=lambda one: one.left_out)
-    process = next((one for one in plain if one.name == GP), best)
-    chosen = best if best.left_out > process.left_out + _MARGIN else process
-    combined = [one for one in predicted if one.name == WITH_SUPER_NET]
-    with_net = max(combined, key=lambda one: one.left_out, default=chosen)
-    worth = max(chosen.left_out, 0.0) + _SUPER_NET_MARGIN
-    return with_net if with_net.left_out > worth else chosen
+def recommended(predicted: Sequence[Predicted], scores: np.ndarray) -> Predicted:
+    """Return the ranking to trust by the landmarks' ``scores`` [m]: the Gaussian process's, unless left-out
+    landmarks agree significantly better with another predictor's; with super-nets, where these probably help.
+    """
+    chosen = next((one for one in predicted if one.name == GP), predicted[0])
+    for name, errors in ((VOTE, _SURE), (RIDGE, _SURE), (WITH_SUPER_NET, _LIKELY)):
+        rivals = [one for one in predicted if one.name == name]
+        best = max(rivals, key=lambda one: left_out_tau(scores, one.left_out), default=chosen)
+        taus, before = (_taus_without_each(scores, one.left_out) for one in (best, chosen))
+        gains = taus - before
+        if gains[0] > errors * _jackknife_error(gains[1:]) and taus[0] > 0:
+            chosen = best
+    return chosen
 
 
-def recommendation(predicted: Sequence[Predicted], truth: ResampledTruth) -> pd.DataFrame:
+def left_out_tau(scores: np.ndarray, left_out: np.ndarray) -> float:
+    """Return Kendall's tau-b between landmarks' scores and what is predicted of each without its own; 0 if
+    one of both is constant."""
+    return float(_taus_without_each(scores, left_out)[0])
+
+
+def _taus_without_each(scores: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Return tau-b over all landmarks, then without each in turn, [1 + m]; 0 where it isn't defined."""
+    counts = np.vstack([np.ones(len(scores)), 1 - np.eye(len(scores))])
+    return np.nan_to_num(kendall_tau_b(scores, values, counts))
+
+
+def _jackknife_error(values: np.ndarray) -> float:
+    """Return the standard error of a statistic, given its ``values`` [m] without each landmark."""
+    return float(np.sqrt((len(values) - 1) * np.var(values)))
+
+
+def recommendation(predicted: Sequence[Predicted], scores: np.ndarray, truth: ResampledTruth) -> pd.DataFrame:
     """Return ``recommended.csv``: a row per predictor with its tau on the pool and on left-out landmarks, its
     paired gain over the predictor that it adds a part to, and whether it is the `recommended` one.
 
     The pool's tau has no part in the choice; it says what the choice was worth.
     """
     taus = [truth.statistic(kendall_tau_b, one.ranking.values) for one in predicted]
-    places, rows, chosen = {one.name: i for i, one in enumerate(predicted)}, [], recommended(predicted)
+    places, rows = {one.name: i for i, one in enumerate(predicted)}, []
+    chosen = recommended(predicted, scores)
     for one, tau in zip(predicted, taus, strict=True):
         before = places.get({GP: VOTE, WITH_SUPER_NET: GP}.get(one.name, ""))
         gain = None if before is None else truth.estimate(tau - taus[before])
         about = {"ranking": one.name, "label": one.ranking.label, "landmarks": one.ranking.landmarks}
-        about |= {"recommended": one is chosen, "left_out_tau": one.left_out}
+        about |= {"recommended": one is chosen, "left_out_tau": left_out_tau(scores, one.left_out)}
         of_pool = truth.estimate(tau)
         about |= {"kendall_tau": of_pool.value, "low": of_pool.low, "high": of_pool.high, "n": of_pool.n}
         about |= {"over": "" if before is None else predicted[before].name}
@@ -189,8 +208,3 @@ def recommendation(predicted: Sequence[Predicted], truth: ResampledTruth) -> pd.
 
 
 _GAIN = {"": "value", "_low": "low", "_high": "high"}
-
-
-def _tau(truth: np.ndarray, values: np.ndarray) -> float:
-    """Return Kendall's tau-b; 0 if one of both is constant."""
-    return float(np.nan_to_num(stats.kendalltau(truth, values).statistic))

@@ -34,8 +34,8 @@ _SAVE_SECONDS = 10.0
 _BATCHES = 2
 
 DEFAULT = [
-    *("params", "macs", "nwot", "synflow", "zico"),
-    *("expressivity", "progressivity", "trainability", "jacob_cov", "grad_norm"),
+    *("macs", "nwot", "synflow", "zico"),
+    *("expressivity", "progressivity", "trainability", "jacob_cov"),
 ]
 
 
@@ -49,9 +49,7 @@ class ProxiesConfig:
     network: dict[str, Any] = option(
         {}, help="options of the networks that they look at, such as {channels:16,cells:5}, else the study's"
     )
-    workers: int | None = option(
-        None, min=1, help="parallel processes; null: one per core, or one on a GPU", result=False
-    )
+    workers: int | None = option(None, min=1, help="parallel processes; null: one per core, or one on a GPU")
     seed: int = option(0, min=0, help="seed of their initial weights and noise")
 
     def __post_init__(self) -> None:

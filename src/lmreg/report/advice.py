@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lmreg.report.words import baseline_of, interval, listed, number, records
+from lmreg.report.words import baseline, baseline_of, figure, interval, listed, number, records
 
 
 def advice_in_words(table: pd.DataFrame) -> list[str]:
@@ -37,6 +37,13 @@ def advice_in_words(table: pd.DataFrame) -> list[str]:
         if row["ranking"] == "gp_super_net" and row is not chosen and row["over"] in by_name
     ]
     return found
+
+
+def cheap_rankings(rows: pd.DataFrame) -> str:
+    """Say which taus the best cheap rankings reach; ``rows`` of ``baselines.csv`` have them."""
+    known = rows[rows["value"].notna()].sort_values("value", ascending=False, kind="stable")
+    figures = [f"{baseline(row['baseline'])} {figure(row)}" for row in records(known)[:4]]
+    return f"The best cheap rankings reach: {listed(figures)}." if figures else ""
 
 
 def _added(row: dict[str, Any]) -> str:

@@ -14,7 +14,7 @@ from lmreg.config.build import nearest
 from lmreg.errors import LmregError
 from lmreg.rank.compare import NO_REGULARISER, why_unpaired
 from lmreg.report import figures, prediction_pictures, provenance, tables, words
-from lmreg.report.advice import advice_in_words
+from lmreg.report.advice import advice_in_words, cheap_rankings
 from lmreg.report.scatter import in_words
 from lmreg.report.sources import Sources
 from lmreg.util.files import write_atomically, write_table
@@ -150,7 +150,7 @@ def _finding_sections(sources: Sources, lead: str) -> list[tuple[words.Finding, 
     for name, group in plain.groupby("comparison"):
         sentences = [words.worth_training(some, lead) for some in _over_cheap(cheap, str(name))]
         if sources.baselines is not None:
-            sentences.append(words.cheap_rankings(tables.shared_cheap_rankings(sources.baselines)))
+            sentences.append(cheap_rankings(tables.shared_cheap_rankings(sources.baselines)))
         found.append((words.finding(group, lead), sentences))
     return found
 

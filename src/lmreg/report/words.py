@@ -296,10 +296,3 @@ def seeds_left_out(gains: pd.DataFrame) -> list[str]:
         f"left out: {row['left_out']}."
         for row in rows.to_dict("records")
     ]
-
-
-def cheap_rankings(rows: pd.DataFrame) -> str:
-    """Say which taus the best cheap rankings reach; ``rows`` of ``baselines.csv`` have them."""
-    known = rows[rows["value"].notna()].sort_values("value", ascending=False, kind="stable")
-    figures = [f"{baseline(row['baseline'])} {figure(row)}" for row in records(known)[:4]]
-    return f"The best cheap rankings reach: {listed(figures)}." if figures else ""
