@@ -67,7 +67,8 @@ def main() -> None:
 def drawn(study: Study, path: Path, valid: str, count: int) -> tuple[pd.DataFrame, list[Arch], np.ndarray]:
     """Return ``count`` random rows of the table that differ in function, their architectures, and how often
     each function occurs in the part of the table that was looked at."""
-    table = read_table(path, {"arch", valid})
+    parquet = path.suffix == ".parquet"
+    table = pd.read_parquet(path) if parquet else read_table(path, {"arch", valid})
     first: dict[str, tuple[int, Arch]] = {}
     times: Counter[str] = Counter()
     for row in np.random.default_rng(0).permutation(len(table))[:MOST_ROWS]:

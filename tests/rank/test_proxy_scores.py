@@ -139,7 +139,6 @@ def test_own_scores_are_classes(study: Study, archs: list[Arch]) -> None:
     [
         ({"use": ["nwott"]}, "proxies.use=nwott; did you mean 'nwot'?"),
         ({"network": {"chanels": 4}}, "proxies.network has the key 'chanels'; did you mean 'channels'?"),
-        ({"batch_size": 10**6}, "proxies.batch_size=1000000: the scores look at 2 batches"),
     ],
 )
 def test_what_cannot_be_is_refused(
@@ -153,6 +152,12 @@ def test_what_cannot_be_is_refused(
 def test_other_data_is_refused(study: Study, archs: list[Arch]) -> None:
     with pytest.raises(LmregError, match="has changed since the searches"):
         ProxyScores(study, ProxiesConfig(use=FEW), "other").table(archs)
+
+
+def test_batches_are_as_large_as_the_data_allows(study: Study, archs: list[Arch]) -> None:
+    half = len(study.data.split("train")) // 2
+    first, second = (scores(study, batch_size=size).table(archs[:1]) for size in (half, half + 1))
+    pd.testing.assert_frame_equal(first, second)
 
 
 def test_no_scores_are_no_columns(study: Study, archs: list[Arch]) -> None:

@@ -44,7 +44,9 @@ class ProxiesConfig:
     """Which training-free scores are computed, and on what."""
 
     use: list[str] = option(DEFAULT, help="their names, or dotted names of classes; []: none")
-    batch_size: int = option(64, min=2, help="training images in each of the two batches that they look at")
+    batch_size: int = option(
+        64, min=2, help="training images in each of the two batches that they look at, if there are as many"
+    )
     repeats: int = option(1, min=1, help="initialisations per architecture, whose scores are averaged")
     network: dict[str, Any] = option(
         {}, help="options of the networks that they look at, such as {channels:16,cells:5}, else the study's"
@@ -146,12 +148,13 @@ def _scores(study: Study, archs: Sequence[Arch], config: ProxiesConfig) -> list[
 
 
 def _batches(study: Study, size: int) -> list[Batch]:
-    """Return batches of training images, equally large."""
+    """Return batches of training images, equally large; smaller ones if there are too few images."""
     train = study.data.split("train")
-    if _BATCHES * size > len(train):
+    size = min(size, len(train) // _BATCHES)
+    if size < 2:
         raise LmregError(
-            f"proxies.batch_size={size}: the scores look at {_BATCHES} batches, and {train.name} has "
-            f"{len(train)} images; lower it"
+            f"training-free scores look at {_BATCHES} batches of two images or more, and {train.name} has "
+            f"{len(train)}; leave them out by proxies.use=[]"
         )
     return train.scoring_batches(size, _BATCHES * size)
 
