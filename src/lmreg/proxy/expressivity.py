@@ -29,7 +29,7 @@ class Expressivity(Proxy):
         self.config = config
 
     def score(self, probe: Probe) -> float:
-        return sum(entropies(probe))
+        return float(sum(entropies(probe)))
 
 
 def entropies(probe: Probe) -> list[float]:

@@ -22,7 +22,7 @@ from lmreg.task.base import Task
 
 _NORMS = {F.batch_norm, F.layer_norm, F.group_norm, F.instance_norm, F.rms_norm}
 _aten = torch.ops.aten
-_IN_PLACE_TOO = ("relu", "hardtanh", "leaky_relu", "elu", "silu", "hardswish", "mish")
+_IN_PLACE_TOO = ("relu", "hardtanh", "leaky_relu", "elu", "celu", "silu", "hardswish", "mish")
 _RECTIFIERS = {getattr(_aten, name + end) for name in _IN_PLACE_TOO for end in ("", "_")}
 _RECTIFIERS |= {_aten.gelu, _aten._prelu_kernel}
 
