@@ -18,7 +18,9 @@ LAYERS = [
     {"train.context"},
     {"algo", "reg"},
     {"train"},
+    {"proxy", "predictor"},
     {"experiment.study"},
+    {"experiment.workers"},
     {"rank"},
     {
         *("strategy", "experiment.duration", "experiment.summary", "experiment.run_name"),

@@ -12,11 +12,11 @@ import pytest
 from lmreg.commands.train_landmarks import LandmarkOptions
 from lmreg.config.build import top_level
 from lmreg.experiment.study import Study
-from lmreg.landmarks.workers import threads_per_worker
+from lmreg.experiment.workers import threads_per_worker
 from lmreg.util.machine import usable_cores
 from tests.conftest import Compose
 
-# A spawned process, like a worker of landmarks/workers.py. It prints how its OpenMP was configured to wait.
+# A spawned process, like a worker of experiment/workers.py. It prints how its OpenMP was configured to wait.
 PROGRAM = """
 import multiprocessing, os, sys, types
 import lmreg.cli.main

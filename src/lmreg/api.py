@@ -131,7 +131,7 @@ class Study:
 
         Returns:
             ``evaluate/metrics.csv``, one figure per row. ``baselines.csv`` and ``paired.csv`` beside it have
-            the cheap baselines and the gains over them.
+            the cheap baselines and the gains over them, ``recommended.csv`` which ranking to trust.
         """
         given = {"study": self.name, "run": run and _folder(run)}
         return read_table(

@@ -224,7 +224,7 @@ def test_evaluate_names_only_what_it_has_written(evaluated: Path, evaluate: Eval
     assert "No pair of runs" in said
     assert "no run has a regulariser; search with reg=landmark too." in said
     left = pd.read_csv(evaluated / STUDY / "evaluate" / "paired.csv")
-    assert set(left["rivals"]) == {4}
+    assert set(left["rivals"]) == {13}
     assert "none" not in set(left["against"])
 
 
@@ -291,7 +291,7 @@ def test_evaluate(searched: Path, lmreg: Lmreg, space: NASBench201) -> None:
     # Seeds 0, 1 and mean; two scores; the gain of the regulariser, and of both over the best baseline.
     cheap, best = paired[paired["against"] != "none"], paired["against"].iloc[-1]
     assert paired["against"].value_counts().to_dict() == {"none": 6, best: 12}
-    assert set(cheap["rivals"]) == {4}
+    assert set(cheap["rivals"]) == {13}
     for row in paired.itertuples():
         assert row.gain == pytest.approx(row.tau_with - row.tau_without)
     baselines = pd.read_csv(out / "baselines.csv")
@@ -346,7 +346,7 @@ def test_evaluate_one_run_takes_everything_from_it(evaluated: Path, lmreg: Lmreg
     assert {p: p.stat().st_mtime_ns for p in (moved / "evaluate").iterdir()} == before
     paired = pd.read_csv(mine / "evaluate" / "paired.csv")
     assert paired["score"].tolist() == ["loss", "accuracy"]
-    assert set(paired["rivals"]) == {4}
+    assert set(paired["rivals"]) == {13}
     whole = pd.read_csv(moved / "evaluate" / "metrics.csv")
     same = whole[whole["run"] == folder.name].reset_index(drop=True)
     pd.testing.assert_frame_equal(same.drop(columns="label"), metrics.drop(columns="label"))

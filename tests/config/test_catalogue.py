@@ -20,15 +20,12 @@ from lmreg.commands.runs import RunsOptions
 from lmreg.commands.search import SearchOptions
 from lmreg.commands.train_landmarks import LandmarkOptions
 from lmreg.config import catalogue
-from lmreg.config.build import resolve, schema_of, typed
+from lmreg.config.build import named, resolve, schema_of, typed
 from lmreg.config.groups import GROUPS
 from lmreg.config.index import Fields, index
 from lmreg.config.paths import conf_dir
 from lmreg.landmarks.rounds import RoundsConfig
 from lmreg.network.cells import Config as CellConfig
-from lmreg.rank.scoring import ScoringConfig
-from lmreg.rank.tracking import TrackingConfig
-from lmreg.train.optimise import TrainerConfig
 
 CHOICES = [(p.parent.name, p.stem) for p in sorted(conf_dir().glob("*/*.yaml")) if p.parent.name != "hydra"]
 
@@ -66,8 +63,7 @@ def test_the_index_has_the_fields_of_every_choice(group: str, choice: str) -> No
         assert schema_of(cls) is type(config)
         same(index().node_fields(group, node._target_), type(config))
     else:
-        schema = {"trainer": TrainerConfig, "scoring": ScoringConfig, "tracking": TrackingConfig}[group]
-        assert GROUPS[group].base == f"{schema.__module__}.{schema.__name__}"
+        schema = named(GROUPS[group].base)
         same(index().node_fields(group, None), schema)
 
 
@@ -101,7 +97,7 @@ def test_what_options_mean_for_results() -> None:
     """These lists decide which results are the same, and how folders are called: change them knowingly."""
     assert index().no_result == {
         *("study", "root", "device", "threads", "workers", "checkpoint_seconds", "allow_packages"),
-        *("tracking", "tensorboard", "deterministic", "log_every", "data.path", "space.path"),
+        *("tracking", "tensorboard", "deterministic", "log_every", "data.path", "space.path", "proxies"),
     }
     assert index().once_result == {"log_every"}
     assert index().named == {"seed", "algo.name", "reg.name", "space.path", "space.family"}

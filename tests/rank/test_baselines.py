@@ -13,9 +13,9 @@ from lmreg.experiment.study import Options, Study
 from lmreg.landmarks.truth import LandmarkSet
 from lmreg.rank.baselines import (
     cost_rankings,
-    landmark_rankings,
     network_costs,
     ridge_and_score_rankings,
+    ridge_costs_ranking,
     ridge_ranking,
 )
 from lmreg.rank.score_cache import ScoreCache
@@ -132,7 +132,8 @@ def test_costs_help_ridge_on_the_real_table(real_data: Path, space: NASBench201)
         chosen, rest = drawn[:30], drawn[30:530]
         landmarks, pool = (members(space, [texts[i] for i in d], valid[d]) for d in (chosen, rest))
         for made in [
-            *landmark_rankings(space, landmarks, pool, costs),
+            ridge_ranking(space, landmarks, pool),
+            ridge_costs_ranking(space, landmarks, pool, costs),
             *cost_rankings(space, pool, costs)[:1],
         ]:
             found[made.baseline].append(tau(test[rest], made.values))

@@ -109,8 +109,11 @@ def test_the_page_shows_the_results_of_evaluate(html: str, evaluated_study: Path
             assert f"{row.value:.3f}".replace("-", "−") in text
     assert "5 held-out architectures" in text
     for label in ("spos none", "spos landmark"):  # every super-net is compared with a cheap ranking
-        assert re.search(rf"{label}: τ by loss, .* \(best of 4 cheap rankings, chosen on this pool", text)
-    assert "Cheap rankings reach: parameters " in text
+        assert re.search(rf"{label}: τ by loss, .* \(best of 13 cheap rankings, chosen on this pool", text)
+    assert "The best cheap rankings reach: " in text
+    advice = pd.read_csv(evaluated_study / STUDY / "evaluate" / "recommended.csv")
+    chosen = advice[advice["recommended"]].iloc[0]
+    assert f"Kendall's τ on the pool is {chosen['kendall_tau']:.3f}".replace("-", "−") in text
     assert "Line: the ceiling, " in text
     assert html.count('class="ceiling"') >= 4 + 4  # a line in every row of runs and cheap rankings
     assert "means over 2 paired seeds" in text

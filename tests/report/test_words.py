@@ -108,14 +108,6 @@ def test_a_super_net_is_worth_its_training_or_not() -> None:
     assert "there is no interval" in over_cheap([NAN])
 
 
-def test_a_cheap_ranking_without_words_is_shown_by_its_name() -> None:
-    table = pd.DataFrame({"baseline": ["params", "naswot"], "value": [0.5, 0.6], "low": 0.1, "high": 0.9})
-    sentence = words.cheap_rankings(table)
-    assert (
-        sentence == "Cheap rankings reach: parameters 0.500 [0.100, 0.900] and naswot 0.600 [0.100, 0.900]."
-    )
-
-
 def test_unknown_statistics_are_shown_by_their_name() -> None:
     assert words.statistic("precision_at_7").heading == "precision at\u00a07"
     assert words.statistic("some_new_one").heading == "some new one"

@@ -12,18 +12,21 @@ import pandas as pd
 from omegaconf import DictConfig
 
 from lmreg.commands.options import job_folder
-from lmreg.config.build import top_level
+from lmreg.config.build import top_level, typed
 from lmreg.config.schema import option
 from lmreg.errors import LmregError
 from lmreg.experiment.runtime import Runtime
 from lmreg.experiment.study import Options, Study
 from lmreg.landmarks.scores import read_archs
 from lmreg.landmarks.truth import LandmarkSet, Truth
-from lmreg.rank.baselines import cost_rankings, landmark_rankings, network_costs, ridge_and_score_rankings
+from lmreg.rank.baselines import ridge_and_score_rankings
 from lmreg.rank.ceiling import Ceiling, ceiling
+from lmreg.rank.cheap import CheapRankings
 from lmreg.rank.compare import paired_gains
 from lmreg.rank.finished_run import BUDGET_IN_STEPS, FinishedRun, distinct, finished_runs, shared_overrides
 from lmreg.rank.pool import Ranking, held_out, identical_super_nets, ranking_table, rankings
+from lmreg.rank.prediction import recommendation, with_super_nets
+from lmreg.rank.proxy_scores import ProxiesConfig, ProxyScores
 from lmreg.rank.score_cache import ScoreCache
 from lmreg.rank.statistics import ResampledTruth
 from lmreg.report.scatter import ScatterPlot, scatter_plots, write_png
@@ -76,12 +79,18 @@ def evaluate(cfg: DictConfig, overrides: list[str]) -> Path:
         if options.table is not None:
             _score_table(runs, Path(options.table), options, out)
         else:
-            _evaluate(runs, folder, options, out, base / ".cache")
+            proxies = typed(cfg.proxies, ProxiesConfig, "proxies")
+            _evaluate(runs, folder, options, proxies, out, base / ".cache")
     return out
 
 
 def _evaluate(
-    runs: list[FinishedRun], folder: Path, options: EvaluateOptions, out: Path, cache: Path
+    runs: list[FinishedRun],
+    folder: Path,
+    options: EvaluateOptions,
+    proxies_config: ProxiesConfig,
+    out: Path,
+    cache: Path,
 ) -> None:
     """Rank the held-out pool by every run and every baseline, write the tables and plots, and print them."""
     runs, again = distinct(runs)
@@ -96,10 +105,11 @@ def _evaluate(
     resampled = ResampledTruth.of(pool, options.bootstrap, options.seed, options.confidence)
     highest = ceiling(pool, resampled, truth.trainings("pool"))
 
-    costs = network_costs(study, [landmarks, pool], cache)
-    by_size = cost_rankings(study.space, pool, costs)
-    shared_cheap = [*by_size, *landmark_rankings(study.space, landmarks, pool, costs)]
+    proxies = ProxyScores(study, proxies_config, runs[0].result["data_hash"])
+    cheap_rankings = CheapRankings(study, pool, proxies, cache)
+    shared_cheap, predicted = cheap_rankings.fitted_to(landmarks)
     super_nets: list[Ranking] = []
+    sources: list[ScoreCache] = []
     tables: dict[str, pd.DataFrame] = {}  # by name of run
     baselines = list(shared_cheap)
     cheap: dict[str, list[Ranking]] = {}  # by name of run
@@ -117,17 +127,21 @@ def _evaluate(
             run_baselines = ridge_and_score_rankings(scores, label, own or landmarks, pool)
             cheap[run.name] = shared_cheap
             if own is not None and own is not landmarks:
-                own_costs = network_costs(study, [own, pool], cache)
-                by_own = landmark_rankings(study.space, own, pool, own_costs, scores, label)
-                cheap[run.name] = [*by_size, *by_own]
-                run_baselines = [*by_own, *run_baselines]
+                cheap[run.name], _ = cheap_rankings.fitted_to(own, scores, label)
+                of_own = [ranking for ranking in cheap[run.name] if ranking.run is not None]
+                run_baselines = [*of_own, *run_baselines]
         except LmregError as error:  # the other runs can still be evaluated
             failures.append(f"{run.name} ({error})")
             continue
         super_nets += rankings(scores, label, pool)
+        sources.append(scores)
         baselines += run_baselines
     if not super_nets:
         raise LmregError(f"no run could be ranked: {'; '.join(failures)}")
+    known = cheap_rankings.known(landmarks)
+    combined = with_super_nets(known, predicted, landmarks, pool, sources, options.norm)
+    baselines += [one.ranking for one in combined]
+    advice = recommendation([*predicted, *combined], known.scores, resampled)
 
     statistics, baseline_statistics = (
         [RankingStatistics(r, resampled.estimates(r.values, options.precision_at)) for r in some]
@@ -138,12 +152,14 @@ def _evaluate(
     rows = [*map(_baseline_rows, baseline_statistics), _ceiling_rows(highest)]
     write_table(out / "baselines.csv", _with_ceiling(rows, highest))
     gains = paired_gains(super_nets, resampled, cheap, options.norm)
-    written = ["metrics.csv", "baselines.csv", "ranking-<run>.csv and a plot <run>.png of every run"]
+    write_table(out / "recommended.csv", advice)
+    written = ["metrics.csv", "baselines.csv", "recommended.csv"]
+    written.append("ranking-<run>.csv and a plot <run>.png of every run")
     if gains.empty:
         (out / "paired.csv").unlink(missing_ok=True)
     else:
         write_table(out / "paired.csv", gains)
-        written.insert(2, "paired.csv")
+        written.insert(3, "paired.csv")
     whole_study = options.run is None
     _say_notes(runs, again, truth, folder, whole_study)
     for names in identical_super_nets(super_nets):
@@ -153,7 +169,16 @@ def _evaluate(
             "effect; a regulariser never acted."
         )
     print_evaluation(
-        options.study, statistics, baseline_statistics, gains, pool, resampled, highest, shared, whole_study
+        options.study,
+        statistics,
+        baseline_statistics,
+        gains,
+        advice,
+        pool,
+        resampled,
+        highest,
+        shared,
+        whole_study,
     )
     say(f"Written to {out}: {', '.join(written)}")
     _raise_failures(failures, runs)

@@ -29,7 +29,7 @@ from lmreg.experiment.retraining import (
 from lmreg.experiment.run_name import changed_values, default_config, in_file_name, with_config
 from lmreg.experiment.study import Options, Study
 from lmreg.experiment.summary import announce_data, device_in_words
-from lmreg.landmarks.workers import threads_per_worker
+from lmreg.experiment.workers import threads_per_worker
 from lmreg.rank.finished_run import FinishedRun
 from lmreg.rank.intervals import SEEDS_FOR_INTERVAL
 from lmreg.space.base import Arch

@@ -39,6 +39,9 @@ GROUPS = {
     "trainer": Group("lmreg.train.optimise.TrainerConfig"),
     "strategy": Group("lmreg.strategy.base.Strategy"),
     "scoring": Group("lmreg.rank.scoring.ScoringConfig"),
+    "proxy": Group("lmreg.proxy.base.Proxy"),
+    "predictor": Group("lmreg.predictor.base.Predictor"),
+    "proxies": Group("lmreg.rank.proxy_scores.ProxiesConfig", result=False),
     "tracking": Group("lmreg.rank.tracking.TrackingConfig", result=False),
     "benchmark": Group("lmreg.benchmark.base.Benchmark"),
 }

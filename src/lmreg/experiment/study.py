@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import torch
 from omegaconf import DictConfig
+from torch import nn
 
 from lmreg.algo.base import Algorithm
 from lmreg.config.build import built, classes_of, resolve, typed
@@ -21,7 +22,7 @@ from lmreg.data.images import BatchStream, ImageData
 from lmreg.errors import LmregError
 from lmreg.experiment.runtime import Runtime
 from lmreg.landmarks.truth import MANIFEST
-from lmreg.network.base import SuperNet, SuperNetOnly, count_macs, count_params
+from lmreg.network.base import Standalone, SuperNet, SuperNetOnly, count_macs, count_params, initialise
 from lmreg.reg.base import Regulariser
 from lmreg.space.base import Arch, Space
 from lmreg.task.base import Task
@@ -32,6 +33,7 @@ from lmreg.train.standalone import standalone_training
 from lmreg.train.training import Training
 
 T = TypeVar("T")
+Net = TypeVar("Net", bound=nn.Module)
 
 
 class Study:
@@ -138,6 +140,13 @@ class Study:
         with initialised(seed):
             return self._placed(skeleton.for_training(arch).net)
 
+    def untrained(self, arch: Arch, seed: int) -> Standalone:
+        """Return the network of ``arch`` alone as training-free scores see it, on the device."""
+        alone = self._skeleton.standalone(arch)
+        with initialised(seed):
+            initialise(alone)
+        return self._placed(alone)
+
     def cost(self, arch: Arch) -> dict[str, int]:
         """Return the number of parameters and of MACs per image of the network of ``arch``."""
         alone = self._skeleton.standalone(arch)
@@ -182,7 +191,7 @@ class Study:
         outputs = self.task.outputs(len(self.data.classes))
         return cls(config, self.space, self.data.shape, outputs, **options)
 
-    def _placed(self, net: SuperNet) -> SuperNet:
+    def _placed(self, net: Net) -> Net:
         # Channels last is 1.6 times faster on CPUs, and faster with tensor cores too.
         return net.to(device=self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 

@@ -16,11 +16,12 @@ from lmreg.errors import LmregError
 from lmreg.experiment.duration import standalone_seconds
 from lmreg.experiment.study import Study
 from lmreg.experiment.summary import announce_data, device_in_words, splits_in_words
+from lmreg.experiment.workers import threads_per_worker
 from lmreg.landmarks.base import LandmarkSource, SourceConfig, StandaloneScorer, draw_roles
 from lmreg.landmarks.example_maps import EXAMPLES_FILE, write_examples
 from lmreg.landmarks.records import SPLIT, Job, Records, training_protocol
 from lmreg.landmarks.truth import MANIFEST, GatheredScores, Truth
-from lmreg.landmarks.workers import threads_per_worker, train_all
+from lmreg.landmarks.workers import train_all
 from lmreg.selector.base import Selector
 from lmreg.space.base import Arch
 from lmreg.task.base import Score

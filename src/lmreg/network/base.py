@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.modules.batchnorm import _BatchNorm, _NormBase
+from torch.nn.modules.conv import _ConvNd
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
@@ -55,6 +56,13 @@ class SuperNet(nn.Module, ABC):
     def learning_rates(self) -> dict[str, float]:
         """Return factors of the learning rate by prefix of parameters' names; by default none."""
         return {}
+
+    def blocks(self) -> list[nn.Module]:
+        """Return the modules that follow each other from the stem to the classifier, such as cells. Each
+        returns features [B, channels, height, width]; by default these are the members of module lists."""
+        return [
+            block for child in self.children() if isinstance(child, nn.ModuleList) for block in _leaves(child)
+        ]
 
     @abstractmethod
     def standalone(self, arch: Arch) -> Standalone:
@@ -116,6 +124,11 @@ class Standalone(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.net(x, self.arch)
+
+
+def _leaves(modules: nn.ModuleList) -> list[nn.Module]:
+    """Return the members of nested module lists."""
+    return [leaf for m in modules for leaf in (_leaves(m) if isinstance(m, nn.ModuleList) else [m])]
 
 
 def check_partial(channels: int, partial: int) -> None:
@@ -197,6 +210,20 @@ def track_statistics(net: nn.Module) -> None:
             layer.running_var = torch.ones(layer.num_features, device=device)
             layer.num_batches_tracked = torch.tensor(0, device=device)
             layer.track_running_stats = True
+
+
+def layers_of(net: nn.Module) -> list[Any]:
+    """Return the convolutions and linear layers of ``net``."""
+    return [layer for layer in net.modules() if isinstance(layer, (_ConvNd, nn.Linear))]
+
+
+def initialise(net: nn.Module) -> None:
+    """Draw the weights of convolutions and linear layers from a normal distribution by fan-in, as the
+    published scores do (He et al., ICCV 2015), and set their biases to zero."""
+    for layer in layers_of(net):
+        nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+        if layer.bias is not None:
+            nn.init.zeros_(layer.bias)
 
 
 def count_params(net: nn.Module) -> int:

@@ -138,6 +138,9 @@ class DepthDecoderNetwork(OfferedNetwork):
             *(nn.ReLU(), nn.Conv2d(middle, outputs, 1)),
         )
 
+    def blocks(self) -> list[nn.Module]:
+        return list(self.cells)
+
     def learning_rates(self) -> dict[str, float]:
         return {"encoder.": self._config.encoder_lr}
 

@@ -17,8 +17,8 @@ from scipy import stats
 from lmreg.config.identity import config_hash, result_config
 from lmreg.experiment.study import Study
 from lmreg.landmarks.truth import LandmarkSet
+from lmreg.predictor.ridge import ridge
 from lmreg.rank.pool import Ranking, rankings
-from lmreg.rank.ridge import ridge
 from lmreg.rank.score_cache import ScoreCache
 from lmreg.space.base import Arch, Space
 from lmreg.util.files import read_table, write_table
@@ -30,22 +30,19 @@ _PART = 10_000  # architectures that are encoded together
 RIDGE, RIDGE_COSTS, RIDGE_SCORE = "ridge", "ridge_costs", "ridge_score"
 
 
-def landmark_rankings(
+def ridge_costs_ranking(
     space: Space,
     landmarks: LandmarkSet,
     pool: LandmarkSet,
     costs: pd.DataFrame,
     source: ScoreCache | None = None,
     label: str = "",
-) -> list[Ranking]:
-    """Return the cheap rankings that are fitted to landmarks, those of the run ``source`` with its ``label``,
-    or the study's; ``costs`` of landmarks and pool as from `network_costs`."""
+) -> Ranking:
+    """Return the `ridge_ranking` with the ranks by size as further features; ``costs`` of landmarks and pool
+    as from `network_costs`."""
     archs = [space.format(arch) for some in (landmarks, pool) for arch in some.archs]
     columns = [costs.loc[archs, name].to_numpy(float) for name in COSTS]
-    return [
-        ridge_ranking(space, landmarks, pool, source, label),
-        ridge_ranking(space, landmarks, pool, source, label, RIDGE_COSTS, columns),
-    ]
+    return ridge_ranking(space, landmarks, pool, source, label, RIDGE_COSTS, columns)
 
 
 def network_costs(study: Study, members: Sequence[LandmarkSet], cache: Path) -> pd.DataFrame:
@@ -84,7 +81,7 @@ def ridge_ranking(
     """Rank by ridge regression on one-hot operations, fitted to the landmarks' ranks by stand-alone score.
 
     Args:
-        source, label: as for `landmark_rankings`.
+        source, label: of the run whose own landmarks these are, or whose scores are a feature.
         columns: further features, each with the values of the landmarks and then those of the pool; the
             regression sees their ranks.
     """
@@ -98,7 +95,7 @@ def ridge_ranking(
     # Ranks rather than scores, because one architecture that hardly trains would outweigh all others. On
     # NAS-Bench-201 with 30 landmarks this raises tau from .39 to .45, and a baseline should be strong.
     targets = stats.rankdata(landmarks.better_sign * landmarks.scores)
-    predict = ridge(features(landmarks.archs, 0), targets)
+    predict = ridge(features(landmarks.archs, 0), targets).predict
     # In parts, because the features of a whole benchmark take gigabytes.
     starts = range(0, len(pool.archs), _PART)
     parts = [predict(features(pool.archs[i : i + _PART], count + i)) for i in starts]

@@ -62,10 +62,10 @@ def _by_regulariser(runs: list[FinishedRun]) -> tuple[list[FinishedRun], list[Fi
 
 def _distinct_super_nets(runs: list[FinishedRun], norm: str | None) -> list[FinishedRun]:
     """Return the first run of each group whose configs imply the same super-net and scores."""
-    return [group[0] for group in _alike(runs, norm)]
+    return [group[0] for group in alike(runs, norm)]
 
 
-def _alike(runs: list[FinishedRun], norm: str | None, *without: str) -> list[list[FinishedRun]]:
+def alike(runs: list[FinishedRun], norm: str | None, *without: str) -> list[list[FinishedRun]]:
     """Group the runs whose `FinishedRun.ranking_config` is the same but for the keys ``without``."""
     groups: dict[str, list[FinishedRun]] = {}
     for run in runs:
@@ -134,7 +134,7 @@ def paired_gains(
     pairs = {run.name: baseline for baseline, run in matched_pairs(runs, norm)}
     rows: list[dict[str, Any]] = []
     over_cheap: list[dict[str, Any]] = []
-    for group in _alike(runs, norm, "seed"):
+    for group in alike(runs, norm, "seed"):
         label = min((run.label(shared, seed=False) for run in group), key=len)
         mine = _distinct_super_nets(group, norm)
         matched = [run for run in mine if run.name in pairs]

@@ -101,7 +101,7 @@ def taus(sources: Sources, score: str, colours: Colours) -> PlottedRows:
             tau, colour = by_run[run.name], colours.of(run.group)
             rows.append(_tau_row(run.label, tau, axis, colour, run.regularised, ridge.get(run.name)))
     alone = [row for row in words.records(others) if str(row["run"]) not in by_run]
-    rows += [_tau_row(words.baseline(row["baseline"]), row, axis, None) for row in alone]
+    rows += [_tau_row(words.baseline_of(row), row, axis, None) for row in alone]
     return PlottedRows(axis, rows, at_ceiling)
 
 

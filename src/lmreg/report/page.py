@@ -14,6 +14,7 @@ from lmreg.config.build import nearest
 from lmreg.errors import LmregError
 from lmreg.rank.compare import NO_REGULARISER, why_unpaired
 from lmreg.report import figures, prediction_pictures, provenance, tables, words
+from lmreg.report.advice import advice_in_words, cheap_rankings
 from lmreg.report.scatter import in_words
 from lmreg.report.sources import Sources
 from lmreg.util.files import write_atomically, write_table
@@ -40,7 +41,13 @@ class Report:
         sources = self._sources
         lines = [f"{f.comparison}: {f.verdict}. {f.text}" for f, _ in self._findings]
         why = "" if sources.pairs else f": {why_unpaired([run.finished for run in sources.runs])}"
-        return [*(lines or [f"{words.NO_PAIR}{why}."]), *self._worth_training]
+        return [*self._advice, *(lines or [f"{words.NO_PAIR}{why}."]), *self._worth_training]
+
+    @property
+    def _advice(self) -> list[str]:
+        """Which ranking to trust."""
+        table = self._sources.recommended
+        return [] if table is None else advice_in_words(table)
 
     @property
     def _worth_training(self) -> list[str]:
@@ -79,6 +86,7 @@ class Report:
             "lead": lead,
             "lead_score": study.task.scores[lead],
             "n": int(sources.metrics["n"].max()),
+            "advice": self._advice,
             "findings": self._findings,
             "worth_training": self._worth_training,
             "over_cheap": paired is not None and (paired["against"] != NO_REGULARISER).any(),
@@ -142,7 +150,7 @@ def _finding_sections(sources: Sources, lead: str) -> list[tuple[words.Finding, 
     for name, group in plain.groupby("comparison"):
         sentences = [words.worth_training(some, lead) for some in _over_cheap(cheap, str(name))]
         if sources.baselines is not None:
-            sentences.append(words.cheap_rankings(tables.shared_cheap_rankings(sources.baselines)))
+            sentences.append(cheap_rankings(tables.shared_cheap_rankings(sources.baselines)))
         found.append((words.finding(group, lead), sentences))
     return found
 

@@ -23,6 +23,10 @@ PAIRED = {
     *("p_value", "p_holm", "confidence", "n", "seeds"),
 }
 BASELINES = {"baseline", "run", "label", "score", "statistic", "value", "low", "high", "n", "ceiling"}
+RECOMMENDED = {
+    *("ranking", "label", "landmarks", "recommended", "left_out_tau", "kendall_tau", "low", "high", "n"),
+    *("over", "gain", "gain_low", "gain_high"),
+}
 TRAINING = {"step", "epoch"}
 TRACKING = {"step", "epoch", "set", "score", "kendall_tau", "n"}
 
@@ -71,6 +75,7 @@ class Sources:
     metrics: pd.DataFrame
     paired: pd.DataFrame | None
     baselines: pd.DataFrame | None
+    recommended: pd.DataFrame | None
     notes: list[str]
 
     @property
@@ -107,9 +112,10 @@ class Sources:
         shown = metrics[metrics["run"].isin(by_name)]
         paired = _optional(evaluated / "paired.csv", PAIRED, _AGAIN)
         baselines = _optional(evaluated / "baselines.csv", BASELINES, _AGAIN)
+        recommended = _optional(evaluated / "recommended.csv", RECOMMENDED, _AGAIN)
         notes = _evaluation_note(folder / "evaluate", evaluated)
         notes += _completeness_notes(evaluated, finished, again, runs, metrics, truth)
-        return cls(folder, evaluated, study, truth, runs, pairs, shown, paired, baselines, notes)
+        return cls(folder, evaluated, study, truth, runs, pairs, shown, paired, baselines, recommended, notes)
 
 
 _AGAIN = "; 'lmreg evaluate' writes it again"

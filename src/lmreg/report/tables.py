@@ -13,6 +13,7 @@ import pandas as pd
 from omegaconf import OmegaConf
 
 from lmreg.rank.ceiling import CEILING, TRUTH_SEEDS
+from lmreg.rank.prediction import WITH_SUPER_NET
 from lmreg.report import words
 from lmreg.report.scatter import in_words
 from lmreg.report.sources import ReportedRun, Sources
@@ -96,8 +97,8 @@ def ceiling_row(sources: Sources) -> dict[str, Any] | None:
 
 def shared_cheap_rankings(baselines: pd.DataFrame) -> pd.DataFrame:
     """Return the rows with Kendall's tau of the cheap rankings that all runs share."""
-    of_truth = baselines["baseline"].isin([CEILING, TRUTH_SEEDS])
-    return baselines[baselines["run"].isna() & ~of_truth & (baselines["statistic"] == "kendall_tau")]
+    others = baselines["baseline"].isin([CEILING, TRUTH_SEEDS, WITH_SUPER_NET])
+    return baselines[baselines["run"].isna() & ~others & (baselines["statistic"] == "kendall_tau")]
 
 
 def taus_of_baselines(baselines: pd.DataFrame, score: str) -> pd.DataFrame:
@@ -180,7 +181,7 @@ def protocol(sources: Sources) -> str:
 
 
 FILES = (
-    *("statistics.csv", "gains.csv", "baselines.csv"),
+    *("statistics.csv", "gains.csv", "baselines.csv", "recommended.csv"),
     *("scores.csv", "tracking.csv", "training.csv", "best.csv"),
 )
 
@@ -189,7 +190,7 @@ def csv_tables(sources: Sources, best: list[BestArchitecture]) -> dict[str, pd.D
     """Return the tables from which the page is made, by file name."""
     stack = functools.partial(_stacked, sources.runs)
     made = (
-        *(sources.metrics, sources.paired, sources.baselines),
+        *(sources.metrics, sources.paired, sources.baselines, sources.recommended),
         *(stack("ranking"), stack("tracking"), stack("training")),
         pd.DataFrame([_best_row(item) for item in best]),
     )

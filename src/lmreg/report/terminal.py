@@ -16,7 +16,9 @@ from lmreg.rank.ceiling import Ceiling
 from lmreg.rank.compare import NO_REGULARISER, why_unpaired
 from lmreg.rank.intervals import SEEDS_FOR_INTERVAL, Estimate
 from lmreg.rank.pool import Ranking
+from lmreg.rank.prediction import WITH_SUPER_NET
 from lmreg.rank.statistics import ResampledTruth
+from lmreg.report.advice import advice_in_words
 from lmreg.report.scatter import in_words
 from lmreg.report.words import (
     NO_PAIR,
@@ -58,6 +60,7 @@ def print_evaluation(
     super_nets: list[RankingStatistics],
     baselines: list[RankingStatistics],
     gains: pd.DataFrame,
+    advice: pd.DataFrame,
     pool: LandmarkSet,
     truth: ResampledTruth,
     ceiling: Ceiling | None,
@@ -69,6 +72,7 @@ def print_evaluation(
     Args:
         title: of the table of rankings.
         gains: see `lmreg.rank.compare.paired_gains`; may be empty.
+        advice: see `lmreg.rank.prediction.recommendation`.
         truth: of ``pool``.
         ceiling: what a perfect ranking could reach, if known.
         shared: the overrides that all runs were given.
@@ -80,7 +84,7 @@ def print_evaluation(
     out.print(_rankings(title, super_nets, baselines, pool, truth, ceiling, wide=out.width >= WIDE))
     if not gains.empty:
         out.print(_gains(gains, truth.confidence))
-    for line in [*_worth_training(super_nets, gains), *seeds_left_out(gains)]:
+    for line in [*_worth_training(super_nets, gains), *seeds_left_out(gains), *advice_in_words(advice)]:
         out.print(line, highlight=False)
     if whole_study and (gains.empty or not (gains["against"] == NO_REGULARISER).any()):
         runs = {one.ranking.run.name: one.ranking.run for one in super_nets if one.ranking.run is not None}
@@ -135,6 +139,8 @@ def _rankings(
 def _ranking_name(ranking: Ranking) -> str:
     if not ranking.baseline:
         return ranking.label
+    if ranking.baseline == WITH_SUPER_NET:
+        return f"{baseline(ranking.baseline)} {ranking.label}"
     if ranking.baseline == RIDGE_SCORE:
         regularised = ranking.run is not None and ranking.run.result["reg"] != NO_REGULARISER
         return f"ridge + {ranking.label}" + (" †" if regularised else "")

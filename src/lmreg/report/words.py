@@ -86,6 +86,9 @@ BASELINES = {
     "ridge": "ridge",
     "ridge_costs": "ridge with costs",
     "ridge_score": "ridge with the score",
+    "vote": "vote of the training-free scores",
+    "gp": "Gaussian process",
+    "gp_super_net": "Gaussian process with",
     "ceiling": "ceiling: a perfect ranking",
     "truth_seeds": "one training seed by another",
 }
@@ -94,6 +97,12 @@ BASELINES = {
 def baseline(name: str) -> str:
     """Return a baseline in words; its name if there are none."""
     return BASELINES.get(name, name)
+
+
+def baseline_of(row: dict[str, Any]) -> str:
+    """Return the baseline of a row of ``baselines.csv`` or ``recommended.csv`` in words."""
+    name = str(row.get("baseline", row.get("ranking")))
+    return f"{baseline(name)} {row['label']}" if name == "gp_super_net" else baseline(name)
 
 
 def with_interval(value: float, low: float, high: float, *, signed: bool = False) -> str:
@@ -287,10 +296,3 @@ def seeds_left_out(gains: pd.DataFrame) -> list[str]:
         f"left out: {row['left_out']}."
         for row in rows.to_dict("records")
     ]
-
-
-def cheap_rankings(rows: pd.DataFrame) -> str:
-    """Say which taus the cheap rankings reach; ``rows`` are those of ``baselines.csv`` with their taus."""
-    known = records(rows[rows["value"].notna()])
-    figures = [f"{baseline(row['baseline'])} {figure(row)}" for row in known]
-    return f"Cheap rankings reach: {listed(figures)}." if figures else ""

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lmreg.rank.ridge import _PENALTIES, ridge
+from lmreg.predictor.ridge import _PENALTIES, ridge
 
 
 def fitted(x: np.ndarray, y: np.ndarray, penalty: float, at: np.ndarray) -> np.ndarray:
@@ -23,10 +23,13 @@ def test_the_penalty_is_chosen_by_leaving_out_each_in_turn(noise: float, rng: np
         left_out = [y[i] - fitted(x[k], y[k], penalty, x[i : i + 1])[0] for i, k in enumerate(rows)]
         errors.append(np.square(left_out).sum())
     best = _PENALTIES[int(np.argmin(errors))]
-    assert ridge(x, y)(others) == pytest.approx(fitted(x, y, best, others), rel=1e-6)
+    rows = [np.delete(np.arange(12), i) for i in range(12)]
+    left_out = [fitted(x[k], y[k], best, x[i : i + 1])[0] for i, k in enumerate(rows)]
+    assert ridge(x, y).left_out == pytest.approx(np.array(left_out), rel=1e-6)
+    assert ridge(x, y).predict(others) == pytest.approx(fitted(x, y, best, others), rel=1e-6)
 
 
 def test_constant_targets_give_a_constant(rng: np.random.Generator) -> None:
-    assert ridge(rng.normal(size=(4, 3)), np.full(4, 2.0))(rng.normal(size=(6, 3))) == pytest.approx(
+    assert ridge(rng.normal(size=(4, 3)), np.full(4, 2.0)).predict(rng.normal(size=(6, 3))) == pytest.approx(
         np.full(6, 2.0)
     )

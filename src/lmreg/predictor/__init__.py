@@ -1,0 +1,1 @@
+"""Predictors: they rank architectures by what is cheap to know and by a few stand-alone trainings."""

@@ -1,0 +1,66 @@
+"""The interface of predictors, and what they know about architectures."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known about n architectures, of which the first m are landmarks.
+
+    Attributes:
+        views: the architectures as vectors, float64 [n, e] each, see `lmreg.predictor.encoding`; the first is
+            the space's own one-hot encoding.
+        proxies: training-free scores float64 [n, k], larger is better; −∞ where a score isn't defined.
+        scores: stand-alone scores of the landmarks, float64 [m], larger is better.
+        error: the standard error of a stand-alone score, pooled over the landmarks; None if unknown.
+    """
+
+    views: tuple[np.ndarray, ...]
+    proxies: np.ndarray
+    scores: np.ndarray
+    error: float | None = None
+
+    @property
+    def landmarks(self) -> int:
+        """The number of landmarks."""
+        return len(self.scores)
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a predictor says of every architecture.
+
+    Attributes:
+        mean: float64 [n], larger is better, in the unit of the landmarks' `normal_scores`.
+        deviation: the standard deviation of each, in the same unit, float64 [n]; NaN if it isn't known.
+        left_out: what it would say of each landmark without its score, float64 [m].
+    """
+
+    mean: np.ndarray
+    deviation: np.ndarray
+    left_out: np.ndarray
+
+
+class Predictor(ABC):
+    """Predicts stand-alone scores."""
+
+    @abstractmethod
+    def predict(self, known: Known) -> Prediction:
+        """Return predictions for all architectures, the landmarks among them."""
+
+
+def normal_scores(values: np.ndarray) -> np.ndarray:
+    """Return the normal quantiles of the ranks of ``values`` [n]: without unit and without outliers."""
+    return stats.norm.ppf((ranks(values) - 0.5) / len(values))
+
+
+def ranks(values: np.ndarray) -> np.ndarray:
+    """Return the ranks, from 1, along the first axis of ``values``; what isn't defined is worst."""
+    worst = np.finfo(float).min
+    return stats.rankdata(np.nan_to_num(values, nan=worst, neginf=worst), axis=0)
