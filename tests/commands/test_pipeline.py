@@ -19,6 +19,7 @@ from tests.processes import Started
 
 from lmreg.commands.evaluate import evaluate as evaluate_command
 from lmreg.errors import Interrupted, LmregError
+from lmreg.rank.proxy_scores import DEFAULT
 from lmreg.space.nasbench201 import NASBench201
 from lmreg.util.files import read_json
 
@@ -301,9 +302,10 @@ def test_evaluate(searched: Path, lmreg: Lmreg, space: NASBench201) -> None:
     ceiling = taus["value"].get("ceiling")
     of_truth = {} if ceiling is None else {"ceiling": 1 / 9, "truth_seeds": 1 / 9}
     counts = (baselines["baseline"].value_counts() / 9).to_dict()
-    assert counts == {"params": 1, "macs": 1, "ridge": 1, "ridge_costs": 1, "ridge_score": 8} | of_truth
+    once = ["params", *DEFAULT, "vote", "ridge", "ridge_costs", "gp"]
+    assert counts == dict.fromkeys(once, 1) | {"ridge_score": 8, "gp_super_net": 2} | of_truth
     # The gain is over the best baseline on the pool.
-    rivals = taus.loc[["params", "macs", "ridge", "ridge_costs"], "value"]
+    rivals = taus.loc[once, "value"]
     assert rivals[best] == rivals.max()
     assert cheap[cheap["seed"] == "0"]["tau_without"].to_numpy() == pytest.approx([rivals.max()] * 4)
     # The pool has two seeds per architecture; their agreement bounds what a ranking can reach.
@@ -317,7 +319,7 @@ def test_evaluate(searched: Path, lmreg: Lmreg, space: NASBench201) -> None:
         "parameters",
         "ridge, 4 landmarks",
         "ridge + spos none s0",
-        "best of 4 cheap rankings",
+        "best of 13 cheap rankings",
         "ceiling",
         "n = 5",
         "2 seeds",
