@@ -105,7 +105,13 @@ def _evaluate(
     resampled = ResampledTruth.of(pool, options.bootstrap, options.seed, options.confidence)
     highest = ceiling(pool, resampled, truth.trainings("pool"))
 
-    proxies = ProxyScores(study, proxies_config, runs[0].result["data_hash"])
+    fitting = [run.result["data_hash"] for run in runs if truth.fits(run.result["data_hash"])]
+    if not fitting:
+        raise LmregError(
+            "no run could be ranked: all were trained on other data or other splits than the study's "
+            "landmarks and pool"
+        )
+    proxies = ProxyScores(study, proxies_config, fitting[0])
     cheap_rankings = CheapRankings(study, pool, proxies, cache)
     shared_cheap, predicted = cheap_rankings.fitted_to(landmarks)
     super_nets: list[Ranking] = []
