@@ -70,3 +70,18 @@ def test_statistics_do_not_depend_on_the_parts(
     whole = truths.estimates(score, [5])
     monkeypatch.setattr(correlation, "_PART", 700)
     assert truths.estimates(score, [5]) == whole
+
+
+def test_the_taus_of_a_score_are_computed_once(rng: np.random.Generator) -> None:
+    scores = rng.uniform(0, 1, 40)
+    archs = tuple(Arch("nasbench201", (i,)) for i in range(40))
+    pool = LandmarkSet(archs, scores, np.full(40, np.nan), "accuracy", 1)
+    ranked = rng.uniform(0, 1, 40)
+    alone = ResampledTruth.of(pool, 100, 0, 0.95)
+    before = alone.taus(ranked)
+    np.testing.assert_array_equal(before, alone.statistic(correlation.kendall_tau_b, ranked))
+    assert alone.taus(ranked.copy()) is before
+    other = ResampledTruth.of(pool, 100, 0, 0.95)
+    estimates = other.estimates(ranked, [5])
+    np.testing.assert_array_equal(other.taus(ranked), before)
+    assert estimates["kendall_tau"].value == before[0]

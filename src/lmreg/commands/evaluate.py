@@ -113,7 +113,7 @@ def _evaluate(
         )
     proxies = ProxyScores(study, proxies_config, fitting[0])
     cheap_rankings = CheapRankings(study, pool, proxies, cache)
-    shared_cheap, predicted = cheap_rankings.fitted_to(landmarks)
+    shared_cheap, predicted, known = cheap_rankings.fitted_to(landmarks)
     super_nets: list[Ranking] = []
     sources: list[ScoreCache] = []
     tables: dict[str, pd.DataFrame] = {}  # by name of run
@@ -133,7 +133,7 @@ def _evaluate(
             run_baselines = ridge_and_score_rankings(scores, label, own or landmarks, pool)
             cheap[run.name] = shared_cheap
             if own is not None and own is not landmarks:
-                cheap[run.name], _ = cheap_rankings.fitted_to(own, scores, label)
+                cheap[run.name] = cheap_rankings.fitted_to(own, scores, label).rankings
                 of_own = [ranking for ranking in cheap[run.name] if ranking.run is not None]
                 run_baselines = [*of_own, *run_baselines]
         except LmregError as error:  # the other runs can still be evaluated
@@ -144,10 +144,8 @@ def _evaluate(
         baselines += run_baselines
     if not super_nets:
         raise LmregError(f"no run could be ranked: {'; '.join(failures)}")
-    known = cheap_rankings.known(landmarks)
     combined = with_super_nets(known, predicted, landmarks, pool, sources, options.norm)
     baselines += [one.ranking for one in combined]
-    advice = recommendation([*predicted, *combined], known.scores, resampled)
 
     statistics, baseline_statistics = (
         [RankingStatistics(r, resampled.estimates(r.values, options.precision_at)) for r in some]
@@ -158,14 +156,15 @@ def _evaluate(
     rows = [*map(_baseline_rows, baseline_statistics), _ceiling_rows(highest)]
     write_table(out / "baselines.csv", _with_ceiling(rows, highest))
     gains = paired_gains(super_nets, resampled, cheap, options.norm)
+    advice = recommendation([*predicted, *combined], known.scores, resampled)
     write_table(out / "recommended.csv", advice)
     written = ["metrics.csv", "baselines.csv", "recommended.csv"]
-    written.append("ranking-<run>.csv and a plot <run>.png of every run")
     if gains.empty:
         (out / "paired.csv").unlink(missing_ok=True)
     else:
         write_table(out / "paired.csv", gains)
-        written.insert(3, "paired.csv")
+        written.append("paired.csv")
+    written.append("ranking-<run>.csv and a plot <run>.png of every run")
     whole_study = options.run is None
     _say_notes(runs, again, truth, folder, whole_study)
     for names in identical_super_nets(super_nets):

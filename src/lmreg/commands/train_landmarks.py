@@ -17,13 +17,13 @@ from lmreg.config.schema import option
 from lmreg.experiment.compatibility import check_network
 from lmreg.experiment.run_name import shown_overrides
 from lmreg.experiment.study import Options, Study
+from lmreg.experiment.workers import default_workers
 from lmreg.landmarks.base import LandmarkSource
 from lmreg.landmarks.truth import MANIFEST, Truth
 from lmreg.selector.base import Selector
 from lmreg.train.signals import stopped_at_once
 from lmreg.util.files import read_json
 from lmreg.util.locks import locked
-from lmreg.util.machine import usable_cores
 from lmreg.util.progress import console, new_table, say
 
 
@@ -50,7 +50,7 @@ def _train(study: Study, workers: int | None, shown: list[str]) -> Truth:
     check_network(study)
     source: LandmarkSource = study.part("landmarks", LandmarkSource)
     selector: Selector = study.part("selector", Selector)
-    workers = workers or (1 if study.device.type == "cuda" else usable_cores())
+    workers = workers or default_workers(study)
     folder = study.folder / "landmarks"
     with stopped_at_once("stopped; finished trainings are kept, run the same command again to go on"):
         origin = source.origin(study)

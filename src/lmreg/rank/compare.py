@@ -15,7 +15,6 @@ import numpy as np
 import pandas as pd
 
 from lmreg.config.identity import config_hash, differences
-from lmreg.rank.correlation import kendall_tau_b
 from lmreg.rank.finished_run import FinishedRun, shared_overrides
 from lmreg.rank.intervals import holm, mean_over_seeds
 from lmreg.rank.pool import Ranking, by_run
@@ -124,12 +123,6 @@ def paired_gains(
     """
     of_runs = by_run(rankings)
     runs = [some[0].run for some in of_runs.values() if some[0].run is not None]
-    # A ranking takes part in several comparisons, and most runs share the cheap ones; the bootstrap is slow.
-    taus: dict[int, np.ndarray] = {}
-    for ranking in [*rankings, *(one for some in cheap.values() for one in some)]:
-        if id(ranking) not in taus:
-            taus[id(ranking)] = truth.statistic(kendall_tau_b, ranking.values)
-
     shared = shared_overrides(runs) if runs else set()
     pairs = {run.name: baseline for baseline, run in matched_pairs(runs, norm)}
     rows: list[dict[str, Any]] = []
@@ -140,7 +133,7 @@ def paired_gains(
         matched = [run for run in mine if run.name in pairs]
         left_out = _unmatched_seeds(mine, matched, runs, norm)
         compared = [
-            _SeedComparison(run, after.score, taus[id(before)], taus[id(after)])
+            _SeedComparison(run, after.score, truth.taus(before.values), truth.taus(after.values))
             for run in matched
             for before, after in zip(of_runs[pairs[run.name].name], of_runs[run.name], strict=True)
         ]
@@ -148,11 +141,13 @@ def paired_gains(
         mine = [run for run in mine if cheap.get(run.name)]
         if not mine:
             continue
-        means = np.mean([[taus[id(one)][0] for one in cheap[run.name]] for run in mine], axis=0)
+        means = np.mean([[truth.taus(one.values)[0] for one in cheap[run.name]] for run in mine], axis=0)
         best = int(np.nan_to_num(means, nan=-np.inf).argmax())
         name = cheap[mine[0].name][best].baseline
         compared = [
-            _SeedComparison(run, after.score, taus[id(cheap[run.name][best])], taus[id(after)])
+            _SeedComparison(
+                run, after.score, truth.taus(cheap[run.name][best].values), truth.taus(after.values)
+            )
             for run in mine
             for after in of_runs[run.name]
         ]

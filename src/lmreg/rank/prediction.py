@@ -191,7 +191,7 @@ def recommendation(predicted: Sequence[Predicted], scores: np.ndarray, truth: Re
 
     The pool's tau has no part in the choice; it says what the choice was worth.
     """
-    taus = [truth.statistic(kendall_tau_b, one.ranking.values) for one in predicted]
+    taus = [truth.taus(one.ranking.values) for one in predicted]
     places, rows = {one.name: i for i, one in enumerate(predicted)}, []
     chosen = recommended(predicted, scores)
     for one, tau in zip(predicted, taus, strict=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -64,6 +65,18 @@ class ResampledTruth:
         """Return a statistic of ``score`` [n] for each of the `draws`."""
         return self._for_all_draws({"": statistic}, score)[""]
 
+    def taus(self, score: np.ndarray) -> np.ndarray:
+        """Return Kendall's tau-b of ``score`` [n] for each of the `draws`; it is computed once per score."""
+        key = score.tobytes()
+        if key not in self._taus:
+            self._taus[key] = self.statistic(kendall_tau_b, score)
+        return self._taus[key]
+
+    @functools.cached_property
+    def _taus(self) -> dict[bytes, np.ndarray]:
+        """The taus by score: several tables need those of the same ranking, and the bootstrap is slow."""
+        return {}
+
     def _for_all_draws(self, statistics: dict[str, Statistic], score: np.ndarray) -> dict[str, np.ndarray]:
         found: dict[str, list[np.ndarray]] = {name: [] for name in statistics}
         for counts in self.draws.parts():
@@ -84,9 +97,10 @@ class ResampledTruth:
         """Return every statistic of ``score`` [n], which grows with quality, by name in the order of reports;
         ``cutoffs`` are the k of each ``precision_at_<k>``."""
         sizes = {"kendall_tau_top_half": self.top_half}
+        found = self._for_all_draws(self._statistics(cutoffs), score)
+        self._taus[score.tobytes()] = found["kendall_tau"]
         return {
-            name: self.estimate(values, sizes.get(name), name in SMOOTH)
-            for name, values in self._for_all_draws(self._statistics(cutoffs), score).items()
+            name: self.estimate(values, sizes.get(name), name in SMOOTH) for name, values in found.items()
         }
 
     def _statistics(self, cutoffs: Sequence[int]) -> dict[str, Statistic]:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from lmreg.rank.prediction import GP, WITH_SUPER_NET
 from lmreg.report.words import baseline, baseline_of, figure, interval, listed, number, records
 
 
@@ -34,7 +35,7 @@ def advice_in_words(table: pd.DataFrame) -> list[str]:
     found += [
         f"The super-net of {row['label']} adds {_gain(row)} to {baseline_of(by_name[row['over']])}."
         for row in rows
-        if row["ranking"] == "gp_super_net" and row is not chosen and row["over"] in by_name
+        if row["ranking"] == WITH_SUPER_NET and row is not chosen and row["over"] in by_name
     ]
     return found
 
@@ -47,7 +48,7 @@ def cheap_rankings(rows: pd.DataFrame) -> str:
 
 
 def _added(row: dict[str, Any]) -> str:
-    if row["ranking"] == "gp":
+    if row["ranking"] == GP:
         return f"{row['landmarks']} landmarks"
     return f"super-net {row['label']}"
 

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from lmreg.rank.intervals import SEEDS_FOR_INTERVAL
+from lmreg.rank.prediction import GP, WITH_SUPER_NET
 from lmreg.util.progress import counted
 
 NOTHING = "–"
@@ -87,8 +88,8 @@ BASELINES = {
     "ridge_costs": "ridge with costs",
     "ridge_score": "ridge with the score",
     "vote": "vote of the training-free scores",
-    "gp": "Gaussian process",
-    "gp_super_net": "Gaussian process with",
+    GP: "Gaussian process",
+    WITH_SUPER_NET: "Gaussian process with",
     "ceiling": "ceiling: a perfect ranking",
     "truth_seeds": "one training seed by another",
 }
@@ -102,7 +103,7 @@ def baseline(name: str) -> str:
 def baseline_of(row: dict[str, Any]) -> str:
     """Return the baseline of a row of ``baselines.csv`` or ``recommended.csv`` in words."""
     name = str(row.get("baseline", row.get("ranking")))
-    return f"{baseline(name)} {row['label']}" if name == "gp_super_net" else baseline(name)
+    return f"{baseline(name)} {row['label']}" if name == WITH_SUPER_NET else baseline(name)
 
 
 def with_interval(value: float, low: float, high: float, *, signed: bool = False) -> str:
