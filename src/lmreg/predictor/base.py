@@ -56,7 +56,8 @@ class Predictor(ABC):
 
 
 def normal_scores(values: np.ndarray) -> np.ndarray:
-    """Return the normal quantiles of the ranks of ``values`` [n]: without unit and without outliers."""
+    """Return the normal quantiles of the ranks of ``values`` [n] or [n, k], of each column by itself: without
+    unit and without outliers."""
     return stats.norm.ppf((ranks(values) - 0.5) / len(values))
 
 

@@ -94,8 +94,7 @@ class GaussianProcess(Predictor):
 
 def _standardised(proxies: np.ndarray) -> np.ndarray:
     """Return normal scores [n, k] of length about 1 per architecture."""
-    columns = [normal_scores(column) for column in proxies.T]
-    return np.stack(columns, 1) / np.sqrt(len(columns)) if columns else np.zeros((len(proxies), 1))
+    return normal_scores(proxies) / np.sqrt(max(1, proxies.shape[1]))
 
 
 def _squared_distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
