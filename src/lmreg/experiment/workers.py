@@ -40,26 +40,26 @@ def threads_per_worker(study: Study, workers: int) -> int:
 
 
 @contextlib.contextmanager
-def worker_pool(study: Study, workers: int, jobs: int) -> Iterator[Run[Any, Any]]:
+def worker_pool(study: Study, workers: int, most: int) -> Iterator[Run[Any, Any]]:
     """Provide a function that does jobs in worker processes, which share the cores; or in this one, if one
-    worker or one job is all there is.
+    worker is all there is or is of use.
 
     Args:
-        jobs: how many jobs there will be at the most.
+        most: how many processes are of use, such as the number of jobs.
 
     Raises:
         LmregError: a worker died.
     """
-    # By the number of workers asked for, however many jobs are left: the number of threads can change the
+    # By the number of workers asked for, however many are of use: the number of threads can change the
     # last digits of sums, and a rerun must give the same numbers as an uninterrupted run.
     threads = threads_per_worker(study, workers)
-    if workers == 1 or jobs <= 1:
+    if workers == 1 or most <= 1:
         with threads_restored(threads):
             yield lambda function, some: ((job, function(study, job)) for job in some)
         return
     config: Any = OmegaConf.to_container(study.cfg, resolve=True)
     pool = ProcessPoolExecutor(
-        min(workers, jobs),
+        min(workers, most),
         mp_context=multiprocessing.get_context("spawn"),
         initializer=_start_worker,
         initargs=(config, study.options, threads),

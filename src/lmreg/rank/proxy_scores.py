@@ -30,6 +30,7 @@ from lmreg.util.files import read_table, write_table
 from lmreg.util.progress import Progress
 
 _TOGETHER = 8  # architectures of one job of a worker
+_WORTH_A_PROCESS = 32  # architectures, since a process takes seconds to start
 _SAVE_SECONDS = 10.0
 _BATCHES = 2
 
@@ -111,7 +112,7 @@ class ProxyScores:
         with (
             Progress("training-free scores", len(archs)) as progress,
             StopRequest() as stop,
-            worker_pool(self._study, workers, len(jobs)) as run,
+            worker_pool(self._study, workers, len(archs) // _WORTH_A_PROCESS) as run,
         ):
             for job, found in run(score, jobs):
                 rows += found
