@@ -11,7 +11,6 @@ import functools
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -20,9 +19,9 @@ from torch import Tensor, nn
 from lmreg.config.schema import inherit, option
 from lmreg.data.base import InputShape
 from lmreg.network.base import (
+    PathNetwork,
     Pointwise,
     Standalone,
-    SuperNet,
     SuperNetOnly,
     batch_norm,
     convolution,
@@ -184,7 +183,7 @@ class AuxiliaryHead(nn.Sequential):
         )
 
 
-class CellNetwork(SuperNet):
+class CellNetwork(PathNetwork):
     """Stem, normal cells with reduction cells at one and two thirds of them, global pooling, classifier.
 
     Args:
@@ -202,7 +201,7 @@ class CellNetwork(SuperNet):
         head: bool,
     ):
         super().__init__()
-        self._parts: tuple[Any, ...] = parts
+        self._parts = parts
         self._config, _, shape, outputs = parts
         config = self._config
         width = config.channels
@@ -249,12 +248,5 @@ class CellNetwork(SuperNet):
                 outputs.append(self.head(last))
         return [self.classifier(last.mean((2, 3))), *outputs]
 
-    def standalone(self, arch: Arch) -> Standalone:
-        return self._alone(arch, head=False)
-
     def for_training(self, arch: Arch) -> Standalone:
         return self._alone(arch, head=self._config.auxiliary > 0)
-
-    def _alone(self, arch: Arch, **options: Any) -> Standalone:
-        network: Any = type(self)  # whose arguments are those of a subclass
-        return Standalone(network(*self._parts, only=arch, **options), arch)

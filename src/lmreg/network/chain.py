@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 
 from torch import Tensor, nn
 
-from lmreg.network.base import MIXTURES, OfferedNetwork, batch_norm, convolution
-from lmreg.network.mixture import Choice, Mixture, weighted_options, weighted_sum
+from lmreg.network.base import MIXTURES, PathNetwork, batch_norm, convolution
+from lmreg.network.mixture import Choice, scaled, weighted_options, weighted_sum
 
 
 def conv_norm(
@@ -59,11 +59,10 @@ class Layer(nn.ModuleDict):
         return weighted_sum(lambda choice: self[self._names[choice]](x), weighted)
 
 
-class ChainNetwork(OfferedNetwork):
+class ChainNetwork(PathNetwork):
     """Stem, layers, head, global pooling, classifier.
 
-    A subclass builds these, with all options of a layer or with those in ``offered``, and keeps its other
-    arguments in ``_parts``.
+    A subclass builds these, with all options of a layer or with that of one architecture.
     """
 
     offers = frozenset({MIXTURES})
@@ -74,8 +73,6 @@ class ChainNetwork(OfferedNetwork):
 
     def forward(self, x: Tensor, choice: Choice) -> Tensor:
         x = self.stem(x)
-        factors = choice.edges if isinstance(choice, Mixture) else None
         for i, layer in enumerate(self.layers):
-            x = layer(x, weighted_options(choice, i))
-            x = x if factors is None else factors[i] * x
+            x = scaled(layer(x, weighted_options(choice, i)), choice, i)
         return self.classifier(self.head(x).mean((2, 3)))

@@ -17,17 +17,19 @@ from lmreg.data.base import InputShape
 from lmreg.network.base import (
     MIXTURES,
     PARTIAL_CHANNELS,
-    OfferedNetwork,
+    PathNetwork,
     SuperNetOnly,
     batch_norm,
     check_partial,
     convolution,
+    offered_options,
     remove_affine,
 )
 from lmreg.network.chain import conv_norm
 from lmreg.network.encoder import LEVELS, Convolutional, Timm, to_size
-from lmreg.network.mixture import Choice, Offered, weighted_options, weighted_sum
+from lmreg.network.mixture import Choice, weighted_options, weighted_sum
 from lmreg.network.nasbench201 import NASBench201Cell
+from lmreg.space.base import Arch
 from lmreg.space.depth_decoder import BLOCKS, DepthDecoder
 
 
@@ -76,7 +78,7 @@ class Upsampling(nn.ModuleDict):
         return to_size(self[name](x) if name in self else x, size)
 
 
-class DepthDecoderNetwork(OfferedNetwork):
+class DepthDecoderNetwork(PathNetwork):
     """The super-net, or with one option offered per decision the network of one architecture.
 
     1×1 convolutions project the encoder's features to the same number of channels. Beginning with the deepest
@@ -97,15 +99,14 @@ class DepthDecoderNetwork(OfferedNetwork):
         space: DepthDecoder,
         shape: InputShape,
         outputs: int,
-        offered: Offered = None,
+        only: Arch | None = None,
         partial: int = 1,
     ):
         super().__init__()
         self._parts = (config, space, shape, outputs)
         check_partial(config.channels, partial)
         self._config, self._ups = config, space.upsamplings
-        plain = offered is None and not config.affine
-        offered = offered or [range(len(names)) for names in space.options]
+        offered = offered_options(space, only)
         self.encoder: Convolutional | Timm = (
             Convolutional(shape.channels, config.widths)
             if config.encoder == "conv"
@@ -127,7 +128,7 @@ class DepthDecoderNetwork(OfferedNetwork):
             )
             ways = [self._ups[c] for c in mine[edges]] if mine[edges:] else self._ups
             self.upsamplings.append(Upsampling(ways, config.channels))
-        if plain:
+        if only is None and not config.affine:
             remove_affine(self.cells)
         self._decisions = [
             space.block(n).start + edges if len(self._ups) > 1 else None for n in range(BLOCKS)

@@ -15,8 +15,9 @@ from torch import nn
 from lmreg.config.schema import option
 from lmreg.data.base import InputShape
 from lmreg.errors import LmregError
+from lmreg.network.base import offered_options
 from lmreg.network.chain import ChainNetwork, InvertedResidual, Layer, conv_norm
-from lmreg.network.mixture import Offered
+from lmreg.space.base import Arch
 from lmreg.space.mbconv import BLOCKS, MBConv
 
 
@@ -50,7 +51,7 @@ class MBConvNetwork(ChainNetwork):
     of_space = MBConv
 
     def __init__(
-        self, config: Config, space: MBConv, shape: InputShape, outputs: int, offered: Offered = None
+        self, config: Config, space: MBConv, shape: InputShape, outputs: int, only: Arch | None = None
     ):
         super().__init__()
         self._parts = (config, space, shape, outputs)
@@ -60,7 +61,7 @@ class MBConvNetwork(ChainNetwork):
                     f"network.{key}={given} are {len(given)} numbers; give one for each of the "
                     f"{len(space.depths)} stages of space.depths={list(space.depths)}"
                 )
-        offered = offered or [range(len(names)) for names in space.options]
+        offered = offered_options(space, only)
         c_in = config.channels // 2
         self.stem = nn.Sequential(
             conv_norm(shape.channels, config.channels, 3, config.stem_stride),
