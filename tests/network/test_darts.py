@@ -170,8 +170,8 @@ def test_partial_channels(x: torch.Tensor) -> None:
 
 def test_recalibrated_statistics_of_a_path(net: DARTSNetwork, x: torch.Tensor) -> None:
     """After one batch the running statistics are that batch's, up to the variance's denominator."""
-    with torch.no_grad(), recalibrated(net) as fixed:
-        fixed.fix(V2, [Batch(x, torch.zeros(4))])
+    with torch.no_grad(), recalibrated(net) as fix:
+        fix(V2, [Batch(x, torch.zeros(4))])
         together, alone = net(x, V2), torch.cat([net(image[None], V2) for image in x])
     torch.testing.assert_close(together, alone)  # no image sees another
 

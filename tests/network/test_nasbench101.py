@@ -141,9 +141,9 @@ def test_fixed_statistics_are_those_of_the_paths_channels(
 ) -> None:
     """Running statistics of one batch, with unbiased variance, give nearly the batch's own outputs."""
     arch, images = space.parse(INCEPTION_TEXT), torch.randn(64, 1, 12, 12)
-    with torch.no_grad(), recalibrated(net) as fixed:
+    with torch.no_grad(), recalibrated(net) as fix:
         own = net(images, arch)
-        fixed.fix(arch, [Batch(images, torch.zeros(64, dtype=torch.long))])
+        fix(arch, [Batch(images, torch.zeros(64, dtype=torch.long))])
         torch.testing.assert_close(net(images, arch), own, rtol=0.05, atol=0.05)
         alone = net(images[:1], arch)  # a single image has no statistics worth the name
         torch.testing.assert_close(alone, net(images, arch)[:1], rtol=1e-3, atol=1e-3)

@@ -57,8 +57,8 @@ def test_statistics_are_averages_over_the_calibration_batches(
     calibration = batches([25, 25], seed=1)
     conv, norm = net.stem
     features = [conv(batch.images) for batch in calibration]
-    with torch.inference_mode(), recalibrated(net) as fixed:
-        fixed.fix(space.arch(PATHS[0]), calibration)
+    with torch.inference_mode(), recalibrated(net) as fix:
+        fix(space.arch(PATHS[0]), calibration)
         mean = torch.stack([f.mean((0, 2, 3)) for f in features]).mean(0)
         variance = torch.stack([f.var((0, 2, 3)) for f in features]).mean(0)
         assert torch.allclose(norm.running_mean, mean, atol=1e-6)
@@ -82,10 +82,8 @@ def test_the_network_is_left_as_it_was(net: NASBench201Network, space: NASBench2
     arch, images = space.arch(PATHS[0]), batches([30], seed=0)
     before, outputs = state(), net(images[0].images, arch)
     score(net, Classification(), [arch], images, calibration=batches([20], seed=1))
-    with pytest.raises(RuntimeError), recalibrated(net) as fixed:
-        fixed.fix(
-            arch, [Batch(torch.zeros(2, 5, 8, 8), torch.zeros(2))]
-        )  # five channels: the forward pass fails
+    with pytest.raises(RuntimeError), recalibrated(net) as fix:
+        fix(arch, [Batch(torch.zeros(2, 5, 8, 8), torch.zeros(2))])  # five channels: the forward pass fails
     for old, new in zip(before, state(), strict=True):
         assert all(a is b for a, b in zip(old, new, strict=True))  # type: ignore[call-overload]
     assert net.state_dict().keys() == weights.keys()

@@ -9,7 +9,7 @@ section 3.3 (post-statistics of batch normalisation).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -21,39 +21,31 @@ from lmreg.space.base import Arch
 _STATE = ("running_mean", "running_var", "num_batches_tracked", "track_running_stats", "momentum", "training")
 
 
-class Recalibrated:
-    """A network whose batch-norm statistics can be fixed for a path; see `recalibrated`."""
-
-    def __init__(self, net: SuperNet, layers: list[_BatchNorm]):
-        self._net, self._layers = net, layers
-
-    def fix(self, arch: Arch, batches: Sequence[Batch]) -> None:
-        """Estimate mean and variance of every layer on the path ``arch`` from these images.
-
-        Each batch is normalised with its own statistics, as in training; their average is kept.
-        """
-        for layer in self._layers:
-            layer.training = True
-        for done, batch in enumerate(batches):
-            for layer in self._layers:
-                # A running average. Unlike momentum=None it doesn't wait for the device.
-                layer.momentum = 1 / (done + 1)
-            self._net(batch.images, arch)
-        for layer in self._layers:
-            layer.training = False
-
-
 @contextmanager
-def recalibrated(net: SuperNet) -> Iterator[Recalibrated]:
-    """Within this context batch-norm statistics of ``net`` can be fixed; afterwards ``net`` is as before.
+def recalibrated(net: SuperNet) -> Iterator[Callable[[Arch, Sequence[Batch]], None]]:
+    """Provide a function that fixes the batch-norm statistics of ``net``: it estimates mean and variance of
+    every layer on a path from images. Afterwards ``net`` is as before.
 
-    It covers torch's batch-norm classes; other normalisations don't mix images.
+    Each batch is normalised with its own statistics, as in training; their average is kept. This covers
+    torch's batch-norm classes; other normalisations don't mix images.
     """
     layers = [module for module in net.modules() if isinstance(module, _BatchNorm)]
     before = [{name: getattr(layer, name) for name in _STATE} for layer in layers]
+
+    def fix(arch: Arch, batches: Sequence[Batch]) -> None:
+        for layer in layers:
+            layer.training = True
+        for done, batch in enumerate(batches):
+            for layer in layers:
+                # A running average. Unlike momentum=None it doesn't wait for the device.
+                layer.momentum = 1 / (done + 1)
+            net(batch.images, arch)
+        for layer in layers:
+            layer.training = False
+
     try:
         track_statistics(net)
-        yield Recalibrated(net, layers)
+        yield fix
     finally:
         for layer, state in zip(layers, before, strict=True):
             for name, value in state.items():

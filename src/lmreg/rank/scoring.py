@@ -46,10 +46,10 @@ def score(
     images = sum(len(batch.targets) for batch in batches)
     rows = []
     with _restored(net), torch.inference_mode(), ExitStack() as stack:
-        norm = stack.enter_context(recalibrated(net)) if calibration else None
+        fix_norms = stack.enter_context(recalibrated(net)) if calibration else None
         for arch in archs:
-            if norm is not None:
-                norm.fix(arch, calibration)
+            if fix_norms is not None:
+                fix_norms(arch, calibration)
             sums = [task.measure(net(batch.images, arch), batch.targets) for batch in batches]
             rows.append(torch.stack(sums))
             advance()
