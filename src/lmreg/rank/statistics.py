@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -41,6 +40,8 @@ class ResampledTruth:
     draws: Draws
     full_scale: float
     confidence: float
+    # By score: several tables need the taus of the same ranking, and the bootstrap is slow.
+    _taus: dict[bytes, np.ndarray] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @classmethod
     def of(cls, pool: LandmarkSet, bootstrap: int, seed: int, confidence: float) -> ResampledTruth:
@@ -71,11 +72,6 @@ class ResampledTruth:
         if key not in self._taus:
             self._taus[key] = self.statistic(kendall_tau_b, score)
         return self._taus[key]
-
-    @functools.cached_property
-    def _taus(self) -> dict[bytes, np.ndarray]:
-        """The taus by score: several tables need those of the same ranking, and the bootstrap is slow."""
-        return {}
 
     def _for_all_draws(self, statistics: dict[str, Statistic], score: np.ndarray) -> dict[str, np.ndarray]:
         found: dict[str, list[np.ndarray]] = {name: [] for name in statistics}
