@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
 from omegaconf import DictConfig
 
 from lmreg.benchmark.base import Benchmark, Imported
@@ -38,9 +36,13 @@ def import_benchmark(cfg: DictConfig, overrides: list[str]) -> None:
     if options.path is None or options.out is None:
         raise LmregError("import-benchmark needs path=<the benchmark's file> and out=<table>.csv or .parquet")
     path, out = Path(options.path), Path(options.out)
-    encode = _encoder(out)
+    if out.suffix.lower() not in (".csv", ".parquet"):
+        raise LmregError(f"out={out}: the name must end in .csv or .parquet")
+    if out.is_dir():
+        raise LmregError(f"out={out} is a folder; give the table a name")
     imported = benchmark.read(path)
-    content = encode(imported.table)
+    table, as_csv = imported.table, out.suffix.lower() == ".csv"
+    content = table.to_csv(index=False).encode() if as_csv else table.to_parquet(index=False)
     existed = out.exists()
     if existed and file_hash(out) != digest(content):
         raise LmregError(
@@ -50,29 +52,13 @@ def import_benchmark(cfg: DictConfig, overrides: list[str]) -> None:
     if not existed:
         write_atomically(out, lambda file: file.write(content))
     _print_scores(imported, path.name)
-    size = f"{len(imported.table):,} rows, {len(content) / 1e6:,.1f} MB, hash {digest(content)}"
+    size = f"{len(table):,} rows, {len(content) / 1e6:,.1f} MB, hash {digest(content)}"
     say(f"{'Unchanged' if existed else 'Written'}: {out} ({size})")
     score, pool = imported.scores
     space = [f"space={benchmark.space}", *imported.space_options]
-    table = ["landmarks=table", argument("landmarks.path", out), f"landmarks.score_column={score}"]
-    say(f"To use it: lmreg train-landmarks {shlex.join([*space, *table, f'landmarks.pool_column={pool}'])}")
+    source = ["landmarks=table", argument("landmarks.path", out), f"landmarks.score_column={score}"]
+    say(f"To use it: lmreg train-landmarks {shlex.join([*space, *source, f'landmarks.pool_column={pool}'])}")
     say(f"Then: lmreg search {shlex.join(space)}, both with the data= that the scores were measured on")
-
-
-def _encoder(out: Path) -> Callable[[pd.DataFrame], bytes]:
-    """Return the function that encodes a table in the format of the file name ``out``."""
-    encode = _ENCODERS.get(out.suffix.lower())
-    if encode is None:
-        raise LmregError(f"out={out}: the name must end in .csv or .parquet")
-    if out.is_dir():
-        raise LmregError(f"out={out} is a folder; give the table a name")
-    return encode
-
-
-_ENCODERS: dict[str, Callable[[pd.DataFrame], bytes]] = {
-    ".csv": lambda table: table.to_csv(index=False).encode(),
-    ".parquet": lambda table: table.to_parquet(index=False),
-}
 
 
 def _print_scores(imported: Imported, title: str) -> None:
