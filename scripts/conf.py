@@ -19,12 +19,13 @@ import sys
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any
 
 import yaml
 from omegaconf import OmegaConf
 
-from lmreg.config.build import COMMAND, OPTIONS_OF, named, options_of, schema_of
+from lmreg.config.build import COMMAND, OPTIONS_OF, options_of, schema_of
 from lmreg.config.common import Options
 from lmreg.config.groups import GROUPS
 from lmreg.config.paths import conf_dir
@@ -75,7 +76,7 @@ def choices_of(group: str) -> Iterator[tuple[str, type | None, Any]]:
     A class whose config has an empty name is a base of others, and no choice. LmregError if a module defines
     several parts, or one of another name.
     """
-    base = named(GROUPS[group].base)
+    base = resolve_name(GROUPS[group].base)
     if dataclasses.is_dataclass(base):
         presets = getattr(sys.modules[base.__module__], "PRESETS", None)
         for config in presets or [base()]:

@@ -4,6 +4,7 @@ import dataclasses
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+from pkgutil import resolve_name
 
 import pytest
 from omegaconf import OmegaConf
@@ -16,7 +17,7 @@ from lmreg.commands.report import ReportOptions
 from lmreg.commands.retrain import RetrainOptions
 from lmreg.commands.search import SearchOptions
 from lmreg.commands.train_landmarks import LandmarkOptions
-from lmreg.config.build import named, nearest, resolve, typed
+from lmreg.config.build import nearest, resolve, typed
 from lmreg.config.groups import GROUPS as OPTIONS
 from lmreg.config.paths import conf_dir
 from lmreg.config.schema import option
@@ -110,7 +111,7 @@ def test_every_yaml_lists_exactly_its_schemas_keys(path: Path) -> None:
     if "_target_" in node:
         _, config = resolve(node, object, path.parent.name)
     else:
-        config = typed(node, named(OPTIONS[path.parent.name].base), path.parent.name)
+        config = typed(node, resolve_name(OPTIONS[path.parent.name].base), path.parent.name)
     assert {f.name for f in dataclasses.fields(config)} == set(node) - {"_target_"}
     if "name" in node:
         assert node.name in (path.stem, f"{path.stem}_{node.get('family')}")

@@ -6,6 +6,7 @@ import dataclasses
 import subprocess
 import sys
 from pathlib import Path
+from pkgutil import resolve_name
 
 import pytest
 from omegaconf import OmegaConf
@@ -20,7 +21,7 @@ from lmreg.commands.runs import RunsOptions
 from lmreg.commands.search import SearchOptions
 from lmreg.commands.train_landmarks import LandmarkOptions
 from lmreg.config import catalogue
-from lmreg.config.build import named, resolve, schema_of, typed
+from lmreg.config.build import resolve, schema_of, typed
 from lmreg.config.groups import GROUPS
 from lmreg.config.index import Fields, index
 from lmreg.config.paths import conf_dir
@@ -63,7 +64,7 @@ def test_the_index_has_the_fields_of_every_choice(group: str, choice: str) -> No
         assert schema_of(cls) is type(config)
         same(index().node_fields(group, node._target_), type(config))
     else:
-        schema = named(GROUPS[group].base)
+        schema = resolve_name(GROUPS[group].base)
         same(index().node_fields(group, None), schema)
 
 

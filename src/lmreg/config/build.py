@@ -12,6 +12,7 @@ import re
 import typing
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any, TypeVar
 
 from omegaconf import DictConfig, OmegaConf
@@ -183,7 +184,7 @@ def check_config(command: str, cfg: DictConfig) -> None:
     """Check every group and option of a command's composed config as the command itself does."""
     options = top_level(cfg, options_of(conf_dir() / f"{command.replace('-', '_')}.yaml"))
     for group in catalogue.groups(command):
-        base: type = named(GROUPS[group].base)
+        base: type = resolve_name(GROUPS[group].base)
         if dataclasses.is_dataclass(base):
             typed(cfg[group], base, group)
         else:
@@ -204,13 +205,7 @@ def options_of(path: Path) -> Any:
     marker = OPTIONS_OF.search(path.read_text(encoding="utf-8"))
     if marker is None:
         raise LmregError(f"{path} lacks the line \"# Options of <dataclass>, written by '{COMMAND}':\"")
-    return named(marker[1])
-
-
-def named(dotted: str) -> Any:
-    """Import what a dotted name stands for."""
-    module, _, name = dotted.rpartition(".")
-    return getattr(importlib.import_module(module), name)
+    return resolve_name(marker[1])
 
 
 def choice_of(group: str, choice: str, base: type[T]) -> tuple[type[T], Any]:

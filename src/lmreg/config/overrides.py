@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from pkgutil import resolve_name
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
@@ -13,7 +14,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from lmreg.config import catalogue
 from lmreg.config.arguments import MULTIRUN, checked, quoted_texts, split_values
-from lmreg.config.build import class_of, named, nearest, schema_of, unknown_choice
+from lmreg.config.build import class_of, nearest, schema_of, unknown_choice
 from lmreg.config.groups import GROUPS
 from lmreg.config.index import Choice, field_from, index
 from lmreg.config.inherited import with_choices_of_run
@@ -64,7 +65,7 @@ def _own_classes(command: str, args: list[str]) -> dict[str, list[str]]:
 
 def _add_choice(group: str, target: str, allow: list[str]) -> None:
     """Let Hydra and the catalogue know the class ``target`` as a choice of that name."""
-    cls = class_of(target, named(GROUPS[group].base), group, allow)
+    cls = class_of(target, resolve_name(GROUPS[group].base), group, allow)
     schema = schema_of(cls)
     defaults: Any = OmegaConf.to_container(OmegaConf.structured(schema))
     content, fields = {"_target_": target}, {}
@@ -209,6 +210,6 @@ def _is_declared(key: str, command: str, args: list[str]) -> bool:
     if group not in catalogue.groups(command):
         return False
     content = catalogue.content(group, catalogue.chosen(command, args)[group][0])
-    cls = named(str(content.get("_target_", GROUPS[group].base)))
+    cls = resolve_name(str(content.get("_target_", GROUPS[group].base)))
     schema = cls if dataclasses.is_dataclass(cls) else schema_of(cls)
     return option in {field.name for field in dataclasses.fields(schema)}
