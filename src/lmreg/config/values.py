@@ -65,7 +65,7 @@ def canonical_config(config: Mapping[str, Any]) -> dict[str, Any]:
     # An option in no group has the same type in all commands.
     top = {key: field for fields in index().commands.values() for key, field in fields.items()}
     nested = {
-        key: group(value, _node_fields(key, value))
+        key: group(value, index().node_fields(key, value.get("_target_")))
         for key, value in config.items()
         if isinstance(value, Mapping)
     }
@@ -84,7 +84,7 @@ def settled(cfg: DictConfig) -> DictConfig:
     """
     config = canonical_config(resolved(cfg))
     for key, value in config.items():
-        fields = _node_fields(key, value) if isinstance(value, dict) else {}
+        fields = index().node_fields(key, value.get("_target_")) if isinstance(value, dict) else {}
         for name, field in fields.items():
             if field.text == "path" and value.get(name):
                 value[name] = absolute(value[name])
@@ -117,8 +117,3 @@ def _reads_as(text: str) -> bool:
         return OverridesParser.create().parse_override(f"key={text}").value() == text
     except Exception:  # errors of the parser and the lexer have no common base
         return False
-
-
-def _node_fields(key: str, node: Mapping[str, Any]) -> Fields:
-    target = node.get("_target_")
-    return index().node_fields(key, str(target) if target else None)
