@@ -43,14 +43,6 @@ def run_app(command: str, args: list[str], task: Task) -> None:
         print(note, file=sys.stderr)  # standard output is for results, such as that of --cfg
     full_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
     os.environ["HYDRA_FULL_ERROR"] = "1"  # makes Hydra raise, so that errors are reported here
-    try:
-        args = as_hydra_reads(command, args)
-    except USER_ERRORS as error:
-        if full_traceback:
-            raise
-        fail(one_line(error, config_name, args))
-    args = _flags_last(args)
-    sys.argv = [f"lmreg {command}", *args]
     failed: list[str] = []
     count = 0
     main_process = os.getpid()
@@ -76,6 +68,8 @@ def run_app(command: str, args: list[str], task: Task) -> None:
             gc.collect()  # frees what the failed job held before the next one needs it
 
     try:
+        args = _flags_last(as_hydra_reads(command, args))
+        sys.argv = [f"lmreg {command}", *args]
         given = _checked_flags(args)
         if given.cfg:
             config = compose_words(command, given.overrides)
