@@ -12,17 +12,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from lmreg.config import catalogue
 from lmreg.config.build import unknown_choice
-from lmreg.config.catalogue import (
-    Option,
-    choice_summary,
-    choices,
-    chosen,
-    groups,
-    is_choice,
-    options,
-    top_options,
-)
 from lmreg.config.paths import conf_dir
 from lmreg.errors import LmregError
 from lmreg.util.progress import console
@@ -55,12 +46,12 @@ def _print(out: Console, table: Table) -> None:
 
 
 def _check_choices(command: str, overrides: Sequence[str]) -> None:
-    there = groups(command)
+    there = catalogue.groups(command)
     for override in overrides:
         group, _, value = override.lstrip("+").partition("=")
         for choice in value.split(",") if group in there else ():
-            if not is_choice(group, choice):
-                raise LmregError(unknown_choice(group, choice, choices(group)))
+            if not catalogue.is_choice(group, choice):
+                raise LmregError(unknown_choice(group, choice, catalogue.choices(group)))
 
 
 def _wrapped(line: str, width: int) -> str:
@@ -74,19 +65,19 @@ def _wrapped(line: str, width: int) -> str:
 
 def _groups(command: str, overrides: Sequence[str]) -> Table:
     table = _columns()
-    now = chosen(command, overrides)
-    for group in groups(command):
-        names = [f"[{name}]" if name in now[group] else name for name in choices(group)]
+    now = catalogue.chosen(command, overrides)
+    for group in catalogue.groups(command):
+        names = [f"[{name}]" if name in now[group] else name for name in catalogue.choices(group)]
         table.add_row(Text(f"  {group}", "bold"), Text(", ".join(names)))
     table.add_row("", Text("[in brackets]: the choices that the options below belong to", "dim"))
     return table
 
 
 def _options(command: str, overrides: Sequence[str], narrow: bool) -> Table:
-    parts: dict[str, list[Option]] = {"": top_options(command)}
-    for option in options(command, overrides)[len(parts[""]) :]:
+    parts: dict[str, list[catalogue.Option]] = {"": catalogue.top_options(command)}
+    for option in catalogue.options(command, overrides)[len(parts[""]) :]:
         parts.setdefault(option.key.partition(".")[0], []).append(option)
-    now = chosen(command, overrides)
+    now = catalogue.chosen(command, overrides)
     table = _columns(1 if narrow else 2)
 
     def add(name: Text, about: str) -> None:
@@ -100,14 +91,14 @@ def _options(command: str, overrides: Sequence[str], narrow: bool) -> Table:
     for group, members in parts.items():
         if group:
             table.add_row()
-            about = choice_summary(group, now[group][0]) if len(now[group]) == 1 else ""
+            about = catalogue.choice_summary(group, now[group][0]) if len(now[group]) == 1 else ""
             add(Text(f"  {group}={','.join(now[group])}", "bold"), about)
         for option in members:
             add(Text(f"  {option.key}={option.default}"), _about(option))
     return table
 
 
-def _about(option: Option) -> str:
+def _about(option: catalogue.Option) -> str:
     """The option's meaning, and its range unless the meaning lists it."""
     field, meaning = option.field, option.meaning
     listed = field is None or (field.choices and all(choice in meaning for choice in field.choices))

@@ -18,18 +18,9 @@ from lmreg.rank.intervals import SEEDS_FOR_INTERVAL, Estimate
 from lmreg.rank.pool import Ranking
 from lmreg.rank.prediction import WITH_SUPER_NET
 from lmreg.rank.statistics import ResampledTruth
+from lmreg.report import words
 from lmreg.report.advice import advice_in_words
 from lmreg.report.scatter import in_words
-from lmreg.report.words import (
-    NO_PAIR,
-    NOTHING,
-    SEEDS_FOR_CONCLUSION,
-    baseline,
-    number,
-    p_value,
-    seeds_left_out,
-    worth_training,
-)
 from lmreg.util.progress import console, counted
 
 WIDE = 130
@@ -84,11 +75,11 @@ def print_evaluation(
     out.print(_rankings(title, super_nets, baselines, pool, truth, ceiling, wide=out.width >= WIDE))
     if not gains.empty:
         out.print(_gains(gains, truth.confidence))
-    for line in [*_worth_training(super_nets, gains), *seeds_left_out(gains), *advice_in_words(advice)]:
+    for line in [*_worth_training(super_nets, gains), *words.seeds_left_out(gains), *advice_in_words(advice)]:
         out.print(line, highlight=False)
     if whole_study and (gains.empty or not (gains["against"] == NO_REGULARISER).any()):
         runs = {one.ranking.run.name: one.ranking.run for one in super_nets if one.ranking.run is not None}
-        out.print(f"{NO_PAIR}: {why_unpaired(list(runs.values()))}.")
+        out.print(f"{words.NO_PAIR}: {why_unpaired(list(runs.values()))}.")
     for warning in _warnings(super_nets, gains, truth):
         out.print(warning)
 
@@ -132,7 +123,7 @@ def _rankings(
             previous = name
         table.add_section()
     for name, tau in ceiling.by_name.items() if ceiling else ():
-        table.add_row(baseline(name), "", _estimate_cell("kendall_tau", tau, wide))
+        table.add_row(words.baseline(name), "", _estimate_cell("kendall_tau", tau, wide))
     return table
 
 
@@ -140,19 +131,19 @@ def _ranking_name(ranking: Ranking) -> str:
     if not ranking.baseline:
         return ranking.label
     if ranking.baseline == WITH_SUPER_NET:
-        return f"{baseline(ranking.baseline)} {ranking.label}"
+        return f"{words.baseline(ranking.baseline)} {ranking.label}"
     if ranking.baseline == RIDGE_SCORE:
         regularised = ranking.run is not None and ranking.run.result["reg"] != NO_REGULARISER
         return f"ridge + {ranking.label}" + (" †" if regularised else "")
     whose = f" of {ranking.label}" if ranking.label else ""
     fitted = f", {ranking.landmarks} landmarks{whose}" if ranking.landmarks else ""
-    return f"{baseline(ranking.baseline)}{fitted}"
+    return f"{words.baseline(ranking.baseline)}{fitted}"
 
 
 def _estimate_cell(name: str, estimate: Estimate, wide: bool) -> str:
     digits = 2 if name == "regret" or name.startswith("precision") else 3
     if np.isnan(estimate.value):
-        return NOTHING
+        return words.NOTHING
     text = f"{estimate.value:.{digits}f}"
     if wide or name == "kendall_tau":
         text += f" [{estimate.low:.2f}, {estimate.high:.2f}]"
@@ -174,13 +165,13 @@ def _gains(gains: pd.DataFrame, confidence: float) -> Table:
     for row in gains.sort_values(["against", "comparison"], kind="stable").to_dict("records"):
         if previous is not None and row["comparison"] != previous:
             table.add_section()
-        figure = number(row["gain"], signed=True)
+        figure = words.number(row["gain"], signed=True)
         if np.isfinite(row["gain_low"]):  # equal gains have no interval
             figure += f" [{row['gain_low']:+.2f}, {row['gain_high']:+.2f}]"
         seed = f"mean of {row['seeds']}" if row["seed"] == "mean" else row["seed"]
-        taus = (number(row["tau_without"]), number(row["tau_with"]))
+        taus = (words.number(row["tau_without"]), words.number(row["tau_with"]))
         comparison = "" if row["comparison"] == previous else row["comparison"]
-        table.add_row(comparison, row["score"], seed, *taus, figure, p_value(row["p_holm"]))
+        table.add_row(comparison, row["score"], seed, *taus, figure, words.p_value(row["p_holm"]))
         previous = row["comparison"]
     return table
 
@@ -195,8 +186,9 @@ def _ceiling_sentence(ceiling: Ceiling | None) -> str:
     mean = f"a mean of {ceiling.trainings:.3g} trainings each"
     simulated = ", simulated from means and standard errors," if ceiling.from_errors else ""
     return (
-        f"Ceiling: the truth is {mean}; two seeds{simulated} agree at τ {number(ceiling.agreement.value)}, "
-        f"so a perfect ranking would reach about {number(ceiling.tau.value)}."
+        f"Ceiling: the truth is {mean}; two seeds{simulated} agree at τ "
+        f"{words.number(ceiling.agreement.value)}, so a perfect ranking would reach about "
+        f"{words.number(ceiling.tau.value)}."
     )
 
 
@@ -209,7 +201,7 @@ def _worth_training(super_nets: list[RankingStatistics], gains: pd.DataFrame) ->
     chosen = source.run.result["chosen_by"]
     names = [name for name, score in source.study.task.scores.items() if score.column == chosen]
     mine = gains[(gains["against"] != NO_REGULARISER) & gains["score"].isin(names)]
-    return [worth_training(rows, *names) for _, rows in mine.groupby("comparison", sort=False)]
+    return [words.worth_training(rows, *names) for _, rows in mine.groupby("comparison", sort=False)]
 
 
 def _warnings(super_nets: list[RankingStatistics], gains: pd.DataFrame, truth: ResampledTruth) -> list[str]:
@@ -226,11 +218,11 @@ def _warnings(super_nets: list[RankingStatistics], gains: pd.DataFrame, truth: R
             f"Warning: the pool is small, n = {truth.n}. With another pool τ would change by about "
             f"±{half:.2f}; regret, true rank and precision at k depend on a few architectures."
         )
-    seeds = int(gains["seeds"].max()) if not gains.empty else SEEDS_FOR_CONCLUSION
-    if seeds < SEEDS_FOR_CONCLUSION:
+    seeds = int(gains["seeds"].max()) if not gains.empty else words.SEEDS_FOR_CONCLUSION
+    if seeds < words.SEEDS_FOR_CONCLUSION:
         found.append(
             f"Warning: {counted(seeds, 'seed')} only: a direction, not a conclusion; "
-            f"use {SEEDS_FOR_CONCLUSION} or more."
+            f"use {words.SEEDS_FOR_CONCLUSION} or more."
         )
     return found
 
