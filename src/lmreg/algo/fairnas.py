@@ -6,6 +6,7 @@ Search", ICCV 2021, algorithm 1.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -57,10 +58,8 @@ def fair_paths(space: Space, rng: np.random.Generator) -> list[Arch]:
         )
     for _ in range(_SHUFFLES):
         shuffled = [rng.permutation(len(options)) for options in space.options]
-        try:
+        with contextlib.suppress(LmregError):
             return [space.arch(choices) for choices in zip(*shuffled, strict=True)]
-        except LmregError:
-            continue
     raise LmregError(
         "algo=fairnas needs options that go with nearly any options of the other decisions; those of "
         f"{space.name} don't; use algo=spos"

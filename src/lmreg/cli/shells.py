@@ -7,6 +7,7 @@ line up to the cursor in ``COMP_WORDS`` and read lines of ``<word><tab><meaning>
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shlex
@@ -38,10 +39,8 @@ class Shell(ShellComplete):
 def _split(line: str) -> list[str]:
     """Split a line into words; a quote that is still open ends with the line."""
     for end in ("", "'", '"'):
-        try:
+        with contextlib.suppress(ValueError):
             return shlex.split(line + end)
-        except ValueError:
-            continue
     return line.split()
 
 

@@ -5,6 +5,7 @@ Source: Ying et al., "NAS-Bench-101: Towards Reproducible Neural Architecture Se
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import re
 from collections.abc import Hashable, Iterator
@@ -110,10 +111,8 @@ class NASBench101(Space):
         cell = self.cell(arch)
         found: dict[Arch, None] = {}
         for changed in _changes(cell):
-            try:
+            with contextlib.suppress(LmregError):
                 found[self._arch(changed, "")] = None
-            except LmregError:
-                continue
         found.pop(arch, None)
         return list(found)
 
