@@ -16,7 +16,7 @@ from tests.processes import Started
 from lmreg.errors import LmregError
 from lmreg.experiment.study import Options, Study
 from lmreg.landmarks.records import Job, Records, training_protocol
-from lmreg.landmarks.workers import train_all
+from lmreg.landmarks.train import train_all
 from lmreg.space.nasbench201 import NASBench201
 from lmreg.util.locks import claimed
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import json
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -209,6 +210,19 @@ class ImageData:
             part = Split(part, self._mean, self._std, config.crop_padding, config.flip, self._cutout)
             self._parts[name] = part
         return part
+
+
+_loaded: dict[str, ImageData] = {}
+"""The data set that was loaded last, kept for the next job of a sweep."""
+
+
+def load_data(source: DataSource, device: torch.device) -> ImageData:
+    """Read the data set, unless it is the one that was read last with the same options for that device."""
+    key = json.dumps([repr(type(source)), vars(source.config), str(device)])
+    if key not in _loaded:
+        _loaded.clear()  # only one is kept: data sets can be large
+        _loaded[key] = ImageData(source, device)
+    return _loaded[key]
 
 
 # The value of missing targets, by kind of number: NaN, or the label that torch's losses ignore.

@@ -17,8 +17,7 @@ from lmreg.config.common import Options
 from lmreg.config.identity import peek_config, refuse_changes
 from lmreg.config.values import settled
 from lmreg.data.base import DataSource
-from lmreg.data.cache import load_data
-from lmreg.data.images import BatchStream, ImageData
+from lmreg.data.images import BatchStream, ImageData, load_data
 from lmreg.errors import LmregError
 from lmreg.experiment.runtime import Runtime
 from lmreg.landmarks.truth import MANIFEST

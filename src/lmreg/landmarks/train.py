@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,18 +17,18 @@ from lmreg.errors import LmregError
 from lmreg.experiment.duration import standalone_seconds
 from lmreg.experiment.study import Study
 from lmreg.experiment.summary import announce_data, device_in_words, splits_in_words
-from lmreg.experiment.workers import threads_per_worker
+from lmreg.experiment.workers import threads_per_worker, worker_pool
 from lmreg.landmarks.base import LandmarkSource, SourceConfig, StandaloneScorer, draw_roles
 from lmreg.landmarks.example_maps import EXAMPLES_FILE, write_examples
 from lmreg.landmarks.records import SPLIT, Job, Records, training_protocol
 from lmreg.landmarks.truth import MANIFEST, GatheredScores, Truth
-from lmreg.landmarks.workers import train_all
 from lmreg.selector.base import Selector
 from lmreg.space.base import Arch
 from lmreg.task.base import Score
 from lmreg.util.files import require_keys
 from lmreg.util.progress import Progress, format_duration, say
 
+_POLL_SECONDS = 0.5
 _ENOUGH_RECORDS = 8  # whose times give a better estimate than a trial does
 
 
@@ -141,6 +142,31 @@ def _train_missing(
     # Read again from the folder, so that all processes that share it write the same tables even if there
     # are no locks and some trainings were done twice.
     return done | {job: record for job in jobs if (record := records.read(job))}
+
+
+def train_all(
+    jobs: Sequence[Job], study: Study, records: Records, workers: int
+) -> Iterator[tuple[Job, dict[str, Any]]]:
+    """Yield the record of every job as soon as it exists, whichever process trains it.
+
+    Jobs that another process is training are skipped at first; at the end this process waits for them, and
+    trains them itself if the other process dies.
+    """
+    waiting = False
+    with worker_pool(study, workers, len(jobs)) as run:
+        while jobs:
+            elsewhere = []
+            for job, record in run(records.make, jobs):
+                if record is None:
+                    elsewhere.append(job)
+                else:
+                    yield job, record
+            if len(elsewhere) == len(jobs):
+                if not waiting:
+                    say(f"waiting for {len(jobs)} trainings that other processes are doing")
+                waiting = True
+                time.sleep(_POLL_SECONDS)
+            jobs = elsewhere
 
 
 def _outlook(study: Study, missing: list[Job], records: list[dict[str, Any]], workers: int) -> str:
