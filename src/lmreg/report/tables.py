@@ -199,8 +199,12 @@ def csv_tables(sources: Sources, best: list[BestArchitecture]) -> dict[str, pd.D
 
 def _stacked(runs: list[ReportedRun], part: str) -> pd.DataFrame | None:
     """Concatenate one table of all runs that have it, with the run's name and label in front."""
-    tables = {(run.name, run.label): getattr(run, part) for run in runs if getattr(run, part) is not None}
-    return pd.concat(tables, names=["run", "label"]).reset_index(["run", "label"]) if tables else None
+    frames = []
+    for run, table in ((run, getattr(run, part)) for run in runs):
+        if table is not None:
+            about = pd.DataFrame({"run": run.name, "label": run.label}, index=table.index)
+            frames.append(pd.concat([about, table], axis=1))
+    return pd.concat(frames, ignore_index=True) if frames else None
 
 
 def _best_row(item: BestArchitecture) -> dict[str, Any]:
