@@ -29,7 +29,7 @@ def test_mobilenet_v2_has_its_published_size() -> None:
     widths, strides = [24, 32, 64, 96, 160, 320], [2, 2, 2, 1, 2, 1]
     config = Config(channels=32, stem_stride=2, widths=widths, strides=strides, head=1280)
     shape = InputShape(3, 224, 224)
-    only = MBConvNetwork(config, space, shape, 1000, only=arch)
+    only = MBConvNetwork(config, space, shape, 1000, offered=[[choice] for choice in arch.choices])
     assert count_params(only) == 3_504_872
     assert round(count_macs(Standalone(only, arch), shape) / 1e6) == 301
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -96,7 +95,7 @@ class SuperNet(nn.Module, ABC):
         return alone
 
     def state_for(self, alone: Standalone) -> dict[str, Tensor]:
-        """Return the super-net's weights for the parameters of ``alone``.
+        """Return the super-net's weights, at full size, for the parameters of ``alone``.
 
         For batch norms that have scale and shift only in ``alone``, its own values are returned; in a new
         network these are 1 and 0, which have no effect.
@@ -106,22 +105,14 @@ class SuperNet(nn.Module, ABC):
         return {key: own[key] if key in plain else mine[key] for key in own}
 
 
-class PathNetwork(SuperNet):
-    """A super-net whose constructor also builds the network of one architecture: it takes ``only``, besides
-    its other arguments, ``_parts``."""
+class OfferedNetwork(SuperNet):
+    """A super-net whose constructor also builds the network of one architecture: with ``_parts``, its other
+    arguments, it takes the ``offered`` options of each decision."""
 
     _parts: tuple[Any, ...]
 
     def standalone(self, arch: Arch) -> Standalone:
-        return self._alone(arch)
-
-    def _alone(self, arch: Arch, **options: Any) -> Standalone:
-        return Standalone(type(self)(*self._parts, only=arch, **options), arch)
-
-
-def offered_options(space: Space, only: Arch | None) -> Sequence[Sequence[int]]:
-    """Return by decision the options that a network is built with: all, or those of ``only``."""
-    return [range(len(names)) for names in space.options] if only is None else [[c] for c in only.choices]
+        return Standalone(type(self)(*self._parts, offered=[[c] for c in arch.choices]), arch)
 
 
 class Standalone(nn.Module):

@@ -11,6 +11,7 @@ import functools
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -19,9 +20,9 @@ from torch import Tensor, nn
 from lmreg.config.schema import inherit, option
 from lmreg.data.base import InputShape
 from lmreg.network.base import (
-    PathNetwork,
     Pointwise,
     Standalone,
+    SuperNet,
     SuperNetOnly,
     batch_norm,
     convolution,
@@ -183,7 +184,7 @@ class AuxiliaryHead(nn.Sequential):
         )
 
 
-class CellNetwork(PathNetwork):
+class CellNetwork(SuperNet):
     """Stem, normal cells with reduction cells at one and two thirds of them, global pooling, classifier.
 
     Args:
@@ -201,7 +202,7 @@ class CellNetwork(PathNetwork):
         head: bool,
     ):
         super().__init__()
-        self._parts = parts
+        self._parts: tuple[Any, ...] = parts
         self._config, _, shape, outputs = parts
         config = self._config
         width = config.channels
@@ -248,5 +249,12 @@ class CellNetwork(PathNetwork):
                 outputs.append(self.head(last))
         return [self.classifier(last.mean((2, 3))), *outputs]
 
+    def standalone(self, arch: Arch) -> Standalone:
+        return self._alone(arch, head=False)
+
     def for_training(self, arch: Arch) -> Standalone:
         return self._alone(arch, head=self._config.auxiliary > 0)
+
+    def _alone(self, arch: Arch, **options: Any) -> Standalone:
+        network: Any = type(self)  # whose arguments are those of a subclass
+        return Standalone(network(*self._parts, only=arch, **options), arch)

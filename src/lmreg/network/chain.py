@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 
 from torch import Tensor, nn
 
-from lmreg.network.base import MIXTURES, PathNetwork, batch_norm, convolution
-from lmreg.network.mixture import Choice, scaled, weighted_options, weighted_sum
+from lmreg.network.base import MIXTURES, OfferedNetwork, batch_norm, convolution
+from lmreg.network.mixture import Choice, Mixture, weighted_options, weighted_sum
 
 
 def conv_norm(
@@ -59,10 +59,11 @@ class Layer(nn.ModuleDict):
         return weighted_sum(lambda choice: self[self._names[choice]](x), weighted)
 
 
-class ChainNetwork(PathNetwork):
+class ChainNetwork(OfferedNetwork):
     """Stem, layers, head, global pooling, classifier.
 
-    A subclass builds these, with all options of a layer or with that of one architecture.
+    A subclass builds these, with all options of a layer or with those in ``offered``, and keeps its other
+    arguments in ``_parts``.
     """
 
     offers = frozenset({MIXTURES})
@@ -73,6 +74,8 @@ class ChainNetwork(PathNetwork):
 
     def forward(self, x: Tensor, choice: Choice) -> Tensor:
         x = self.stem(x)
+        factors = choice.edges if isinstance(choice, Mixture) else None
         for i, layer in enumerate(self.layers):
-            x = scaled(layer(x, weighted_options(choice, i)), choice, i)
+            x = layer(x, weighted_options(choice, i))
+            x = x if factors is None else factors[i] * x
         return self.classifier(self.head(x).mean((2, 3)))

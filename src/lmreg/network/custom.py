@@ -10,10 +10,9 @@ from torch import nn
 from lmreg.config.schema import option
 from lmreg.data.base import InputShape
 from lmreg.errors import LmregError
-from lmreg.network.base import offered_options
 from lmreg.network.chain import ChainNetwork, Layer, conv_norm
+from lmreg.network.mixture import Offered
 from lmreg.network.modules import build_modules, require_fit
-from lmreg.space.base import Arch
 from lmreg.space.custom import CustomSpace, CustomStage, config_key
 
 
@@ -36,21 +35,22 @@ class CustomNetwork(ChainNetwork):
     of_space = CustomSpace
 
     def __init__(
-        self, config: Config, space: CustomSpace, shape: InputShape, outputs: int, only: Arch | None = None
+        self, config: Config, space: CustomSpace, shape: InputShape, outputs: int, offered: Offered = None
     ):
         super().__init__()
         self._parts = (config, space, shape, outputs)
         self.stem = conv_norm(shape.channels, config.channels, 3, config.stem_stride)
         self.layers = nn.ModuleList()
         size = tuple(-(-s // config.stem_stride) for s in (shape.height, shape.width))
-        c_in, offered = config.channels, offered_options(space, only)
+        c_in = config.channels
         for number, stage in enumerate(space.stages):
             for stride in (stage.stride, *[1] * (stage.depth - 1)):
                 index = len(self.layers)
                 names = space.options[index]
-                layer = _layer(stage, number, names, offered[index], c_in, stride)
+                mine = range(len(names)) if offered is None else offered[index]
+                layer = _layer(stage, number, names, mine, c_in, stride)
                 after = tuple(-(-s // stride) for s in size)
-                if only is None and not self.stem[0].weight.is_meta:
+                if offered is None and not self.stem[0].weight.is_meta:
                     for name, module in layer.items():
                         require_fit(module, (c_in, *size), (stage.width, *after), config_key(number, name))
                 self.layers.append(layer)

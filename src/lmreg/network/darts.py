@@ -12,10 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from lmreg.data.base import InputShape
-from lmreg.network.base import MIXTURES, PARTIAL_CHANNELS, check_partial, offered_options
+from lmreg.network.base import MIXTURES, PARTIAL_CHANNELS, check_partial
 from lmreg.network.cells import CellNetwork, Config, TwoInputCell, operation
 from lmreg.network.edge import Drop, Edge
-from lmreg.network.mixture import Choice, scaled, weighted_options
+from lmreg.network.mixture import Choice, Mixture, weighted_options
 from lmreg.space.base import Arch
 from lmreg.space.darts import EDGES, NODES, OPERATIONS, DARTSSpace
 from lmreg.space.genotype import CELL_INPUTS
@@ -42,13 +42,15 @@ class DARTSCell(TwoInputCell):
 
     def forward(self, before_last: Tensor, last: Tensor, choice: Choice, drop: Drop | None) -> Tensor:
         nodes: list[Tensor] = [self.inputs[0](before_last), self.inputs[1](last)]
+        factors = choice.edges if isinstance(choice, Mixture) else None
         into: dict[int, list[Tensor]] = {}
         for d, (source, target), edge in zip(self._decisions, EDGES, self.edges, strict=True):
             if source == 0 and target > CELL_INPUTS:
                 nodes.append(self.node(into.get(target - 1, []), nodes[0]))
             value = edge(nodes[source], weighted_options(choice, d), drop)
             if value is not None:
-                into.setdefault(target, []).append(scaled(value, choice, d))
+                value = value if factors is None else factors[d] * value
+                into.setdefault(target, []).append(value)
         nodes.append(self.node(into.get(CELL_INPUTS + NODES - 1, []), nodes[0]))
         return torch.cat(nodes[CELL_INPUTS:], 1)
 
@@ -73,5 +75,8 @@ class DARTSNetwork(CellNetwork):
         head: bool = False,
     ):
         check_partial(config.channels, partial)
-        build = functools.partial(DARTSCell, offered=offered_options(space, only), partial=partial)
+        offered = (
+            [range(len(names)) for names in space.options] if only is None else [[c] for c in only.choices]
+        )
+        build = functools.partial(DARTSCell, offered=offered, partial=partial)
         super().__init__((config, space, shape, outputs), build, only, head)

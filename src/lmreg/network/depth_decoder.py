@@ -17,19 +17,17 @@ from lmreg.data.base import InputShape
 from lmreg.network.base import (
     MIXTURES,
     PARTIAL_CHANNELS,
-    PathNetwork,
+    OfferedNetwork,
     SuperNetOnly,
     batch_norm,
     check_partial,
     convolution,
-    offered_options,
     remove_affine,
 )
 from lmreg.network.chain import conv_norm
 from lmreg.network.encoder import LEVELS, Convolutional, Timm, to_size
-from lmreg.network.mixture import Choice, weighted_options, weighted_sum
+from lmreg.network.mixture import Choice, Offered, weighted_options, weighted_sum
 from lmreg.network.nasbench201 import NASBench201Cell
-from lmreg.space.base import Arch
 from lmreg.space.depth_decoder import BLOCKS, DepthDecoder
 
 
@@ -78,7 +76,7 @@ class Upsampling(nn.ModuleDict):
         return to_size(self[name](x) if name in self else x, size)
 
 
-class DepthDecoderNetwork(PathNetwork):
+class DepthDecoderNetwork(OfferedNetwork):
     """The super-net, or with one option offered per decision the network of one architecture.
 
     1×1 convolutions project the encoder's features to the same number of channels. Beginning with the deepest
@@ -99,14 +97,15 @@ class DepthDecoderNetwork(PathNetwork):
         space: DepthDecoder,
         shape: InputShape,
         outputs: int,
-        only: Arch | None = None,
+        offered: Offered = None,
         partial: int = 1,
     ):
         super().__init__()
         self._parts = (config, space, shape, outputs)
         check_partial(config.channels, partial)
         self._config, self._ups = config, space.upsamplings
-        offered = offered_options(space, only)
+        plain = offered is None and not config.affine
+        offered = offered or [range(len(names)) for names in space.options]
         self.encoder: Convolutional | Timm = (
             Convolutional(shape.channels, config.widths)
             if config.encoder == "conv"
@@ -128,7 +127,7 @@ class DepthDecoderNetwork(PathNetwork):
             )
             ways = [self._ups[c] for c in mine[edges]] if mine[edges:] else self._ups
             self.upsamplings.append(Upsampling(ways, config.channels))
-        if only is None and not config.affine:
+        if plain:
             remove_affine(self.cells)
         self._decisions = [
             space.block(n).start + edges if len(self._ups) > 1 else None for n in range(BLOCKS)

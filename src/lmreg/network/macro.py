@@ -13,9 +13,8 @@ from torch import nn
 
 from lmreg.config.schema import option
 from lmreg.data.base import InputShape
-from lmreg.network.base import offered_options
 from lmreg.network.chain import ChainNetwork, InvertedResidual, Layer, conv_norm
-from lmreg.space.base import Arch
+from lmreg.network.mixture import Offered
 from lmreg.space.macro import OPERATIONS, STAGES, NASBenchMacro
 
 HEAD = 40
@@ -45,11 +44,11 @@ class NASBenchMacroNetwork(ChainNetwork):
     of_space = NASBenchMacro
 
     def __init__(
-        self, config: Config, space: NASBenchMacro, shape: InputShape, outputs: int, only: Arch | None = None
+        self, config: Config, space: NASBenchMacro, shape: InputShape, outputs: int, offered: Offered = None
     ):
         super().__init__()
         self._parts = (config, space, shape, outputs)
-        offered = offered_options(space, only)
+        offered = offered or [range(len(names)) for names in space.options]
         width = config.channels
         self.stem = conv_norm(shape.channels, width, 3)
         self.layers = nn.ModuleList()

@@ -15,9 +15,8 @@ from torch import nn
 from lmreg.config.schema import option
 from lmreg.data.base import InputShape
 from lmreg.errors import LmregError
-from lmreg.network.base import offered_options
 from lmreg.network.chain import ChainNetwork, InvertedResidual, Layer, conv_norm
-from lmreg.space.base import Arch
+from lmreg.network.mixture import Offered
 from lmreg.space.mbconv import BLOCKS, MBConv
 
 
@@ -51,7 +50,7 @@ class MBConvNetwork(ChainNetwork):
     of_space = MBConv
 
     def __init__(
-        self, config: Config, space: MBConv, shape: InputShape, outputs: int, only: Arch | None = None
+        self, config: Config, space: MBConv, shape: InputShape, outputs: int, offered: Offered = None
     ):
         super().__init__()
         self._parts = (config, space, shape, outputs)
@@ -61,7 +60,7 @@ class MBConvNetwork(ChainNetwork):
                     f"network.{key}={given} are {len(given)} numbers; give one for each of the "
                     f"{len(space.depths)} stages of space.depths={list(space.depths)}"
                 )
-        offered = offered_options(space, only)
+        offered = offered or [range(len(names)) for names in space.options]
         c_in = config.channels // 2
         self.stem = nn.Sequential(
             conv_norm(shape.channels, config.channels, 3, config.stem_stride),

@@ -30,6 +30,9 @@ class Mixture:
 
 Choice = Arch | Mixture
 
+Offered = Sequence[Sequence[int]] | None
+"""The options, by decision, that a network is built with; None for all."""
+
 
 def weighted_options(choice: Choice, decision: int) -> list[tuple[int, Tensor | None]]:
     """Return the evaluated options of ``decision``, each with its weight, a scalar tensor or None for 1."""
@@ -46,12 +49,6 @@ def weighted_sum(apply: Callable[[int], Tensor], weighted: Sequence[tuple[int, T
     """The weighted sum of ``apply(option)`` over the options of `weighted_options`."""
     values = [apply(option) if weight is None else weight * apply(option) for option, weight in weighted]
     return sum(values[1:], start=values[0])
-
-
-def scaled(value: Tensor, choice: Choice, decision: int) -> Tensor:
-    """Return ``value``, the sum of a decision's options, times the decision's factor if there are any."""
-    factors = choice.edges if isinstance(choice, Mixture) else None
-    return value if factors is None else factors[decision] * value
 
 
 def soft_one_shot(arch: Arch, counts: Sequence[int], delta: float, like: Tensor) -> Mixture:

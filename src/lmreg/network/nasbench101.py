@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from lmreg.config.schema import option
 from lmreg.data.base import InputShape
-from lmreg.network.base import PathNetwork, Standalone, SuperNetOnly, remove_affine
+from lmreg.network.base import Standalone, SuperNet, SuperNetOnly, remove_affine
 from lmreg.network.mixture import Choice
 from lmreg.space.base import Arch
 from lmreg.space.cell_graph import CellGraph
@@ -141,7 +141,7 @@ def _key(vertex: int, operation: str) -> str:
     return f"{vertex}:{operation}"
 
 
-class NASBench101Network(PathNetwork):
+class NASBench101Network(SuperNet):
     """The super-net, or the benchmark's network of the architecture ``only``.
 
     In the super-net every vertex has all operations at the full width of its cell. An architecture that needs
@@ -182,7 +182,14 @@ class NASBench101Network(PathNetwork):
                 x = module(x, cell)
         return self.classifier(x.mean((2, 3)))
 
-    def state_for(self, alone: Standalone) -> dict[str, Tensor]:
-        """Return the super-net's weights for the parameters of ``alone``: those of the first channels."""
-        own, state = alone.net.state_dict(), super().state_for(alone)
-        return {key: value[tuple(map(slice, own[key].shape))] for key, value in state.items()}
+    def standalone(self, arch: Arch) -> Standalone:
+        return Standalone(NASBench101Network(*self._parts, only=arch), arch)
+
+    def extract(self, arch: Arch) -> Standalone:
+        """Return the stand-alone network of ``arch`` with the first channels of the super-net's weights."""
+        alone = self.standalone(arch)
+        state, own = self.state_for(alone), alone.net.state_dict()
+        alone.net.load_state_dict(
+            {key: value[tuple(map(slice, own[key].shape))] for key, value in state.items()}
+        )
+        return alone

@@ -17,18 +17,16 @@ from lmreg.data.base import InputShape
 from lmreg.network.base import (
     MIXTURES,
     PARTIAL_CHANNELS,
-    PathNetwork,
+    OfferedNetwork,
     SuperNetOnly,
     batch_norm,
     check_partial,
     convolution,
-    offered_options,
     relu_conv_norm,
     remove_affine,
 )
 from lmreg.network.edge import Edge
-from lmreg.network.mixture import Choice, scaled, weighted_options
-from lmreg.space.base import Arch
+from lmreg.network.mixture import Choice, Mixture, Offered, weighted_options
 from lmreg.space.nasbench201 import EDGES, OPERATIONS, NASBench201
 
 STAGES = 3
@@ -74,13 +72,15 @@ class NASBench201Cell(nn.Module):
         """Return the output for ``inputs``, the values [B, channels, height, width] of the first nodes."""
         x, last = inputs[0], self._ends[-1][1]
         nodes: list[Tensor | None] = [*inputs, *[None] * (last + 1 - len(inputs))]
+        factors = choice.edges if isinstance(choice, Mixture) else None
         for i, ((source, target), edge) in enumerate(zip(self._ends, self.edges, strict=True), self._first):
             if nodes[source] is None:
                 nodes[source] = torch.zeros_like(x)
             value = edge(nodes[source], weighted_options(choice, i))
             if value is None:
                 continue
-            value, so_far = scaled(value, choice, i), nodes[target]
+            value = value if factors is None else factors[i] * value
+            so_far = nodes[target]
             nodes[target] = value if so_far is None else so_far + value
         output = nodes[-1]
         return torch.zeros_like(x) if output is None else output
@@ -99,7 +99,7 @@ class ResidualBlock(nn.Module):
         return self.shortcut(x) + self.conv_b(self.conv_a(x))
 
 
-class NASBench201Network(PathNetwork):
+class NASBench201Network(OfferedNetwork):
     """The super-net, or with one option offered per edge the network of one architecture.
 
     With ``partial`` = k, operations see 1/k of the channels, see `lmreg.network.edge.Edge`.
@@ -114,13 +114,14 @@ class NASBench201Network(PathNetwork):
         space: NASBench201,
         shape: InputShape,
         outputs: int,
-        only: Arch | None = None,
+        offered: Offered = None,
         partial: int = 1,
     ):
         super().__init__()
         self._parts = (config, space, shape, outputs)
         check_partial(config.channels, partial)
-        offered = offered_options(space, only)
+        plain = offered is None and not config.affine
+        offered = offered or [range(len(names)) for names in space.options]
         widths = [config.channels * 2**stage for stage in range(STAGES)]
         self.stem = nn.Sequential(convolution(shape.channels, widths[0], 3), batch_norm(widths[0]))
         self.body = nn.ModuleList()
@@ -128,7 +129,7 @@ class NASBench201Network(PathNetwork):
             if stage > 0:
                 self.body.append(ResidualBlock(widths[stage - 1], width))
             self.body.extend(NASBench201Cell(width, offered, partial) for _ in range(config.cells))
-        if only is None and not config.affine:
+        if plain:
             remove_affine(nn.ModuleList(b for b in self.body if isinstance(b, NASBench201Cell)))
         self.norm = batch_norm(widths[-1])
         self.classifier = nn.Linear(widths[-1], outputs)

@@ -13,10 +13,10 @@ import torch
 from torch import Tensor, nn
 
 from lmreg.data.base import InputShape
-from lmreg.network.base import MIXTURES, Standalone, offered_options
+from lmreg.network.base import MIXTURES, Standalone
 from lmreg.network.cells import CellNetwork, Config, TwoInputCell, operation
 from lmreg.network.edge import Drop, apply_with_drop
-from lmreg.network.mixture import Choice, scaled, weighted_options, weighted_sum
+from lmreg.network.mixture import Choice, Mixture, weighted_options, weighted_sum
 from lmreg.space.base import Arch
 from lmreg.space.genotype import CELL_INPUTS, CELL_NAMES, NODE_INPUTS
 from lmreg.space.nds import NDS, NONE
@@ -73,18 +73,21 @@ class NDSCell(TwoInputCell):
         self.joined, self._space = joined, space
         half = len(space.options) // len(CELL_NAMES)
         self._decisions = range(half, 2 * half) if reduction else range(half)
-        offered = offered_options(space, only)
+        offered = (
+            [range(len(names)) for names in space.options] if only is None else [[c] for c in only.choices]
+        )
         self.slots = nn.ModuleList(
             NodeInput(space, d, offered[d], channels, self.stride) for d in self._decisions
         )
 
     def forward(self, before_last: Tensor, last: Tensor, choice: Choice, drop: Drop | None) -> Tensor:
         nodes: list[Tensor] = [self.inputs[0](before_last), self.inputs[1](last)]
+        factors = choice.edges if isinstance(choice, Mixture) else None
         values: list[Tensor] = []
         for place, (d, slot) in enumerate(zip(self._decisions, self.slots, strict=True), start=1):
             value = slot(nodes, weighted_options(choice, d), drop)
             if value is not None:
-                values.append(scaled(value, choice, d))
+                values.append(value if factors is None else factors[d] * value)
             if place % NODE_INPUTS == 0:
                 nodes.append(self.node(values, nodes[0]))
                 values = []
@@ -132,18 +135,20 @@ class NDSNetwork(CellNetwork):
         build = partial(NDSCell, space=space, only=only)
         super().__init__((config, space, shape, outputs), build, only, head)
 
-    def state_for(self, alone: Standalone) -> dict[str, Tensor]:
-        """Return the super-net's weights for the parameters of ``alone``.
+    def extract(self, arch: Arch) -> Standalone:
+        """Return the stand-alone network of ``arch`` with a copy of the super-net's weights.
 
-        Of layers that read a cell's output, it has the weights for the nodes that are concatenated there.
+        Layers that read a cell's output get only their weights for the nodes that are concatenated there.
         """
-        state, count = super().state_for(alone), self._parts[1].nodes
+        alone, count = self.standalone(arch), self._parts[1].nodes
+        state = self.state_for(alone)
         for cell, prefix in self._readers():
             joined = [node - CELL_INPUTS for node in alone.net.cells[cell].joined]  # type: ignore
             for key, value in state.items():
                 if key.startswith(prefix) and value.dim() > 1:
                     state[key] = value.unflatten(1, (count, -1))[:, joined].flatten(1, 2)
-        return state
+        alone.net.load_state_dict(state)
+        return alone
 
     def _readers(self) -> Iterator[tuple[int, str]]:
         """Yield, for each layer that reads a cell's output, the cell and the prefix of its parameters."""
