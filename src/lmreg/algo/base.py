@@ -21,6 +21,8 @@ class Algorithm(ABC):
     """Features that the super-net must offer, see `SuperNet.offers`."""
     alpha_split: str | None = None
     """The split on which architecture parameters are trained; None if there are none."""
+    trains: bool = True
+    """Whether there is a super-net to train; if not, a predictor orders the candidates."""
     uses_scores: bool = False
     """Whether training uses `Context.scores`; if so, the super-net depends on the scoring options."""
     interval_epochs: float | None = None

@@ -53,7 +53,8 @@ def announce_search(
     time = f"; about {format_duration(seconds)}{_not_counted(work)}" if seconds else ""
     paths = f"{ctx.paths_per_step} paths on " if ctx.paths_per_step > 1 else ""
     images = f"{paths}{study.trainer.batch_size} images"
-    say(f"{steps} of {images}, {candidates:,} architectures to score; {device_in_words(study.device)}{time}")
+    work_in_words = f"{steps} of {images}" if ctx.total_steps else "No super-net to train"
+    say(f"{work_in_words}, {candidates:,} architectures to score; {device_in_words(study.device)}{time}")
     if work.rounds:
         say(f"Landmarks: {work.rounds.outlook()}")
     say(f"Folder: {work.folder}")

@@ -13,6 +13,7 @@ from lmreg.commands.announce import announce_search, announce_sweep
 from lmreg.config.build import top_level, typed
 from lmreg.config.schema import block, option
 from lmreg.config.sweep import sweeping
+from lmreg.errors import LmregError
 from lmreg.experiment.compatibility import check_compatible
 from lmreg.experiment.failures import failure_noted
 from lmreg.experiment.result import Result
@@ -22,7 +23,8 @@ from lmreg.experiment.study import Options, Study
 from lmreg.experiment.tensorboard import Events
 from lmreg.landmarks.rounds import RoundsConfig
 from lmreg.landmarks.truth import Truth
-from lmreg.rank.scoring import ScoringConfig
+from lmreg.rank.proxy_scores import ProxiesConfig
+from lmreg.rank.scoring import DEVIATION, PREDICTED, ScoringConfig
 from lmreg.rank.tracking import TrackingConfig
 from lmreg.reg.base import Regulariser
 from lmreg.strategy.base import Strategy
@@ -63,11 +65,19 @@ def _search(study: Study, options: SearchOptions, folder: Path, shown: list[str]
     tracking = typed(cfg.tracking, TrackingConfig, "tracking")
     rounds = options.landmarks
     reg_class, reg_config = study.resolve("reg", Regulariser)
-    rounds.check(reg_class, str(cfg.reg.name), strategy)
-    truth = Truth.load(study.folder / "landmarks", study.space) if reg_class.needs_landmarks else None
+    if not algo.trains and (reg_class.needs_landmarks or not scoring.predicts):
+        raise LmregError(
+            f"algo={cfg.algo.name} trains no super-net, so that a predictor must order the candidates: give it "
+            "reg=none scoring.by=predictor"
+        )
+    needs_landmarks = reg_class.needs_landmarks or scoring.predicts
+    rounds.check(needs_landmarks, str(cfg.reg.name), strategy)
+    proxies = typed(cfg.proxies, ProxiesConfig, "proxies")
+    truth = Truth.load(study.folder / "landmarks", study.space) if needs_landmarks else None
     landmarks = truth.landmarks if truth else None
     events = Events() if options.tensorboard else None
-    parts = SearchParts(algo, reg_class(reg_config, landmarks), strategy, scoring, tracking, rounds, truth)
+    reg = reg_class(reg_config, landmarks)
+    parts = SearchParts(algo, reg, strategy, scoring, tracking, rounds, proxies, truth)
     run = SearchRun(study, parts, folder, shown)
 
     def trial() -> Training:
@@ -85,7 +95,8 @@ def _search(study: Study, options: SearchOptions, folder: Path, shown: list[str]
 
 def _show(result: Result, study: Study) -> None:
     """Print the best candidates, and the one that the algorithm has learned."""
-    columns = [*(s.column for s in study.task.scores.values()), "params", "macs"]
+    shown = [*(s.column for s in study.task.scores.values()), PREDICTED, DEVIATION, "params", "macs"]
+    columns = [column for column in shown if column in result.candidates]
     title, first = f"{result.run}: best of {len(result.candidates)} candidates", "architecture"
     table = new_table(title, [first, *columns], [first])
     best = result.candidates.head(3)

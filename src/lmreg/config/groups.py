@@ -41,7 +41,7 @@ GROUPS = {
     "scoring": Group("lmreg.rank.scoring.ScoringConfig"),
     "proxy": Group("lmreg.proxy.base.Proxy"),
     "predictor": Group("lmreg.predictor.base.Predictor"),
-    "proxies": Group("lmreg.rank.proxy_scores.ProxiesConfig", result=False),
+    "proxies": Group("lmreg.rank.proxy_scores.ProxiesConfig"),
     "tracking": Group("lmreg.rank.tracking.TrackingConfig", result=False),
     "benchmark": Group("lmreg.benchmark.base.Benchmark"),
 }

@@ -88,7 +88,9 @@ def _result_part(config: dict[str, Any], without: Set[str], prefix: str = "") ->
         key = f"{prefix}{name}"
         if key in without or (key in earlier and value == earlier[key]):
             continue
-        part[name] = _result_part(value, without, f"{key}.") if isinstance(value, dict) else value
+        inside = _result_part(value, without, f"{key}.") if isinstance(value, dict) else value
+        if inside != {} or value == {}:  # a group of which nothing is left says nothing
+            part[name] = inside
     if not prefix and isinstance(part.get("landmarks"), dict) and part["landmarks"].get("rounds") == 1:
         del part["landmarks"]  # one round adds no landmarks: it is the search of versions without rounds
     return part
@@ -101,7 +103,7 @@ def supernet_config(config: dict[str, Any], uses_scores: bool) -> dict[str, Any]
     scores; ``uses_scores`` says whether the algorithm looks at the scores of sub-nets while it trains.
     """
     searches = "landmarks" in config  # in rounds
-    without = set() if searches else {"strategy"}
+    without = set() if searches else {"strategy", "proxies"}
     without |= set() if searches or uses_scores else {"scoring"}
     return {key: value for key, value in config.items() if key not in without}
 

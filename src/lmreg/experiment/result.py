@@ -13,7 +13,7 @@ import torch
 
 from lmreg.experiment.study import Study
 from lmreg.landmarks.truth import LandmarkSet
-from lmreg.rank.scoring import ScoringConfig
+from lmreg.rank.scoring import DEVIATION, PREDICTED, ScoringConfig
 from lmreg.strategy.problem import DISCRETISED
 from lmreg.task.base import Task
 from lmreg.train.training import Training
@@ -62,7 +62,7 @@ def summary_of(
         # The architecture that the algorithm has learned, whatever its score.
         "discretised": None if learned.empty else _found(learned, study.task),
         "candidates": len(candidates),
-        "chosen_by": study.task.scores[scoring.by].column,
+        "chosen_by": scoring.order(study.task).column,
         "norm": scoring.norm,
         "affine": study.of_supernet_only.get("affine"),
         "landmarks": [study.space.format(arch) for arch in landmarks.archs] if landmarks else [],
@@ -83,7 +83,8 @@ def versions() -> dict[str, str]:
 
 def _found(candidates: pd.DataFrame, task: Task) -> dict[str, Any]:
     best = candidates.iloc[0]
-    return {"arch": best["arch"]} | {s.column: float(best[s.column]) for s in task.scores.values()}
+    columns = [*(s.column for s in task.scores.values()), PREDICTED, DEVIATION]
+    return {"arch": best["arch"]} | {c: float(best[c]) for c in columns if c in best}
 
 
 def device_name(device: torch.device) -> str:

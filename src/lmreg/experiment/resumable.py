@@ -151,15 +151,15 @@ class ResumableRun:
                     return
 
     def _end_round(self, work: RunTraining, stop: StopRequest) -> None:
-        """End the round if it is over; its last step is saved, so that this can be repeated."""
+        """End the round if it is over; its last step is saved, so that this can be repeated. Where nothing is
+        trained, the next is over at once."""
         rounds = work.rounds
-        if rounds is None or not rounds.is_over():
-            return
-        message = f"{work.name}: stopped at the end of {rounds.present}; run the same command again to go on"
-        with stop.at_once(message):
-            rounds.end()
-            self._save(work)
-            rounds.write()
+        while rounds is not None and rounds.is_over():
+            stopped = f"{work.name}: stopped at the end of {rounds.present}"
+            with stop.at_once(f"{stopped}; run the same command again to go on"):
+                rounds.end()
+                self._save(work)
+                rounds.write()
 
     def _save(self, work: RunTraining) -> None:
         state = work.state_dict() | self._runtime.state()

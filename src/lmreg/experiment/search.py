@@ -30,6 +30,7 @@ from lmreg.experiment.tensorboard import Events
 from lmreg.landmarks.base import standalone_scorer
 from lmreg.landmarks.rounds import Rounds, RoundsConfig
 from lmreg.landmarks.truth import LandmarkSet, Truth
+from lmreg.rank.proxy_scores import ProxiesConfig, ProxyScores
 from lmreg.rank.scoring import ScoringConfig
 from lmreg.rank.tracking import Tracker, TrackingConfig, tracked_pool
 from lmreg.reg.base import Regulariser
@@ -51,8 +52,9 @@ class SearchParts:
     scoring: ScoringConfig
     tracking: TrackingConfig
     rounds: RoundsConfig
+    proxies: ProxiesConfig
     truth: Truth | None
-    """The study's landmarks and pool, if the regulariser needs them."""
+    """The study's landmarks and pool, if the regulariser or a predictor needs them."""
 
 
 class SearchTraining(RunTraining):
@@ -164,8 +166,17 @@ class SearchRun(ResumableRun):
             limits.example(study.space, self._cost)
         with self.held():
             start = time.monotonic()
+            predicts = parts.scoring.predicts
+            proxies = ProxyScores(study, parts.proxies, study.data.hash) if predicts else None
             search = SupernetSearch(
-                study.task, study.data, parts.algo, parts.strategy, parts.scoring, self._cost
+                study.task,
+                study.data,
+                parts.algo,
+                parts.strategy,
+                parts.scoring,
+                self._cost,
+                proxies,
+                independent=not parts.reg.needs_landmarks,
             )
             work = self._training(search, events)
             config: Any = OmegaConf.to_container(study.cfg, resolve=True)
@@ -180,14 +191,15 @@ class SearchRun(ResumableRun):
             if work.rounds:
                 work.rounds.write()
             trained = time.monotonic()
-            candidates = search.candidates(work.training.ctx, work.name)
+            candidates = search.candidates(work.training.ctx, work.name, work.landmarks)
             write_table(self.folder / "candidates.csv", candidates)
             seconds = {
                 "train_seconds_this_session": round(trained - start, 1),
                 "search_seconds": round(time.monotonic() - trained, 1),
             }
-            weights = work.training.ctx.net.state_dict()
-            checkpoint.save(self.folder / "supernet.pt", weights, work.checkpoint_hash)
+            if parts.algo.trains:
+                weights = work.training.ctx.net.state_dict()
+                checkpoint.save(self.folder / "supernet.pt", weights, work.checkpoint_hash)
             about = {"run": work.name, "overrides": self._overrides, "config_hash": self._hash, **seconds}
             summary = summary_of(study, work.training, candidates, parts.scoring, work.landmarks)
             write_json(self.folder / "result.json", about | summary)
@@ -214,7 +226,7 @@ class SearchRun(ResumableRun):
                 tracked_pool(parts.tracking, truth, study),
                 functools.partial(standalone_scorer, study, truth, study.folder / "landmarks"),
                 search.candidates,
-                search.scores,
+                search.ranking,
                 parts.scoring.by,
                 self.folder,
             )

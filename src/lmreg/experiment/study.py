@@ -166,7 +166,8 @@ class Study:
         if algo.alpha_split is not None:
             alpha = BatchStream(self.data.split(algo.alpha_split), config.batch_size, streams.alpha)
         scorer = scorer if algo.uses_scores else no_scorer
-        net, total = self.supernet(seed, algo), config.total_steps(train.batches_per_epoch, paths)
+        net = self.supernet(seed, algo)
+        total = config.total_steps(train.batches_per_epoch, paths) if algo.trains else 0
         optimizer = make_optimizer(config, net)
         ctx = Context(self.space, net, self.task, streams, optimizer, total, paths, rank, alpha, scorer)
         return Training(ctx, algo, reg, train, config)

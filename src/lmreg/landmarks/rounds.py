@@ -22,9 +22,7 @@ from lmreg.config.schema import option
 from lmreg.errors import LmregError
 from lmreg.landmarks.base import StandaloneScorer
 from lmreg.landmarks.truth import LandmarkSet, Truth
-from lmreg.network.base import SuperNet
 from lmreg.rank.tracking import tau_rows
-from lmreg.reg.base import Regulariser
 from lmreg.space.base import Arch
 from lmreg.strategy.base import Strategy
 from lmreg.train.context import Context
@@ -32,11 +30,13 @@ from lmreg.train.training import Training
 from lmreg.util.files import write_table
 from lmreg.util.progress import say
 
-FindCandidates = Callable[[Context, str], pd.DataFrame]
-"""Search the super-net of a context; return the table of candidates, best first. The text is a title."""
+FindCandidates = Callable[[Context, str, LandmarkSet | None], pd.DataFrame]
+"""Search the super-net of a context; return the table of candidates, best first. The text is a title; the
+landmarks are for a predictor."""
 
-ScoreArchs = Callable[[SuperNet, Sequence[Arch]], pd.DataFrame]
-"""Return a super-net's scores of architectures, one row each in their order."""
+ScoreArchs = Callable[[Context, LandmarkSet, Sequence[Arch]], pd.DataFrame]
+"""Return scores of architectures by the super-net of a context, and by a predictor that knows the landmarks;
+one row each in their order."""
 
 Row = dict[str, Any]
 
@@ -48,15 +48,15 @@ class RoundsConfig:
     rounds: int = option(1, min=1, help="R, rounds of training; landmarks are added after each but the last")
     add: int = option(5, min=1, help="k, best candidates that are added as landmarks each time")
 
-    def check(self, reg: type[Regulariser], name: str, strategy: Strategy) -> None:
-        """Check, before any work, that so many rounds are possible: the regulariser, called ``name`` in
-        messages, uses landmarks, and the strategy scores enough candidates."""
+    def check(self, needed: bool, reg: str, strategy: Strategy) -> None:
+        """Check, before any work, that so many rounds are possible: landmarks are ``needed``, by the
+        regulariser called ``reg`` or by a predictor, and the strategy scores enough candidates."""
         if self.rounds == 1:
             return
-        if not reg.needs_landmarks:
+        if not needed:
             raise LmregError(
-                f"landmarks.rounds={self.rounds} adds landmarks, but reg={name} uses none; "
-                "take reg=landmark, or landmarks.rounds=1"
+                f"landmarks.rounds={self.rounds} adds landmarks, but reg={reg} uses none; "
+                "take reg=landmark or scoring.by=predictor, or landmarks.rounds=1"
             )
         if self.add > strategy.budget():
             raise LmregError(
@@ -69,6 +69,8 @@ def round_ends(total_steps: int, warmup: float, rounds: int) -> list[int]:
     to the first round) are shared out equally. One round needs no end of its own. Each needs a step."""
     if rounds == 1:
         return []
+    if total_steps == 0:  # nothing is trained between the rounds
+        return [0] * rounds
     acting = 1 - warmup
     ends = [round(total_steps * (warmup + acting * number / rounds)) for number in range(1, rounds + 1)]
     starts = [round(total_steps * warmup), *ends]
@@ -105,7 +107,7 @@ class Rounds:
             pool: the part of the held-out pool that is ranked after each round, by the set's name.
             scorer: gives access to stand-alone scores of further landmarks.
             find: searches the super-net for candidates.
-            score: scores landmarks and pool with the super-net.
+            score: scores landmarks and pool.
             by: the score by which candidates are ordered.
             folder: of the run.
         """
@@ -174,7 +176,7 @@ class Rounds:
         before = self._members()
         added = [] if last else self._best_candidates(number, title)
         rows = sorted([*before, *added], key=lambda row: -known.better_sign * row[f"truth_{known.column}"])
-        of_rows, of_pool = self._supernet_scores(self._as_set(rows))
+        of_rows, of_pool = self._scores(self._as_set(rows))
         trained_with = [row["since_round"] <= number for row in rows]
         taus = tau_rows("landmarks", self._as_set(before), of_rows[trained_with], self._task)
         for name, members in self._pool.items():
@@ -201,7 +203,8 @@ class Rounds:
             write_table(self._folder / "rounds.csv", pd.DataFrame(self._rows))
 
     def _update_regulariser(self) -> None:
-        self._training.reg = self._training.reg.with_landmarks(self.landmarks)
+        if self._training.reg.needs_landmarks:
+            self._training.reg = self._training.reg.with_landmarks(self.landmarks)
 
     def _members(self) -> list[Row]:
         """Return the landmarks of the present round, best first, without the super-net's scores."""
@@ -224,7 +227,7 @@ class Rounds:
         space, column, ctx = self._space, self._truth.landmarks.column, self._training.ctx
         # With streams of its own, the search leaves the training's paths and batches as they would be.
         own = dataclasses.replace(ctx, streams=ctx.streams.branch(f"round-{number}"))
-        candidates = self._find(own, title)
+        candidates = self._find(own, title, self.landmarks)
         # The pool was drawn uniformly before the search: without its members it stays held out and fair.
         taken = {row["arch"] for row in self._members()}
         taken |= {space.format(arch) for arch in self._truth.pool.archs}
@@ -235,10 +238,10 @@ class Rounds:
         values = zip(table["arch"], table[column].tolist(), table[f"{column}_se"].tolist(), strict=True)
         return [_row(arch, number + 1, f"truth_{column}", value, error) for arch, value, error in values]
 
-    def _supernet_scores(self, landmarks: LandmarkSet) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """Return the super-net's scores of the landmarks and of the pool, each in their order."""
+    def _scores(self, landmarks: LandmarkSet) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Return the scores of the landmarks and of the pool, each in their order."""
         of_pool = [arch for members in self._pool.values() for arch in members.archs]
-        table = self._score(self._training.ctx.net, [*landmarks.archs, *of_pool])
+        table = self._score(self._training.ctx, self.landmarks, [*landmarks.archs, *of_pool])
         count = len(landmarks.archs)
         return table[:count], table[count:]
 

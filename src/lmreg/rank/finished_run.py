@@ -26,6 +26,7 @@ from lmreg.errors import LmregError
 from lmreg.landmarks.truth import LandmarkSet
 from lmreg.rank.scoring import ScoringConfig
 from lmreg.space.base import Arch, Space
+from lmreg.task.base import Task
 from lmreg.util.files import read_json, require_folder
 
 RESULT_KEYS = frozenset({"algo", "reg", "seed", "landmarks", "chosen_by", "config_hash", "data_hash"})
@@ -59,6 +60,17 @@ class FinishedRun:
     def scoring(self) -> ScoringConfig:
         """How the run scores sub-nets; keys that an older lmreg didn't write have their defaults."""
         return typed(self.cfg.scoring, ScoringConfig, "scoring")
+
+    @property
+    def has_super_net(self) -> bool:
+        """Whether the search trained a super-net; algo=none doesn't."""
+        return bool(self.result.get("steps", 1))
+
+    def score(self, task: Task) -> str:
+        """Return the name of the super-net's score that ordered the candidates, or of the task's loss where a
+        predictor did."""
+        chosen = self.result["chosen_by"]
+        return next((name for name, s in task.scores.items() if s.column == chosen), next(iter(task.scores)))
 
     @functools.cached_property
     def counts_steps(self) -> bool:

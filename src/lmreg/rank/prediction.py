@@ -23,6 +23,12 @@ from lmreg.rank.statistics import ResampledTruth
 from lmreg.space.base import Space
 
 VOTE, RIDGE, GP, WITH_SUPER_NET = "vote", "ridge", "gp", "gp_super_net"
+NAMES = {
+    VOTE: "the vote of the training-free scores",
+    RIDGE: "ridge regression on the landmarks",
+    GP: "the Gaussian process of landmarks and training-free scores",
+    WITH_SUPER_NET: "the Gaussian process and the super-net",
+}
 _SURE = 2.0
 """By how many standard errors another predictor's tau on left-out landmarks must be higher than the Gaussian
 process's, to be recommended in its place."""
@@ -36,12 +42,12 @@ class Predicted:
 
     Attributes:
         left_out: what is predicted of each landmark without its own score, float64 [m].
-        prediction: of the landmarks and then the pool; None for combinations with super-nets.
+        prediction: of the landmarks and then the pool.
     """
 
     ranking: Ranking
     left_out: np.ndarray
-    prediction: Prediction | None = None
+    prediction: Prediction
 
     @property
     def name(self) -> str:
@@ -99,6 +105,25 @@ def combination(targets: np.ndarray, left_out: np.ndarray, scores: np.ndarray) -
     return Combination(of_prediction, of_super_net, without)
 
 
+def joined(
+    known: Known, predicted: Sequence[Predicted], evidence: np.ndarray, scores: np.ndarray, label: str = ""
+) -> Predicted:
+    """Return the Gaussian process's prediction combined with a super-net's.
+
+    Args:
+        predicted: by every predictor, the Gaussian process among them.
+        evidence: the landmarks' normal scores [m] by a super-net that wasn't trained to order them.
+        scores: the normal scores [n] of landmarks and the others by the super-net that joins in.
+        label: the super-net's.
+    """
+    base, count = next(one for one in predicted if one.name == GP), known.landmarks
+    weights = combination(normal_scores(known.scores), base.prediction.left_out, evidence)
+    mean = weights.of_prediction * base.prediction.mean + weights.of_super_net * scores
+    deviation = abs(weights.of_prediction) * base.prediction.deviation
+    ranking = Ranking(mean[count:], None, label, baseline=WITH_SUPER_NET, landmarks=count)
+    return Predicted(ranking, weights.left_out, Prediction(mean, deviation, weights.left_out))
+
+
 def with_super_nets(
     known: Known,
     predicted: Sequence[Predicted],
@@ -113,12 +138,10 @@ def with_super_nets(
     A regularised super-net was fitted to the landmarks, so that its scores of these say nothing about it. Its
     weight is that of its unregularised counterpart, without which it isn't combined.
     """
-    base = next(one for one in predicted if one.name == GP)
-    assert base.prediction is not None
     runs = [source.run for source in sources]
     by_name = {source.run.name: source for source in sources}
     counterpart = {run.name: without for without, run in matched_pairs(runs, norm)}
-    shared, targets = shared_overrides(runs), normal_scores(known.scores)
+    shared = shared_overrides(runs)
     found, unregularised = [], set()
     for group in alike(runs, norm, "seed"):
         judged = [run if run.result["reg"] == NO_REGULARISER else counterpart.get(run.name) for run in group]
@@ -128,14 +151,10 @@ def with_super_nets(
             _averaged([by_name[run.name] for run in some if run is not None], landmarks, pool)
             for some in (judged, group)
         )
-        count = known.landmarks
-        weights = combination(targets, base.prediction.left_out, evidence[:count])
-        values = weights.of_prediction * base.ranking.values + weights.of_super_net * mine[count:]
         label = min((run.label(shared, seed=False) for run in group), key=len)
         if group[0].result["reg"] == NO_REGULARISER:
             unregularised.add(label)
-        ranking = Ranking(values, None, label, baseline=WITH_SUPER_NET, landmarks=count)
-        found.append(Predicted(ranking, weights.left_out))
+        found.append(joined(known, predicted, evidence[: known.landmarks], mine, label))
     # Of equals, the first is recommended: with landmarks, since both have the evidence of the one without.
     return sorted(found, key=lambda one: one.ranking.label in unregularised)
 
@@ -145,9 +164,7 @@ def _averaged(sources: Sequence[ScoreCache], landmarks: LandmarkSet, pool: Landm
     over the runs."""
     found = []
     for source in sources:
-        score = next(
-            s for s in source.study.task.scores.values() if s.column == source.run.result["chosen_by"]
-        )
+        score = source.study.task.scores[source.run.score(source.study.task)]
         table = source.scores([*landmarks.archs, *pool.archs])
         found.append(normal_scores(score.sign * table[score.column].to_numpy(float)))
     return normal_scores(np.mean(found, axis=0))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -44,16 +45,26 @@ DEFAULT = [
 class ProxiesConfig:
     """Which training-free scores are computed, and on what."""
 
-    use: list[str] = option(DEFAULT, help="their names, or dotted names of classes; []: none")
+    # With these values, options are no part of the identity of searches that were made before they existed.
+    use: list[str] = option(DEFAULT, help="their names, or dotted names of classes; []: none", before=DEFAULT)
     batch_size: int = option(
-        64, min=2, help="training images in each of the two batches that they look at, if there are as many"
+        64,
+        min=2,
+        help="training images in each of the two batches that they look at, if there are as many",
+        before=64,
     )
-    repeats: int = option(1, min=1, help="initialisations per architecture, whose scores are averaged")
+    repeats: int = option(
+        1, min=1, help="initialisations per architecture, whose scores are averaged", before=1
+    )
     network: dict[str, Any] = option(
-        {}, help="options of the networks that they look at, such as {channels:16,cells:5}, else the study's"
+        {},
+        help="options of the networks that they look at, such as {channels:16,cells:5}, else the study's",
+        before={},
     )
-    workers: int | None = option(None, min=1, help="parallel processes; null: one per core, or one on a GPU")
-    seed: int = option(0, min=0, help="seed of their initial weights and noise")
+    workers: int | None = option(
+        None, min=1, help="parallel processes; null: one per core, or one on a GPU", result=False
+    )
+    seed: int = option(0, min=0, help="seed of their initial weights and noise", before=0)
 
     def __post_init__(self) -> None:
         self.use = list(dict.fromkeys(self.use))
@@ -74,11 +85,14 @@ class ProxyScores:
         self._data_hash = about["data_hash"] = data_hash
         self.path = study.folder / "proxies" / f"{config_hash(about)}.csv"
 
-    def table(self, archs: Sequence[Arch]) -> pd.DataFrame:
+    def table(self, archs: Sequence[Arch], advance: Callable[[], None] | None = None) -> pd.DataFrame:
         """Return a row per architecture, in their order, and a column per score; larger is better, and −∞
         where a score is not defined.
 
         Scores are saved every few seconds, so that an interrupted call continues where it stopped.
+
+        Args:
+            advance: called after each architecture, in place of a progress display of their own.
         """
         space, names = self._study.space, self.names
         texts = [space.format(arch) for arch in archs]
@@ -87,7 +101,10 @@ class ProxyScores:
         known = self._read()
         complete = set(known.reindex(columns=names).dropna().index)
         missing = [a for text, a in dict(zip(texts, archs, strict=True)).items() if text not in complete]
-        for rows in self._computed(missing):
+        if advance is not None:
+            for _ in range(len(archs) - len(missing)):
+                advance()
+        for rows in self._computed(missing, advance):
             new = pd.DataFrame(rows).set_index("arch")
             known = new.combine_first(known)
             write_table(self.path, known.reset_index(names="arch"))
@@ -98,7 +115,9 @@ class ProxyScores:
             return pd.DataFrame(columns=self.names, dtype=float)
         return read_table(self.path, {"arch"}).astype({"arch": str}).set_index("arch")
 
-    def _computed(self, archs: list[Arch]) -> Iterator[list[dict[str, Any]]]:
+    def _computed(
+        self, archs: list[Arch], advance: Callable[[], None] | None
+    ) -> Iterator[list[dict[str, Any]]]:
         """Compute the scores of ``archs``; yield the rows since the last time, every few seconds."""
         if not archs:
             return
@@ -110,14 +129,17 @@ class ProxyScores:
         rows: list[dict[str, Any]] = []
         saved, done = time.monotonic(), 0
         with (
-            Progress("training-free scores", len(archs)) as progress,
+            nullcontext() if advance else Progress("training-free scores", len(archs)) as progress,
             StopRequest() as stop,
             worker_pool(self._study, workers, len(archs) // _WORTH_A_PROCESS) as run,
         ):
             for job, found in run(score, jobs):
                 rows += found
                 done += len(job)
-                progress.advance("", by=len(job))
+                if progress is not None:
+                    progress.advance("", by=len(job))
+                for _ in job if advance else ():
+                    advance()
                 stopped = stop.signal_number is not None
                 if done == len(archs) or stopped or time.monotonic() - saved >= _SAVE_SECONDS:
                     yield rows

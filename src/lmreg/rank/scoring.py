@@ -20,8 +20,13 @@ from lmreg.errors import LmregError
 from lmreg.network.base import SuperNet
 from lmreg.rank.norm import recalibrated
 from lmreg.space.base import Arch
-from lmreg.task.base import Task
+from lmreg.task.base import Score, Task
 from lmreg.train.context import Scorer
+
+PREDICTOR = "predictor"
+"""The value of ``scoring.by`` with which a predictor orders candidates."""
+PREDICTED, DEVIATION = "predicted", "predicted_sd"
+"""The columns of what it predicts, and of the standard deviation of that."""
 
 
 def score(
@@ -77,7 +82,11 @@ def _restored(net: nn.Module) -> Iterator[None]:
 class ScoringConfig:
     """How sub-nets are scored on the score split."""
 
-    by: str = option("loss", help="score that orders candidates: loss, accuracy or another of the task")
+    by: str = option(
+        "loss",
+        help="score that orders candidates: loss, accuracy or another of the task, or predictor: what landmarks "
+        "and training-free scores predict, see 'proxies'",
+    )
     batch_size: int = option(
         500, min=2, help="images in a scoring batch, whose statistics normalise together"
     )
@@ -92,9 +101,24 @@ class ScoringConfig:
 
     def checked(self, task: Task) -> ScoringConfig:
         """Return this config. Raises LmregError if the task has no score ``by``."""
-        if self.by not in task.scores:
-            raise LmregError(f"scoring.by={self.by}{nearest(self.by, task.scores)}")
+        known = [*task.scores, PREDICTOR]
+        if self.by not in known:
+            raise LmregError(f"scoring.by={self.by}{nearest(self.by, known)}")
         return self
+
+    @property
+    def predicts(self) -> bool:
+        """Whether a predictor orders candidates, which needs landmarks."""
+        return self.by == PREDICTOR
+
+    def of_task(self, task: Task) -> str:
+        """Return the name of the task's score by which the super-net itself ranks: ``by``, or the task's loss
+        where a predictor orders candidates."""
+        return next(iter(task.scores)) if self.predicts else self.by
+
+    def order(self, task: Task) -> Score:
+        """Return the score that orders candidates."""
+        return Score(PREDICTED, True) if self.predicts else task.scores[self.by]
 
     def batches(self, data: ImageData) -> list[Batch]:
         """Return the images of the score split that sub-nets are scored on."""
@@ -114,7 +138,7 @@ class ScoringConfig:
 
     def scorer(self, data: ImageData, task: Task) -> Scorer:
         """Return a function with which algorithms score sub-nets during training."""
-        by = task.scores[self.by]
+        by = task.scores[self.of_task(task)]
         images = functools.cache(lambda: (self.batches(data), self.calibration(data)))
 
         def scores(net: SuperNet, archs: Sequence[Arch]) -> np.ndarray:

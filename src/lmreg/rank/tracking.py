@@ -19,8 +19,8 @@ from lmreg.experiment.study import Study
 from lmreg.landmarks.truth import MANIFEST, LandmarkSet, Truth
 from lmreg.rank.correlation import kendall_tau_b
 from lmreg.rank.pool import held_out
-from lmreg.rank.scoring import ScoringConfig, score
-from lmreg.task.base import Task
+from lmreg.rank.scoring import PREDICTED, PREDICTOR, ScoringConfig, score
+from lmreg.task.base import Score, Task
 from lmreg.train.training import Training
 from lmreg.util.progress import say
 
@@ -79,11 +79,13 @@ class Tracker:
 def tau_rows(
     name: str, members: LandmarkSet, table: pd.DataFrame, task: Task
 ) -> list[dict[str, float | str]]:
-    """Return Kendall's tau on the set ``name`` by each score of the task: ``set``, ``score``,
-    ``kendall_tau``, ``n``. ``table`` has the super-net's scores of ``members``, in their order."""
+    """Return Kendall's tau on the set ``name`` by each score: ``set``, ``score``, ``kendall_tau``, ``n``.
+    ``table`` has the super-net's scores of ``members``, in their order, and perhaps what is predicted."""
     truth = members.better_sign * members.scores
     rows: list[dict[str, Any]] = []
-    for short, figure in task.scores.items():
+    for short, figure in {**task.scores, PREDICTOR: Score(PREDICTED, True)}.items():
+        if figure.column not in table:
+            continue
         values = figure.sign * table[figure.column].to_numpy()
         tau = kendall_tau_b(truth, values, np.ones((1, len(truth))))
         rows.append({"set": name, "score": short, "kendall_tau": float(tau[0]), "n": len(truth)})

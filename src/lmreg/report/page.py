@@ -129,8 +129,7 @@ def _template() -> jinja2.Template:
 def _scores(sources: Sources, by: str | None) -> list[str]:
     """Return the names of the evaluated scores of the task, the leading one first."""
     known = sources.study.task.scores
-    chosen = sources.runs[0].finished.result["chosen_by"]
-    lead = by or next((name for name, score in known.items() if score.column == chosen), next(iter(known)))
+    lead = by or sources.runs[0].finished.score(sources.study.task)
     if lead not in known:
         raise LmregError(f"score={lead}{nearest(lead, known)}")
     evaluated = set(sources.metrics["score"])

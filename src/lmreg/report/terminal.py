@@ -104,7 +104,7 @@ def _rankings(
         "architecture ranked first is worse than the best. P@k: share of the k ranked first that are in the "
         "true top k. All values: metrics.csv, baselines.csv.",
     )
-    estimates = super_nets[0].estimates
+    estimates = (super_nets or baselines)[0].estimates
     defined = [name for name in estimates if name.startswith("precision") and estimates[name].value >= 0]
     precision = defined[-1:]  # of the largest k that the pool is large enough for
     names = [*_HEADINGS, *precision]
@@ -198,15 +198,14 @@ def _worth_training(super_nets: list[RankingStatistics], gains: pd.DataFrame) ->
         return []
     source = super_nets[0].ranking.source
     assert source is not None
-    chosen = source.run.result["chosen_by"]
-    names = [name for name, score in source.study.task.scores.items() if score.column == chosen]
-    mine = gains[(gains["against"] != NO_REGULARISER) & gains["score"].isin(names)]
-    return [words.worth_training(rows, *names) for _, rows in mine.groupby("comparison", sort=False)]
+    chosen = source.run.score(source.study.task)
+    mine = gains[(gains["against"] != NO_REGULARISER) & (gains["score"] == chosen)]
+    return [words.worth_training(rows, chosen) for _, rows in mine.groupby("comparison", sort=False)]
 
 
 def _warnings(super_nets: list[RankingStatistics], gains: pd.DataFrame, truth: ResampledTruth) -> list[str]:
     found = []
-    taus = [one.estimates["kendall_tau"] for one in super_nets]
+    taus = [one.estimates["kendall_tau"] for one in super_nets or baselines]
     halves = [(tau.high - tau.low) / 2 for tau in taus if np.isfinite(tau.high - tau.low)]
     if not halves:
         found.append(

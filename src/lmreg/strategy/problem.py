@@ -20,6 +20,9 @@ ScoreArchs = Callable[[Sequence[Arch]], pd.DataFrame]
 DISCRETISED = "discretised"
 """The ``origin`` of the architecture that an algorithm has learned, in the table of candidates."""
 
+Predict = Callable[[Sequence[Arch], pd.DataFrame], pd.DataFrame]
+"""Adds columns to the table of all scored architectures. These may depend on which others there are."""
+
 _PATIENCE = 20
 
 
@@ -28,10 +31,19 @@ class SearchProblem:
     only the first is scored."""
 
     def __init__(
-        self, ctx: Context, algo: Algorithm, score: ScoreArchs, by: Score, cost: Cost, limits: Limits
+        self,
+        ctx: Context,
+        algo: Algorithm,
+        score: ScoreArchs,
+        by: Score,
+        cost: Cost,
+        limits: Limits,
+        predict: Predict | None = None,
     ):
+        """``by`` orders the architectures; its column is from ``score``, or from ``predict`` if there is
+        one."""
         self.space, self.rng = ctx.space, ctx.streams.arch
-        self._ctx, self._algo, self._score, self._by = ctx, algo, score, by
+        self._ctx, self._algo, self._score, self._by, self._predict = ctx, algo, score, by, predict
         self._cost, self._limits = cost, limits
         self._values: dict[str, float] = {}
         self._origins: dict[str, str] = {}
@@ -79,7 +91,7 @@ class SearchProblem:
         """Return the architectures' scores by ``scoring.by``, signed so that higher is better.
 
         Architectures isomorphic to scored ones aren't scored again; the others are scored together. NaN
-        becomes −∞.
+        becomes −∞. A prediction is that of now: it becomes finer with the number of scored architectures.
         """
         keys = [self.space.canonical(arch) for arch in archs]
         new: dict[str, Arch] = {}
@@ -88,23 +100,30 @@ class SearchProblem:
                 new.setdefault(key, arch)
         if new:
             table = self._score(list(new.values()))
-            values = self._by.sign * table[self._by.column].to_numpy()
-            self._values |= dict(zip(new, np.nan_to_num(values, nan=-np.inf).tolist(), strict=True))
             self._archs += new.values()
             self._tables.append(table)
+            if self._predict is not None:
+                table = self._scores()
+                new = {self.space.canonical(arch): arch for arch in self._archs}
+            values = self._by.sign * table[self._by.column].to_numpy()
+            self._values |= dict(zip(new, np.nan_to_num(values, nan=-np.inf).tolist(), strict=True))
         return [self._values[key] for key in keys]
 
     def candidates(self) -> pd.DataFrame:
         """Return the scored architectures, best first.
 
-        The columns are ``arch``, ``origin`` (discretised, sampled or mutated), ``params``, ``macs`` and the
-        task's scores.
+        The columns are ``arch``, ``origin`` (discretised, sampled or mutated), ``params``, ``macs``, the
+        task's scores and, if there is a predictor, what it predicts and what it knows.
         """
         about = []
         for arch in self._archs:
             origin = self._origins.get(self.space.canonical(arch), "mutated")
             about.append({"arch": self.space.format(arch), "origin": origin, **self._cost(arch)})
-        scores = pd.concat(self._tables, ignore_index=True)
-        table = pd.concat([pd.DataFrame(about), scores], axis=1)
+        table = pd.concat([pd.DataFrame(about), self._scores()], axis=1)
         ascending = not self._by.higher_is_better
         return table.sort_values(self._by.column, ascending=ascending, kind="stable")
+
+    def _scores(self) -> pd.DataFrame:
+        """Return the scores of all architectures so far, with what is predicted of them."""
+        scores = pd.concat(self._tables, ignore_index=True)
+        return scores if self._predict is None else self._predict(self._archs, scores)

@@ -72,7 +72,7 @@ class Context:
     @property
     def progress(self) -> float:
         """The share of the training that is done, from 0 before the first step to 1 after the last."""
-        return self.step / self.total_steps
+        return self.step / self.total_steps if self.total_steps else 1.0
 
     def loss(self, choice: Choice, batch: Batch) -> Tensor:
         """Return the task's loss of a path or a mixture on one batch, a scalar with its graph."""
