@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from lmreg.rank.ceiling import Ceiling, ceiling
 from lmreg.rank.cheap import CheapRankings
 from lmreg.rank.compare import paired_gains
 from lmreg.rank.finished_run import BUDGET_IN_STEPS, FinishedRun, distinct, finished_runs, shared_overrides
+from lmreg.rank.intervals import Estimate
 from lmreg.rank.pool import Ranking, held_out, identical_super_nets, ranking_table, rankings
 from lmreg.rank.prediction import recommendation, with_super_nets
 from lmreg.rank.proxy_scores import ProxiesConfig, ProxyScores
@@ -95,6 +96,7 @@ def _evaluate(
     """Rank the held-out pool by every run and every baseline, write the tables and plots, and print them."""
     runs, again = distinct(runs)
     study = Study(runs[0].cfg, options)
+    predicting, runs = [r for r in runs if not r.has_super_net], [r for r in runs if r.has_super_net]
     truth = Truth.load(folder / "landmarks", study.space)
     pool, landmarks = held_out(truth, runs, study), truth.landmarks
     if excluded := len(truth.pool.archs) - len(pool.archs):
@@ -105,7 +107,8 @@ def _evaluate(
     resampled = ResampledTruth.of(pool, options.bootstrap, options.seed, options.confidence)
     highest = ceiling(pool, resampled, truth.trainings("pool"))
 
-    fitting = [run.result["data_hash"] for run in runs if truth.fits(run.result["data_hash"])]
+    hashes = [run.result["data_hash"] for run in [*runs, *predicting]]
+    fitting = [data_hash for data_hash in hashes if truth.fits(data_hash)]
     if not fitting:
         raise LmregError(
             "no run could be ranked: all were trained on other data or other splits than the study's "
@@ -119,7 +122,7 @@ def _evaluate(
     tables: dict[str, pd.DataFrame] = {}  # by name of run
     baselines = list(shared_cheap)
     cheap: dict[str, list[Ranking]] = {}  # by name of run
-    shared, failures = shared_overrides(runs), []
+    shared, failures = shared_overrides(runs) if runs else set(), []
     for run in runs:
         try:
             if not truth.fits(run.result["data_hash"]):
@@ -142,9 +145,9 @@ def _evaluate(
         super_nets += rankings(scores, label, pool)
         sources.append(scores)
         baselines += run_baselines
-    if not super_nets:
+    if failures and not super_nets:
         raise LmregError(f"no run could be ranked: {'; '.join(failures)}")
-    combined = with_super_nets(known, predicted, landmarks, pool, sources, options.norm)
+    combined = with_super_nets(known, predicted, landmarks, pool, sources, options.norm) if sources else []
     baselines += [one.ranking for one in combined]
 
     statistics, baseline_statistics = (
@@ -164,8 +167,11 @@ def _evaluate(
     else:
         write_table(out / "paired.csv", gains)
         written.append("paired.csv")
-    written.append("ranking-<run>.csv and a plot <run>.png of every run")
+    if super_nets:
+        written.append("ranking-<run>.csv and a plot <run>.png of every run")
     whole_study = options.run is None
+    for run in predicting:
+        say(f"Note: {run.name} has no super-net; its candidates have the order of a predictor below.")
     _say_notes(runs, again, truth, folder, whole_study)
     for names in identical_super_nets(super_nets):
         say(
@@ -192,6 +198,9 @@ def _evaluate(
 def _score_table(runs: list[FinishedRun], path: Path, options: EvaluateOptions, out: Path) -> None:
     """Write ``scores-<run>.csv`` for every run: the super-net's scores of every row of the table."""
     failures, space = [], Study(runs[0].cfg, options).space
+    runs = [run for run in runs if run.has_super_net]
+    if not runs:
+        raise LmregError("no search here has a super-net that could score a table")
     archs = read_archs(path, options.table_arch_column, space, "table_arch_column")
     for run in runs:
         try:
@@ -249,6 +258,10 @@ def _baseline_rows(statistics: RankingStatistics) -> list[dict[str, Any]]:
 def _with_ceiling(rows: Iterable[list[dict[str, Any]]], highest: Ceiling | None) -> pd.DataFrame:
     """Return the rows as a table, with the ceiling beside every tau."""
     table = pd.DataFrame([row for some in rows for row in some])
+    if table.empty:  # without a super-net
+        table = pd.DataFrame(
+            columns=["run", "score", "statistic", *(f.name for f in fields(Estimate)), "label"]
+        )
     value = highest.tau.value if highest else float("nan")
     return table.assign(ceiling=np.where(table["statistic"] == "kendall_tau", value, np.nan))
 

@@ -67,11 +67,11 @@ def _search(study: Study, options: SearchOptions, folder: Path, shown: list[str]
     reg_class, reg_config = study.resolve("reg", Regulariser)
     if not algo.trains and (reg_class.needs_landmarks or not scoring.predicts):
         raise LmregError(
-            f"algo={cfg.algo.name} trains no super-net, so that a predictor must order the candidates: give it "
-            "reg=none scoring.by=predictor"
+            f"algo={cfg.algo.name} trains no super-net, so that a predictor must order the candidates: give "
+            "reg=none scoring.by=predictor with it"
         )
     needs_landmarks = reg_class.needs_landmarks or scoring.predicts
-    rounds.check(needs_landmarks, str(cfg.reg.name), strategy)
+    rounds.check(needs_landmarks, scoring.predicts, str(cfg.reg.name), strategy)
     proxies = typed(cfg.proxies, ProxiesConfig, "proxies")
     truth = Truth.load(study.folder / "landmarks", study.space) if needs_landmarks else None
     landmarks = truth.landmarks if truth else None

@@ -16,12 +16,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from lmreg.config.schema import option
 from lmreg.errors import LmregError
 from lmreg.landmarks.base import StandaloneScorer
 from lmreg.landmarks.truth import LandmarkSet, Truth
+from lmreg.predictor.acquisition import expected_improvement, upper_confidence_bound
+from lmreg.predictor.base import normal_scores
+from lmreg.rank.scoring import DEVIATION, PREDICTED
 from lmreg.rank.tracking import tau_rows
 from lmreg.space.base import Arch
 from lmreg.strategy.base import Strategy
@@ -46,11 +50,24 @@ class RoundsConfig:
     """How many rounds there are, and how many landmarks are added after each but the last."""
 
     rounds: int = option(1, min=1, help="R, rounds of training; landmarks are added after each but the last")
-    add: int = option(5, min=1, help="k, best candidates that are added as landmarks each time")
+    add: int = option(5, min=1, help="k, candidates that are added as landmarks each time")
+    acquire: str = option(
+        "best",
+        choices=["best", "ucb", "ei"],
+        help="which: the best, or with scoring.by=predictor those of the highest upper confidence bound (ucb) "
+        "or expected improvement (ei), which also tries what the predictor is unsure of",
+        before="best",
+    )
 
-    def check(self, needed: bool, reg: str, strategy: Strategy) -> None:
+    def check(self, needed: bool, predicts: bool, reg: str, strategy: Strategy) -> None:
         """Check, before any work, that so many rounds are possible: landmarks are ``needed``, by the
-        regulariser called ``reg`` or by a predictor, and the strategy scores enough candidates."""
+        regulariser called ``reg`` or because a predictor orders candidates (``predicts``), and the strategy
+        scores enough candidates."""
+        if self.acquire != "best" and not predicts:
+            raise LmregError(
+                f"landmarks.acquire={self.acquire} needs to know how sure a prediction is: take "
+                "scoring.by=predictor with it, or landmarks.acquire=best"
+            )
         if self.rounds == 1:
             return
         if not needed:
@@ -232,11 +249,22 @@ class Rounds:
         taken = {row["arch"] for row in self._members()}
         taken |= {space.format(arch) for arch in self._truth.pool.archs}
         classes = {space.canonical(space.parse(text)) for text in taken}
-        archs = [space.parse(text) for text in candidates["arch"]]
+        archs = [space.parse(text) for text in self._promising(candidates)["arch"]]
         free = [arch for arch in archs if space.canonical(arch) not in classes]
         table = self._scorer().score(free, self._config.add)
         values = zip(table["arch"], table[column].tolist(), table[f"{column}_se"].tolist(), strict=True)
         return [_row(arch, number + 1, f"truth_{column}", value, error) for arch, value, error in values]
+
+    def _promising(self, candidates: pd.DataFrame) -> pd.DataFrame:
+        """Return the candidates in the order in which they are to become landmarks."""
+        if self._config.acquire == "best":
+            return candidates
+        mean, deviation = candidates[PREDICTED].to_numpy(), candidates[DEVIATION].fillna(0.0).to_numpy()
+        if self._config.acquire == "ucb":
+            value = upper_confidence_bound(mean, deviation)
+        else:
+            value = expected_improvement(mean, deviation, normal_scores(self.landmarks.scores).max())
+        return candidates.iloc[np.argsort(-value, kind="stable")]
 
     def _scores(self, landmarks: LandmarkSet) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Return the scores of the landmarks and of the pool, each in their order."""

@@ -84,8 +84,8 @@ class ScoringConfig:
 
     by: str = option(
         "loss",
-        help="score that orders candidates: loss, accuracy or another of the task, or predictor: what landmarks "
-        "and training-free scores predict, see 'proxies'",
+        help="score that orders candidates: loss, accuracy or another of the task, or predictor: what "
+        "landmarks and training-free scores predict, see 'proxies'",
     )
     batch_size: int = option(
         500, min=2, help="images in a scoring batch, whose statistics normalise together"

@@ -89,6 +89,12 @@ class Sources:
         that of a single call. Raises LmregError if there is nothing to report yet, or a file is invalid."""
         folder = Path(options.root) / options.study
         finished, again = distinct(finished_runs(folder))
+        if not any(run.has_super_net for run in finished):
+            raise LmregError(
+                f"{folder}: none of its searches has a super-net to report on; 'lmreg evaluate' says what to "
+                "rank by without one"
+            )
+        finished = [run for run in finished if run.has_super_net]
         evaluated = _evaluation(folder / "evaluate", evaluation)
         metrics = _optional(evaluated / "metrics.csv", METRICS, _AGAIN)
         if metrics is None:

@@ -77,10 +77,10 @@ def print_evaluation(
         out.print(_gains(gains, truth.confidence))
     for line in [*_worth_training(super_nets, gains), *words.seeds_left_out(gains), *advice_in_words(advice)]:
         out.print(line, highlight=False)
-    if whole_study and (gains.empty or not (gains["against"] == NO_REGULARISER).any()):
+    if whole_study and super_nets and (gains.empty or not (gains["against"] == NO_REGULARISER).any()):
         runs = {one.ranking.run.name: one.ranking.run for one in super_nets if one.ranking.run is not None}
         out.print(f"{words.NO_PAIR}: {why_unpaired(list(runs.values()))}.")
-    for warning in _warnings(super_nets, gains, truth):
+    for warning in _warnings(super_nets or baselines, gains, truth):
         out.print(warning)
 
 
@@ -203,9 +203,9 @@ def _worth_training(super_nets: list[RankingStatistics], gains: pd.DataFrame) ->
     return [words.worth_training(rows, chosen) for _, rows in mine.groupby("comparison", sort=False)]
 
 
-def _warnings(super_nets: list[RankingStatistics], gains: pd.DataFrame, truth: ResampledTruth) -> list[str]:
+def _warnings(rankings: list[RankingStatistics], gains: pd.DataFrame, truth: ResampledTruth) -> list[str]:
     found = []
-    taus = [one.estimates["kendall_tau"] for one in super_nets or baselines]
+    taus = [one.estimates["kendall_tau"] for one in rankings]
     halves = [(tau.high - tau.low) / 2 for tau in taus if np.isfinite(tau.high - tau.low)]
     if not halves:
         found.append(

@@ -9,8 +9,8 @@ import pandas as pd
 
 from lmreg.algo.base import Algorithm
 from lmreg.data.images import ImageData
-from lmreg.network.base import SuperNet
 from lmreg.landmarks.truth import LandmarkSet
+from lmreg.network.base import SuperNet
 from lmreg.rank.predicted import CandidatePredictor
 from lmreg.rank.proxy_scores import ProxyScores
 from lmreg.rank.scoring import PREDICTED, ScoringConfig, score
