@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from lmreg.config.build import classes_of
+from lmreg.config.catalogue import choices
 from lmreg.task.base import Task
 from tests.conftest import ROOT
 
@@ -70,6 +71,7 @@ def _document() -> dict[str, list[tuple[str, bool]]]:
 def _pattern(name: str) -> str:
     columns = {score.column for task in classes_of("task", Task).values() for score in task.scores.values()}
     pattern = re.escape(name).replace("<score>", f"({'|'.join(sorted(columns))})")
+    pattern = pattern.replace(re.escape("<training-free score>"), f"({'|'.join(choices('proxy'))})")
     return re.sub("<.+?>", r"[^/]+", pattern).replace(r"\.\*", r"\..+")
 
 

@@ -79,7 +79,7 @@ def training(overrides: list[str]) -> Training:
 
 def main() -> None:
     rows: dict[str, tuple[Training, float]] = {}
-    for name in sorted(choices("algo"), key=lambda name: name != FIRST):
+    for name in sorted(set(choices("algo")) - {"none"}, key=lambda name: name != FIRST):
         made = training([f"algo={name}", *sys.argv[1:]])
         rows[f"{name}, weights alone"] = (made, 0.0)
         if made.algo.alpha_split is not None:

@@ -98,7 +98,7 @@ def test_what_options_mean_for_results() -> None:
     """These lists decide which results are the same, and how folders are called: change them knowingly."""
     assert index().no_result == {
         *("study", "root", "device", "threads", "workers", "checkpoint_seconds", "allow_packages"),
-        *("tracking", "tensorboard", "deterministic", "log_every", "data.path", "space.path", "proxies"),
+        *("tracking", "tensorboard", "deterministic", "log_every", "data.path", "space.path", "proxies.workers"),
     }
     assert index().once_result == {"log_every"}
     assert index().named == {"seed", "algo.name", "reg.name", "space.path", "space.family"}

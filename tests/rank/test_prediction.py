@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from lmreg.landmarks.truth import LandmarkSet
-from lmreg.predictor.base import normal_scores
+from lmreg.predictor.base import Prediction, normal_scores
 from lmreg.rank.pool import Ranking
 from lmreg.rank.prediction import (
     GP,
@@ -29,7 +29,12 @@ def predicted(name: str, noise: float, values: np.ndarray | None = None) -> Pred
     """Return what predicts left-out landmarks of these scores with some noise, up to the sign of it."""
     errors = np.random.default_rng(0).normal(0, abs(noise), 30)
     values = np.arange(8.0) if values is None else values
-    return Predicted(Ranking(values, baseline=name), np.copysign(1, noise) * (SCORES + errors))
+    return of(name, values, np.copysign(1, noise) * (SCORES + errors))
+
+
+def of(name: str, values: np.ndarray, left_out: np.ndarray) -> Predicted:
+    unknown = np.full(len(left_out) + len(values), np.nan)
+    return Predicted(Ranking(values, baseline=name), Prediction(unknown, unknown, left_out))
 
 
 @pytest.fixture
@@ -121,7 +126,7 @@ def test_left_out_landmarks_decide(noise: dict[str, float], chosen: str) -> None
 def test_few_landmarks_decide_nothing() -> None:
     scores = np.array([1.0, 2, 3])
     right, wrong = scores, scores[[1, 0, 2]]
-    some = [Predicted(Ranking(scores, baseline=n), it) for n, it in ((GP, wrong), (VOTE, right))]
+    some = [of(name, scores, it) for name, it in ((GP, wrong), (VOTE, right))]
     assert recommended(some, scores).name == GP
 
 

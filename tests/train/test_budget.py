@@ -66,7 +66,7 @@ def test_every_algorithm_says_how_many_paths_its_steps_have(composed: Compose, a
     """Mixtures count as one path: before the alphas learn, they pass as many images."""
     made = training(composed, algo, NoRegulariser(), "trainer.steps=1")
     assert made.ctx.paths_per_step == {"fairnas": 5}.get(algo, 1)
-    assert images_through(made) == 8 * made.ctx.paths_per_step
+    assert images_through(made) == (0 if algo == "none" else 8 * made.ctx.paths_per_step)
 
 
 def test_what_is_given_in_epochs_is_reached_after_as_many_paths(composed: Compose) -> None:

@@ -58,7 +58,7 @@ def _is_able(algo: str, network: type[SuperNet], space: Space) -> bool:
         cls(config).check(space)  # type: ignore[call-arg]
     except LmregError:
         return False
-    return cls.needs <= network.offers
+    return cls.trains and cls.needs <= network.offers
 
 
 def _networks(needs: frozenset[str], space: Space) -> str:

@@ -54,8 +54,8 @@ class RoundsConfig:
     acquire: str = option(
         "best",
         choices=["best", "ucb", "ei"],
-        help="which: the best, or with scoring.by=predictor those of the highest upper confidence bound (ucb) "
-        "or expected improvement (ei), which also tries what the predictor is unsure of",
+        help="which: the best, or with scoring.by=predictor those of the highest upper confidence bound "
+        "(ucb) or expected improvement (ei), which also try what the predictor is unsure of",
         before="best",
     )
 

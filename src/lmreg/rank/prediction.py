@@ -41,17 +41,20 @@ class Predicted:
     """A predictor's ranking of the pool.
 
     Attributes:
-        left_out: what is predicted of each landmark without its own score, float64 [m].
         prediction: of the landmarks and then the pool.
     """
 
     ranking: Ranking
-    left_out: np.ndarray
     prediction: Prediction
 
     @property
     def name(self) -> str:
         return self.ranking.baseline
+
+    @property
+    def left_out(self) -> np.ndarray:
+        """What is predicted of each landmark without its own score, float64 [m]."""
+        return self.prediction.left_out
 
 
 def known_of(space: Space, landmarks: LandmarkSet, pool: LandmarkSet, proxies: pd.DataFrame) -> Known:
@@ -73,7 +76,7 @@ def predictions(known: Known, source: ScoreCache | None = None, label: str = "")
         result: Prediction = cls(config).predict(known)  # type: ignore[call-arg]
         fitted = 0 if name == VOTE else known.landmarks
         ranking = Ranking(result.mean[known.landmarks :], source, label, baseline=name, landmarks=fitted)
-        found.append(Predicted(ranking, result.left_out, result))
+        found.append(Predicted(ranking, result))
     return found
 
 
@@ -121,7 +124,7 @@ def joined(
     mean = weights.of_prediction * base.prediction.mean + weights.of_super_net * scores
     deviation = abs(weights.of_prediction) * base.prediction.deviation
     ranking = Ranking(mean[count:], None, label, baseline=WITH_SUPER_NET, landmarks=count)
-    return Predicted(ranking, weights.left_out, Prediction(mean, deviation, weights.left_out))
+    return Predicted(ranking, Prediction(mean, deviation, weights.left_out))
 
 
 def with_super_nets(

@@ -119,7 +119,9 @@ class SearchProblem:
         for arch in self._archs:
             origin = self._origins.get(self.space.canonical(arch), "mutated")
             about.append({"arch": self.space.format(arch), "origin": origin, **self._cost(arch)})
-        table = pd.concat([pd.DataFrame(about), self._scores()], axis=1)
+        sizes = pd.DataFrame(about)
+        scores = self._scores()
+        table = pd.concat([sizes, scores.drop(columns=sizes.columns.intersection(scores.columns))], axis=1)
         ascending = not self._by.higher_is_better
         return table.sort_values(self._by.column, ascending=ascending, kind="stable")
 
