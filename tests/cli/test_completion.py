@@ -32,7 +32,7 @@ def test_groups_choices_and_keys() -> None:
     assert words("search reg.we") == ["reg.weight="]
     assert words("search +reg.we") == ["+reg.weight="]
     assert words("search land") == ["landmarks."]
-    assert words("search landmarks.") == ["landmarks.rounds=", "landmarks.add="]
+    assert words("search landmarks.") == ["landmarks.rounds=", "landmarks.add=", "landmarks.acquire="]
     assert words("train-landmarks land") == ["landmarks=", "landmarks."]
     assert words("search re") == ["reg=", "reg."]
     assert words("search nothing") == words("search nothing=") == words("search seed=") == []

@@ -27,6 +27,7 @@ from lmreg.config.index import Fields, index
 from lmreg.config.paths import conf_dir
 from lmreg.landmarks.rounds import RoundsConfig
 from lmreg.network.cells import Config as CellConfig
+from lmreg.rank.proxy_scores import ProxiesConfig
 
 CHOICES = [(p.parent.name, p.stem) for p in sorted(conf_dir().glob("*/*.yaml")) if p.parent.name != "hydra"]
 
@@ -98,7 +99,15 @@ def test_what_options_mean_for_results() -> None:
     """These lists decide which results are the same, and how folders are called: change them knowingly."""
     assert index().no_result == {
         *("study", "root", "device", "threads", "workers", "checkpoint_seconds", "allow_packages"),
-        *("tracking", "tensorboard", "deterministic", "log_every", "data.path", "space.path", "proxies.workers"),
+        *(
+            "tracking",
+            "tensorboard",
+            "deterministic",
+            "log_every",
+            "data.path",
+            "space.path",
+            "proxies.workers",
+        ),
     }
     assert index().once_result == {"log_every"}
     assert index().named == {"seed", "algo.name", "reg.name", "space.path", "space.family"}
@@ -110,6 +119,8 @@ def test_what_options_mean_for_results() -> None:
         "trainer.paths": None,
         "trainer.untouched": "decay",
         "data.value_range": None,
+        "landmarks.acquire": "best",
+        **{f"proxies.{name}": value for name, value in vars(ProxiesConfig()).items() if name != "workers"},
     }
     shared = {
         field.name

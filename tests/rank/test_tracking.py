@@ -26,6 +26,7 @@ from lmreg.experiment.search import SearchParts, SearchRun
 from lmreg.experiment.study import Options, Study
 from lmreg.landmarks.rounds import RoundsConfig
 from lmreg.landmarks.truth import GatheredScores
+from lmreg.rank.proxy_scores import ProxiesConfig
 from lmreg.rank.scoring import ScoringConfig, score
 from lmreg.rank.tracking import Tracker, TrackingConfig
 from lmreg.reg.none import NoRegulariser
@@ -154,7 +155,14 @@ def search(study: Study, algo: SPOS, tracking: TrackingConfig = OFTEN, name: str
         landmarks, study.folder = study.folder / "landmarks", study.folder / name
         shutil.copytree(landmarks, study.folder / "landmarks", dirs_exist_ok=True)
     parts = SearchParts(
-        algo, NoRegulariser(), strategy, ScoringConfig(), tracking, RoundsConfig(), truth=None
+        algo,
+        NoRegulariser(),
+        strategy,
+        ScoringConfig(),
+        tracking,
+        RoundsConfig(),
+        ProxiesConfig(),
+        truth=None,
     )
     return SearchRun(study, parts, folder_of(study.cfg, [], study.folder), [])
 

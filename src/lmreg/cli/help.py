@@ -108,6 +108,6 @@ def _about(option: catalogue.Option) -> str:
 
 def _columns(count: int = 2) -> Table:
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
-    for _ in range(count):
-        table.add_column(overflow="fold")
+    for number in range(count):  # a long default must not leave the meanings without room
+        table.add_column(overflow="fold", max_width=44 if number == 0 and count > 1 else None)
     return table

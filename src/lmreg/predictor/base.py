@@ -6,7 +6,8 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+import pandas as pd
+from scipy.special import ndtri
 
 
 @dataclass(frozen=True)
@@ -58,10 +59,11 @@ class Predictor(ABC):
 def normal_scores(values: np.ndarray) -> np.ndarray:
     """Return the normal quantiles of the ranks of ``values`` [n] or [n, k], of each column by itself: without
     unit and without outliers."""
-    return stats.norm.ppf((ranks(values) - 0.5) / len(values))
+    return ndtri((ranks(values) - 0.5) / len(values))
 
 
 def ranks(values: np.ndarray) -> np.ndarray:
     """Return the ranks, from 1, along the first axis of ``values``; what isn't defined is worst."""
     worst = np.finfo(float).min
-    return stats.rankdata(np.nan_to_num(values, nan=worst, neginf=worst), axis=0)
+    finite = pd.DataFrame(np.nan_to_num(values, nan=worst, neginf=worst))
+    return finite.rank().to_numpy().reshape(np.shape(values))
