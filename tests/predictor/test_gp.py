@@ -36,10 +36,23 @@ def test_landmarks_correct_the_vote() -> None:
 
 @pytest.mark.parametrize("truth", ["scores", "both", "noise"])
 def test_few_landmarks_do_no_harm(truth: str) -> None:
+    gains = []
     for seed in range(8):
         it, values = known(np.random.default_rng(seed), 10, truth=truth)
         found = GaussianProcess(Config()).predict(it).mean
-        assert tau(found[10:], values[10:]) > tau(vote(it.proxies)[10:], values[10:]) - 0.06
+        gains.append(tau(found[10:], values[10:]) - tau(vote(it.proxies)[10:], values[10:]))
+    assert np.mean(gains) > -0.03
+    assert truth == "noise" or min(gains) > -0.06  # of noise, every ranking is as good as another
+
+
+def test_landmarks_turn_against_a_misleading_score() -> None:
+    """Of three scores one is right and two are opposite to the truth: so is their vote."""
+    for seed in range(4):
+        it, values = known(np.random.default_rng(seed), 30, truth="scores")
+        misleading = -it.proxies @ np.array([[1.0, 0.5], [0.5, 1.0]])
+        it = Known(it.views, np.column_stack([it.proxies[:, 0], misleading]), it.scores)
+        assert tau(vote(it.proxies)[30:], values[30:]) < 0
+        assert tau(GaussianProcess(Config()).predict(it).mean[30:], values[30:]) > 0.4
 
 
 def test_what_it_says_of_a_left_out_landmark_is_what_it_says_without_it() -> None:

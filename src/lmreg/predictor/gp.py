@@ -11,10 +11,10 @@ from lmreg.predictor.base import Known, Prediction, Predictor, normal_scores
 from lmreg.predictor.vote import vote
 
 # The prior of the hyper-parameters, for landmarks' scores of standard deviation 1: log-normal ones for the
-# amplitude and length of the covariance between encodings, the amplitude of that between training-free
-# scores, and the noise; normal ones for the slope of the vote and the mean. They keep ten landmarks from
-# saying more than they know: with a wider prior the ranking falls below the vote in some draws.
-_LOG_MEANS = np.log([0.25, 1.0, 0.1, 0.4])
+# amplitude a and length l of the covariance between architectures, the amplitude b of the weights of the
+# training-free scores, and the noise; normal ones for the slope of the vote and the mean. They keep ten
+# landmarks from saying more than they know: with a wider prior the ranking is below the vote in some draws.
+_LOG_MEANS = np.log([0.7, 1.0, 0.3, 0.3])
 _LOG_DEVIATION = 0.3
 _SLOPE, _SLOPE_DEVIATION, _MEAN_DEVIATION = 0.7, 0.25, 0.3
 _LEAST_NOISE = 0.05
@@ -30,10 +30,12 @@ class GaussianProcess(Predictor):
     """The vote as prior mean, and a Gaussian process for what landmarks add to it.
 
     The landmarks' targets are `normal_scores`, so that one network that doesn't train weighs no more than any
-    other. The covariance is a² exp(−d / l) + b² p·p' / k + noise: d is the mean over the views of an
-    architecture of the squared distance in units of its median between landmarks, p are the normal scores of
-    the k training-free scores. Hyper-parameters maximise the marginal likelihood times their prior; the noise
-    is at least the landmarks' standard error.
+    other. With p the normal scores of the k training-free scores, the covariance is
+    a² exp(−d / l) + b² p·p' / k + noise. Its second term gives every score a weight of its own beside the
+    vote, so that landmarks can turn against one that misleads. In its first, d is the mean over the views of
+    an architecture, of which p is one, of the squared distance in units of its median between landmarks.
+    Hyper-parameters maximise the marginal likelihood times their prior; the noise is at least the landmarks'
+    standard error.
 
     Source: Rasmussen & Williams, "Gaussian Processes for Machine Learning", 2006, sections 2.7 (explicit
     mean), 5.4.1 (marginal likelihood) and 5.4.2 (leave-one-out, equation 5.12). It isn't a library's, as
@@ -48,10 +50,11 @@ class GaussianProcess(Predictor):
         voted, features = vote(known.proxies), _standardised(known.proxies)
         spread = float(known.scores.std())
         least = _LEAST_NOISE if not known.error or not spread else max(_LEAST_NOISE, known.error / spread)
-        scales = [_median_distance(view[:m]) for view in known.views]
+        all_views = (*known.views, features) if features.size else known.views
+        scales = [_median_distance(view[:m]) for view in all_views]
 
         def distances(rows: slice) -> np.ndarray:
-            views = zip(known.views, scales, strict=True)
+            views = zip(all_views, scales, strict=True)
             return np.mean(
                 [_squared_distances(view[rows], view[:m]) / scale for view, scale in views], axis=0
             )
