@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import matplotlib
@@ -67,7 +67,7 @@ COLOURS = {
     "vote": "#1f5fa8",
     OURS: "#c2571a",
 }
-LEAST = 0.01  # of the logarithmic axis, in points
+LEAST = 0.01  # points; smaller regrets are drawn there, as the axis is logarithmic
 
 
 def main() -> None:
@@ -86,10 +86,11 @@ def main() -> None:
     truths = [found.table[column].to_numpy(float) for column in (valid, test)]
     result = regrets(candidates, *truths, POLICIES, repetitions)
     write_table(Path(out).with_suffix(".csv"), result)
-    for score in ("test",) if valid == test else ("test", "valid"):
+    scores = ["test"] if valid == test else ["test", "valid"]
+    for score in scores:
         some = result[result["score"] == score]
-        print(f"\nRegret by {score} score\n\n{summary(some)}\n\n{gains(some)}")
-    figure = draw(result[result["score"] == "test"])
+        print(f"\nRegret by {score} score\n\n{markdown(some)}")
+    figure = draw(result, scores)
     write_atomically(Path(out).with_suffix(".png"), lambda file: figure.savefig(file, format="png", dpi=150))
 
 
@@ -128,6 +129,13 @@ def budgets_of(rows: pd.DataFrame) -> list[str]:
     return [column for column in rows if column.isdecimal()]
 
 
+def markdown(rows: pd.DataFrame) -> str:
+    """Return the regrets of the figure's policies, lmreg's paired differences to them and its variants."""
+    shown = rows["policy"].isin([*COLOURS, ALL])
+    variants = ~shown | (rows["policy"] == OURS)
+    return "\n\n".join([summary(rows[shown]), gains(rows[shown]), gains(rows[variants])])
+
+
 def summary(rows: pd.DataFrame) -> str:
     """Return the mean regret with its interval, a line per policy and a column per number of trainings."""
     budgets = budgets_of(rows)
@@ -153,24 +161,33 @@ def interval(values: pd.Series, form: str) -> str:
     return f"{mean:{form}}" if np.isnan(low) else f"{mean:{form}} [{low:{form}}, {high:{form}}]"
 
 
-def draw(rows: pd.DataFrame) -> plt.Figure:
-    """Draw the mean regret against the number of trainings, with its interval as a band."""
-    figure, axes = plt.subplots(figsize=(6, 4), layout="constrained")
+def draw(rows: pd.DataFrame, scores: Sequence[str]) -> plt.Figure:
+    """Draw the mean regret against the number of trainings, its interval as a band; a panel per score."""
+    size = (1 + 4.5 * len(scores), 4.2)
+    figure, panels = plt.subplots(1, len(scores), figsize=size, layout="constrained", squeeze=False)
     budgets = budgets_of(rows)
     places = [int(budget) for budget in budgets]
-    for name, colour in COLOURS.items():
-        mine = rows[rows["policy"] == name]
-        mean, low, high, _ = np.array([mean_over_seeds(mine[b].to_numpy(float), 0.95) for b in budgets]).T
-        axes.plot(places, np.maximum(mean, LEAST), color=colour, marker="o", ms=3, label=name)
-        axes.fill_between(
-            places, np.maximum(low, LEAST), np.maximum(high, LEAST), color=colour, alpha=0.2, lw=0
-        )
-    floor = max(rows.loc[rows["policy"] == ALL, budgets[-1]].mean(), LEAST)
-    axes.axhline(floor, color="#bbbbbb", lw=0.8, ls="--", label="all candidates trained")
-    axes.set(xlabel="stand-alone trainings", ylabel="regret in test accuracy (points)", yscale="log")
-    axes.grid(axis="y", alpha=0.25)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, fontsize=9)
+    for axes, score in zip(panels[0], scores, strict=True):
+        of_score = rows[rows["score"] == score]
+        for name, colour in COLOURS.items():
+            mine = of_score[of_score["policy"] == name]
+            each = [mean_over_seeds(mine[budget].to_numpy(float), 0.95)[:3] for budget in budgets]
+            mean, low, high = np.maximum(np.nan_to_num(each, nan=LEAST), LEAST).T
+            axes.plot(places, mean, color=colour, marker="o", ms=3, label=name)
+            axes.fill_between(places, low, np.maximum(high, mean), color=colour, alpha=0.2, lw=0)
+        all_trained = of_score.loc[of_score["policy"] == ALL, budgets[-1]].mean()
+        if all_trained > LEAST:
+            axes.axhline(all_trained, color="#888888", lw=0.8, ls="--", label=ALL)
+        axes.set(xlabel="stand-alone trainings", ylabel=f"regret by {score} score (points)", yscale="log")
+        axes.grid(axis="y", alpha=0.25)
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.legend(
+        *panels[0, 0].get_legend_handles_labels(),
+        loc="outside upper center",
+        ncols=6 // (3 - len(scores)),
+        frameon=False,
+        fontsize=9,
+    )
     return figure
 
 

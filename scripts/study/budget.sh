@@ -4,7 +4,7 @@
 #
 #     scripts/study/budget.sh <cifar10 parquet folder> <nasbench201.csv> <nasbench101.parquet> <macro.csv>
 #
-# About 30 minutes on one core, most of them for the training-free scores.
+# About an hour on one core, 20 minutes of it for training-free scores.
 source "$(dirname "${BASH_SOURCE[0]}")/../setup.sh"
 study() { # <name of the space> <table> <valid column> <test column> [option...]
     python scripts/study/budget.py "${@:2:3}" "docs/studies/budget_$1" space="$1" data=cifar10 \
@@ -13,4 +13,4 @@ study() { # <name of the space> <table> <valid column> <test column> [option...]
 cifar10=$1
 study nasbench201 "$2" cifar10_valid_acc_percent cifar10_test_acc_percent proxies.archs=3000
 study nasbench101 "$3" test_accuracy_percent test_accuracy_percent
-study macro "$4" mean_acc mean_acc
+study macro "$4" mean_acc mean_acc proxies.archs=1000

@@ -128,12 +128,6 @@ def spread_start(candidates: Candidates, count: int, rng: np.random.Generator) -
     return _spread(np.argsort(vote(candidates.proxies)), count)
 
 
-def upper_start(candidates: Candidates, count: int, rng: np.random.Generator) -> np.ndarray:
-    """Return the candidates at the middles of ``count`` equal parts of the vote's better half."""
-    order = np.argsort(vote(candidates.proxies))
-    return _spread(order[len(order) // 2 :], count)
-
-
 def mixed_start(candidates: Candidates, count: int, rng: np.random.Generator) -> np.ndarray:
     """Return the best by the vote, and as many spread over the others."""
     order = np.argsort(vote(candidates.proxies))
