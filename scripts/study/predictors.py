@@ -16,8 +16,9 @@ from __future__ import annotations
 import sys
 import time
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import matplotlib
 import numpy as np
@@ -43,25 +44,42 @@ MOST_ROWS = 20_000  # of a table are looked at
 
 def main() -> None:
     table_path, valid, test, out, *overrides = sys.argv[1:]
-    own = {word.partition("=")[0]: word.partition("=")[2] for word in overrides if "proxies" in word}
-    given = [word for word in overrides if "proxies" not in word]
-    archs = int(own.pop("proxies.archs", ARCHS))
-    cfg, _ = composed("search", ["study=predictors", *given])
-    study = Study(cfg, Options(cfg.study, cfg.root, threads=1))
-    config = ProxiesConfig(
-        **{key.removeprefix("proxies."): yaml.safe_load(value) for key, value in own.items()}
-    )
-    table, known, times = drawn(study, Path(table_path), valid, archs)
-    scores = ProxyScores(study, config, study.data.hash)
-    began = time.monotonic()
-    proxies = scores.table(known)
-    print(f"{len(known)} architectures, training-free scores in {time.monotonic() - began:.0f} s", flush=True)
-    rows = judged(study, known, times, proxies, table[valid].to_numpy(float), table[test].to_numpy(float))
+    found = scored(Path(table_path), valid, overrides, ARCHS)
+    truths = (found.table[column].to_numpy(float) for column in (valid, test))
+    rows = judged(found.study, found.archs, found.times, found.proxies, *truths)
     result = pd.DataFrame(rows)
     write_table(Path(out).with_suffix(".csv"), result)
     print(f"\n{summary(result)}")
     figure = draw(result)
     write_atomically(Path(out).with_suffix(".png"), lambda file: figure.savefig(file, format="png", dpi=150))
+
+
+class Scored(NamedTuple):
+    """Rows of a benchmark's table that differ in function, and the training-free scores of each."""
+
+    study: Study
+    table: pd.DataFrame
+    archs: list[Arch]
+    times: np.ndarray
+    proxies: pd.DataFrame
+
+
+def scored(path: Path, valid: str, overrides: Sequence[str], count: int) -> Scored:
+    """Return ``count`` architectures of the table, or ``proxies.archs`` of the overrides, with their scores
+    on networks of the config that the other overrides compose."""
+    own = {word.partition("=")[0]: word.partition("=")[2] for word in overrides if "proxies" in word}
+    given = [word for word in overrides if "proxies" not in word]
+    count = int(own.pop("proxies.archs", count))
+    cfg, _ = composed("search", ["study=predictors", *given])
+    study = Study(cfg, Options(cfg.study, cfg.root, threads=1))
+    config = ProxiesConfig(
+        **{key.removeprefix("proxies."): yaml.safe_load(value) for key, value in own.items()}
+    )
+    table, archs, times = drawn(study, path, valid, count)
+    began = time.monotonic()
+    proxies = ProxyScores(study, config, study.data.hash).table(archs)
+    print(f"{len(archs)} architectures, training-free scores in {time.monotonic() - began:.0f} s", flush=True)
+    return Scored(study, table, archs, times, proxies)
 
 
 def drawn(study: Study, path: Path, valid: str, count: int) -> tuple[pd.DataFrame, list[Arch], np.ndarray]:
