@@ -341,7 +341,9 @@ def narrow(bar: np.ndarray, path: Path) -> None:
 CASES: dict[str, Callable[[np.ndarray, Path], None]] = {"turned": turned, "ink": ink, "narrow": narrow}
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize(
+    "case", [pytest.param(case, marks=pytest.mark.slow if case == "narrow" else ()) for case in CASES]
+)
 def test_exported_files_used_as_the_page_shows_do_what_they_did_in_training(
     tmp_path: Path, in_process: InProcess, rng: np.random.Generator, case: str
 ) -> None:

@@ -97,6 +97,7 @@ def test_from_search_to_deployment(in_process: InProcess, tmp_path: Path) -> Non
     np.testing.assert_allclose(sums / len(scenes.images), tested, rtol=1e-3)
 
 
+@pytest.mark.slow  # the pages of docs/ have its commands
 def test_every_stage(in_process: InProcess, tmp_path: Path) -> None:
     root, batch = f"root={tmp_path}", "trainer.batch_size=8"
     for command, *options in (

@@ -38,6 +38,7 @@ def study(tmp_path_factory: pytest.TempPathFactory, lmreg: Lmreg) -> Path:
     return root / STUDY
 
 
+@pytest.mark.slow  # the pages of docs/ have its commands
 def test_every_search_finishes_and_finds_cells(study: Path) -> None:
     space = NASBench101()
     folders = sorted((study / "search").iterdir())

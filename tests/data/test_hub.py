@@ -178,6 +178,7 @@ def test_an_unavailable_data_set_is_named(monkeypatch: pytest.MonkeyPatch, tmp_p
         HubImages(Config(hub="lmreg-tests/nothing")).read()
 
 
+@pytest.mark.slow  # its parts are tested with few images
 def test_cifar10_from_its_parquet_folder(real_data: Path) -> None:
     raw = HubImages(Config(path=str(real_data / "cifar10"), image_column="img", resolution=16)).read()
     assert raw.train.images.shape == (50_000, 16, 16, 3)

@@ -76,6 +76,7 @@ def test_the_trial_leaves_out_what_happens_between_steps(
         next(training(study).steps(50))
 
 
+@pytest.mark.slow  # it measures time
 def test_it_is_about_right(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
     """In CPU seconds, so that other processes don't matter."""
 

@@ -43,6 +43,7 @@ def test_differing_outputs_are_refused() -> None:
         check_outputs(net(small) * (1 + 1e-3), net, small, "it")
 
 
+@pytest.mark.slow  # test_export.py has the default one
 def test_every_way_of_upsampling_is_the_same_in_every_file(tmp_path: Path) -> None:
     for package in ("safetensors", "onnxruntime", "onnxscript"):
         pytest.importorskip(package)

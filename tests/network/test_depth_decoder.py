@@ -27,7 +27,7 @@ def made(config: Config | None = None, **options: object) -> tuple[DepthDecoderN
 @pytest.mark.parametrize(
     "options",
     [
-        {"nodes": 3},
+        pytest.param({"nodes": 3}, marks=pytest.mark.slow),
         {"nodes": 1, "shared": True, "upsampling": list(UPSAMPLINGS)},
         {"upsampling": ["transposed"]},
     ],

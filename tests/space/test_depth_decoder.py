@@ -22,7 +22,7 @@ def key(decoder: DepthDecoder, *blocks: str) -> str:
     return decoder.canonical(decoder.parse("/".join(blocks)))
 
 
-@pytest.mark.parametrize("nodes", [1, 2, 3])
+@pytest.mark.parametrize("nodes", [1, 2, pytest.param(3, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("shared", [False, True])
 @pytest.mark.parametrize("upsampling", [["bilinear"], ["nearest", "shuffle"]])
 def test_every_variant_is_a_space(nodes: int, shared: bool, upsampling: list[str]) -> None:
