@@ -17,3 +17,5 @@ if [[ ! -x $venv/bin/lmreg || $(cat "$venv/.lmreg-stamp" 2>/dev/null) != "$stamp
     echo "$stamp" > "$venv/.lmreg-stamp"
 fi
 export PATH="$venv/bin:$PATH"
+# Where this is set, each of the many processes would compile all that it imports, which takes ten seconds.
+unset PYTHONDONTWRITEBYTECODE

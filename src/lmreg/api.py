@@ -134,10 +134,8 @@ class Study:
             the cheap baselines and the gains over them, ``recommended.csv`` which ranking to trust.
         """
         given = {"study": self.name, "run": run and _folder(run)}
-        return read_table(
-            evaluate(*self._composed("evaluate", given, overrides)) / "metrics.csv",
-            {"run", "statistic", "value"},
-        )
+        folder = evaluate(*self._composed("evaluate", given, overrides))
+        return read_table(folder / "metrics.csv", {"run", "statistic", "value"}, may_be_empty=True)
 
     @quiet()
     def report(self, *, overrides: Sequence[str] | None = ()) -> Path:
@@ -231,8 +229,9 @@ class Run:
 
     @property
     def metrics(self) -> pd.DataFrame:
-        """The training's figures by step."""
-        return read_table(self.folder / "metrics.csv", {"step"})
+        """The training's figures by step; empty if there is no super-net to train."""
+        trained = self._finished.has_super_net
+        return read_table(self.folder / "metrics.csv", {"step"}) if trained else pd.DataFrame()
 
     @property
     def tracking(self) -> pd.DataFrame:

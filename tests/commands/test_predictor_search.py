@@ -7,10 +7,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from tests.conftest import InProcess, last_given
+from tests.conftest import Compose, InProcess, last_given
 from tests.described import undescribed
 
+import lmreg
+from lmreg.config.identity import result_config
+from lmreg.errors import LmregError
 from lmreg.landmarks.truth import Truth
+from lmreg.rank import predicted
 from lmreg.space.nasbench201 import NASBench201
 from lmreg.util.files import read_json
 
@@ -59,7 +63,8 @@ def test_without_a_super_net(in_process: InProcess, root: Path, space: NASBench2
     found, result = pd.read_csv(run / "candidates.csv"), read_json(run / "result.json")
     assert found.columns.tolist() == ["arch", "origin", "params", "macs", "nwot", "predicted", "predicted_sd"]
     assert found["predicted"].is_monotonic_decreasing
-    assert (result["steps"], result["chosen_by"]) == (0, "predicted")
+    assert (result["steps"], result["chosen_by"], result["predictor"]) == (0, "predicted", "gp")
+    assert -1 <= result["left_out_tau"] <= 1
     assert result["best"]["arch"] == found["arch"][0]
     assert not (run / "supernet.pt").exists()
     truths = [better(space, space.parse(text)) for text in found["arch"]]
@@ -81,13 +86,20 @@ def test_without_a_super_net(in_process: InProcess, root: Path, space: NASBench2
 def test_a_super_net_joins_in_unless_it_was_fitted_to_the_landmarks(
     in_process: InProcess, root: Path
 ) -> None:
+    alone = call(in_process, root, "search", *last_given(*SMALL, *TRAINED, "reg=none"))
+    assert "ordered by" not in alone
     joined = search(in_process, root, *TRAINED, *BY)
     fitted = search(in_process, root, *TRAINED, "reg=landmark", "scoring.by=predictor")
     for run in (joined, fitted):
         found = pd.read_csv(run / "candidates.csv")
         assert {"loss_nats", "accuracy_percent", "nwot", "predicted"} <= set(found)
         assert found["predicted"].is_monotonic_decreasing
-    call(in_process, root, "evaluate", "bootstrap=100", FEW)
+    out = call(in_process, root, "evaluate", "bootstrap=100", FEW)
+    # One super-net, whose candidates have been ordered in two ways, is one, and landmarks didn't train it.
+    assert "have the same scores to the last digit" in out
+    assert "was trained with other landmarks" not in out
+    pairs = pd.read_csv(root / STUDY / "evaluate" / "paired.csv")
+    assert pairs[pairs["against"] == "none"]["comparison"].nunique() == 1
     assert set(pd.read_csv(root / STUDY / "evaluate" / "metrics.csv")["score"]) == {"loss", "accuracy"}
     call(in_process, root, "report")
 
@@ -123,6 +135,7 @@ def test_evolution_by_a_predictor(in_process: InProcess, root: Path) -> None:
     ("options", "said"),
     [
         (("scoring.by=predictr",), "did you mean 'predictor'?"),
+        ((*BY, "landmarks.acquire=ei"), "give landmarks.rounds=2 or more with it"),
         (("landmarks.acquire=ei",), "landmarks.acquire=ei needs to know how sure a prediction is"),
         (("reg=none", "landmarks.rounds=2"), "take reg=landmark or scoring.by=predictor"),
         (("algo=none", *BY), "no landmarks in"),
@@ -134,3 +147,31 @@ def test_what_can_not_be_done_is_refused(
     code, _, errors = in_process("search", f"root={tmp_path}", *options)
     assert (code, errors.count("\n")) == (2, 1)
     assert said in errors
+
+
+def test_ridge_knows_no_deviation(in_process: InProcess, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where left-out landmarks recommend ridge: the search ends well, and says so."""
+    monkeypatch.setattr(
+        predicted, "recommended", lambda found, scores: next(f for f in found if f.name == "ridge")
+    )
+    run = search(in_process, root, "algo=none", *BY, *ROUNDS)
+    result = read_json(run / "result.json")
+    assert (result["predictor"], result["best"]["predicted_sd"]) == ("ridge", None)
+
+
+def test_options_of_scores_mean_nothing_without_a_predictor(composed: Compose) -> None:
+    few = ("proxies.use=[nwot]", "proxies.seed=3")
+    plain, other = (result_config(composed("search", *some)) for some in ((), few))
+    assert plain == other
+    plain, other = (result_config(composed("search", *BY, *some)) for some in ((), few))
+    assert plain != other
+
+
+def test_the_python_api_without_a_super_net(root: Path) -> None:
+    study = lmreg.Study(space="nasbench201", data="fashion_mini", root=root, name=STUDY)
+    run = study.search(algo="none", reg="none", overrides=[*SMALL, "scoring.by=predictor"])
+    assert run.candidates["predicted"].is_monotonic_decreasing
+    assert run.metrics.empty
+    assert study.evaluate(overrides=["bootstrap=100", FEW]).empty
+    with pytest.raises(LmregError, match="has no super-net"):
+        run.network()

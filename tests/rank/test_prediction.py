@@ -143,3 +143,10 @@ def test_the_pool_has_no_say(sets: tuple[LandmarkSet, LandmarkSet, pd.DataFrame]
     assert rows.loc[GP, "gain_low"] <= -2 <= rows.loc[GP, "gain_high"]
     assert rows.loc[VOTE, "over"] == ""
     assert np.isnan(rows.loc[VOTE, "gain"])
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_two_or_three_landmarks_choose_nothing(count: int) -> None:
+    scores = np.arange(float(count))
+    some = [of(name, scores, it) for name, it in ((GP, -scores), (VOTE, scores))]
+    assert recommended(some, scores).name == GP

@@ -188,6 +188,7 @@ def test_resume_equals_never_stopping_in_all_state(algo: str, reg: str, tmp_path
 def test_every_algorithm_and_regulariser_is_resumed() -> None:
     for group, tried in (("algo", ALGOS), ("reg", REGS)):
         names = {p.stem for p in (conf_dir() / group).glob("*.yaml")}
+        names -= {"none"} if group == "algo" else set()  # it trains nothing
         assert names == {name.partition("-")[0] for name in tried}
 
 

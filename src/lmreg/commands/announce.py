@@ -50,21 +50,28 @@ def announce_search(
     candidates *= work.searches_left
     steps = f"{ctx.total_steps - ctx.step:,}{' more' if ctx.step else ''} steps"
     seconds = search_seconds(trial, ctx.step, study.data, scoring, study.cost, candidates)
-    time = f"; about {format_duration(seconds)}{_not_counted(work)}" if seconds else ""
+    time = f"; about {format_duration(seconds)}{_not_counted(work, scoring.predicts)}" if seconds else ""
     paths = f"{ctx.paths_per_step} paths on " if ctx.paths_per_step > 1 else ""
     images = f"{paths}{study.trainer.batch_size} images"
     work_in_words = f"{steps} of {images}" if ctx.total_steps else "No super-net to train"
     say(f"{work_in_words}, {candidates:,} architectures to score; {device_in_words(study.device)}{time}")
+    if scoring.predicts and work.training.algo.trains and work.training.reg.needs_landmarks:
+        say(
+            "Note: the super-net is trained to order the landmarks, so they can't judge it, and it has no "
+            "part in the predictor's order of candidates; with reg=none it can"
+        )
     if work.rounds:
         say(f"Landmarks: {work.rounds.outlook()}")
     say(f"Folder: {work.folder}")
 
 
-def _not_counted(work: SearchTraining) -> str:
+def _not_counted(work: SearchTraining, predicts: bool) -> str:
     """Return what the estimated duration doesn't include, in words."""
     parts = []
     if (epochs := work.training.algo.interval_epochs) is not None:
         parts.append(f"what the algorithm does every {epochs:g} epochs")
     if work.searches_left > 1:
         parts.append("new landmarks")
+    if predicts:
+        parts.append("training-free scores")
     return f" without {' and '.join(parts)}" if parts else ""

@@ -171,7 +171,7 @@ def _evaluate(
         written.append("ranking-<run>.csv and a plot <run>.png of every run")
     whole_study = options.run is None
     for run in predicting:
-        say(f"Note: {run.name} has no super-net; its candidates have the order of a predictor below.")
+        say(f"Note: {run.name} has no super-net and is not ranked here; the predictors below are.")
     _say_notes(runs, again, truth, folder, whole_study)
     for names in identical_super_nets(super_nets):
         say(

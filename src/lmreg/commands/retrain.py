@@ -48,7 +48,7 @@ class RetrainOptions(Options):
     candidate: str = option(
         "best",
         choices=["best", "discretised"],
-        help="best: the run's best by the super-net; discretised: what its algorithm learned",
+        help="best: the run's first candidate; discretised: what its algorithm learned",
     )
     arch: str | None = option(None, text="whole", help="an architecture's text or name, in place of run")
     seeds: int = option(

@@ -67,7 +67,7 @@ def _search(study: Study, options: SearchOptions, folder: Path, shown: list[str]
     reg_class, reg_config = study.resolve("reg", Regulariser)
     if not algo.trains and (reg_class.needs_landmarks or not scoring.predicts):
         raise LmregError(
-            f"algo={cfg.algo.name} trains no super-net, so that a predictor must order the candidates: give "
+            f"algo={cfg.algo.name} trains no super-net, so a predictor must order the candidates: give "
             "reg=none scoring.by=predictor with it"
         )
     needs_landmarks = reg_class.needs_landmarks or scoring.predicts

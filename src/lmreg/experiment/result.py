@@ -8,6 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import torch
 
@@ -84,7 +85,8 @@ def versions() -> dict[str, str]:
 def _found(candidates: pd.DataFrame, task: Task) -> dict[str, Any]:
     best = candidates.iloc[0]
     columns = [*(s.column for s in task.scores.values()), PREDICTED, DEVIATION]
-    return {"arch": best["arch"]} | {c: float(best[c]) for c in columns if c in best}
+    values = {column: float(best[column]) for column in columns if column in best}
+    return {"arch": best["arch"]} | {c: value if np.isfinite(value) else None for c, value in values.items()}
 
 
 def device_name(device: torch.device) -> str:

@@ -182,6 +182,8 @@ class SearchRun(ResumableRun):
             config: Any = OmegaConf.to_container(study.cfg, resolve=True)
             self.write_config(config | self._derived)
             announce(work)
+            if proxies is not None and parts.truth is not None:  # fail now rather than after the training
+                proxies.table(parts.truth.landmarks.archs)
             with events or contextlib.nullcontext():
                 if events is not None and work.training.ctx.progress < 1:
                     events.begin(self.folder, work.training.rows)
@@ -191,7 +193,7 @@ class SearchRun(ResumableRun):
             if work.rounds:
                 work.rounds.write()
             trained = time.monotonic()
-            candidates = search.candidates(work.training.ctx, work.name, work.landmarks)
+            candidates, predictor = search.candidates(work.training.ctx, work.name, work.landmarks)
             write_table(self.folder / "candidates.csv", candidates)
             seconds = {
                 "train_seconds_this_session": round(trained - start, 1),
@@ -202,7 +204,8 @@ class SearchRun(ResumableRun):
                 checkpoint.save(self.folder / "supernet.pt", weights, work.checkpoint_hash)
             about = {"run": work.name, "overrides": self._overrides, "config_hash": self._hash, **seconds}
             summary = summary_of(study, work.training, candidates, parts.scoring, work.landmarks)
-            write_json(self.folder / "result.json", about | summary)
+            by = predictor.summary() if predictor is not None else {}
+            write_json(self.folder / "result.json", about | summary | by)
         return Result.load(self.folder)
 
     def _training(self, search: SupernetSearch, events: Events | None) -> SearchTraining:
@@ -225,7 +228,7 @@ class SearchRun(ResumableRun):
                 truth,
                 tracked_pool(parts.tracking, truth, study),
                 functools.partial(standalone_scorer, study, truth, study.folder / "landmarks"),
-                search.candidates,
+                lambda ctx, title, members: search.candidates(ctx, title, members).table,
                 search.ranking,
                 parts.scoring.by,
                 self.folder,

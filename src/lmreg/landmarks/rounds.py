@@ -1,7 +1,7 @@
-"""Iterative landmarks: the super-net's best candidates become landmarks while it trains.
+"""Iterative landmarks: candidates become landmarks while the super-net trains.
 
-After each round but the last, the best candidates of the current super-net get stand-alone scores and join
-the landmarks; the training goes on from the current weights.
+After each round but the last, the best candidates by the current super-net, or those that a predictor finds
+most promising, get stand-alone scores and join the landmarks; the training goes on from the current weights.
 
 Source: Yu, Ranftl, Salzmann, "Landmark Regularization: Ranking Guided Super-Net Training in Neural
 Architecture Search", CVPR 2021 (the iterative scheme; its sizes are not given there).
@@ -67,6 +67,11 @@ class RoundsConfig:
             raise LmregError(
                 f"landmarks.acquire={self.acquire} needs to know how sure a prediction is: take "
                 "scoring.by=predictor with it, or landmarks.acquire=best"
+            )
+        if self.rounds == 1 and self.acquire != "best":
+            raise LmregError(
+                f"landmarks.acquire={self.acquire} chooses landmarks after each round but the last, and "
+                "there is one; give landmarks.rounds=2 or more with it"
             )
         if self.rounds == 1:
             return
@@ -158,7 +163,9 @@ class Rounds:
         rounds = f"{self._config.rounds} rounds, to steps {', '.join(map(str, self._ends))}"
         if self.searches_left == 1:
             return rounds
-        best = f"the {self._config.add} best candidates become landmarks, {self._scorer().origin}"
+        which = {"best": "best candidates", "ucb": "candidates of the highest upper confidence bound"}
+        chosen = which.get(self._config.acquire, "candidates of the highest expected improvement")
+        best = f"the {self._config.add} {chosen} become landmarks, {self._scorer().origin}"
         return f"{rounds}; after each but the last {best}"
 
     def state_dict(self) -> dict[str, Any]:
@@ -263,7 +270,8 @@ class Rounds:
         if self._config.acquire == "ucb":
             value = upper_confidence_bound(mean, deviation)
         else:
-            value = expected_improvement(mean, deviation, normal_scores(self.landmarks.scores).max())
+            known = self.landmarks.better_sign * self.landmarks.scores
+            value = expected_improvement(mean, deviation, normal_scores(known).max())
         return candidates.iloc[np.argsort(-value, kind="stable")]
 
     def _scores(self, landmarks: LandmarkSet) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -133,6 +133,8 @@ class FinishedRun:
 
     def is_of(self, landmarks: LandmarkSet) -> bool:
         """Whether the run was trained with these landmarks of the study, or with none."""
+        if self.result["reg"] == "none":  # landmarks can only have ordered its candidates
+            return True
         return self.cfg.get("landmarks_hash", landmarks.hash) == landmarks.hash
 
     def landmark_archs(self, space: Space) -> tuple[Arch, ...]:
@@ -152,7 +154,8 @@ class FinishedRun:
     def ranking_config(self, norm: str | None, *without: str) -> dict[str, Any]:
         """Return the config that determines how the super-net ranks, less ``without``, to find equal ones;
         ``norm`` is the batch-norm policy of scoring, None for the run's own."""
-        config = supernet_config(self.config_without(*without), self._uses_scores)
+        unused = ("landmarks", "landmarks_hash") if self.result["reg"] == "none" else ()
+        config = supernet_config(self.config_without(*without, *unused), self._uses_scores)
         protocol = replace(self.scoring, norm=norm or self.scoring.norm).protocol
         return config | {"data_hash": self.result["data_hash"], "protocol": protocol}
 

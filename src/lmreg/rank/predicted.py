@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -43,14 +44,22 @@ class CandidatePredictor:
         self._super_net = super_net
         self.chosen: Predicted | None = None
 
+    def summary(self) -> dict[str, Any]:
+        """Return what ordered the candidates: its name, and tau between the landmarks' scores and what is
+        predicted of each without its own. That tau also chose the predictor, which makes it optimistic."""
+        if self.chosen is None:
+            return {}
+        truth = self._landmarks.better_sign * self._landmarks.scores
+        return {"predictor": self.chosen.name, "left_out_tau": left_out_tau(truth, self.chosen.left_out)}
+
     def in_words(self) -> str:
         """Say by what the candidates are ordered, and how far left-out landmarks agree."""
         if self.chosen is None:
             return ""
-        agree = left_out_tau(self._landmarks.better_sign * self._landmarks.scores, self.chosen.left_out)
         return (
             f"candidates are ordered by {NAMES[self.chosen.name]}, whose predictions of left-out landmarks "
-            f"agree with their scores at tau {agree:.2f} (n = {len(self._landmarks.archs)})"
+            f"agree with their scores at tau {self.summary()['left_out_tau']:.2f} "
+            f"(n = {len(self._landmarks.archs)})"
         )
 
     def scores(self, archs: Sequence[Arch], advance: Callable[[], None]) -> pd.DataFrame:

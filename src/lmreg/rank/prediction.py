@@ -29,6 +29,7 @@ NAMES = {
     GP: "the Gaussian process of landmarks and training-free scores",
     WITH_SUPER_NET: "the Gaussian process and the super-net",
 }
+_FEWEST = 4  # landmarks whose left-out predictions can choose
 _SURE = 2.0
 """By how many standard errors another predictor's tau on left-out landmarks must be higher than the Gaussian
 process's, to be recommended in its place."""
@@ -201,7 +202,10 @@ def _taus_without_each(scores: np.ndarray, values: np.ndarray) -> np.ndarray:
 
 
 def _jackknife_error(values: np.ndarray) -> float:
-    """Return the standard error of a statistic, given its ``values`` [m] without each landmark."""
+    """Return the standard error of a statistic, given its ``values`` [m] without each landmark; infinite with
+    fewer than four, which can't tell."""
+    if len(values) < _FEWEST:
+        return np.inf
     return float(np.sqrt((len(values) - 1) * np.var(values)))
 
 

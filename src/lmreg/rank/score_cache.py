@@ -29,6 +29,8 @@ _SAVE_SECONDS = 10.0
 def trained_supernet(run: FinishedRun, study: Study) -> SuperNet:
     """Load the super-net of ``run`` on the device of ``study``, which is built from the run's config. Raises
     LmregError if the run's data or super-net have changed since."""
+    if not run.has_super_net:
+        raise LmregError(f"{run.name} has no super-net: algo={run.result['algo']} trains none")
     if study.data.hash != run.result["data_hash"]:
         raise LmregError(f"{run.name}: the data at data.path has changed since it was trained; search again")
     net = study.supernet(0, study.part("algo", Algorithm))

@@ -201,9 +201,12 @@ def _completeness_notes(
         notes.append(f"Finished but not evaluated, so not shown: {', '.join(missing)}. Run lmreg evaluate.")
     if gone := sorted(set(metrics["run"].astype(str)) - done - set(again)):
         notes.append(f"Evaluated, but the run no longer exists, so not shown: {', '.join(gone)}.")
-    if begun := sorted(
-        p.parent.name for p in folder.glob("search/*/config.yaml") if p.parent.name not in done | set(again)
-    ):
+    begun = sorted(
+        p.parent.name
+        for p in folder.glob("search/*/config.yaml")
+        if p.parent.name not in done | set(again) and not (p.parent / "result.json").exists()
+    )
+    if begun:
         notes.append(f"Started but not finished, so not shown: {', '.join(begun)}.")
     if others := [run.name for run in runs if not run.finished.is_of(truth.landmarks)]:
         notes.append(f"Trained with other landmarks than the study has now: {', '.join(others)}.")

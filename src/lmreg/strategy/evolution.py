@@ -50,17 +50,18 @@ class Evolution(Strategy):
 
     def search(self, problem: SearchProblem) -> None:
         config = self.config
-        first = problem.propose(config.population)
-        population = deque(zip(problem.values(first), first, strict=True), config.population)
+        population = deque(problem.propose(config.population), config.population)
+        problem.values(list(population))
         misses = 0  # consecutive children that were not scored, since there may be nothing new left
         while problem.scored < config.budget and misses < _PATIENCE:
-            drawn = problem.rng.integers(len(population), size=config.tournament)
-            _, parent = max((population[i] for i in drawn), key=lambda member: member[0])
+            drawn = [population[i] for i in problem.rng.integers(len(population), size=config.tournament)]
+            # Values of now: a prediction changes when more is known.
+            _, parent = max(zip(problem.values(drawn), drawn, strict=True), key=lambda member: member[0])
             child = problem.space.mutate(parent, problem.rng)
             before = problem.scored
             if problem.admissible(child):
-                (value,) = problem.values([child])
-                population.append((value, child))  # a full deque drops its oldest member
+                problem.values([child])
+                population.append(child)  # a full deque drops its oldest member
             misses = 0 if problem.scored > before else misses + 1
 
     def budget(self) -> int:

@@ -99,14 +99,13 @@ class SearchProblem:
             if key not in self._values:
                 new.setdefault(key, arch)
         if new:
-            table = self._score(list(new.values()))
+            table, scored = self._score(list(new.values())), list(new)
             self._archs += new.values()
             self._tables.append(table)
-            if self._predict is not None:
-                table = self._scores()
-                new = {self.space.canonical(arch): arch for arch in self._archs}
+            if self._predict is not None:  # which may change what is predicted of earlier ones
+                table, scored = self._scores(), [*self._values, *new]
             values = self._by.sign * table[self._by.column].to_numpy()
-            self._values |= dict(zip(new, np.nan_to_num(values, nan=-np.inf).tolist(), strict=True))
+            self._values |= dict(zip(scored, np.nan_to_num(values, nan=-np.inf).tolist(), strict=True))
         return [self._values[key] for key in keys]
 
     def candidates(self) -> pd.DataFrame:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -23,6 +24,13 @@ from lmreg.train.context import Context
 from lmreg.util.progress import Progress, say
 
 
+class Found(NamedTuple):
+    """Scored candidates, best first, and the predictor that ordered them, if one did."""
+
+    table: pd.DataFrame
+    predictor: CandidatePredictor | None
+
+
 @dataclass(frozen=True)
 class SupernetSearch:
     """A strategy with the algorithm that proposes candidates, and the way in which they are scored."""
@@ -38,8 +46,8 @@ class SupernetSearch:
     independent: bool
     """Whether the super-net wasn't trained to order the landmarks, so that they can judge it."""
 
-    def candidates(self, ctx: Context, title: str, landmarks: LandmarkSet | None) -> pd.DataFrame:
-        """Search the super-net of ``ctx``, with its random streams; return the scored candidates, best first.
+    def candidates(self, ctx: Context, title: str, landmarks: LandmarkSet | None) -> Found:
+        """Search the super-net of ``ctx``, with its random streams; return the scored candidates.
 
         Args:
             title: that of the progress display.
@@ -69,7 +77,7 @@ class SupernetSearch:
         candidates = problem.candidates()
         if predictor is not None:
             say(f"{title}: {predictor.in_words()}")
-        return candidates
+        return Found(candidates, predictor)
 
     def _predictor(self, ctx: Context, landmarks: LandmarkSet | None) -> CandidatePredictor | None:
         """Return the predictor that learns from ``landmarks``; None if the super-net alone orders."""
@@ -91,7 +99,9 @@ class SupernetSearch:
         known = pd.concat([table, predictor.scores(archs, _nothing)], axis=1)
         predicted = predictor.add(archs, known)[PREDICTED]
         left_out = dict(zip(landmarks.archs, predictor.chosen.left_out.tolist(), strict=True))
-        return table.assign(predicted=[left_out.get(*pair) for pair in zip(archs, predicted, strict=True)])
+        return table.assign(
+            **{PREDICTED: [left_out.get(*pair) for pair in zip(archs, predicted, strict=True)]}
+        )
 
     def scores(self, net: SuperNet, archs: Sequence[Arch]) -> pd.DataFrame:
         """Return all scores of ``archs`` by the super-net ``net``, one row each in their order."""

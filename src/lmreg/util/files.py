@@ -121,9 +121,9 @@ def write_table(path: Path, table: pd.DataFrame) -> None:
     write_atomically(path, lambda file: file.write(text.encode()))
 
 
-def read_table(path: Path, columns: Collection[str]) -> pd.DataFrame:
-    """Read a CSV file with at least these ``columns`` and one row; ``arch`` is read as text. Raises
-    LmregError if the file is missing, unreadable or empty, or lacks a column."""
+def read_table(path: Path, columns: Collection[str], may_be_empty: bool = False) -> pd.DataFrame:
+    """Read a CSV file with at least these ``columns`` and, unless it ``may_be_empty``, one row; ``arch`` is
+    read as text. Raises LmregError if the file is missing, unreadable or empty, or lacks a column."""
     import pandas as pd  # here, so that commands that read no table start faster
 
     try:
@@ -135,6 +135,6 @@ def read_table(path: Path, columns: Collection[str]) -> pd.DataFrame:
     for column in columns:
         if column not in table.columns:
             raise LmregError(f"{path} has no column '{column}'; it has: {', '.join(map(str, table.columns))}")
-    if table.empty:
+    if table.empty and not may_be_empty:
         raise LmregError(f"{path} has no rows")
     return table
