@@ -42,22 +42,27 @@ class CandidatePredictor:
         self._space, self._landmarks, self._proxies, self._by = space, landmarks, proxies, by
         self._of_landmarks = proxies.table(landmarks.archs)
         self._super_net = super_net
-        self.chosen: Predicted | None = None
+        self._chosen: Predicted | None = None
+
+    @property
+    def left_out(self) -> np.ndarray:
+        """What was last predicted of each landmark without its own score, float64 [m]."""
+        return np.full(len(self._landmarks.archs), np.nan) if self._chosen is None else self._chosen.left_out
 
     def summary(self) -> dict[str, Any]:
         """Return what ordered the candidates: its name, and tau between the landmarks' scores and what is
         predicted of each without its own. That tau also chose the predictor, which makes it optimistic."""
-        if self.chosen is None:
+        if self._chosen is None:
             return {}
         truth = self._landmarks.better_sign * self._landmarks.scores
-        return {"predictor": self.chosen.name, "left_out_tau": left_out_tau(truth, self.chosen.left_out)}
+        return {"predictor": self._chosen.name, "left_out_tau": left_out_tau(truth, self._chosen.left_out)}
 
     def in_words(self) -> str:
         """Say by what the candidates are ordered, and how far left-out landmarks agree."""
-        if self.chosen is None:
+        if self._chosen is None:
             return ""
         return (
-            f"candidates are ordered by {NAMES[self.chosen.name]}, whose predictions of left-out landmarks "
+            f"candidates are ordered by {NAMES[self._chosen.name]}, whose predictions of left-out landmarks "
             f"agree with their scores at tau {self.summary()['left_out_tau']:.2f} "
             f"(n = {len(self._landmarks.archs)})"
         )
@@ -84,6 +89,6 @@ class CandidatePredictor:
             values = np.concatenate([self._super_net[column].to_numpy(), scores[column].to_numpy()])
             evidence = normal_scores(self._by.sign * values)
             found.append(joined(known, found, evidence[:count], evidence))
-        self.chosen = recommended(found, truth)
-        prediction = self.chosen.prediction
+        self._chosen = recommended(found, truth)
+        prediction = self._chosen.prediction
         return scores.assign(**{PREDICTED: prediction.mean[count:], DEVIATION: prediction.deviation[count:]})

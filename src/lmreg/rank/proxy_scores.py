@@ -98,8 +98,9 @@ class ProxyScores:
         space, names = self._study.space, self.names
         texts = [space.format(arch) for arch in archs]
         if not names:
-            for _ in archs if advance is not None else ():
-                advance()  # type: ignore[misc]
+            if advance is not None:
+                for _ in archs:
+                    advance()
             return pd.DataFrame(index=texts)
         known = self._read()
         complete = set(known.reindex(columns=names).dropna().index)
@@ -141,8 +142,9 @@ class ProxyScores:
                 done += len(job)
                 if progress is not None:
                     progress.advance("", by=len(job))
-                for _ in job if advance else ():
-                    advance()
+                if advance is not None:
+                    for _ in job:
+                        advance()
                 stopped = stop.signal_number is not None
                 if done == len(archs) or stopped or time.monotonic() - saved >= _SAVE_SECONDS:
                     yield rows

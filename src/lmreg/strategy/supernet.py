@@ -98,7 +98,7 @@ class SupernetSearch:
             return table
         known = pd.concat([table, predictor.scores(archs, _nothing)], axis=1)
         predicted = predictor.add(archs, known)[PREDICTED]
-        left_out = dict(zip(landmarks.archs, predictor.chosen.left_out.tolist(), strict=True))
+        left_out = dict(zip(landmarks.archs, predictor.left_out.tolist(), strict=True))
         return table.assign(
             **{PREDICTED: [left_out.get(*pair) for pair in zip(archs, predicted, strict=True)]}
         )
