@@ -82,6 +82,7 @@ def main() -> None:
         [space.canonical(arch) for arch in found.archs],
         encodings(space, found.archs),
         found.proxies.to_numpy(float),
+        found.voters,
     )
     truths = [found.table[column].to_numpy(float) for column in (valid, test)]
     result = regrets(candidates, *truths, POLICIES, repetitions)

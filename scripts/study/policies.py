@@ -31,12 +31,17 @@ class Candidates:
     keys: list[str]
     views: tuple[np.ndarray, ...]
     proxies: np.ndarray
+    voters: int
+    """How many of the training-free scores vote, the first ones."""
+
+    @property
+    def vote(self) -> np.ndarray:
+        return vote(self.proxies[:, : self.voters])
 
     def subset(self, rows: np.ndarray) -> Candidates:
         archs, keys = [self.archs[i] for i in rows], [self.keys[i] for i in rows]
-        return Candidates(
-            self.space, archs, keys, tuple(view[rows] for view in self.views), self.proxies[rows]
-        )
+        views = tuple(view[rows] for view in self.views)
+        return Candidates(self.space, archs, keys, views, self.proxies[rows], self.voters)
 
 
 class Trainings:
@@ -80,7 +85,7 @@ def random_search(candidates: Candidates, trainings: Trainings, rng: np.random.G
 
 
 def by_vote(candidates: Candidates, trainings: Trainings, rng: np.random.Generator) -> None:
-    trainings.train(np.argsort(-vote(candidates.proxies)))
+    trainings.train(np.argsort(-candidates.vote))
 
 
 @dataclass(frozen=True)
@@ -120,17 +125,17 @@ def random_start(candidates: Candidates, count: int, rng: np.random.Generator) -
 
 def best_start(candidates: Candidates, count: int, rng: np.random.Generator) -> np.ndarray:
     """Return the best by the vote."""
-    return np.argsort(-vote(candidates.proxies))[:count]
+    return np.argsort(-candidates.vote)[:count]
 
 
 def spread_start(candidates: Candidates, count: int, rng: np.random.Generator) -> np.ndarray:
     """Return the candidates at the middles of ``count`` equal parts of the vote's order."""
-    return _spread(np.argsort(vote(candidates.proxies)), count)
+    return _spread(np.argsort(candidates.vote), count)
 
 
 def mixed_start(candidates: Candidates, count: int, rng: np.random.Generator) -> np.ndarray:
     """Return the best by the vote, and as many spread over the others."""
-    order = np.argsort(vote(candidates.proxies))
+    order = np.argsort(candidates.vote)
     best = count - count // 2
     return np.concatenate([order[::-1][:best], _spread(order[:-best], count // 2)])
 
@@ -163,7 +168,8 @@ class Guided:
         while trainings.left:
             others = np.flatnonzero(trainings.untrained)
             rows = np.concatenate([trainings.order, others])
-            known = Known(tuple(view[rows] for view in candidates.views), proxies[rows], trainings.scores)
+            views = tuple(view[rows] for view in candidates.views)
+            known = Known(views, proxies[rows], trainings.scores, voters=candidates.voters)
             found = GaussianProcess(Config()).predict(known)
             best = float(normal_scores(trainings.scores).max())
             promised = self.promise(found.mean, found.deviation, best)[len(trainings.order) :]

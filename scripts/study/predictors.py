@@ -46,7 +46,7 @@ def main() -> None:
     table_path, valid, test, out, *overrides = sys.argv[1:]
     found = scored(Path(table_path), valid, overrides, ARCHS)
     truths = (found.table[column].to_numpy(float) for column in (valid, test))
-    rows = judged(found.study, found.archs, found.times, found.proxies, *truths)
+    rows = judged(found.study, found.archs, found.times, found.proxies, found.voters, *truths)
     result = pd.DataFrame(rows)
     write_table(Path(out).with_suffix(".csv"), result)
     print(f"\n{summary(result)}")
@@ -62,6 +62,7 @@ class Scored(NamedTuple):
     archs: list[Arch]
     times: np.ndarray
     proxies: pd.DataFrame
+    voters: int
 
 
 def scored(path: Path, valid: str, overrides: Sequence[str], count: int) -> Scored:
@@ -77,9 +78,10 @@ def scored(path: Path, valid: str, overrides: Sequence[str], count: int) -> Scor
     )
     table, archs, times = drawn(study, path, valid, count)
     began = time.monotonic()
-    proxies = ProxyScores(study, config, study.data.hash).table(archs)
+    scores = ProxyScores(study, config, study.data.hash)
+    proxies = scores.table(archs)
     print(f"{len(archs)} architectures, training-free scores in {time.monotonic() - began:.0f} s", flush=True)
-    return Scored(study, table, archs, times, proxies)
+    return Scored(study, table, archs, times, proxies, scores.voters)
 
 
 def drawn(study: Study, path: Path, valid: str, count: int) -> tuple[pd.DataFrame, list[Arch], np.ndarray]:
@@ -104,6 +106,7 @@ def judged(
     archs: list[Arch],
     times: np.ndarray,
     proxies: pd.DataFrame,
+    voters: int,
     valid: np.ndarray,
     test: np.ndarray,
 ) -> list[dict[str, Any]]:
@@ -114,7 +117,8 @@ def judged(
         for number in range(DRAWS):
             waiting = np.random.default_rng([count, number]).exponential(size=len(archs)) / times
             order = np.argsort(waiting)[: count + POOL]
-            known = Known(tuple(view[order] for view in views), table[order], valid[order[:count]])
+            of_order = tuple(view[order] for view in views)
+            known = Known(of_order, table[order], valid[order[:count]], voters=voters)
             found, pool = predictions(known), order[count:]
             ranked = {one.name: one.ranking.values for one in found}
             ranked["recommended"] = recommended(found, known.scores).ranking.values

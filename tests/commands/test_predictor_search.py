@@ -19,8 +19,8 @@ from lmreg.space.nasbench201 import NASBench201
 from lmreg.util.files import read_json
 
 STUDY = "by-table"
-FEW = "proxies.use=[params,nwot]"
-SMALL = ("network.channels=2", "strategy.budget=8", FEW, "proxies.workers=1", "threads=1")
+FEW = ("proxies.use=[params,nwot]", "proxies.beside=[]")
+SMALL = ("network.channels=2", "strategy.budget=8", *FEW, "proxies.workers=1", "threads=1")
 TRAINED = ("trainer.steps=4", "trainer.batch_size=16", "scoring.images=60", "scoring.batch_size=30")
 BY = ("reg=none", "scoring.by=predictor")
 ROUNDS = ("landmarks.rounds=3", "landmarks.add=2", "landmarks.acquire=ucb")
@@ -73,7 +73,7 @@ def test_without_a_super_net(in_process: InProcess, root: Path, space: NASBench2
     again = last_given(*SMALL, "algo=none", *BY, "strategy.budget=30")
     out = call(in_process, root, "search", *again)
     assert "finished already" in out
-    out = call(in_process, root, "evaluate", "bootstrap=100", FEW)
+    out = call(in_process, root, "evaluate", "bootstrap=100", *FEW)
     assert "has no super-net" in out
     assert "Rank by: " in out
     assert pd.read_csv(root / STUDY / "evaluate" / "metrics.csv").empty
@@ -94,7 +94,7 @@ def test_a_super_net_joins_in_unless_it_was_fitted_to_the_landmarks(
         found = pd.read_csv(run / "candidates.csv")
         assert {"loss_nats", "accuracy_percent", "nwot", "predicted"} <= set(found)
         assert found["predicted"].is_monotonic_decreasing
-    out = call(in_process, root, "evaluate", "bootstrap=100", FEW)
+    out = call(in_process, root, "evaluate", "bootstrap=100", *FEW)
     # One super-net, whose candidates have been ordered in two ways, is one, and landmarks didn't train it.
     assert "have the same scores to the last digit" in out
     assert "was trained with other landmarks" not in out
@@ -172,6 +172,6 @@ def test_the_python_api_without_a_super_net(root: Path) -> None:
     run = study.search(algo="none", reg="none", overrides=[*SMALL, "scoring.by=predictor"])
     assert run.candidates["predicted"].is_monotonic_decreasing
     assert run.metrics.empty
-    assert study.evaluate(overrides=["bootstrap=100", FEW]).empty
+    assert study.evaluate(overrides=["bootstrap=100", *FEW]).empty
     with pytest.raises(LmregError, match="has no super-net"):
         run.network()

@@ -6,7 +6,8 @@ from scipy import stats
 
 from lmreg.predictor.base import Known
 from lmreg.predictor.gp import Config, GaussianProcess, _median_distance, _squared_distances
-from lmreg.predictor.vote import vote
+from lmreg.predictor.vote import Config as VoteConfig
+from lmreg.predictor.vote import Vote, vote
 
 
 def known(
@@ -109,3 +110,17 @@ def test_distances() -> None:
     )
     assert _median_distance(rows) == 25
     assert _median_distance(np.ones((3, 2))) == 1
+
+
+def test_a_score_that_does_not_vote_has_the_weight_that_landmarks_give_it() -> None:
+    rng = np.random.default_rng(5)
+    it, truth = known(rng, 30, truth="scores")
+    hidden = -truth + rng.normal(0, 0.3, len(truth))  # worse, the larger it is: as a voter it would mislead
+    noise = rng.normal(size=(len(truth), 2))
+    both = Known(it.views, np.column_stack([noise, hidden]), it.scores, voters=2)
+    np.testing.assert_array_equal(both.ballot, noise)
+    np.testing.assert_array_equal(Vote(VoteConfig()).predict(both).mean, vote(noise))
+    with_it, without = (
+        GaussianProcess(Config()).predict(some).mean for some in (both, Known(it.views, noise, it.scores))
+    )
+    assert tau(with_it[30:], truth[30:]) > tau(without[30:], truth[30:]) + 0.1

@@ -51,7 +51,7 @@ def archs(space: NASBench201, rng: np.random.Generator) -> list[Arch]:
 
 
 def scores(study: Study, **options: object) -> ProxyScores:
-    config = ProxiesConfig(**({"use": FEW, "batch_size": 8, "workers": 1} | options))  # type: ignore[arg-type]
+    config = ProxiesConfig(**({"use": FEW, "beside": [], "batch_size": 8, "workers": 1} | options))  # type: ignore[arg-type]
     return ProxyScores(study, config, study.data.hash)
 
 
@@ -165,3 +165,12 @@ def test_batches_are_as_large_as_the_data_allows(study: Study, archs: list[Arch]
 
 def test_no_scores_are_no_columns(study: Study, archs: list[Arch]) -> None:
     assert scores(study, use=[]).table(archs).shape == (11, 0)
+
+
+def test_scores_beside_do_not_vote(study: Study, archs: list[Arch]) -> None:
+    both = scores(study, use=["params", "nwot"], beside=["grad_norm", "nwot"])
+    assert (both.names, both.voters) == (["params", "nwot", "grad_norm"], 2)
+    assert both.table(archs[:2]).columns.tolist() == both.names
+    assert scores(study, use=[], beside=["grad_norm"]).names == []
+    with pytest.raises(LmregError, match=r"proxies\.beside=snipp; did you mean 'snip'\?"):
+        scores(study, beside=["snipp"])

@@ -20,7 +20,13 @@ def test_regret_by_trainings(
         real_data / "nasbench201_half.csv",
         ["cifar10_valid_acc_percent", "cifar10_test_acc_percent"],
     )
-    options = ["repetitions=3", "proxies.archs=40", "proxies.use=[params,macs]", "proxies.workers=1"]
+    options = [
+        "repetitions=3",
+        "proxies.archs=40",
+        "proxies.use=[params,macs]",
+        "proxies.beside=[]",
+        "proxies.workers=1",
+    ]
     given = [str(table), *columns, str(tmp_path / "found"), f"root={tmp_path}", *options]
     monkeypatch.setattr(sys, "argv", ["budget.py", *given])
     budget.main()

@@ -18,6 +18,8 @@ class Known:
         views: the architectures as vectors, float64 [n, e] each, see `lmreg.predictor.encoding`; the first is
             the space's own one-hot encoding.
         proxies: training-free scores float64 [n, k], larger is better; −∞ where a score isn't defined.
+        voters: how many of these vote, the first; the others only have the weights that landmarks give them.
+            None: all.
         scores: stand-alone scores of the landmarks, float64 [m], larger is better.
         error: the standard error of a stand-alone score, pooled over the landmarks; None if unknown.
     """
@@ -26,11 +28,17 @@ class Known:
     proxies: np.ndarray
     scores: np.ndarray
     error: float | None = None
+    voters: int | None = None
 
     @property
     def landmarks(self) -> int:
         """The number of landmarks."""
         return len(self.scores)
+
+    @property
+    def ballot(self) -> np.ndarray:
+        """The training-free scores that vote, float64 [n, voters]."""
+        return self.proxies[:, : self.voters]
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,7 @@ class GaussianProcess(Predictor):
 
     def predict(self, known: Known) -> Prediction:
         m, targets = known.landmarks, normal_scores(known.scores)
-        voted, features = vote(known.proxies), _standardised(known.proxies)
+        voted, features = vote(known.ballot), _standardised(known.proxies)
         spread = float(known.scores.std())
         least = _LEAST_NOISE if not known.error or not spread else max(_LEAST_NOISE, known.error / spread)
         all_views = (*known.views, features) if features.size else known.views

@@ -25,7 +25,7 @@ class Vote(Predictor):
         self.config = config
 
     def predict(self, known: Known) -> Prediction:
-        mean = vote(known.proxies)
+        mean = vote(known.ballot)
         return Prediction(mean, np.full(len(mean), np.nan), mean[: known.landmarks])
 
 

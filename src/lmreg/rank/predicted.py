@@ -82,7 +82,9 @@ class CandidatePredictor:
         count, both = len(landmarks.archs), [*landmarks.archs, *archs]
         proxies = np.vstack([self._of_landmarks[names].to_numpy(float), scores[names].to_numpy(float)])
         truth = landmarks.better_sign * landmarks.scores
-        known = Known(encodings(self._space, both), proxies, truth, landmarks.pooled_error)
+        known = Known(
+            encodings(self._space, both), proxies, truth, landmarks.pooled_error, self._proxies.voters
+        )
         found = predictions(known)
         if self._by is not None and self._super_net is not None:
             column = self._by.column

@@ -58,12 +58,19 @@ class Predicted:
         return self.prediction.left_out
 
 
-def known_of(space: Space, landmarks: LandmarkSet, pool: LandmarkSet, proxies: pd.DataFrame) -> Known:
-    """Return what predictors may know of landmarks and pool; ``proxies`` by text form, see `ProxyScores`."""
+def known_of(
+    space: Space,
+    landmarks: LandmarkSet,
+    pool: LandmarkSet,
+    proxies: pd.DataFrame,
+    voters: int | None = None,
+) -> Known:
+    """Return what predictors may know of landmarks and pool; ``proxies`` by text form and how many of them
+    vote, see `ProxyScores`."""
     archs = [*landmarks.archs, *pool.archs]
     table = proxies.loc[[space.format(arch) for arch in archs]].to_numpy(float)
     scores = landmarks.better_sign * landmarks.scores
-    return Known(encodings(space, archs), table, scores, landmarks.pooled_error)
+    return Known(encodings(space, archs), table, scores, landmarks.pooled_error, voters)
 
 
 def predictions(known: Known, source: ScoreCache | None = None, label: str = "") -> list[Predicted]:

@@ -35,11 +35,13 @@ _WORTH_A_PROCESS = 32  # architectures, since a process takes seconds to start
 _SAVE_SECONDS = 10.0
 _BATCHES = 2
 
-# If it changes, the value of ``before`` below stays as it is now: identities of searches rest on it.
+# If one of them changes, the value of ``before`` below stays as it is now: identities of searches rest on it.
 DEFAULT = [
     *("macs", "nwot", "synflow", "zico"),
     *("expressivity", "progressivity", "trainability", "jacob_cov"),
 ]
+# Large gradients are a good sign in one space and a bad one in another.
+BESIDE = ["grad_norm", "snip", "fisher"]
 
 
 @dataclass
@@ -47,7 +49,14 @@ class ProxiesConfig:
     """Which training-free scores are computed, and on what."""
 
     # With these values, options are no part of the identity of searches that were made before they existed.
-    use: list[str] = option(DEFAULT, help="their names, or dotted names of classes; []: none", before=DEFAULT)
+    use: list[str] = option(
+        DEFAULT, help="those that vote: names, or dotted names of classes; []: no scores", before=DEFAULT
+    )
+    beside: list[str] = option(
+        BESIDE,
+        help="further ones, which don't vote: predictors weigh them by the landmarks alone",
+        before=BESIDE,
+    )
     batch_size: int = option(
         64,
         min=2,
@@ -69,6 +78,7 @@ class ProxiesConfig:
 
     def __post_init__(self) -> None:
         self.use = list(dict.fromkeys(self.use))
+        self.beside = [name for name in dict.fromkeys(self.beside) if self.use and name not in self.use]
 
 
 class ProxyScores:
@@ -78,7 +88,9 @@ class ProxyScores:
     def __init__(self, study: Study, config: ProxiesConfig, data_hash: str):
         """``data_hash`` is of the data whose images the scores look at; it is checked when one is missing."""
         self._config, self._study = config, _with_network(study, config.network)
-        self.names = list(_proxies(study, config.use))
+        self.voters = len(_proxies(study, config.use))
+        """How many of the names vote, the first ones."""
+        self.names = list(_proxies(study, config.use) | _proxies(study, config.beside, "proxies.beside"))
         whole = result_config(self._study.cfg)
         about = {key: whole[key] for key in ("space", "network", "task")}
         about["network"] = {k: v for k, v in about["network"].items() if k not in study.of_supernet_only}
@@ -129,7 +141,7 @@ class ProxyScores:
             raise LmregError("the data at data.path has changed since the searches; search again")
         workers = self._config.workers or default_workers(self._study)
         jobs = [tuple(archs[i : i + _TOGETHER]) for i in range(0, len(archs), _TOGETHER)]
-        score = functools.partial(_scores, config=replace(self._config, use=self.names))
+        score = functools.partial(_scores, config=replace(self._config, use=self.names, beside=[]))
         rows: list[dict[str, Any]] = []
         saved, done = time.monotonic(), 0
         with (
@@ -199,15 +211,15 @@ def _with_network(study: Study, options: dict[str, Any]) -> Study:
     return Study(cfg, study.options)
 
 
-def _proxies(study: Study, names: Sequence[str]) -> dict[str, Proxy]:
+def _proxies(study: Study, names: Sequence[str], where: str = "proxies.use") -> dict[str, Proxy]:
     """Return the scores by name: a choice of the group ``proxy``, or the dotted name of a class."""
     found: dict[str, Proxy] = {}
     for name in names:
         if "." in name:
             node = OmegaConf.create({"_target_": name})
-            found[name] = built(node, Proxy, "proxies.use", study.options.allow_packages)
+            found[name] = built(node, Proxy, where, study.options.allow_packages)
         elif name not in choices("proxy"):
-            raise LmregError(f"proxies.use={name}{nearest(name, choices('proxy'))}")
+            raise LmregError(f"{where}={name}{nearest(name, choices('proxy'))}")
         else:
             cls, config = choice_of("proxy", name, Proxy)
             found[name] = cls(config)  # type: ignore[call-arg]
