@@ -19,7 +19,7 @@ from tests.processes import Started
 
 from lmreg.commands.evaluate import evaluate as evaluate_command
 from lmreg.errors import Interrupted, LmregError
-from lmreg.rank.proxy_scores import DEFAULT
+from lmreg.rank.proxy_scores import BESIDE, DEFAULT
 from lmreg.space.nasbench201 import NASBench201
 from lmreg.util.files import read_json
 
@@ -225,7 +225,7 @@ def test_evaluate_names_only_what_it_has_written(evaluated: Path, evaluate: Eval
     assert "No pair of runs" in said
     assert "no run has a regulariser; search with reg=landmark too." in said
     left = pd.read_csv(evaluated / STUDY / "evaluate" / "paired.csv")
-    assert set(left["rivals"]) == {13}
+    assert set(left["rivals"]) == {16}
     assert "none" not in set(left["against"])
 
 
@@ -292,7 +292,7 @@ def test_evaluate(searched: Path, lmreg: Lmreg, space: NASBench201) -> None:
     # Seeds 0, 1 and mean; two scores; the gain of the regulariser, and of both over the best baseline.
     cheap, best = paired[paired["against"] != "none"], paired["against"].iloc[-1]
     assert paired["against"].value_counts().to_dict() == {"none": 6, best: 12}
-    assert set(cheap["rivals"]) == {13}
+    assert set(cheap["rivals"]) == {16}
     for row in paired.itertuples():
         assert row.gain == pytest.approx(row.tau_with - row.tau_without)
     baselines = pd.read_csv(out / "baselines.csv")
@@ -302,7 +302,7 @@ def test_evaluate(searched: Path, lmreg: Lmreg, space: NASBench201) -> None:
     ceiling = taus["value"].get("ceiling")
     of_truth = {} if ceiling is None else {"ceiling": 1 / 9, "truth_seeds": 1 / 9}
     counts = (baselines["baseline"].value_counts() / 9).to_dict()
-    once = ["params", *DEFAULT, "vote", "ridge", "ridge_costs", "gp"]
+    once = ["params", *DEFAULT, *BESIDE, "vote", "ridge", "ridge_costs", "gp"]
     assert counts == dict.fromkeys(once, 1) | {"ridge_score": 8, "gp_super_net": 2} | of_truth
     # The gain is over the best baseline on the pool.
     rivals = taus.loc[once, "value"]
@@ -319,7 +319,7 @@ def test_evaluate(searched: Path, lmreg: Lmreg, space: NASBench201) -> None:
         "parameters",
         "ridge, 4 landmarks",
         "ridge + spos none s0",
-        "best of 13 cheap rankings",
+        "best of 16 cheap rankings",
         "ceiling",
         "n = 5",
         "2 seeds",
@@ -348,7 +348,7 @@ def test_evaluate_one_run_takes_everything_from_it(evaluated: Path, lmreg: Lmreg
     assert {p: p.stat().st_mtime_ns for p in (moved / "evaluate").iterdir()} == before
     paired = pd.read_csv(mine / "evaluate" / "paired.csv")
     assert paired["score"].tolist() == ["loss", "accuracy"]
-    assert set(paired["rivals"]) == {13}
+    assert set(paired["rivals"]) == {16}
     whole = pd.read_csv(moved / "evaluate" / "metrics.csv")
     same = whole[whole["run"] == folder.name].reset_index(drop=True)
     pd.testing.assert_frame_equal(same.drop(columns="label"), metrics.drop(columns="label"))

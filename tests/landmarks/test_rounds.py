@@ -28,7 +28,7 @@ from lmreg.landmarks.base import standalone_scorer
 from lmreg.landmarks.rounds import round_ends
 from lmreg.landmarks.truth import LandmarkSet, Truth
 from lmreg.rank.finished_run import FinishedRun
-from lmreg.rank.proxy_scores import DEFAULT
+from lmreg.rank.proxy_scores import BESIDE, DEFAULT
 from lmreg.reg.landmark import Config, Landmark
 from lmreg.space.nasbench201 import NASBench201
 
@@ -446,7 +446,7 @@ def test_evaluate_and_report_go_by_the_runs_own_landmarks(
     paired = pd.read_csv(folder / "evaluate" / "paired.csv")
     baselines = pd.read_csv(folder / "evaluate" / "baselines.csv")
     taus = baselines[baselines["statistic"] == "kendall_tau"].set_index("baseline")
-    untrained, own = taus.loc[["params", *DEFAULT]], taus[taus["run"] == run.name]
+    untrained, own = taus.loc[["params", *DEFAULT, *BESIDE]], taus[taus["run"] == run.name]
     assert {"ridge", "ridge_costs", "gp", "vote"} < set(own.index)
     # The run is compared with the best baseline for the landmarks that it had in the end.
     best = pd.concat([untrained, own.drop("ridge_score")])["value"].max()

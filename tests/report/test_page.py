@@ -109,7 +109,7 @@ def test_the_page_shows_the_results_of_evaluate(html: str, evaluated_study: Path
             assert f"{row.value:.3f}".replace("-", "−") in text
     assert "5 held-out architectures" in text
     for label in ("spos none", "spos landmark"):  # every super-net is compared with a cheap ranking
-        assert re.search(rf"{label}: τ by loss, .* \(best of 13 cheap rankings, chosen on this pool", text)
+        assert re.search(rf"{label}: τ by loss, .* \(best of 16 cheap rankings, chosen on this pool", text)
     assert "The best cheap rankings reach: " in text
     advice = pd.read_csv(evaluated_study / STUDY / "evaluate" / "recommended.csv")
     chosen = advice[advice["recommended"]].iloc[0]

@@ -58,7 +58,14 @@ def test_spaces_are_as_large_as_the_paper_says(family: str, giga: int) -> None:
     assert int(cells / 1e9 + 0.5) == giga
 
 
-@pytest.mark.parametrize("family", sorted(FAMILIES.keys() - {"darts"}))  # that one is the catalogue's
+@pytest.mark.parametrize(  # that of DARTS is the catalogue's
+    "family",
+    [
+        pytest.param(name, marks=pytest.mark.slow if name == "amoeba" else ())
+        for name in sorted(FAMILIES)
+        if name != "darts"
+    ],
+)
 def test_every_family_is_a_space(family: str) -> None:
     check_space(of(family))
 
