@@ -49,7 +49,7 @@ def main() -> None:
     rows = judged(found.study, found.archs, found.times, found.proxies, found.voters, *truths)
     result = pd.DataFrame(rows)
     write_table(Path(out).with_suffix(".csv"), result)
-    print(f"\n{summary(result)}")
+    print(f"\n{summary(result)}\n\n{against_best(result)}")
     figure = draw(result)
     write_atomically(Path(out).with_suffix(".png"), lambda file: figure.savefig(file, format="png", dpi=150))
 
@@ -150,6 +150,25 @@ def summary(rows: pd.DataFrame) -> str:
         lines.append(
             f"| {name} | {count} | {tau.mean():.3f} ({tau.std():.3f}, {tau.min():.3f}) | "
             f"{top.mean():.3f} ({top.std():.3f}) | {some['regret'].mean():.2f} | {int(some['n'].iloc[0])} |"
+        )
+    return "\n".join(lines)
+
+
+def against_best(rows: pd.DataFrame) -> str:
+    """Return the recommended ranking beside the one that is best on average of all others but `gp`, as
+    Markdown; differences are within draws."""
+    lines = [
+        "| M | best other ranking | its tau | recommended | difference: mean (sd) | draws below |",
+        "|---|---|---|---|---|---|",
+    ]
+    for count, some in rows.groupby("landmarks"):
+        taus = some.pivot(index="draw", columns="ranking", values="kendall_tau")
+        others = taus.drop(columns=["recommended", "gp"])
+        best = others.mean().idxmax()
+        gain = taus["recommended"] - others[best]
+        lines.append(
+            f"| {count} | {best} | {others[best].mean():.3f} | {taus['recommended'].mean():.3f} | "
+            f"{gain.mean():+.3f} ({gain.std():.3f}) | {int((gain < 0).sum())} of {len(gain)} |"
         )
     return "\n".join(lines)
 
