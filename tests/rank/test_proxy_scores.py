@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ import pandas as pd
 import pytest
 from tests.conftest import Compose
 
+from lmreg.config.compose import composed as composed_by
 from lmreg.errors import Interrupted, LmregError
 from lmreg.experiment.study import Options, Study
 from lmreg.proxy.base import Proxy
@@ -174,3 +176,35 @@ def test_scores_beside_do_not_vote(study: Study, archs: list[Arch]) -> None:
     assert scores(study, use=[], beside=["grad_norm"]).names == []
     with pytest.raises(LmregError, match=r"proxies\.beside=snipp; did you mean 'snip'\?"):
         scores(study, beside=["snipp"])
+
+
+class Broken(Ones):
+    def score(self, probe: Probe) -> float:
+        return {"nan": float("nan")}[self.config.name]
+
+
+class Undefined(Ones):
+    def score(self, probe: Probe) -> float:
+        return float("nan")
+
+
+def test_a_score_that_fails_is_named(study: Study, archs: list[Arch]) -> None:
+    study.options.allow_packages.append("tests")
+    name = f"{Broken.__module__}.Broken"
+    with pytest.raises(LmregError, match=rf"the training-free score {re.escape(name)} failed: .*ones"):
+        scores(study, use=["params", name]).table(archs[:2])
+
+
+def test_a_score_that_is_defined_for_nothing_is_told(
+    study: Study, archs: list[Arch], capsys: pytest.CaptureFixture[str]
+) -> None:
+    study.options.allow_packages.append("tests")
+    scores(study, use=["params", f"{Undefined.__module__}.Undefined"]).table(archs[:3])
+    assert "Undefined is defined for none of these architectures" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("given", ["proxies.network={channels:3}", "proxies.network.channels=3"])
+def test_options_of_its_networks_are_given_as_the_page_shows(given: str) -> None:
+    for command in ("evaluate", "search"):
+        cfg, _ = composed_by(command, [given])
+        assert dict(cfg.proxies.network) == {"channels": 3}

@@ -29,7 +29,9 @@ def as_hydra_reads(command: str, args: list[str]) -> list[str]:
     """Return a command's overrides as Hydra reads them, checked as far as possible without composing them."""
     _check_groups(command, args)
     args = with_choices_of_run(command, quoted_texts(command, args))
-    return _for_swept_choices(command, with_own_classes(command, checked(command, args)))
+    return _for_swept_choices(
+        command, _for_mappings(command, with_own_classes(command, checked(command, args)))
+    )
 
 
 def with_own_classes(command: str, args: list[str]) -> list[str]:
@@ -95,6 +97,18 @@ def _for_swept_choices(command: str, args: list[str]) -> list[str]:
         return key in common and key.partition(".")[0] in swept
 
     return [f"++{arg}" if addable(arg) else arg for arg in args]
+
+
+def _for_mappings(command: str, args: list[str]) -> list[str]:
+    """Write ``key={a:1}`` as ``++key={a:1}``, and ``key.a=1`` as ``++key.a=1``, where the option ``key`` is a
+    mapping, as Hydra would refuse what it doesn't have by default."""
+    options = catalogue.options(command, args)
+    mappings = [o.key for o in options if o.field is not None and o.field.type.startswith("dict")]
+
+    def inside(arg: str) -> bool:
+        return any(f"{arg.partition('=')[0]}.".startswith(f"{key}.") for key in mappings)
+
+    return [f"++{arg}" if inside(arg) else arg for arg in args]
 
 
 def _check_groups(command: str, args: list[str]) -> None:

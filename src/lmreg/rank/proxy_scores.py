@@ -19,7 +19,7 @@ from lmreg.config.catalogue import choices
 from lmreg.config.identity import config_hash, result_config
 from lmreg.config.schema import option
 from lmreg.data.images import Batch
-from lmreg.errors import Interrupted, LmregError
+from lmreg.errors import Interrupted, LmregError, error_line
 from lmreg.experiment.study import Study
 from lmreg.experiment.workers import default_workers, worker_pool
 from lmreg.proxy.base import Proxy
@@ -28,7 +28,7 @@ from lmreg.space.base import Arch
 from lmreg.train.random_streams import derive
 from lmreg.train.signals import StopRequest
 from lmreg.util.files import read_table, write_table
-from lmreg.util.progress import Progress
+from lmreg.util.progress import Progress, say
 
 _TOGETHER = 8  # architectures of one job of a worker
 _WORTH_A_PROCESS = 32  # architectures, since a process takes seconds to start
@@ -124,6 +124,10 @@ class ProxyScores:
             new = pd.DataFrame(rows).set_index("arch")
             known = new.combine_first(known)
             write_table(self.path, known.reset_index(names="arch"))
+        undefined = np.isneginf(known.loc[[space.format(arch) for arch in missing], names]).all()
+        for name in names if len(missing) > 1 else ():
+            if undefined[name]:
+                say(f"Note: the training-free score {name} is defined for none of these architectures.")
         return known.loc[texts, names]
 
     def _read(self) -> pd.DataFrame:
@@ -181,10 +185,20 @@ def _scores(study: Study, archs: Sequence[Arch], config: ProxiesConfig) -> list[
             probe = Probe(
                 study.untrained(arch, seed), study.task, batches, torch.Generator().manual_seed(seed)
             )
-            found.append([proxy.score(probe) for proxy in proxies.values()])
+            found.append([_score(name, proxy, probe) for name, proxy in proxies.items()])
         means = np.nan_to_num(np.mean(found, axis=0), nan=-np.inf, posinf=-np.inf)
         rows.append({"arch": study.space.format(arch), **dict(zip(proxies, means.tolist(), strict=True))})
     return rows
+
+
+def _score(name: str, proxy: Proxy, probe: Probe) -> float:
+    """Return the score; LmregError if it can't be computed, which happens with scores of the user's own."""
+    try:
+        return float(proxy.score(probe))
+    except LmregError:
+        raise
+    except Exception as error:
+        raise LmregError(f"the training-free score {name} failed: {error_line(error)}") from error
 
 
 def _batches(study: Study, size: int) -> list[Batch]:
