@@ -57,7 +57,7 @@ def test_every_predictor_ranks_the_pool(
     space: NASBench201, sets: tuple[LandmarkSet, LandmarkSet, pd.DataFrame]
 ) -> None:
     landmarks, pool, proxies = sets
-    found = {one.name: one for one in predictions(known_of(space, landmarks, pool, proxies))}
+    found = {one.name: one for one in predictions(known_of(space, landmarks, pool.archs, proxies.to_numpy()))}
     assert list(found) == ["gp", "ridge", "vote"]
     truth, scores = ResampledTruth.of(pool, 100, 0, 0.95), -landmarks.scores
     taus = recommendation(list(found.values()), scores, truth).set_index("ranking")["kendall_tau"]
@@ -73,7 +73,8 @@ def test_without_training_free_scores_there_is_no_vote(
     space: NASBench201, sets: tuple[LandmarkSet, LandmarkSet, pd.DataFrame]
 ) -> None:
     landmarks, pool, proxies = sets
-    assert [one.name for one in predictions(known_of(space, landmarks, pool, proxies[[]]))] == ["gp", "ridge"]
+    known = known_of(space, landmarks, pool.archs, proxies[[]].to_numpy())
+    assert [one.name for one in predictions(known)] == ["gp", "ridge"]
 
 
 def test_a_super_net_that_knows_something_gets_weight(rng: np.random.Generator) -> None:

@@ -91,10 +91,12 @@ def _result_part(config: dict[str, Any], without: Set[str], prefix: str = "") ->
         inside = _result_part(value, without, f"{key}.") if isinstance(value, dict) else value
         if inside != {} or value == {}:  # a group of which nothing is left says nothing
             part[name] = inside
-    scoring = part.get("scoring")
-    if not prefix and isinstance(scoring, dict) and scoring.get("by") != "predictor":
+    if prefix:
+        return part
+    landmarks, scoring = (part.get(key) for key in ("landmarks", "scoring"))
+    if isinstance(scoring, dict) and scoring.get("by") != "predictor":
         part.pop("proxies", None)  # only a predictor looks at them
-    if not prefix and isinstance(part.get("landmarks"), dict) and part["landmarks"].get("rounds") == 1:
+    if isinstance(landmarks, dict) and landmarks.get("rounds") == 1:
         del part["landmarks"]  # one round adds no landmarks: it is the search of versions without rounds
     return part
 

@@ -23,7 +23,7 @@ from lmreg.config.schema import option
 from lmreg.errors import LmregError
 from lmreg.landmarks.base import StandaloneScorer
 from lmreg.landmarks.truth import LandmarkSet, Truth
-from lmreg.predictor.acquisition import expected_improvement, upper_confidence_bound
+from lmreg.predictor.acquisition import ACQUISITIONS, expected_improvement, upper_confidence_bound
 from lmreg.predictor.base import normal_scores
 from lmreg.rank.scoring import DEVIATION, PREDICTED
 from lmreg.rank.tracking import tau_rows
@@ -53,7 +53,7 @@ class RoundsConfig:
     add: int = option(5, min=1, help="k, candidates that are added as landmarks each time")
     acquire: str = option(
         "best",
-        choices=["best", "ucb", "ei"],
+        choices=list(ACQUISITIONS),
         help="which: the best, or with scoring.by=predictor those of the highest upper confidence bound "
         "(ucb) or expected improvement (ei), which also try what the predictor is unsure of",
         before="best",
@@ -163,10 +163,8 @@ class Rounds:
         rounds = f"{self._config.rounds} rounds, to steps {', '.join(map(str, self._ends))}"
         if self.searches_left == 1:
             return rounds
-        which = {"best": "best candidates", "ucb": "candidates of the highest upper confidence bound"}
-        chosen = which.get(self._config.acquire, "candidates of the highest expected improvement")
-        best = f"the {self._config.add} {chosen} become landmarks, {self._scorer().origin}"
-        return f"{rounds}; after each but the last {best}"
+        chosen = f"the {self._config.add} {ACQUISITIONS[self._config.acquire]} become landmarks"
+        return f"{rounds}; after each but the last {chosen}, {self._scorer().origin}"
 
     def state_dict(self) -> dict[str, Any]:
         """Everything needed to resume exactly."""

@@ -5,6 +5,12 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import ndtr
 
+ACQUISITIONS = {
+    "best": "best candidates",
+    "ucb": "candidates of the highest upper confidence bound",
+    "ei": "candidates of the highest expected improvement",
+}
+"""The values of ``landmarks.acquire``, in words."""
 UCB_DEVIATIONS = 1.0
 
 

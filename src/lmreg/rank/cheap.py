@@ -35,7 +35,7 @@ class CheapRankings:
         study, pool = self._study, self._pool
         costs = network_costs(study, [landmarks, pool], self._cache)
         proxies = self._proxies.table([*landmarks.archs, *pool.archs])
-        known = known_of(study.space, landmarks, pool, proxies, self._proxies.voters)
+        known = known_of(study.space, landmarks, pool.archs, proxies.to_numpy(float), self._proxies.voters)
         of_pool = proxies[len(landmarks.archs) :]
         others = [name for name in self._proxies.names if name not in COSTS]
         by_proxy = [Ranking(of_pool[name].to_numpy(float), baseline=name) for name in others]

@@ -15,12 +15,10 @@ import numpy as np
 import pandas as pd
 
 from lmreg.config.identity import config_hash, differences
-from lmreg.rank.finished_run import FinishedRun, shared_overrides
+from lmreg.rank.finished_run import NO_REGULARISER, FinishedRun, shared_overrides
 from lmreg.rank.intervals import holm, mean_over_seeds
 from lmreg.rank.pool import Ranking, by_run
 from lmreg.rank.statistics import ResampledTruth
-
-NO_REGULARISER = "none"
 
 _SHOWN = 3
 """A message lists at most this many differences of two runs."""

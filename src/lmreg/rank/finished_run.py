@@ -32,6 +32,8 @@ from lmreg.util.files import read_json, require_folder
 RESULT_KEYS = frozenset({"algo", "reg", "seed", "landmarks", "chosen_by", "config_hash", "data_hash"})
 """Keys of every ``result.json``, whichever version of lmreg wrote it."""
 
+NO_REGULARISER = "none"
+
 BUDGET_IN_STEPS = (
     "from an earlier lmreg, whose budget counted steps although a step here trains several paths: at equal "
     "epochs it trained that many times more paths; it is compared only with runs of the same kind"
@@ -133,7 +135,7 @@ class FinishedRun:
 
     def is_of(self, landmarks: LandmarkSet) -> bool:
         """Whether the run was trained with these landmarks of the study, or with none."""
-        if self.result["reg"] == "none":  # landmarks can only have ordered its candidates
+        if self.result["reg"] == NO_REGULARISER:  # landmarks can only have ordered its candidates
             return True
         return self.cfg.get("landmarks_hash", landmarks.hash) == landmarks.hash
 
@@ -154,7 +156,7 @@ class FinishedRun:
     def ranking_config(self, norm: str | None, *without: str) -> dict[str, Any]:
         """Return the config that determines how the super-net ranks, less ``without``, to find equal ones;
         ``norm`` is the batch-norm policy of scoring, None for the run's own."""
-        unused = ("landmarks", "landmarks_hash") if self.result["reg"] == "none" else ()
+        unused = ("landmarks", "landmarks_hash") if self.result["reg"] == NO_REGULARISER else ()
         config = supernet_config(self.config_without(*without, *unused), self._uses_scores)
         protocol = replace(self.scoring, norm=norm or self.scoring.norm).protocol
         return config | {"data_hash": self.result["data_hash"], "protocol": protocol}

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from lmreg.landmarks.truth import LandmarkSet
-from lmreg.predictor.base import Known, normal_scores
-from lmreg.predictor.encoding import encodings
-from lmreg.rank.prediction import NAMES, Predicted, joined, left_out_tau, predictions, recommended
-from lmreg.rank.proxy_scores import ProxyScores
+from lmreg.predictor.base import normal_scores
+from lmreg.rank.prediction import NAMES, Predicted, joined, known_of, left_out_tau, predictions, recommended
+from lmreg.rank.proxy_scores import Advance, ProxyScores
 from lmreg.rank.scoring import DEVIATION, PREDICTED
 from lmreg.space.base import Arch, Space
 from lmreg.task.base import Score
@@ -67,8 +66,8 @@ class CandidatePredictor:
             f"(n = {len(self._landmarks.archs)})"
         )
 
-    def scores(self, archs: Sequence[Arch], advance: Callable[[], None]) -> pd.DataFrame:
-        """Return the training-free scores of ``archs``, a row each; ``advance`` is called after each."""
+    def scores(self, archs: Sequence[Arch], advance: Advance) -> pd.DataFrame:
+        """Return the training-free scores of ``archs``, a row each; ``advance`` is told about progress."""
         return self._proxies.table(archs, advance).reset_index(drop=True)
 
     def add(self, archs: Sequence[Arch], scores: pd.DataFrame) -> pd.DataFrame:
@@ -78,19 +77,15 @@ class CandidatePredictor:
         Args:
             scores: training-free scores of ``archs``, and those of the super-net if it joins in.
         """
-        landmarks, names = self._landmarks, self._proxies.names
-        count, both = len(landmarks.archs), [*landmarks.archs, *archs]
+        count, names = len(self._landmarks.archs), self._proxies.names
         proxies = np.vstack([self._of_landmarks[names].to_numpy(float), scores[names].to_numpy(float)])
-        truth = landmarks.better_sign * landmarks.scores
-        known = Known(
-            encodings(self._space, both), proxies, truth, landmarks.pooled_error, self._proxies.voters
-        )
+        known = known_of(self._space, self._landmarks, archs, proxies, self._proxies.voters)
         found = predictions(known)
         if self._by is not None and self._super_net is not None:
             column = self._by.column
             values = np.concatenate([self._super_net[column].to_numpy(), scores[column].to_numpy()])
             evidence = normal_scores(self._by.sign * values)
             found.append(joined(known, found, evidence[:count], evidence))
-        self._chosen = recommended(found, truth)
+        self._chosen = recommended(found, known.scores)
         prediction = self._chosen.prediction
         return scores.assign(**{PREDICTED: prediction.mean[count:], DEVIATION: prediction.deviation[count:]})

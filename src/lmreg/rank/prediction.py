@@ -14,13 +14,13 @@ from lmreg.config.catalogue import choices
 from lmreg.landmarks.truth import LandmarkSet
 from lmreg.predictor.base import Known, Prediction, Predictor, normal_scores
 from lmreg.predictor.encoding import encodings
-from lmreg.rank.compare import NO_REGULARISER, alike, matched_pairs
+from lmreg.rank.compare import alike, matched_pairs
 from lmreg.rank.correlation import kendall_tau_b
-from lmreg.rank.finished_run import shared_overrides
+from lmreg.rank.finished_run import NO_REGULARISER, shared_overrides
 from lmreg.rank.pool import Ranking
 from lmreg.rank.score_cache import ScoreCache
 from lmreg.rank.statistics import ResampledTruth
-from lmreg.space.base import Space
+from lmreg.space.base import Arch, Space
 
 VOTE, RIDGE, GP, WITH_SUPER_NET = "vote", "ridge", "gp", "gp_super_net"
 NAMES = {
@@ -61,16 +61,14 @@ class Predicted:
 def known_of(
     space: Space,
     landmarks: LandmarkSet,
-    pool: LandmarkSet,
-    proxies: pd.DataFrame,
+    others: Sequence[Arch],
+    proxies: np.ndarray,
     voters: int | None = None,
 ) -> Known:
-    """Return what predictors may know of landmarks and pool; ``proxies`` by text form and how many of them
-    vote, see `ProxyScores`."""
-    archs = [*landmarks.archs, *pool.archs]
-    table = proxies.loc[[space.format(arch) for arch in archs]].to_numpy(float)
-    scores = landmarks.better_sign * landmarks.scores
-    return Known(encodings(space, archs), table, scores, landmarks.pooled_error, voters)
+    """Return what predictors may know of landmarks and ``others``: their training-free scores [n, k] in this
+    order, and how many of these vote, see `ProxyScores`."""
+    views = encodings(space, [*landmarks.archs, *others])
+    return Known(views, proxies, landmarks.better_sign * landmarks.scores, landmarks.pooled_error, voters)
 
 
 def predictions(known: Known, source: ScoreCache | None = None, label: str = "") -> list[Predicted]:

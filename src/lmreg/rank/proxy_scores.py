@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -42,6 +42,10 @@ DEFAULT = [
 ]
 # Large gradients are a good sign in one space and a bad one in another.
 BESIDE = ["grad_norm", "snip", "fisher"]
+
+
+Advance = Callable[[int], object]
+"""Is told how many more architectures are done."""
 
 
 @dataclass
@@ -98,35 +102,33 @@ class ProxyScores:
         self._data_hash = about["data_hash"] = data_hash
         self.path = study.folder / "proxies" / f"{config_hash(about)}.csv"
 
-    def table(self, archs: Sequence[Arch], advance: Callable[[], None] | None = None) -> pd.DataFrame:
+    def table(self, archs: Sequence[Arch], advance: Advance | None = None) -> pd.DataFrame:
         """Return a row per architecture, in their order, and a column per score; larger is better, and −∞
         where a score is not defined.
 
         Scores are saved every few seconds, so that an interrupted call continues where it stopped.
 
         Args:
-            advance: called after each architecture, in place of a progress display of their own.
+            advance: told how many more are done, in place of a progress display of their own.
         """
         space, names = self._study.space, self.names
         texts = [space.format(arch) for arch in archs]
         if not names:
             if advance is not None:
-                for _ in archs:
-                    advance()
+                advance(len(archs))
             return pd.DataFrame(index=texts)
         known = self._read()
         complete = set(known.reindex(columns=names).dropna().index)
-        missing = [a for text, a in dict(zip(texts, archs, strict=True)).items() if text not in complete]
+        missing = {text: a for text, a in zip(texts, archs, strict=True) if text not in complete}
         if advance is not None:
-            for _ in range(len(archs) - len(missing)):
-                advance()
-        for rows in self._computed(missing, advance):
-            new = pd.DataFrame(rows).set_index("arch")
-            known = new.combine_first(known)
-            write_table(self.path, known.reset_index(names="arch"))
-        undefined = np.isneginf(known.loc[[space.format(arch) for arch in missing], names]).all()
-        for name in names if len(missing) > 1 else ():
-            if undefined[name]:
+            advance(len(archs) - len(missing))
+        if missing:
+            with _display(len(missing)) if advance is None else nullcontext(advance) as computed:
+                for rows in self._computed(list(missing.values()), computed):
+                    known = pd.DataFrame(rows).set_index("arch").combine_first(known)
+                    write_table(self.path, known.reset_index(names="arch"))
+            undefined = np.isneginf(known.loc[list(missing), names]).all()
+            for name in undefined.index[undefined] if len(missing) > 1 else ():
                 say(f"Note: the training-free score {name} is defined for none of these architectures.")
         return known.loc[texts, names]
 
@@ -135,12 +137,8 @@ class ProxyScores:
             return pd.DataFrame(columns=self.names, dtype=float)
         return read_table(self.path, {"arch"}).astype({"arch": str}).set_index("arch")
 
-    def _computed(
-        self, archs: list[Arch], advance: Callable[[], None] | None
-    ) -> Iterator[list[dict[str, Any]]]:
+    def _computed(self, archs: list[Arch], advance: Advance) -> Iterator[list[dict[str, Any]]]:
         """Compute the scores of ``archs``; yield the rows since the last time, every few seconds."""
-        if not archs:
-            return
         if self._study.data.hash != self._data_hash:
             raise LmregError("the data at data.path has changed since the searches; search again")
         workers = self._config.workers or default_workers(self._study)
@@ -149,18 +147,13 @@ class ProxyScores:
         rows: list[dict[str, Any]] = []
         saved, done = time.monotonic(), 0
         with (
-            nullcontext() if advance else Progress("training-free scores", len(archs)) as progress,
             StopRequest() as stop,
             worker_pool(self._study, workers, len(archs) // _WORTH_A_PROCESS) as run,
         ):
             for job, found in run(score, jobs):
                 rows += found
                 done += len(job)
-                if progress is not None:
-                    progress.advance("", by=len(job))
-                if advance is not None:
-                    for _ in job:
-                        advance()
+                advance(len(job))
                 stopped = stop.signal_number is not None
                 if done == len(archs) or stopped or time.monotonic() - saved >= _SAVE_SECONDS:
                     yield rows
@@ -171,6 +164,13 @@ class ProxyScores:
                         "same command again to go on",
                         stop.signal_number,
                     )
+
+
+@contextmanager
+def _display(count: int) -> Iterator[Advance]:
+    """Show the progress of ``count`` architectures; provide what it is to be told."""
+    with Progress("training-free scores", count) as progress:
+        yield functools.partial(progress.advance, "")
 
 
 def _scores(study: Study, archs: Sequence[Arch], config: ProxiesConfig) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from lmreg.rank.baselines import RIDGE_SCORE
-from lmreg.rank.compare import NO_REGULARISER
+from lmreg.rank.finished_run import NO_REGULARISER
 from lmreg.report import words
 from lmreg.report.chart import Axis, Frame, Whisker, polyline, span, whisker, whisker_axis
 from lmreg.report.graph_layout import GraphLayout, lay_out

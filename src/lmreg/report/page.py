@@ -12,7 +12,8 @@ import pandas as pd
 
 from lmreg.config.build import nearest
 from lmreg.errors import LmregError
-from lmreg.rank.compare import NO_REGULARISER, why_unpaired
+from lmreg.rank.compare import why_unpaired
+from lmreg.rank.finished_run import NO_REGULARISER
 from lmreg.report import figures, prediction_pictures, provenance, tables, words
 from lmreg.report.advice import advice_in_words, cheap_rankings
 from lmreg.report.scatter import in_words

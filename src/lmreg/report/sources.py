@@ -12,8 +12,15 @@ from lmreg.config.build import nearest
 from lmreg.errors import LmregError
 from lmreg.experiment.study import Options, Study
 from lmreg.landmarks.truth import MANIFEST, Truth
-from lmreg.rank.compare import NO_REGULARISER, matched_pairs
-from lmreg.rank.finished_run import BUDGET_IN_STEPS, FinishedRun, distinct, finished_runs, shared_overrides
+from lmreg.rank.compare import matched_pairs
+from lmreg.rank.finished_run import (
+    BUDGET_IN_STEPS,
+    NO_REGULARISER,
+    FinishedRun,
+    distinct,
+    finished_runs,
+    shared_overrides,
+)
 from lmreg.util.files import read_table
 
 METRICS = {"run", "label", "score", "statistic", "value", "low", "high", "n", "norm", "ceiling"}

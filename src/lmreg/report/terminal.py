@@ -13,7 +13,8 @@ from rich.table import Table
 from lmreg.landmarks.truth import LandmarkSet
 from lmreg.rank.baselines import RIDGE_SCORE
 from lmreg.rank.ceiling import Ceiling
-from lmreg.rank.compare import NO_REGULARISER, why_unpaired
+from lmreg.rank.compare import why_unpaired
+from lmreg.rank.finished_run import NO_REGULARISER
 from lmreg.rank.intervals import SEEDS_FOR_INTERVAL, Estimate
 from lmreg.rank.pool import Ranking
 from lmreg.rank.prediction import WITH_SUPER_NET

@@ -48,7 +48,7 @@ class SearchProblem:
         self._values: dict[str, float] = {}
         self._origins: dict[str, str] = {}
         self._archs: list[Arch] = []
-        self._tables: list[pd.DataFrame] = []
+        self._table = pd.DataFrame()  # of all of them, with what is predicted
 
     @property
     def scored(self) -> int:
@@ -99,13 +99,15 @@ class SearchProblem:
             if key not in self._values:
                 new.setdefault(key, arch)
         if new:
-            table, scored = self._score(list(new.values())), list(new)
+            table = self._score(list(new.values()))
+            if self._archs:
+                table = pd.concat([self._table, table], ignore_index=True)
             self._archs += new.values()
-            self._tables.append(table)
             if self._predict is not None:  # which may change what is predicted of earlier ones
-                table, scored = self._scores(), [*self._values, *new]
-            values = self._by.sign * table[self._by.column].to_numpy()
-            self._values |= dict(zip(scored, np.nan_to_num(values, nan=-np.inf).tolist(), strict=True))
+                table = self._predict(self._archs, table)
+            values = np.nan_to_num(self._by.sign * table[self._by.column].to_numpy(), nan=-np.inf)
+            self._values = dict(zip([*self._values, *new], values.tolist(), strict=True))
+            self._table = table
         return [self._values[key] for key in keys]
 
     def candidates(self) -> pd.DataFrame:
@@ -119,12 +121,8 @@ class SearchProblem:
             origin = self._origins.get(self.space.canonical(arch), "mutated")
             about.append({"arch": self.space.format(arch), "origin": origin, **self._cost(arch)})
         sizes = pd.DataFrame(about)
-        scores = self._scores()
-        table = pd.concat([sizes, scores.drop(columns=sizes.columns.intersection(scores.columns))], axis=1)
+        # Sizes may be among the training-free scores too.
+        others = self._table.columns.difference(sizes.columns, sort=False)
+        table = pd.concat([sizes, self._table[others]], axis=1)
         ascending = not self._by.higher_is_better
         return table.sort_values(self._by.column, ascending=ascending, kind="stable")
-
-    def _scores(self) -> pd.DataFrame:
-        """Return the scores of all architectures so far, with what is predicted of them."""
-        scores = pd.concat(self._tables, ignore_index=True)
-        return scores if self._predict is None else self._predict(self._archs, scores)

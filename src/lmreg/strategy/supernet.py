@@ -58,8 +58,8 @@ class SupernetSearch:
         predictor = self._predictor(ctx, landmarks)
         with Progress(f"{title}: scoring", budget) as progress:
 
-            def advance() -> None:
-                progress.advance("")
+            def advance(by: int = 1) -> None:
+                progress.advance("", by)
 
             def scores(archs: Sequence[Arch]) -> pd.DataFrame:
                 parts = []
@@ -109,5 +109,5 @@ class SupernetSearch:
         return score(net, self.task, archs, self.scoring.batches(self.data), calibration=calibration)
 
 
-def _nothing() -> None:
+def _nothing(by: int) -> None:
     """Take the place of a progress display."""
